@@ -1,0 +1,41 @@
+"""Errors, split by what the caller must do about them.
+
+Every error that leaves `pipeline` is one of four kinds, so that a task needs no
+knowledge of MySQL to know what to do: try again, give up for good, ask a person,
+or stop quietly because somebody else holds the role now. `explanation` is the line
+that a person on call reads; `remedy` says what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class TranshipError(Exception):
+    """Base of all: one line of explanation and one of remedy."""
+
+    def __init__(self, explanation: str, remedy: str = "") -> None:
+        super().__init__(explanation)
+        self.explanation = explanation
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.explanation} {self.remedy}".rstrip()
+
+
+class RetryableError(TranshipError):
+    """Passing trouble (deadlock, lost connection): the same call may succeed later."""
+
+
+class FatalError(TranshipError):
+    """The migration cannot go on as it is; a person must change something first."""
+
+
+class RefusedError(FatalError):
+    """Found before the first write: this cannot be moved exactly, or not with this set-up."""
+
+
+class AmbiguousError(TranshipError):
+    """The servers are in a state that no rule covers. Never retried; a person decides."""
+
+
+class FencedError(TranshipError):
+    """Another holder has the role (a later epoch, or a later attempt). Stop quietly."""
