@@ -1,0 +1,101 @@
+"""What a table is: its columns, its key, and the kind of value that each column holds.
+
+A `Field` is the canonical form in which one value travels through Tranship, whoever
+read it: the source's formatter (row copy), the row decoder (binlog) or the digest.
+    integers, DECIMAL, YEAR   ASCII digits, as the server prints them (b"-12", b"1.20")
+    BIT, ENUM, SET            the number behind the value (b"5"), never the label
+    FLOAT, DOUBLE             the shortest text of the double that holds the same bits
+    DATE, TIME, DATETIME,     the server's text, with exactly the column's fraction
+      TIMESTAMP                 digits; TIMESTAMP in UTC
+    CHAR, VARCHAR, TEXT       the bytes as stored, in the column's own character set
+    BINARY, BLOB, GEOMETRY,   the bytes as stored
+      VECTOR
+    JSON                      its text in UTF-8
+NULL is None.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+Field = bytes | None
+
+
+class Kind(Enum):
+    """How a value is formatted, loaded and compared. One codec each (codecs.py)."""
+
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    FLOAT = "float"
+    DOUBLE = "double"
+    YEAR = "year"
+    DATE = "date"
+    TIME = "time"
+    DATETIME = "datetime"
+    TIMESTAMP = "timestamp"
+    TEXT = "text"
+    BINARY = "binary"
+    BIT = "bit"
+    ENUM = "enum"
+    SET = "set"
+    JSON = "json"
+    GEOMETRY = "geometry"
+    VECTOR = "vector"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column, as information_schema describes it."""
+
+    name: str
+    kind: Kind
+    data_type: str  # "varchar"
+    column_type: str  # "varchar(20)", "int unsigned"
+    nullable: bool
+    charset: str | None = None
+    collation: str | None = None
+    generated: bool = False
+    fraction_digits: int = 0
+
+    @property
+    def unsigned(self) -> bool:
+        return "unsigned" in self.column_type
+
+
+@dataclass(frozen=True)
+class Key:
+    """A unique key whose columns are all NOT NULL, in index order."""
+
+    name: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TableName:
+    """A table's qualified name."""
+
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table's definition, fixed for the length of a migration."""
+
+    name: TableName
+    columns: tuple[Column, ...]
+    key: Key
+
+    @property
+    def written(self) -> tuple[Column, ...]:
+        """The columns that a writer names: all but the generated ones."""
+        return tuple(column for column in self.columns if not column.generated)
+
+    @property
+    def key_columns(self) -> tuple[Column, ...]:
+        by_name = {column.name: column for column in self.columns}
+        return tuple(by_name[name] for name in self.key.columns)
