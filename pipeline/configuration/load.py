@@ -1,0 +1,111 @@
+"""Reads the configuration and turns every mistake in it into one clear line."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from pipeline.configuration.settings import Server, Settings
+from pipeline.errors import RefusedError
+
+PATH_VARIABLE = "TRANSHIP_CONFIG"
+DEFAULT_PATH = Path("tranship.toml")
+# Variables of the process, not settings of the file, that share the prefix.
+_NOT_SETTINGS = (PATH_VARIABLE, "TRANSHIP_SANDBOX", "TRANSHIP_PAUSE", "TRANSHIP_DEBUG")
+
+
+def config_path(given: Path | None = None) -> Path:
+    """The file to read: the one given, `$TRANSHIP_CONFIG`, or ./tranship.toml."""
+    return given or Path(os.environ.get(PATH_VARIABLE, DEFAULT_PATH))
+
+
+def load_settings(given: Path | None = None) -> Settings:
+    """Read and check the configuration.
+
+    Raises:
+        RefusedError: no such file, not TOML, an unknown key, a wrong value.
+    """
+    path = config_path(given)
+    _check_readable(path)
+
+    class FromFile(Settings):
+        model_config = {**Settings.model_config, "toml_file": path}  # type: ignore[misc]
+
+    try:
+        return FromFile()
+    except ValidationError as error:
+        raise RefusedError(f"{path}: {_first_mistake(error)}") from None
+
+
+def _check_readable(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            tomllib.load(file)
+    except FileNotFoundError:
+        raise RefusedError(
+            f"There is no configuration file {path}.",
+            f"Create it, or name another with --config or ${PATH_VARIABLE}.",
+        ) from None
+    except OSError as error:
+        raise RefusedError(f"{path} can't be read: {error.strerror}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise RefusedError(f"{path} is not TOML: {error}.") from None
+
+
+def _first_mistake(error: ValidationError) -> str:
+    # include_input off: an input may be a password.
+    mistakes = error.errors(include_input=False, include_url=False, include_context=False)
+    first = mistakes[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"unknown key '{where}'. Remove it or correct its spelling."
+    if first["type"] == "missing":
+        return f"'{where}' is missing. Add it."
+    return f"'{where}': {first['msg']}."
+
+
+def server_settings(settings: Settings, name: str) -> Server:
+    """The server called `name`.
+
+    Raises:
+        RefusedError: the configuration has no such server.
+    """
+    try:
+        return settings.servers[name]
+    except KeyError:
+        known = ", ".join(sorted(settings.servers)) or "none"
+        raise RefusedError(
+            f"No server is called '{name}' in the configuration (known: {known}).",
+            f"Add a section [servers.{name}].",
+        ) from None
+
+
+def server_password(server: Server) -> str:
+    """The password, read at the last moment so that no settings object carries it around.
+
+    Raises:
+        RefusedError: the file or the variable that should hold it isn't there.
+    """
+    if server.password is not None:
+        return server.password.get_secret_value()
+    if server.password_env is not None:
+        return _from_environment(server.password_env)
+    if server.password_file is not None:
+        return _from_file(server.password_file)
+    return ""
+
+
+def _from_environment(name: str) -> str:
+    if name not in os.environ:
+        raise RefusedError(f"The environment variable {name} (password_env) is not set.", "Set it.")
+    return os.environ[name]
+
+
+def _from_file(path: Path) -> str:
+    try:
+        return path.read_text().rstrip("\n")
+    except OSError as error:
+        raise RefusedError(f"password_file {path} can't be read: {error.strerror}.") from None

@@ -1,0 +1,148 @@
+"""The configuration file: every setting, its type, its unit and its default.
+
+One TOML file, overlaid by environment variables (`TRANSHIP_BROKER__URL`). Unknown keys
+are refused, since a misspelt time-out that is silently ignored is found at 3 a.m.
+Units are part of the names: `_s` seconds, `_bytes`, `_rows`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import TomlConfigSettingsSource as TomlSource
+
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Tls(_Strict):
+    """TLS to one server. With `ca` the server's certificate is verified against it."""
+
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+    verify_hostname: bool = True
+
+
+class Server(_Strict):
+    """How to reach one server. The password comes from exactly one of three places."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 3306
+    user: str
+    password: SecretStr | None = None
+    password_file: Path | None = None
+    password_env: str | None = None
+    tls: Tls | None = None
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Server:
+        given = [self.password, self.password_file, self.password_env]
+        if sum(place is not None for place in given) > 1:
+            raise ValueError("give only one of password, password_file, password_env")
+        return self
+
+
+class Broker(_Strict):
+    """The message broker. It holds messages only, never a fact."""
+
+    url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    visibility_timeout_s: Seconds = 3600
+
+
+class Workers(_Strict):
+    """Processes that `tranship worker` starts on one machine."""
+
+    copy_concurrency: Count = 4
+    tick_s: Seconds = 1.0
+
+
+class Copy(_Strict):
+    """Row copy. A chunk is sized so that it takes about `chunk_s` and `chunk_bytes`."""
+
+    chunk_rows: Count = 10_000
+    chunk_rows_max: Count = 50_000
+    chunk_bytes: Count = 4 * 1024 * 1024
+    chunk_s: Seconds = 0.5
+    window: Count = 16
+    resend_s: Seconds = 20
+    stale_claim_s: Seconds = 60
+    attempts: Count = 10
+
+
+class Stream(_Strict):
+    """The streamer. A batch is committed after `batch_rows` or `batch_s`."""
+
+    batch_rows: Count = 2_000
+    batch_bytes: Count = 8 * 1024 * 1024
+    batch_s: Seconds = 0.2
+    heartbeat_s: Seconds = 1.0
+    queue_bytes: Count = 16 * 1024 * 1024
+
+
+class Checksum(_Strict):
+    """Verification. `converged_ranges` dirty ranges may be left for the cut-over."""
+
+    window: Count = 8
+    converged_ranges: Count = 16
+    resend_s: Seconds = 20
+    drain_wait_s: Seconds = 5
+    repairs: Count = 3
+
+
+class CutOver(_Strict):
+    """The cut-over. Writes are refused for at most `limit_s`, then the source is restored."""
+
+    lock_wait_s: Count = 3
+    limit_s: Seconds = 30
+    retry_s: Seconds = 10
+    attempts: Count = 10
+    ready_lag_s: Seconds = 5
+    hook_limit_s: Seconds = 60
+
+
+class Timeouts(_Strict):
+    """Sessions. `idle_s` frees the locks of a worker that stalls in a transaction."""
+
+    connect_s: Seconds = 5
+    idle_s: Count = 30
+    read_s: Count = 120
+    lock_wait_s: Count = 10
+    lease_s: Seconds = 10
+
+
+class Settings(BaseSettings):
+    """The whole configuration."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TRANSHIP_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    servers: dict[str, Server] = {}
+    broker: Broker = Broker()
+    workers: Workers = Workers()
+    copy_: Copy = Field(default=Copy(), alias="copy")
+    stream: Stream = Stream()
+    checksum: Checksum = Checksum()
+    cut_over: CutOver = CutOver()
+    timeouts: Timeouts = Timeouts()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        path = settings_cls.model_config.get("toml_file")
+        toml = (TomlSource(settings_cls, toml_file=path),) if path else ()
+        return (init_settings, env_settings, *toml)

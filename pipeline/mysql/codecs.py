@@ -1,0 +1,129 @@
+"""How a value of each kind is written, in SQL on the server and as a Field in Python.
+
+One line of text carries a row: fields in the order of `Table.written`, separated by tabs,
+NULL as \\N, and backslash, tab and newline escaped with a backslash. The source's server
+writes such lines (row copy), the row decoder writes them (binlog), and the target reads
+them with LOAD DATA in character set `binary`, which converts nothing: text arrives as the
+bytes it was stored in, whatever its character set. The digest hashes the same line, so
+what is verified is what was moved.
+"""
+
+from __future__ import annotations
+
+from pipeline.mysql.quoting import quote
+from pipeline.mysql.table import Column, Field, Kind, Table
+
+_AS_NUMBER = frozenset({Kind.BIT, Kind.ENUM, Kind.SET})
+_ESCAPED = frozenset({Kind.TEXT, Kind.BINARY, Kind.JSON, Kind.GEOMETRY, Kind.VECTOR})
+_TEMPORAL = frozenset({Kind.DATE, Kind.TIME, Kind.DATETIME, Kind.TIMESTAMP})
+_NUMERIC = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.DOUBLE, Kind.YEAR}) | _AS_NUMBER
+_SPECIAL = ((b"\\", b"\\\\"), (b"\t", b"\\t"), (b"\n", b"\\n"))
+
+
+def field_expression(column: Column, *, reparse_json: bool = False) -> str:
+    """SQL that yields the column's Field (NULL stays NULL), not escaped.
+
+    `reparse_json` sends a document through the server's own parser once more, to get what
+    the document becomes on a server that received it as text (digest.py says why).
+    """
+    name = quote(column.name)
+    if column.kind in _AS_NUMBER:
+        return f"CAST({name} AS UNSIGNED)"
+    if column.kind is Kind.FLOAT:
+        # FLOAT as text keeps 6 digits; as DOUBLE it keeps its bits.
+        return f"CAST({name} AS DOUBLE)"
+    if column.kind is Kind.JSON:
+        text = f"CAST({name} AS CHAR CHARACTER SET utf8mb4)"
+        return f"CAST(CAST({text} AS JSON) AS CHAR CHARACTER SET utf8mb4)" if reparse_json else text
+    if column.kind in (Kind.TEXT, Kind.GEOMETRY, Kind.VECTOR):
+        return f"CAST({name} AS BINARY)"
+    return name
+
+
+def line_expression(table: Table, *, reparse_json: bool = False) -> str:
+    """SQL that yields one row as one line, without its newline."""
+    fields = []
+    for column in table.written:
+        field = field_expression(column, reparse_json=reparse_json)
+        if column.kind in _ESCAPED:
+            field = _escaped_expression(field)
+        if column.nullable:
+            field = f"IFNULL({field}, _binary x'5c4e')"
+        fields.append(field)
+    return f"CONCAT_WS(_binary x'09', {', '.join(fields)})"
+
+
+def _escaped_expression(expression: str) -> str:
+    for plain, escaped in _SPECIAL:
+        expression = f"REPLACE({expression}, _binary x'{plain.hex()}', _binary x'{escaped.hex()}')"
+    return expression
+
+
+def literal_expression(column: Column) -> str:
+    """SQL that yields, as text, the literal of the column's value. Key columns only."""
+    name = quote(column.name)
+    if column.kind in (Kind.TEXT, Kind.BINARY):
+        return f"CONCAT('{_introducer(column)}', 'x\\'', HEX({name}), '\\'')"
+    if column.kind in _TEMPORAL:
+        return f"CONCAT('\\'', {name}, '\\'')"
+    return f"CAST({name} AS CHAR)"
+
+
+def line(table: Table, row: tuple[Field, ...]) -> bytes:
+    """One row, in the order of `table.written`, as one line with its newline."""
+    return b"\t".join(b"\\N" if field is None else escape(field) for field in row) + b"\n"
+
+
+def escape(field: bytes) -> bytes:
+    """Only the three bytes that LOAD DATA would misread."""
+    for plain, escaped in _SPECIAL:
+        if plain in field:
+            field = field.replace(plain, escaped)
+    return field
+
+
+def unescape(field: bytes) -> Field:
+    """The inverse of `escape`, for one field of a line."""
+    if field == b"\\N":
+        return None
+    if b"\\" not in field:
+        return field
+    parts = field.split(b"\\\\")
+    return b"\\".join(part.replace(b"\\t", b"\t").replace(b"\\n", b"\n") for part in parts)
+
+
+def literal(column: Column, field: Field) -> bytes:
+    """The SQL literal of a Field."""
+    if field is None:
+        return b"NULL"
+    if column.kind in _NUMERIC:
+        return field
+    if column.kind in _TEMPORAL:
+        return b"'" + field + b"'"
+    if column.kind is Kind.JSON:
+        return b"CONVERT(x'" + field.hex().encode() + b"' USING utf8mb4)"
+    return _introducer(column).encode() + b"x'" + field.hex().encode() + b"'"
+
+
+def _introducer(column: Column) -> str:
+    return f"_{column.charset} " if column.kind is Kind.TEXT else "_binary "
+
+
+def load_columns(table: Table) -> str:
+    """The column list and SET clause of LOAD DATA."""
+    names, sets = [], []
+    for number, column in enumerate(table.written):
+        converted = _load_expression(column, f"@f{number}")
+        names.append(f"@f{number}" if converted else quote(column.name))
+        if converted:
+            sets.append(f"{quote(column.name)} = {converted}")
+    clause = f" SET {', '.join(sets)}" if sets else ""
+    return f"({', '.join(names)}){clause}"
+
+
+def _load_expression(column: Column, variable: str) -> str | None:
+    if column.kind in _AS_NUMBER:
+        return f"CAST({variable} AS UNSIGNED)"
+    if column.kind is Kind.JSON:
+        return f"CONVERT({variable} USING utf8mb4)"
+    return None

@@ -1,0 +1,100 @@
+"""Opens sessions. Every session sets its own time zone, character set, sql_mode,
+isolation level and time-outs; none is inherited from the server, since servers that
+differ in them would shift every TIMESTAMP or round values on the way (gh-ost's
+move-tables lost five hours that way).
+
+Short idle time-outs matter: a worker stopped inside a transaction holds row locks, and
+the server itself must let go of it.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+import pymysql
+from pymysql.connections import Connection
+
+from pipeline.configuration.load import server_password
+from pipeline.configuration.settings import Server, Timeouts, Tls
+from pipeline.errors import RefusedError
+from pipeline.mysql.failures import translate
+
+# STRICT: a value that does not fit is an error, never a truncation. The others let a
+# session hold what any source may hold: id 0, zero and impossible dates.
+SQL_MODE = "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION"
+LARGEST_CELL = 1 << 30
+
+
+def open_connection(name: str, server: Server, timeouts: Timeouts, **extra: Any) -> Connection[Any]:
+    """A session on `server` with everything that matters set.
+
+    Raises:
+        RetryableError: the server can't be reached now.
+        RefusedError: it answers, but will not let us in.
+    """
+    try:
+        connection: Connection[Any] = pymysql.connect(**_arguments(server, timeouts), **extra)
+    except pymysql.err.MySQLError as error:
+        raise translate(error, f"{name} ({server.host}:{server.port})") from None
+    with connection.cursor() as cursor:
+        for statement in session_statements(timeouts):
+            cursor.execute(statement)
+    connection.commit()
+    return connection
+
+
+def session_statements(timeouts: Timeouts) -> tuple[str, ...]:
+    """What every session is told first."""
+    return (
+        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+        "SET SESSION time_zone = '+00:00'"
+        f", sql_mode = '{SQL_MODE}'"
+        f", wait_timeout = {timeouts.idle_s}"
+        f", net_read_timeout = {timeouts.idle_s}, net_write_timeout = {timeouts.idle_s}"
+        f", innodb_lock_wait_timeout = {timeouts.lock_wait_s}"
+        f", lock_wait_timeout = {timeouts.lock_wait_s}"
+        f", group_concat_max_len = {LARGEST_CELL}, max_error_count = 100",
+    )
+
+
+def credentials(server: Server, timeouts: Timeouts) -> dict[str, Any]:
+    """What pymysql needs to log in. Never log it."""
+    arguments: dict[str, Any] = {
+        "host": server.host,
+        "port": server.port,
+        "user": server.user,
+        "password": server_password(server),
+        "connect_timeout": max(1, round(timeouts.connect_s)),
+    }
+    if server.tls is not None:
+        arguments["ssl"] = tls_context(server.tls)
+    return arguments
+
+
+def _arguments(server: Server, timeouts: Timeouts) -> dict[str, Any]:
+    return {
+        **credentials(server, timeouts),
+        "charset": "utf8mb4",
+        "autocommit": False,
+        "local_infile": True,
+        "read_timeout": timeouts.read_s,
+        "write_timeout": timeouts.read_s,
+        "program_name": "tranship",
+    }
+
+
+def tls_context(tls: Tls) -> ssl.SSLContext:
+    """An ssl context; without a `ca` the system's certificates decide.
+
+    Raises:
+        RefusedError: a file of it can't be read.
+    """
+    try:
+        context = ssl.create_default_context(cafile=str(tls.ca) if tls.ca else None)
+        context.check_hostname = tls.verify_hostname
+        if tls.cert is not None:
+            context.load_cert_chain(str(tls.cert), str(tls.key) if tls.key else None)
+    except (OSError, ssl.SSLError) as error:
+        raise RefusedError(f"The TLS files of the configuration can't be used: {error}.") from None
+    return context

@@ -1,0 +1,63 @@
+"""The one seam where driver errors become ours: by what the caller must do, not by number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pymysql
+from sqlalchemy.exc import DBAPIError
+
+from pipeline.errors import FatalError, RefusedError, RetryableError, TranshipError
+
+DEADLOCK, LOCK_WAIT_TIMEOUT = 1213, 1205
+NO_SUCH_TABLE = 1146
+NO_SUCH_THREAD = 1094
+PACKET_TOO_LARGE = 1153
+
+_PASSING = {
+    DEADLOCK, LOCK_WAIT_TIMEOUT,
+    1040,  # too many connections
+    1053, 1077, 1079,  # shutting down
+    1152, 1158, 1159, 1160, 1161, 1184, 4031,  # the server dropped the connection
+    1290, 1836,  # read-only just now: a failover in progress
+    1317, 1907, 3024, 3168, 3169,  # interrupted or killed
+    2002, 2003, 2006, 2013, 2014, 2055,
+}  # fmt: skip
+_ENTRY = {1044, 1045, 1049, 1130, 1698, 2059, 2061}
+
+
+def code_of(error: BaseException) -> int:
+    """The server's or the driver's error number; 0 where it has none."""
+    original = error.orig if isinstance(error, DBAPIError) else error
+    arguments = getattr(original, "args", ())
+    return arguments[0] if arguments and isinstance(arguments[0], int) else 0
+
+
+def translate(error: BaseException, server: str) -> TranshipError:
+    """`error`, raised by the driver while talking to `server`, as one of ours."""
+    original = error.orig if isinstance(error, DBAPIError) else error
+    code = code_of(error)
+    text = _text(original)
+    if code in _ENTRY:
+        return RefusedError(
+            f"Server {server} refuses the login: {text}.", "Check user, password and host."
+        )
+    if code in _PASSING or isinstance(original, pymysql.err.InterfaceError | OSError):
+        return RetryableError(f"Server {server}: {text}.")
+    return FatalError(f"Server {server}: {text} (error {code}).")
+
+
+def _text(error: BaseException | None) -> str:
+    arguments = getattr(error, "args", ())
+    text = str(arguments[1]) if len(arguments) > 1 else str(error) or type(error).__name__
+    return text.rstrip(".")
+
+
+@contextmanager
+def driver_errors(server: str) -> Iterator[None]:
+    """Errors of the driver raised inside come out as ours."""
+    try:
+        yield
+    except (pymysql.err.MySQLError, DBAPIError, OSError) as error:
+        raise translate(error, server) from error

@@ -1,0 +1,107 @@
+"""GTID sets as MySQL writes them: `uuid:1-5:7, uuid:tag:1-3`.
+
+Kept as merged, closed intervals for each source, so that a stream of single GTIDs that
+arrive in order costs constant time and memory.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+Interval = tuple[int, int]
+
+
+@dataclass
+class GtidSet:
+    """A mutable set of transactions."""
+
+    intervals: dict[str, list[Interval]] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> GtidSet:
+        """Read MySQL's notation.
+
+        Raises:
+            ValueError: it isn't.
+        """
+        result = cls()
+        for part in "".join(text.split()).split(","):
+            if part:
+                result._parse_source(part)
+        return result
+
+    def _parse_source(self, part: str) -> None:
+        uuid, *rest = part.lower().split(":")
+        if not rest:
+            raise ValueError(f"not a GTID set: {part!r}")
+        source = uuid
+        for item in rest:
+            if not item[:1].isdigit():
+                source = f"{uuid}:{item}"  # a tag; the intervals after it are the tag's
+                continue
+            low, _, high = item.partition("-")
+            self._add(source, (int(low), int(high or low)))
+
+    def add(self, gtid: str) -> None:
+        """Take in one transaction, `uuid:7` or `uuid:tag:7`."""
+        source, _, number = gtid.lower().rpartition(":")
+        self._add(source, (int(number), int(number)))
+
+    def update(self, other: GtidSet) -> None:
+        """Take in every transaction of `other`."""
+        for source, intervals in other.intervals.items():
+            for interval in intervals:
+                self._add(source, interval)
+
+    def _add(self, source: str, new: Interval) -> None:
+        known = self.intervals.setdefault(source, [])
+        if known and known[-1][1] + 1 == new[0]:  # the usual case: the next in order
+            known[-1] = (known[-1][0], new[1])
+            return
+        low, high = new
+        start = bisect_right(known, (low, low)) - 1
+        if start < 0 or known[start][1] + 1 < low:
+            start += 1
+        end = start
+        while end < len(known) and known[end][0] <= high + 1:
+            low, high = min(low, known[end][0]), max(high, known[end][1])
+            end += 1
+        known[start:end] = [(low, high)]
+
+    def __contains__(self, gtid: str) -> bool:
+        source, _, number = gtid.lower().rpartition(":")
+        return self._covers(source, (int(number), int(number)))
+
+    def _covers(self, source: str, wanted: Interval) -> bool:
+        known = self.intervals.get(source, [])
+        index = bisect_right(known, (wanted[0], 1 << 63)) - 1
+        return index >= 0 and known[index][1] >= wanted[1]
+
+    def contains(self, other: GtidSet) -> bool:
+        """Whether every transaction of `other` is here."""
+        return all(
+            self._covers(source, interval)
+            for source, intervals in other.intervals.items()
+            for interval in intervals
+        )
+
+    def missing_from(self, other: GtidSet) -> int:
+        """How many transactions of this set `other` lacks, where both grow from 1 (lag)."""
+        return max(0, self.count() - other.count())
+
+    def count(self) -> int:
+        return sum(
+            high - low + 1 for intervals in self.intervals.values() for low, high in intervals
+        )
+
+    def __str__(self) -> str:
+        return ",".join(
+            f"{source}:" + ":".join(_interval_text(interval) for interval in intervals)
+            for source, intervals in sorted(self.intervals.items())
+        )
+
+
+def _interval_text(interval: Interval) -> str:
+    low, high = interval
+    return str(low) if low == high else f"{low}-{high}"

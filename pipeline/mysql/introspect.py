@@ -1,0 +1,147 @@
+"""Reads a table's definition from information_schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from pipeline.errors import RefusedError
+from pipeline.mysql.pools import run
+from pipeline.mysql.quoting import text_literal
+from pipeline.mysql.table import Column, Key, Kind, Table, TableName
+
+_KINDS = {
+    **dict.fromkeys(["tinyint", "smallint", "mediumint", "int", "bigint"], Kind.INTEGER),
+    "decimal": Kind.DECIMAL,
+    "float": Kind.FLOAT,
+    "double": Kind.DOUBLE,
+    "year": Kind.YEAR,
+    "date": Kind.DATE,
+    "time": Kind.TIME,
+    "datetime": Kind.DATETIME,
+    "timestamp": Kind.TIMESTAMP,
+    **dict.fromkeys(["char", "varchar", "tinytext", "text", "mediumtext", "longtext"], Kind.TEXT),
+    **dict.fromkeys(
+        ["binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"], Kind.BINARY
+    ),
+    "bit": Kind.BIT,
+    "enum": Kind.ENUM,
+    "set": Kind.SET,
+    "json": Kind.JSON,
+    **dict.fromkeys(
+        [
+            "geometry", "point", "linestring", "polygon", "multipoint",
+            "multilinestring", "multipolygon", "geomcollection", "geometrycollection",
+        ],
+        Kind.GEOMETRY,
+    ),
+    "vector": Kind.VECTOR,
+}  # fmt: skip
+
+# Kinds whose values can bound a chunk: ordered by the server as their literals are.
+KEY_KINDS = frozenset(
+    {
+        Kind.INTEGER, Kind.DECIMAL, Kind.YEAR, Kind.DATE, Kind.TIME,
+        Kind.DATETIME, Kind.TIMESTAMP, Kind.TEXT, Kind.BINARY,
+    }
+)  # fmt: skip
+
+
+def read_table(connection: Connection, name: TableName) -> Table:
+    """The definition of table `name`.
+
+    Raises:
+        RefusedError: there is no such table, it has no usable key, or a column's type
+            is not known.
+    """
+    columns = _columns(connection, name)
+    if not columns:
+        raise RefusedError(f"There is no table {name}.", "Check the names of schema and table.")
+    return Table(name, columns, _choose_key(connection, name, columns))
+
+
+def _columns(connection: Connection, name: TableName) -> tuple[Column, ...]:
+    rows = run(
+        connection,
+        "SELECT column_name, data_type, column_type, is_nullable, character_set_name,"
+        " collation_name, extra, COALESCE(datetime_precision, 0)"
+        f" FROM information_schema.columns WHERE {_is_table(name)} ORDER BY ordinal_position",
+    ).rows
+    return tuple(_column(name, row) for row in rows)
+
+
+def _column(table: TableName, row: tuple[Any, ...]) -> Column:
+    name, data_type, column_type, nullable, charset, collation, extra, digits = row
+    data_type, column_type = _decoded(data_type), _decoded(column_type)
+    kind = _KINDS.get(data_type.lower())
+    if kind is None:
+        raise RefusedError(f"{table}: column {name} is of type {data_type}, which is not known.")
+    return Column(
+        name=name,
+        kind=kind,
+        data_type=data_type.lower(),
+        column_type=column_type,
+        nullable=nullable == "YES",
+        charset=charset,
+        collation=collation,
+        # "DEFAULT_GENERATED" is a default that is an expression, not a generated column.
+        generated="VIRTUAL GENERATED" in extra or "STORED GENERATED" in extra,
+        fraction_digits=int(digits),
+    )
+
+
+def _choose_key(connection: Connection, name: TableName, columns: tuple[Column, ...]) -> Key:
+    by_name = {column.name: column for column in columns}
+    reasons = []
+    for key, prefixed in _unique_keys(connection, name):
+        reason = _unusable(key, prefixed, by_name)
+        if reason is None:
+            return key
+        reasons.append(f"{key.name}: {reason}")
+    why = "; ".join(reasons) or "it has no unique key"
+    raise RefusedError(
+        f"{name} has no usable key ({why}).",
+        "Add a PRIMARY KEY, or a UNIQUE KEY over NOT NULL columns.",
+    )
+
+
+def _unique_keys(connection: Connection, name: TableName) -> list[tuple[Key, bool]]:
+    """Every unique key, the primary key first, with whether it is of prefixes or functions."""
+    rows = run(
+        connection,
+        "SELECT index_name, COALESCE(column_name, ''), sub_part IS NOT NULL OR column_name IS NULL"
+        f" FROM information_schema.statistics WHERE {_is_table(name)} AND non_unique = 0"
+        " ORDER BY index_name <> 'PRIMARY', index_name, seq_in_index",
+    ).rows
+    found: dict[str, list[tuple[str, bool]]] = {}
+    for index, column, prefixed in rows:
+        found.setdefault(index, []).append((column, bool(prefixed)))
+    return [
+        (Key(index, tuple(column for column, _ in parts)), any(prefixed for _, prefixed in parts))
+        for index, parts in found.items()
+    ]
+
+
+def _unusable(key: Key, prefixed: bool, columns: dict[str, Column]) -> str | None:
+    if prefixed:
+        return "it covers only a prefix or an expression"
+    for name in key.columns:
+        column = columns[name]
+        if column.nullable:
+            return f"column {name} may be NULL"
+        if column.kind not in KEY_KINDS:
+            return f"column {name} is {column.data_type}, which can't bound a chunk yet"
+        if column.generated:
+            return f"column {name} is generated"
+    return None
+
+
+def _is_table(name: TableName) -> str:
+    return (
+        f"table_schema = {text_literal(name.schema)} AND table_name = {text_literal(name.name)}"
+    )
+
+
+def _decoded(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

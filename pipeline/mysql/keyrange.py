@@ -1,0 +1,67 @@
+"""Key ranges as SQL conditions: `lower < key <= upper`, either side open.
+
+Written out column by column, `(a > 1 OR (a = 1 AND b > 2))`, since the optimizer turns
+that into an index range but reads the whole index for `(a, b) > (1, 2)`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.mysql.quoting import quote
+from pipeline.mysql.table import Key
+
+Bound = tuple[str, ...]  # one SQL literal for each key column
+
+
+@dataclass(frozen=True)
+class KeyRange:
+    """A piece of the key space, above `lower` and up to `upper`; None is open."""
+
+    lower: Bound | None
+    upper: Bound | None
+
+    def condition(self, key: Key, alias: str = "") -> str:
+        """The range as a WHERE condition."""
+        parts = []
+        if self.lower is not None:
+            parts.append(above(key, self.lower, alias))
+        if self.upper is not None:
+            parts.append(up_to(key, self.upper, alias))
+        return " AND ".join(parts) or "TRUE"
+
+    def __str__(self) -> str:
+        return f"({_shown(self.lower)}, {_shown(self.upper)}]"
+
+
+def above(key: Key, bound: Bound, alias: str = "") -> str:
+    return _compare(_names(key, alias), bound, ">", ">")
+
+
+def up_to(key: Key, bound: Bound, alias: str = "") -> str:
+    return _compare(_names(key, alias), bound, "<", "<=")
+
+
+def at_or_above(key: Key, bound: Bound, alias: str = "") -> str:
+    return _compare(_names(key, alias), bound, ">", ">=")
+
+
+def order(key: Key) -> str:
+    return ", ".join(quote(name) for name in key.columns)
+
+
+def _compare(names: list[str], bound: Bound, strict: str, last: str) -> str:
+    (name, *names_left), (value, *values_left) = names, bound
+    if not names_left:
+        return f"{name} {last} {value}"
+    rest = _compare(names_left, tuple(values_left), strict, last)
+    return f"({name} {strict} {value} OR ({name} = {value} AND {rest}))"
+
+
+def _names(key: Key, alias: str) -> list[str]:
+    prefix = f"{alias}." if alias else ""
+    return [prefix + quote(name) for name in key.columns]
+
+
+def _shown(bound: Bound | None) -> str:
+    return "open" if bound is None else ", ".join(bound)

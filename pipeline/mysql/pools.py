@@ -1,0 +1,107 @@
+"""Connections by server name, pooled per process.
+
+A control statement and the data it speaks of must commit together (I1, I3), so both go
+through one SQLAlchemy connection: control statements as SQLAlchemy Core, data statements
+as raw bytes through `run`, which neither interpolates nor re-encodes anything.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from pymysql.connections import Connection as RawConnection
+from sqlalchemy import Connection, Engine, create_engine
+
+from pipeline.configuration.load import server_settings
+from pipeline.configuration.settings import Settings
+from pipeline.mysql.connect import open_connection
+from pipeline.mysql.failures import driver_errors
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a raw statement answered. `message` is the server's one-line summary."""
+
+    rows: tuple[tuple[Any, ...], ...]
+    affected: int
+    warnings: int
+    message: str
+
+
+class Pools:
+    """One small pool for each server that this process talks to."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._engines: dict[tuple[int, str], Engine] = {}
+
+    def engine(self, name: str) -> Engine:
+        # By pid: a connection must never be shared across a fork.
+        key = (os.getpid(), name)
+        if key not in self._engines:
+            server_settings(self.settings, name)
+            self._engines[key] = create_engine(
+                "mysql+pymysql://",
+                creator=lambda: self.connect(name),
+                pool_size=4,
+                max_overflow=16,
+                pool_pre_ping=True,
+                pool_recycle=max(1, self.settings.timeouts.idle_s // 2),
+            )
+        return self._engines[key]
+
+    def connect(self, name: str, **extra: Any) -> RawConnection[Any]:
+        """A connection outside the pool, for whoever must own one (streamer, rename)."""
+        server = server_settings(self.settings, name)
+        return open_connection(name, server, self.settings.timeouts, **extra)
+
+    @contextmanager
+    def begin(self, name: str) -> Iterator[Connection]:
+        """One transaction on the server called `name`; commits on leaving, or rolls back.
+
+        Raises:
+            TranshipError: whatever the driver raised inside, translated.
+        """
+        with driver_errors(name), self.engine(name).begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        for engine in self._engines.values():
+            engine.dispose()
+        self._engines.clear()
+
+
+def run(connection: Connection, statement: str | bytes) -> Result:
+    """Send `statement` as it is, in the transaction of `connection`."""
+    raw = connection.connection.driver_connection
+    assert raw is not None
+    return run_raw(raw, statement)
+
+
+def run_raw(raw: Any, statement: str | bytes) -> Result:
+    """The same on a connection of the driver."""
+    with raw.cursor() as cursor:
+        cursor.execute(statement)
+        rows = tuple(cursor.fetchall())
+        answer = cursor._result
+        message = answer.message.decode(errors="replace") if answer.message else ""
+        return Result(rows, cursor.rowcount, answer.warning_count, message)
+
+
+def connection_id(connection: Connection) -> int:
+    """The server's number for this connection: what KILL wants."""
+    raw = connection.connection.driver_connection
+    assert raw is not None
+    return int(raw.thread_id())
+
+
+def kill_connection(pools: Pools, server: str, number: int) -> None:
+    """End connection `number` on `server`; none there is fine."""
+    with pools.begin(server) as connection:
+        alive = run(connection, f"SELECT id FROM information_schema.processlist WHERE id={number}")
+        if alive.rows:
+            run(connection, f"KILL {number}")

@@ -1,0 +1,23 @@
+"""The one place where identifiers and literals are quoted."""
+
+from __future__ import annotations
+
+from pipeline.mysql.table import TableName
+
+
+def quote(identifier: str) -> str:
+    """`identifier` in backticks, backticks inside doubled."""
+    return "`" + identifier.replace("`", "``") + "`"
+
+
+def quote_name(name: TableName) -> str:
+    return f"{quote(name.schema)}.{quote(name.name)}"
+
+
+def quote_list(identifiers: tuple[str, ...] | list[str]) -> str:
+    return ", ".join(quote(identifier) for identifier in identifiers)
+
+
+def text_literal(text: str) -> str:
+    """A string literal that no sql_mode and no character set can misread."""
+    return f"_utf8mb4 x'{text.encode().hex()}'"
