@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsConfigDict
 
 from pipeline.configuration.settings import Server, Settings
 from pipeline.errors import RefusedError
@@ -32,7 +33,7 @@ def load_settings(given: Path | None = None) -> Settings:
     _check_readable(path)
 
     class FromFile(Settings):
-        model_config = {**Settings.model_config, "toml_file": path}  # type: ignore[misc]
+        model_config = SettingsConfigDict(**{**Settings.model_config, "toml_file": path})
 
     try:
         return FromFile()

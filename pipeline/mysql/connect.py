@@ -14,6 +14,7 @@ from typing import Any
 
 import pymysql
 from pymysql.connections import Connection
+from pymysql.constants import CLIENT
 
 from pipeline.configuration.load import server_password
 from pipeline.configuration.settings import Server, Timeouts, Tls
@@ -81,6 +82,8 @@ def _arguments(server: Server, timeouts: Timeouts) -> dict[str, Any]:
         "read_timeout": timeouts.read_s,
         "write_timeout": timeouts.read_s,
         "program_name": "tranship",
+        # An UPDATE reports the rows it matched: fences count on it.
+        "client_flag": CLIENT.FOUND_ROWS,
     }
 
 

@@ -49,7 +49,7 @@ def translate(error: BaseException, server: str) -> TranshipError:
 
 
 def _text(error: BaseException | None) -> str:
-    arguments = getattr(error, "args", ())
+    arguments: tuple[object, ...] = getattr(error, "args", ())
     text = str(arguments[1]) if len(arguments) > 1 else str(error) or type(error).__name__
     return text.rstrip(".")
 

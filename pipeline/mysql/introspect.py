@@ -138,9 +138,7 @@ def _unusable(key: Key, prefixed: bool, columns: dict[str, Column]) -> str | Non
 
 
 def _is_table(name: TableName) -> str:
-    return (
-        f"table_schema = {text_literal(name.schema)} AND table_name = {text_literal(name.name)}"
-    )
+    return f"table_schema = {text_literal(name.schema)} AND table_name = {text_literal(name.name)}"
 
 
 def _decoded(value: Any) -> str:

@@ -1,0 +1,94 @@
+"""The digest of a key range, computed by each server over its own rows.
+
+Row count, and the XOR of 64 bits of SHA-256 of every row's line (codecs.py): all columns,
+NULLs told from text. XOR is free of order. Not CRC32, though pt-table-checksum and Spirit
+use it: CRC is linear, so two rows that are stale in the same way, or that have swapped a
+value, cancel out under XOR with the count unchanged. SHA-256 has no such structure.
+
+JSON: a document reaches the target as text, and the servers' parser misrounds some doubles,
+so a document may render differently after one trip through text. The source's digest sends
+each document through that trip itself; what is compared is what a text copy can be at best.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from pipeline.errors import FatalError
+from pipeline.mysql.codecs import line_expression, literal_expression
+from pipeline.mysql.keyrange import KeyRange
+from pipeline.mysql.pools import run
+from pipeline.mysql.quoting import quote, quote_name
+from pipeline.mysql.table import Table, TableName
+
+
+@dataclass(frozen=True)
+class Digest:
+    """Equal digests: the same rows, but for a chance of 2^-64."""
+
+    rows: int
+    bits: int
+
+
+def range_digest(
+    connection: Connection, table: Table, name: TableName, keys: KeyRange, *, is_source: bool
+) -> Digest:
+    """The digest of `keys` in table `name`, as its server sees it now. Takes no locks.
+
+    Raises:
+        FatalError: a row is too large for the server to hash.
+    """
+    answer = run(
+        connection,
+        f"SELECT COUNT(*), BIT_XOR({_row_bits(table, is_source)}) FROM {_from(table, name, keys)}",
+    )
+    if answer.warnings:
+        raise FatalError(
+            f"A row of {name} in {keys} is too large to be hashed (max_allowed_packet).",
+            "Raise max_allowed_packet on that server, then: tranship resume.",
+        )
+    return Digest(*answer.rows[0])
+
+
+def differing_keys(
+    source: Connection,
+    target: Connection,
+    table: Table,
+    names: tuple[TableName, TableName],
+    keys: KeyRange,
+    most: int = 10,
+) -> list[str]:
+    """The keys of up to `most` rows that differ, for a person to look at."""
+    ours = _row_digests(source, table, names[0], keys, is_source=True)
+    theirs = _row_digests(target, table, names[1], keys, is_source=False)
+    different = [key for key in ours if theirs.get(key) != ours[key]]
+    different += [key for key in theirs if key not in ours]
+    return [", ".join(key) for key in different[:most]]
+
+
+def _row_digests(
+    connection: Connection, table: Table, name: TableName, keys: KeyRange, *, is_source: bool
+) -> dict[tuple[str, ...], int]:
+    literals = ", ".join(literal_expression(column) for column in table.key_columns)
+    answer = run(
+        connection,
+        f"SELECT {_row_bits(table, is_source)}, {literals} FROM {_from(table, name, keys)}",
+    )
+    return {
+        tuple(part.decode() if isinstance(part, bytes) else str(part) for part in row[1:]): row[0]
+        for row in answer.rows
+    }
+
+
+def _row_bits(table: Table, is_source: bool) -> str:
+    line = line_expression(table, reparse_json=is_source)
+    return f"CAST(CONV(LEFT(SHA2({line}, 256), 16), 16, 10) AS UNSIGNED)"
+
+
+def _from(table: Table, name: TableName, keys: KeyRange) -> str:
+    return (
+        f"{quote_name(name)} FORCE INDEX ({quote(table.key.name)})"
+        f" WHERE {keys.condition(table.key)}"
+    )

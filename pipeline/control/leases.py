@@ -1,0 +1,124 @@
+"""Leases with epochs: who holds a role, and the fence that shuts an older holder out (I2).
+
+A lease can be taken when it has expired or was released; taking it raises the epoch. A
+holder proves itself with `fence` inside the very transaction it commits: one row matches
+its epoch, or the transaction rolls back. So a process that was paused for an hour and
+wakes up may compute what it likes, but can commit nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, or_, select, text, update
+from sqlalchemy.dialects.mysql import insert
+
+from pipeline.control.records import Role
+from pipeline.control.schema import NOW, leases
+from pipeline.errors import FencedError
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A role held under an epoch."""
+
+    migration_id: str
+    role: Role
+    epoch: int
+    owner: str
+    ttl_s: float
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a role now, and whether the lease is still good."""
+
+    owner: str | None
+    epoch: int
+    connection_id: int | None
+    alive: bool
+
+
+def take_lease(
+    connection: Connection,
+    migration_id: str,
+    role: Role,
+    owner: str,
+    ttl_s: float,
+    connection_id: int | None = None,
+) -> Lease | None:
+    """Take the role if nobody holds it now; None if somebody does."""
+    connection.execute(
+        insert(leases)
+        .values(migration_id=migration_id, role=role, epoch=0, expires_at=NOW)
+        .on_duplicate_key_update(epoch=leases.c.epoch)
+    )
+    taken = connection.execute(
+        update(leases)
+        .where(
+            leases.c.migration_id == migration_id,
+            leases.c.role == role,
+            or_(leases.c.owner.is_(None), leases.c.expires_at < NOW),
+        )
+        .values(
+            epoch=leases.c.epoch + 1,
+            owner=owner,
+            connection_id=connection_id,
+            expires_at=_expiry(ttl_s),
+        )
+    )
+    if taken.rowcount != 1:
+        return None
+    held = holder(connection, migration_id, role)
+    assert held is not None
+    return Lease(migration_id, role, held.epoch, owner, ttl_s)
+
+
+def fence(connection: Connection, held: Lease) -> None:
+    """Prove, in the transaction of `connection`, that `held` is still ours; renews it too.
+
+    Raises:
+        FencedError: a later epoch exists. The transaction must be rolled back.
+    """
+    matched = connection.execute(
+        update(leases)
+        .where(
+            leases.c.migration_id == held.migration_id,
+            leases.c.role == held.role,
+            leases.c.epoch == held.epoch,
+            leases.c.owner == held.owner,
+        )
+        .values(expires_at=_expiry(held.ttl_s))
+    )
+    if matched.rowcount != 1:
+        raise FencedError(f"The {held.role} role of {held.migration_id} has a newer holder.")
+
+
+def release_lease(connection: Connection, held: Lease) -> None:
+    """Give the role back at once, so that the next holder need not wait for the expiry."""
+    connection.execute(
+        update(leases)
+        .where(
+            leases.c.migration_id == held.migration_id,
+            leases.c.role == held.role,
+            leases.c.epoch == held.epoch,
+        )
+        .values(owner=None, connection_id=None, expires_at=NOW)
+    )
+
+
+def holder(connection: Connection, migration_id: str, role: Role) -> Holder | None:
+    """Who holds the role; None if it was never taken."""
+    row = connection.execute(
+        select(
+            leases.c.owner,
+            leases.c.epoch,
+            leases.c.connection_id,
+            (leases.c.owner.is_not(None) & (leases.c.expires_at >= NOW)).label("alive"),
+        ).where(leases.c.migration_id == migration_id, leases.c.role == role)
+    ).one_or_none()
+    return Holder(row.owner, row.epoch, row.connection_id, bool(row.alive)) if row else None
+
+
+def _expiry(ttl_s: float) -> object:
+    return text(f"UTC_TIMESTAMP(6) + INTERVAL {round(ttl_s * 1e6)} MICROSECOND")

@@ -1,0 +1,269 @@
+"""Statements on migrations, their tables, claims, hooks and events."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.dialects.mysql import insert
+from sqlalchemy.exc import IntegrityError
+
+from pipeline.control.leases import Lease, fence
+from pipeline.control.records import (
+    Failure,
+    Migration,
+    Moved,
+    Options,
+    Stage,
+    table_to_json,
+)
+from pipeline.control.schema import (
+    NOW,
+    SCHEMA,
+    claims,
+    events,
+    hooks,
+    metadata,
+    migrations,
+    moved_tables,
+)
+from pipeline.errors import FencedError, RefusedError
+from pipeline.mysql.pools import run
+from pipeline.mysql.quoting import quote, text_literal
+from pipeline.mysql.table import Table, TableName
+
+ENDED = (Stage.DONE, Stage.ABORTED)
+
+
+@dataclass(frozen=True)
+class NewTable:
+    """A table about to be put under migration."""
+
+    table: Table
+    target: TableName
+    rows_estimate: int
+    bytes_estimate: int
+    chunk_rows: int
+
+
+def install(connection: Connection) -> None:
+    """Create the control schema where it isn't there yet."""
+    run(connection, f"CREATE DATABASE IF NOT EXISTS {quote(SCHEMA)} CHARACTER SET utf8mb4")
+    metadata.create_all(connection)
+
+
+def is_installed(connection: Connection) -> bool:
+    rows = run(
+        connection,
+        "SELECT 1 FROM information_schema.tables"
+        f" WHERE table_schema = {text_literal(SCHEMA)} AND table_name = 'events'",
+    ).rows
+    return bool(rows)
+
+
+def new_id() -> str:
+    """Short enough to type, long enough never to meet another."""
+    return secrets.token_hex(4)
+
+
+def create_migration(
+    connection: Connection,
+    migration_id: str,
+    source: str,
+    target: str,
+    tables: Sequence[NewTable],
+    options: Options,
+    postponed: bool,
+    who: str,
+) -> None:
+    """Record a migration and lock its tables, all or nothing.
+
+    Raises:
+        RefusedError: another migration holds one of the tables.
+    """
+    connection.execute(
+        migrations.insert().values(
+            id=migration_id, kind="move", source=source, target=target, stage=Stage.PREPARING,
+            stage_since=NOW, options=asdict(options), postponed=postponed, abort_asked=False,
+            attempt=0, created_at=NOW, created_by=who,
+        )
+    )  # fmt: skip
+    for ordinal, new in enumerate(tables):
+        _claim(connection, migration_id, source, new.table.name)
+        connection.execute(
+            moved_tables.insert().values(
+                migration_id=migration_id, ordinal=ordinal, definition=table_to_json(new.table),
+                target_schema=new.target.schema, target_name=new.target.name,
+                rows_estimate=new.rows_estimate, bytes_estimate=new.bytes_estimate,
+                created_by_us=False, planned=False, copied=False, chunk_rows=new.chunk_rows,
+            )
+        )  # fmt: skip
+    names = ", ".join(str(new.table.name) for new in tables)
+    log_event(connection, migration_id, "created", f"move {names} from {source} to {target}", who)
+
+
+def _claim(connection: Connection, migration_id: str, source: str, name: TableName) -> None:
+    try:
+        connection.execute(
+            claims.insert().values(
+                source=source, schema_name=name.schema, table_name=name.name,
+                migration_id=migration_id,
+            )
+        )  # fmt: skip
+    except IntegrityError:
+        other = claimed_by(connection, source, name)
+        raise RefusedError(
+            f"{name} is already being moved by migration {other}.",
+            f"Wait for it, or end it with: tranship abort {other} && tranship clean-up {other}",
+        ) from None
+
+
+def claimed_by(connection: Connection, source: str, name: TableName) -> str | None:
+    """The migration that holds a table of `source`, if any."""
+    return connection.execute(
+        select(claims.c.migration_id).where(
+            claims.c.source == source,
+            claims.c.schema_name == name.schema,
+            claims.c.table_name == name.name,
+        )
+    ).scalar_one_or_none()
+
+
+def release_claims(connection: Connection, migration_id: str) -> None:
+    connection.execute(delete(claims).where(claims.c.migration_id == migration_id))
+
+
+def read_migration(connection: Connection, migration_id: str) -> Migration | None:
+    row = connection.execute(
+        select(migrations, NOW.label("now")).where(migrations.c.id == migration_id)
+    ).one_or_none()
+    return Migration.from_row(row) if row else None
+
+
+def all_migrations(connection: Connection) -> list[Migration]:
+    rows = connection.execute(
+        select(migrations, NOW.label("now")).order_by(migrations.c.created_at)
+    )
+    return [Migration.from_row(row) for row in rows]
+
+
+def active_ids(connection: Connection) -> list[str]:
+    """Migrations that `advance` has something to do for."""
+    inactive = (*ENDED, Stage.FAILED)
+    return list(
+        connection.execute(select(migrations.c.id).where(migrations.c.stage.not_in(inactive)))
+        .scalars()
+        .all()
+    )
+
+
+def read_moved(connection: Connection, migration_id: str) -> list[Moved]:
+    rows = connection.execute(
+        select(moved_tables)
+        .where(moved_tables.c.migration_id == migration_id)
+        .order_by(moved_tables.c.ordinal)
+    )
+    return [Moved.from_row(row) for row in rows]
+
+
+def update_moved(connection: Connection, moved_id: int, **values: Any) -> None:
+    connection.execute(update(moved_tables).where(moved_tables.c.id == moved_id).values(**values))
+
+
+def update_migration(connection: Connection, migration_id: str, **values: Any) -> None:
+    """Change anything but the stage, which only `transition` changes."""
+    assert "stage" not in values
+    connection.execute(update(migrations).where(migrations.c.id == migration_id).values(**values))
+
+
+def transition(
+    connection: Connection, held: Lease, old: Stage, new: Stage, message: str, **values: Any
+) -> None:
+    """Move a migration from stage `old` to `new`, under the coordinator's lease.
+
+    Raises:
+        FencedError: it is no longer in `old`, or the lease is no longer ours.
+    """
+    fence(connection, held)
+    matched = connection.execute(
+        update(migrations)
+        .where(migrations.c.id == held.migration_id, migrations.c.stage == old)
+        .values(stage=new, stage_since=NOW, **values)
+    )
+    if matched.rowcount != 1:
+        raise FencedError(f"Migration {held.migration_id} is no longer {old}.")
+    log_event(connection, held.migration_id, "stage", f"{old} → {new}: {message}", held.owner)
+
+
+def record_failure(connection: Connection, migration_id: str, failure: Failure) -> None:
+    """Note why a migration can't go on; the coordinator acts on it. The first one stays."""
+    matched = connection.execute(
+        update(migrations)
+        .where(
+            migrations.c.id == migration_id,
+            migrations.c.failure.is_(None),
+            migrations.c.stage.not_in((*ENDED, Stage.FAILED)),
+        )
+        .values(failure=asdict(failure))
+    )
+    if matched.rowcount:
+        text = f"{failure.explanation} {failure.remedy}"
+        log_event(connection, migration_id, "failure", text, failure.role)
+
+
+def log_event(connection: Connection, migration_id: str, kind: str, message: str, who: str) -> None:
+    connection.execute(
+        events.insert().values(
+            migration_id=migration_id, at=NOW, kind=kind, message=message, by=who
+        )
+    )
+
+
+def read_events(connection: Connection, migration_id: str, limit: int = 1000) -> Iterable[Any]:
+    return connection.execute(
+        select(events)
+        .where(events.c.migration_id == migration_id)
+        .order_by(events.c.id)
+        .limit(limit)
+    ).all()
+
+
+def start_hook(connection: Connection, migration_id: str, name: str) -> int:
+    """Record that a hook is about to run; its attempt number, 1 at first."""
+    connection.execute(
+        insert(hooks)
+        .values(migration_id=migration_id, name=name, state="running", attempt=1, changed_at=NOW)
+        .on_duplicate_key_update(state="running", attempt=hooks.c.attempt + 1, changed_at=NOW)
+    )
+    return int(
+        connection.execute(
+            select(hooks.c.attempt).where(
+                hooks.c.migration_id == migration_id, hooks.c.name == name
+            )
+        ).scalar_one()
+    )
+
+
+def end_hook(
+    connection: Connection, migration_id: str, name: str, exit_code: int, output: str
+) -> None:
+    connection.execute(
+        update(hooks)
+        .where(hooks.c.migration_id == migration_id, hooks.c.name == name)
+        .values(
+            state="succeeded" if exit_code == 0 else "failed",
+            exit_code=exit_code,
+            output=output[-4000:],
+            changed_at=NOW,
+        )
+    )
+
+
+def hook_succeeded(connection: Connection, migration_id: str, name: str) -> bool:
+    state = connection.execute(
+        select(hooks.c.state).where(hooks.c.migration_id == migration_id, hooks.c.name == name)
+    ).scalar_one_or_none()
+    return state == "succeeded"

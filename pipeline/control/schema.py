@@ -1,0 +1,194 @@
+"""The control schema: every fact about a migration, on the target server.
+
+It lives where the data lives, so that a fact commits in the same transaction as the rows
+it speaks of. Catalogue:
+
+    migrations     one row a run: stage, options, intents, the failure that stopped it
+    claims         one row a table under migration: two migrations never hold the same one
+    moved_tables   the tables of a migration, with their definitions as read at the start
+    chunks         key ranges to copy, and who copies them (attempt number: I3)
+    ranges         the ledger: for each key range, how often it was touched, and at which
+                   count it was last verified (I6)
+    streams        the position applied and committed (I1), and what the applier has done
+    leases         who holds a role, under which epoch (I2)
+    hooks          one durable row a hook: state and number of attempts
+    events         what happened, in order, for people
+
+and for each moved table, with its key columns as the source types and collates them:
+
+    bounds_<id>      no, key: piece `no` of the key space ends here, inclusive. The last
+                     piece has no row; it is open above
+    tombstones_<id>  keys of rows deleted while chunks were in flight (I4)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Float,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    literal_column,
+)
+from sqlalchemy.dialects.mysql import DATETIME, LONGTEXT
+
+SCHEMA = "tranship"
+NOW: ColumnElement[Any] = literal_column("UTC_TIMESTAMP(6)")
+
+metadata = MetaData(schema=SCHEMA)
+Moment = DATETIME(fsp=6)
+Identity = String(32)
+_OPTIONS: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4"}
+
+migrations = Table(
+    "migrations",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("source", String(255), nullable=False),
+    Column("target", String(255), nullable=False),
+    Column("stage", String(32), nullable=False),
+    Column("stage_since", Moment, nullable=False),
+    Column("resume_stage", String(32)),  # where `resume` goes on from
+    Column("after_restore", String(32)),  # where restoring the source leads
+    Column("options", JSON, nullable=False),
+    Column("postponed", Boolean, nullable=False),
+    Column("abort_asked", Boolean, nullable=False),
+    Column("attempt", Integer, nullable=False),  # cut-over attempts so far
+    Column("retry_at", Moment),  # no attempt before this
+    Column("rename_connection", BigInteger),  # the only one that may rename (I7)
+    Column("renamed_at", Moment),
+    Column("drain_gtids", LONGTEXT),
+    Column("failure", JSON(none_as_null=True)),  # {"role", "explanation", "remedy"}
+    Column("created_at", Moment, nullable=False),
+    Column("created_by", String(255), nullable=False),
+    **_OPTIONS,
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("source", String(255), nullable=False),
+    Column("schema_name", String(64), nullable=False),
+    Column("table_name", String(64), nullable=False),
+    Column("migration_id", Identity, nullable=False),
+    PrimaryKeyConstraint("source", "schema_name", "table_name"),
+    **_OPTIONS,
+)
+
+moved_tables = Table(
+    "moved_tables",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("migration_id", Identity, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("definition", JSON, nullable=False),
+    Column("target_schema", String(64), nullable=False),
+    Column("target_name", String(64), nullable=False),
+    Column("rows_estimate", BigInteger, nullable=False),
+    Column("bytes_estimate", BigInteger, nullable=False),
+    Column("created_by_us", Boolean, nullable=False),
+    Column("planned", Boolean, nullable=False),  # the chunker has seen the end of the key
+    Column("copied", Boolean, nullable=False),  # no chunk can be in flight any more
+    Column("chunk_rows", Integer, nullable=False),  # adapted as the copy goes on
+    UniqueConstraint("migration_id", "ordinal"),
+    **_OPTIONS,
+)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("moved_id", Integer, nullable=False),
+    Column("no", Integer, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("worker", String(255)),
+    Column("connection_id", BigInteger),
+    Column("sent_at", Moment),
+    Column("claimed_at", Moment),
+    Column("done_at", Moment),
+    Column("rows", BigInteger),
+    Column("bytes", BigInteger),
+    Column("seconds", Float),
+    Column("error", Text),
+    PrimaryKeyConstraint("moved_id", "no"),
+    **_OPTIONS,
+)
+
+ranges = Table(
+    "ranges",
+    metadata,
+    Column("moved_id", Integer, nullable=False),
+    Column("no", Integer, nullable=False),
+    Column("touched", BigInteger, nullable=False),
+    Column("verified_touched", BigInteger),
+    Column("verified_at", Moment),
+    Column("sent_at", Moment),
+    Column("rows", BigInteger),
+    Column("repairs", Integer, nullable=False),
+    PrimaryKeyConstraint("moved_id", "no"),
+    **_OPTIONS,
+)
+
+streams = Table(
+    "streams",
+    metadata,
+    Column("migration_id", Identity, primary_key=True),
+    Column("position", LONGTEXT, nullable=False),
+    Column("layout", BigInteger, nullable=False),  # grows when a piece is added to the ledger
+    Column("batches", BigInteger, nullable=False),
+    Column("rows_applied", BigInteger, nullable=False),
+    Column("source_time", BigInteger, nullable=False),  # epoch s of the last transaction
+    Column("applied_at", Moment, nullable=False),
+    **_OPTIONS,
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("migration_id", Identity, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("owner", String(255)),
+    Column("connection_id", BigInteger),
+    Column("expires_at", Moment, nullable=False),
+    PrimaryKeyConstraint("migration_id", "role"),
+    **_OPTIONS,
+)
+
+hooks = Table(
+    "hooks",
+    metadata,
+    Column("migration_id", Identity, nullable=False),
+    Column("name", String(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("exit_code", Integer),
+    Column("output", Text),
+    Column("changed_at", Moment, nullable=False),
+    PrimaryKeyConstraint("migration_id", "name"),
+    **_OPTIONS,
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=True),
+    Column("migration_id", Identity, nullable=False, index=True),
+    Column("at", Moment, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("by", String(255), nullable=False),
+    **_OPTIONS,
+)

@@ -1,0 +1,64 @@
+"""Statements on the stream: the position, which only the applier moves (I1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select, update
+
+from pipeline.control.schema import NOW, streams
+from pipeline.mysql.gtid import GtidSet
+
+
+@dataclass(frozen=True)
+class StreamState:
+    """What has been applied and committed."""
+
+    position: GtidSet
+    layout: int
+    batches: int
+    rows_applied: int
+    source_time: int
+    applied_at: datetime
+    now: datetime
+
+
+def create_stream(connection: Connection, migration_id: str, position: GtidSet) -> None:
+    connection.execute(
+        streams.insert().values(
+            migration_id=migration_id, position=str(position), layout=0, batches=0,
+            rows_applied=0, source_time=0, applied_at=NOW,
+        )
+    )  # fmt: skip
+
+
+def read_stream(
+    connection: Connection, migration_id: str, *, lock: bool = False
+) -> StreamState | None:
+    """The stream's state; with `lock`, nobody cuts the open piece until we commit."""
+    query = select(
+        streams.c.position, streams.c.layout, streams.c.batches, streams.c.rows_applied,
+        streams.c.source_time, streams.c.applied_at, NOW.label("now"),
+    ).where(streams.c.migration_id == migration_id)  # fmt: skip
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    if row is None:
+        return None
+    return StreamState(GtidSet.parse(row.position), *row[1:])
+
+
+def move_position(
+    connection: Connection, migration_id: str, position: GtidSet, rows: int, source_time: int
+) -> None:
+    """Commit this together with the row changes that it stands for, or not at all."""
+    connection.execute(
+        update(streams)
+        .where(streams.c.migration_id == migration_id)
+        .values(
+            position=str(position),
+            batches=streams.c.batches + 1,
+            rows_applied=streams.c.rows_applied + rows,
+            source_time=source_time,
+            applied_at=NOW,
+        )
+    )

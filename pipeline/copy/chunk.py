@@ -1,0 +1,110 @@
+"""The life of a chunk: claim, read, write, sweep tombstones, done.
+
+I3: the transaction that writes the rows ends with marking the chunk done under the claim's
+attempt number, or rolls back. I4: the sweep. A row deleted on the source after our read,
+whose delete was applied before our write, would come back as a phantom; the applier leaves
+its key as a tombstone, and the chunk deletes every row of its range that has one. The
+tombstones are read with a locking read, which waits for those not yet committed; one that
+comes later belongs to a delete that waits for our rows' locks.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from pipeline.control.pieces import (
+    claim_chunk,
+    finish_chunk,
+    give_back_chunk,
+    key_range,
+    tombstones_table,
+)
+from pipeline.control.records import Claim, Moved
+from pipeline.copy.transfer import read_lines, write_lines
+from pipeline.errors import FencedError
+from pipeline.mysql.failures import driver_errors
+from pipeline.mysql.keyrange import KeyRange
+from pipeline.mysql.pools import Pools, connection_id, run
+from pipeline.mysql.quoting import quote, quote_name
+from pipeline.pausepoints import Point, reached
+
+
+@dataclass(frozen=True)
+class Copied:
+    """What a chunk brought over."""
+
+    rows: int
+    bytes: int
+    seconds: float
+
+
+def copy_chunk(
+    pools: Pools, source: str, target: str, moved: Moved, no: int, worker: str
+) -> Copied | None:
+    """Copy chunk `no`; None if somebody else has it, or it is done already.
+
+    Raises:
+        FencedError: a later attempt took over meanwhile; nothing of ours stays.
+        RetryableError, FatalError: nothing of ours stays; the chunk is pending again.
+    """
+    with pools.engine(target).connect() as session:
+        with pools.begin(target) as control:
+            claim = claim_chunk(control, moved, no, worker, connection_id(session))
+        if claim is None:
+            return None
+        session.rollback()
+        reached(Point.COPY_CLAIMED)
+        try:
+            return _copy(pools, source, target, session, claim)
+        except FencedError:
+            raise
+        except Exception as error:
+            _give_back(pools, target, claim, str(error))
+            raise
+
+
+def _copy(pools: Pools, source: str, target: str, session: Connection, claim: Claim) -> Copied:
+    moved = claim.moved
+    started = time.monotonic()
+    with pools.begin(target) as control:
+        keys = key_range(control, moved, claim.no)
+    with pools.begin(source) as reader:
+        lines = read_lines(reader, moved.table, moved.source, keys)
+    reached(Point.COPY_READ)
+    with driver_errors(target), session.begin():
+        write_lines(session, moved.table, moved.target, lines.data, replace=False)
+        reached(Point.COPY_WRITTEN)
+        sweep_tombstones(session, moved, keys)
+        seconds = time.monotonic() - started
+        finish_chunk(session, claim, lines.rows, len(lines.data), seconds)
+        reached(Point.COPY_BEFORE_COMMIT)
+    return Copied(lines.rows, len(lines.data), seconds)
+
+
+def sweep_tombstones(target: Connection, moved: Moved, keys: KeyRange) -> None:
+    """Delete every row of the range that was deleted on the source meanwhile."""
+    key, tombstones = moved.table.key, tombstones_table(moved)
+    found = run(
+        target,
+        f"SELECT 1 FROM {tombstones} WHERE {keys.condition(key)} LOCK IN SHARE MODE",
+    ).rows
+    if not found:
+        return
+    # READ COMMITTED: this statement's snapshot is taken after the wait above.
+    same_key = " AND ".join(f"row_.{quote(name)} = dead.{quote(name)}" for name in key.columns)
+    run(
+        target,
+        f"DELETE row_ FROM {quote_name(moved.target)} AS row_ JOIN {tombstones} AS dead"
+        f" ON {same_key} WHERE {keys.condition(key, 'dead')}",
+    )
+
+
+def _give_back(pools: Pools, target: str, claim: Claim, error: str) -> None:
+    try:
+        with pools.begin(target) as control:
+            give_back_chunk(control, claim, error)
+    except Exception:  # the coordinator frees a stale claim sooner or later
+        return

@@ -1,0 +1,78 @@
+"""Cuts a table into chunks, one key bound at a time, ahead of the copy.
+
+The next bound is the key `n` rows above the last one, found on the source with an
+index-only read. `n` follows the cost of the latest chunks, so that each takes about the
+configured time and bytes: wide rows get small chunks, narrow rows large ones. Bounds are
+planned as the window empties, not all at once, so memory and the control schema's load do
+not depend on the size of the table. Rows born above the last bound are covered too, since
+the last piece is open above.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from pipeline.configuration.settings import Copy
+from pipeline.control.pieces import (
+    CopyPace,
+    bound_from_row,
+    cut_open_piece,
+    key_range,
+    last_piece,
+    recent_pace,
+)
+from pipeline.control.records import Moved
+from pipeline.mysql.codecs import literal_expression
+from pipeline.mysql.keyrange import Bound, KeyRange, above, order
+from pipeline.mysql.pools import run
+from pipeline.mysql.quoting import quote, quote_name
+from pipeline.mysql.table import TableName
+
+SMALLEST_CHUNK = 100
+
+
+def next_bound(
+    source: Connection, moved: Moved, name: TableName, lower: Bound | None, rows: int
+) -> Bound | None:
+    """The key `rows` rows above `lower`, if at least one more row follows it.
+
+    Returns:
+        None where the table ends before: what is left belongs to the open piece.
+    """
+    literals = ", ".join(literal_expression(column) for column in moved.table.key_columns)
+    where = above(moved.table.key, lower) if lower is not None else "TRUE"
+    found = run(
+        source,
+        f"SELECT {literals} FROM {quote_name(name)} FORCE INDEX ({quote(moved.table.key.name)})"
+        f" WHERE {where} ORDER BY {order(moved.table.key)} LIMIT 2 OFFSET {rows - 1}",
+    ).rows
+    return bound_from_row(found[0]) if len(found) == 2 else None
+
+
+def chunk_rows(moved: Moved, pace: CopyPace, wanted: Copy) -> int:
+    """How many rows the next chunk should have.
+
+    Grows or shrinks by at most a factor of two at a time, so that one odd chunk does not
+    swing the size.
+    """
+    if pace.rows == 0:
+        return moved.chunk_rows
+    by_bytes = wanted.chunk_bytes / max(1.0, pace.bytes / pace.rows)
+    by_time = wanted.chunk_s / max(1e-9, pace.seconds / pace.rows)
+    ideal = min(by_bytes, by_time, wanted.chunk_rows_max)
+    bounded = min(max(ideal, moved.chunk_rows / 2), moved.chunk_rows * 2)
+    return max(SMALLEST_CHUNK, round(bounded))
+
+
+def plan_chunk(
+    source: Connection, target: Connection, moved: Moved, name: TableName, wanted: Copy
+) -> int | None:
+    """Cut one chunk off the open piece of `moved`, read on the source under `name`.
+
+    Returns:
+        The chunk's number, or None: the table has ended, and only the open piece is left.
+    """
+    rows = chunk_rows(moved, recent_pace(target, moved), wanted)
+    open_piece: KeyRange = key_range(target, moved, last_piece(target, moved))
+    bound = next_bound(source, moved, name, open_piece.lower, rows)
+    return None if bound is None else cut_open_piece(target, moved, bound)

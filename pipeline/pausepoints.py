@@ -1,0 +1,68 @@
+"""Named points in the code at which a test delays, stops or kills the process.
+
+The idea is Ghostferry's. Outside tests `$TRANSHIP_PAUSE` is unset and a point costs one
+dictionary look-up. Its value is JSON, point name to action:
+
+    {"seed": 7, "copy.read": {"delay": [0, 0.5]},            sleep a random time
+     "cut-over.renamed": {"kill": 0.5},                      SIGKILL, with a probability
+     "stream.before-commit": {"hold": "/tmp/x"}}             wait while the file exists
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+VARIABLE = "TRANSHIP_PAUSE"
+
+
+class Point(StrEnum):
+    """Every point there is."""
+
+    COPY_CLAIMED = "copy.claimed"
+    COPY_READ = "copy.read"
+    COPY_WRITTEN = "copy.written"
+    COPY_BEFORE_COMMIT = "copy.before-commit"
+    STREAM_BATCH = "stream.batch"
+    STREAM_FLUSHED = "stream.flushed"
+    STREAM_BEFORE_COMMIT = "stream.before-commit"
+    STREAM_COMMITTED = "stream.committed"
+    VERIFY_SOURCE_READ = "verify.source-read"
+    VERIFY_TARGET_READ = "verify.target-read"
+    REPAIR_READ = "repair.read"
+    INTENT_WRITTEN = "cut-over.intent-written"
+    RENAMED = "cut-over.renamed"
+    DRAINING = "cut-over.draining"
+    VERIFYING = "cut-over.verifying"
+    BEFORE_SUCCESS_HOOK = "cut-over.before-success-hook"
+    DURING_SUCCESS_HOOK = "cut-over.during-success-hook"
+    AFTER_SUCCESS_HOOK = "cut-over.after-success-hook"
+
+
+_actions: dict[str, Any] = json.loads(os.environ.get(VARIABLE, "{}"))
+_random = random.Random(_actions.get("seed"))
+
+
+def reached(point: Point) -> None:
+    """Say that the code has reached `point`."""
+    action = _actions.get(point)
+    if action is not None:
+        _act(action)
+
+
+def _act(action: dict[str, Any]) -> None:
+    if "delay" in action:
+        time.sleep(_random.uniform(*action["delay"]))
+    if "mark" in action:
+        Path(action["mark"]).touch()
+    if "hold" in action:
+        while Path(action["hold"]).exists():
+            time.sleep(0.02)
+    if "kill" in action and _random.random() < action["kill"]:
+        os.kill(os.getpid(), signal.SIGKILL)
