@@ -161,7 +161,8 @@ class RangeVerifier:
         )
 
     def _copy_again(self, no: int, keys: KeyRange) -> bool:
-        position, touched = self._position(), self._touched(no)
+        # In this order: what was applied by the time of the count is in the position.
+        touched, position = self._touched(no), self._position()
         with self.pools.begin(self.source) as source:
             if not wait_until_executed(source, position, self.settings.drain_wait_s):
                 return False
