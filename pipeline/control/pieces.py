@@ -360,3 +360,9 @@ def ledger_state(connection: Connection, moved: Moved) -> LedgerState:
 
 def _ago(seconds: float) -> object:
     return text(f"UTC_TIMESTAMP(6) - INTERVAL {round(seconds * 1e6)} MICROSECOND")
+
+
+def range_rows(connection: Connection, moved: Moved, no: int) -> int:
+    """Rows of range `no` at its last verification; 0 if there was none."""
+    query = select(ranges.c.rows).where(ranges.c.moved_id == moved.id, ranges.c.no == no)
+    return int(connection.execute(query).scalar_one() or 0)

@@ -19,7 +19,6 @@ from pipeline.control.pieces import (
     cut_open_piece,
     key_range,
     last_piece,
-    recent_pace,
 )
 from pipeline.control.records import Moved
 from pipeline.mysql.codecs import literal_expression
@@ -65,14 +64,13 @@ def chunk_rows(moved: Moved, pace: CopyPace, wanted: Copy) -> int:
 
 
 def plan_chunk(
-    source: Connection, target: Connection, moved: Moved, name: TableName, wanted: Copy
+    source: Connection, target: Connection, moved: Moved, name: TableName, rows: int
 ) -> int | None:
-    """Cut one chunk off the open piece of `moved`, read on the source under `name`.
+    """Cut a chunk of `rows` off the open piece of `moved`, read on the source under `name`.
 
     Returns:
         The chunk's number, or None: the table has ended, and only the open piece is left.
     """
-    rows = chunk_rows(moved, recent_pace(target, moved), wanted)
     open_piece: KeyRange = key_range(target, moved, last_piece(target, moved))
     bound = next_bound(source, moved, name, open_piece.lower, rows)
     return None if bound is None else cut_open_piece(target, moved, bound)

@@ -35,7 +35,7 @@ def open_connection(name: str, server: Server, timeouts: Timeouts, **extra: Any)
         RefusedError: it answers, but will not let us in.
     """
     try:
-        connection: Connection[Any] = pymysql.connect(**_arguments(server, timeouts), **extra)
+        connection: Connection[Any] = pymysql.connect(**{**_arguments(server, timeouts), **extra})
     except pymysql.err.MySQLError as error:
         raise translate(error, f"{name} ({server.host}:{server.port})") from None
     with connection.cursor() as cursor:

@@ -1,0 +1,146 @@
+"""The coordinator: a short, re-entrant step that moves a migration as far as it will go now.
+
+Nothing of it stays in memory between calls: beat calls it every second, and the end of
+every task calls it too. Whoever gets the lease does the step, all others return at once.
+While the source's writes are refused it stays and polls, for at most `budget_s`, since
+there every tenth of a second counts.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from pipeline.control.leases import Lease, release_lease, take_lease
+from pipeline.control.migrations import read_migration, read_moved, record_failure
+from pipeline.control.records import Failure, Migration, Role, Stage
+from pipeline.coordinate.context import Context, Messenger, Outcome
+from pipeline.coordinate.converging import converge
+from pipeline.coordinate.copying import copy
+from pipeline.coordinate.prepare import prepare
+from pipeline.cutover.restore import restoring
+from pipeline.cutover.stages import RULES, Undo, can_abort
+from pipeline.cutover.steps import draining, ready, renaming, verifying
+from pipeline.cutover.switch import switching
+from pipeline.errors import FencedError, RetryableError, TranshipError
+from pipeline.mysql.pools import Pools
+
+log = logging.getLogger(__name__)
+_POLL_S = 0.03
+
+STEPS: dict[Stage, Callable[[Context], Outcome]] = {
+    Stage.PREPARING: prepare,
+    Stage.COPYING: copy,
+    Stage.CONVERGING: converge,
+    Stage.READY: ready,
+    Stage.RENAMING: renaming,
+    Stage.DRAINING: draining,
+    Stage.VERIFYING: verifying,
+    Stage.SWITCHING: switching,
+    Stage.RESTORING: restoring,
+}
+
+
+def advance(
+    pools: Pools,
+    target: str,
+    migration_id: str,
+    messenger: Messenger,
+    owner: str,
+    budget_s: float = 10.0,
+) -> Stage | None:
+    """Take the migration as far as it goes now.
+
+    Returns:
+        the stage it is in, or None: somebody else coordinates it at the moment.
+    """
+    ttl_s = pools.settings.timeouts.lease_s
+    with pools.begin(target) as control:
+        lease = take_lease(control, migration_id, Role.COORDINATE, owner, ttl_s)
+    if lease is None:
+        return None
+    try:
+        return _steps(pools, target, lease, messenger, time.monotonic() + budget_s)
+    except FencedError as error:
+        log.warning("migration %s: coordinator stops: %s", migration_id, error)
+        return None
+    finally:
+        _let_go(pools, target, lease)
+
+
+def _steps(pools: Pools, target: str, lease: Lease, messenger: Messenger, deadline: float) -> Stage:
+    while True:
+        context = _context(pools, target, lease, messenger)
+        step = STEPS.get(context.migration.stage)
+        if step is None:
+            return context.migration.stage
+        outcome = _divert(context) or _guarded(step, context)
+        if outcome is Outcome.LATER or time.monotonic() > deadline:
+            return context.migration.stage
+        if outcome is Outcome.SOON:
+            time.sleep(_POLL_S)
+        context.renew()
+
+
+def _context(pools: Pools, target: str, lease: Lease, messenger: Messenger) -> Context:
+    with pools.begin(target) as control:
+        migration = read_migration(control, lease.migration_id)
+        assert migration is not None
+        moved = read_moved(control, lease.migration_id)
+    return Context(pools, target, lease, messenger, migration, moved)
+
+
+def _divert(context: Context) -> Outcome | None:
+    """An abort, or a failure that some role has recorded, comes before the stage's own step."""
+    migration = context.migration
+    if migration.stage is Stage.RESTORING or RULES[migration.stage].undo is Undo.IMPOSSIBLE:
+        return None
+    if migration.abort_asked and can_abort(migration.stage):
+        return context.enter(Stage.RESTORING, "abort was asked for", after_restore=Stage.ABORTED)
+    if migration.failure is not None:
+        return context.enter(
+            Stage.RESTORING,
+            migration.failure.explanation,
+            after_restore=Stage.FAILED,
+            resume_stage=_resume_stage(migration),
+        )
+    return None
+
+
+def _resume_stage(migration: Migration) -> Stage:
+    """Where to go on after a failure: a cut-over begins again from READY."""
+    after_ready = RULES[migration.stage].undo is Undo.RENAME_BACK
+    return Stage.READY if after_ready else migration.stage
+
+
+def _guarded(step: Callable[[Context], Outcome], context: Context) -> Outcome:
+    """Passing trouble is left to the next call; anything else is recorded as a failure."""
+    try:
+        return step(context)
+    except FencedError:
+        raise
+    except RetryableError as error:
+        log.warning("migration %s: %s: %s", context.migration.id, context.migration.stage, error)
+        return Outcome.LATER
+    except TranshipError as error:
+        return _record(context, error)
+
+
+def _record(context: Context, error: TranshipError) -> Outcome:
+    stage = context.migration.stage
+    log.error("migration %s: %s: %s", context.migration.id, stage, error)
+    known = context.migration.failure
+    with context.control() as control:
+        failure = Failure("coordinate", error.explanation, error.remedy)
+        record_failure(control, context.migration.id, failure)
+    # RESTORING itself may be what can't be done: a person decides, and it is tried again.
+    return Outcome.CHANGED if known is None and stage is not Stage.RESTORING else Outcome.LATER
+
+
+def _let_go(pools: Pools, target: str, lease: Lease) -> None:
+    try:
+        with pools.begin(target) as control:
+            release_lease(control, lease)
+    except RetryableError:
+        return  # it expires by itself

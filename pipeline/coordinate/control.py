@@ -1,0 +1,173 @@
+"""What a person may ask of a migration: postpone, cut over, abort, resume, clean up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipeline.control.leases import Lease, release_lease, take_lease
+from pipeline.control.migrations import (
+    ENDED,
+    log_event,
+    read_migration,
+    read_moved,
+    release_claims,
+    transition,
+    update_migration,
+)
+from pipeline.control.pieces import delete_pieces, drop_key_tables
+from pipeline.control.records import Migration, Moved, Role, Stage
+from pipeline.cutover.stages import can_abort
+from pipeline.errors import RefusedError
+from pipeline.mysql.pools import Pools, run
+from pipeline.mysql.quoting import quote_name
+from pipeline.mysql.table import TableName
+
+_LEASE_WAIT_S = 15.0
+
+
+def postpone(pools: Pools, target: str, migration_id: str, who: str) -> None:
+    """Hold the cut-over back until `cut_over` is asked for.
+
+    Raises:
+        RefusedError: it is too late.
+    """
+    migration = _read(pools, target, migration_id)
+    if migration.stage in (*ENDED, Stage.SWITCHING):
+        raise RefusedError(f"Migration {migration_id} is {migration.stage}; it can't be postponed.")
+    _change(pools, target, migration_id, who, "postponed", postponed=True)
+
+
+def cut_over(pools: Pools, target: str, migration_id: str, who: str) -> None:
+    """Let the cut-over happen as soon as the checksums have converged.
+
+    Raises:
+        RefusedError: the migration has ended or failed.
+    """
+    migration = _read(pools, target, migration_id)
+    if migration.stage in (*ENDED, Stage.FAILED):
+        raise RefusedError(
+            f"Migration {migration_id} is {migration.stage}; there is nothing to cut over.",
+            f"See: tranship status {migration_id}",
+        )
+    _change(pools, target, migration_id, who, "cut-over allowed", postponed=False, retry_at=None)
+
+
+def abort(pools: Pools, target: str, migration_id: str, who: str) -> None:
+    """Ask for the migration's end; the coordinator gives the source its tables back.
+
+    Raises:
+        RefusedError: it is past the point of no return, or has ended.
+    """
+    migration = _read(pools, target, migration_id)
+    if not can_abort(migration.stage):
+        raise RefusedError(
+            f"Migration {migration_id} is {migration.stage}; it can't be aborted any more.",
+            f"See: tranship status {migration_id}",
+        )
+    _change(pools, target, migration_id, who, "abort asked for", abort_asked=True)
+    if migration.stage is Stage.FAILED:
+        with _coordinating(pools, target, migration_id, who) as lease, pools.begin(target) as ctl:
+            transition(
+                ctl, lease, Stage.FAILED, Stage.RESTORING, "abort was asked for",
+                after_restore=Stage.ABORTED,
+            )  # fmt: skip
+
+
+def resume(pools: Pools, target: str, migration_id: str, who: str) -> None:
+    """Go on with a migration that failed, from the stage it failed in.
+
+    Raises:
+        RefusedError: it has not failed.
+    """
+    migration = _read(pools, target, migration_id)
+    if migration.stage in ENDED:
+        raise RefusedError(f"Migration {migration_id} is {migration.stage}; it has ended.")
+    with _coordinating(pools, target, migration_id, who) as lease, pools.begin(target) as control:
+        update_migration(control, migration_id, failure=None, retry_at=None)
+        if migration.stage is Stage.FAILED:
+            stage = migration.resume_stage or Stage.PREPARING
+            transition(control, lease, Stage.FAILED, stage, "resumed", resume_stage=None)
+        else:
+            log_event(control, migration_id, "control", "resumed", who)
+
+
+def clean_up(pools: Pools, target: str, migration_id: str, who: str) -> list[str]:
+    """Drop what a migration that has ended left behind; what was dropped, in words.
+
+    After a move: the source's old tables, kept aside until now. After an abort: the target
+    tables that the migration itself had created.
+
+    Raises:
+        RefusedError: it has not ended.
+    """
+    migration = _read(pools, target, migration_id)
+    if migration.stage not in ENDED:
+        raise RefusedError(
+            f"Migration {migration_id} is {migration.stage}; only one that has ended can be"
+            " cleaned up.",
+            f"End it first: tranship abort {migration_id}",
+        )
+    with pools.begin(target) as control:
+        tables = read_moved(control, migration_id)
+    dropped = [_drop_leftover(pools, migration, moved) for moved in tables]
+    for moved in tables:
+        with pools.begin(target) as control:
+            drop_key_tables(control, moved)
+        with pools.begin(target) as control:
+            delete_pieces(control, moved)
+    with pools.begin(target) as control:
+        release_claims(control, migration_id)
+        log_event(control, migration_id, "control", "cleaned up", who)
+    return [what for what in dropped if what]
+
+
+def _drop_leftover(pools: Pools, migration: Migration, moved: Moved) -> str:
+    if migration.stage is Stage.DONE:
+        return _drop(pools, migration.source, moved.aside)
+    if moved.created_by_us:
+        return _drop(pools, migration.target, moved.target)
+    return ""
+
+
+def _drop(pools: Pools, server: str, name: TableName) -> str:
+    with pools.begin(server) as connection:
+        run(connection, f"DROP TABLE IF EXISTS {quote_name(name)}")
+    return f"{name} on {server}"
+
+
+def _read(pools: Pools, target: str, migration_id: str) -> Migration:
+    with pools.begin(target) as control:
+        migration = read_migration(control, migration_id)
+    if migration is None:
+        raise RefusedError(f"There is no migration {migration_id} on {target}.")
+    return migration
+
+
+def _change(
+    pools: Pools, target: str, migration_id: str, who: str, what: str, **values: object
+) -> None:
+    with pools.begin(target) as control:
+        update_migration(control, migration_id, **values)
+        log_event(control, migration_id, "control", what, who)
+
+
+@contextmanager
+def _coordinating(pools: Pools, target: str, migration_id: str, who: str) -> Iterator[Lease]:
+    """Hold the coordinator's role for one change of stage."""
+    ttl_s = pools.settings.timeouts.lease_s
+    deadline = time.monotonic() + _LEASE_WAIT_S
+    while True:
+        with pools.begin(target) as control:
+            lease = take_lease(control, migration_id, Role.COORDINATE, who, ttl_s)
+        if lease is not None:
+            break
+        if time.monotonic() > deadline:
+            raise RefusedError(f"Migration {migration_id} is busy.", "Try again in a moment.")
+        time.sleep(0.1)
+    try:
+        yield lease
+    finally:
+        with pools.begin(target) as control:
+            release_lease(control, lease)

@@ -1,0 +1,81 @@
+"""Verifies dirty ranges until few are left, and goes on doing so until the cut-over.
+
+Converged: every range was verified at least once, and so few are dirty that verifying
+them within the cut-over is a matter of a second.
+"""
+
+from __future__ import annotations
+
+from pipeline.control.pieces import LedgerState, last_piece, ledger_state, range_rows, send_dirty
+from pipeline.control.records import Moved, Stage
+from pipeline.control.streams import read_stream
+from pipeline.coordinate.context import Context, Outcome
+from pipeline.coordinate.copying import ensure_stream
+from pipeline.copy.chunker import plan_chunk
+from pipeline.cutover.stages import AFTER_RENAME
+from pipeline.mysql.pools import run
+from pipeline.mysql.servers import executed_gtids
+
+_OPEN_PIECE_FACTOR = 1.5
+
+
+def converge(context: Context) -> Outcome:
+    """One pass of verification; on to READY when it has converged."""
+    ensure_stream(context)
+    send_verifications(context)
+    if not converged(context):
+        return Outcome.LATER
+    return context.enter(Stage.READY, "every range is verified, few are dirty")
+
+
+def send_verifications(context: Context) -> None:
+    """Keep a window of dirty ranges in the hands of the checksum workers."""
+    settings = context.settings.checksum
+    for moved in context.moved:
+        if context.migration.stage not in AFTER_RENAME:
+            _cut_large_open_piece(context, moved)
+        with context.control() as control:
+            numbers = send_dirty(control, moved, settings.window, settings.resend_s)
+        for no in numbers:
+            context.messenger.verify_range(context.target, context.migration.id, moved.id, no)
+
+
+def _cut_large_open_piece(context: Context, moved: Moved) -> None:
+    """Rows born since the start pile up in the open piece; cut it before it gets slow."""
+    with context.control() as control:
+        rows = range_rows(control, moved, last_piece(control, moved))
+    if rows <= moved.chunk_rows * _OPEN_PIECE_FACTOR:
+        return
+    with context.source() as source, context.control() as control:
+        plan_chunk(source, control, moved, moved.source, moved.chunk_rows)
+
+
+def ledger_total(context: Context) -> LedgerState:
+    """The ledger's state over all tables."""
+    with context.control() as control:
+        states = [ledger_state(control, moved) for moved in context.moved]
+    return LedgerState(
+        sum(state.total for state in states),
+        sum(state.dirty for state in states),
+        sum(state.never_verified for state in states),
+    )
+
+
+def converged(context: Context) -> bool:
+    """Whether a cut-over would find little left to verify."""
+    state = ledger_total(context)
+    return state.never_verified == 0 and state.dirty <= context.settings.checksum.converged_ranges
+
+
+def apply_lag_s(context: Context) -> float:
+    """Seconds of the source's time that the target is behind; 0 when nothing is missing."""
+    with context.source() as source:
+        executed = executed_gtids(source)
+        now = float(run(source, "SELECT UNIX_TIMESTAMP(NOW(6))").rows[0][0])
+    with context.control() as control:
+        state = read_stream(control, context.migration.id)
+    assert state is not None
+    if state.position.contains(executed):
+        return 0.0
+    # Before the first transaction arrives there is no time to compare with.
+    return max(0.0, now - state.source_time) if state.source_time else 0.0

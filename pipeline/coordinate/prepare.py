@@ -1,0 +1,55 @@
+"""The first stage: the target's tables, and the place in the binary log to stream from.
+
+The position is read before any row is: every change later than it arrives by the stream,
+every row at or before it is seen by the chunks' reads.
+"""
+
+from __future__ import annotations
+
+from pipeline.control.migrations import update_moved
+from pipeline.control.pieces import create_key_tables, first_piece
+from pipeline.control.records import Moved, Stage
+from pipeline.control.streams import create_stream, read_stream
+from pipeline.coordinate.context import Context, Outcome
+from pipeline.mysql.pools import run
+from pipeline.mysql.quoting import quote
+from pipeline.mysql.servers import create_schema, create_statement, executed_gtids, table_exists
+
+
+def prepare(context: Context) -> Outcome:
+    """Create what the copy needs; every part may be done already."""
+    for moved in context.moved:
+        _create_target(context, moved)
+        with context.control() as control:
+            create_key_tables(control, moved)
+        with context.control() as control:
+            first_piece(control, moved)
+    with context.control() as control:
+        known = read_stream(control, context.migration.id)
+    if known is None:
+        with context.source() as source:
+            position = executed_gtids(source)
+        with context.control() as control:
+            create_stream(control, context.migration.id, position)
+    return context.enter(Stage.COPYING, "the target tables are there")
+
+
+def _create_target(context: Context, moved: Moved) -> None:
+    with context.control() as control:
+        if table_exists(control, moved.target):
+            return
+        # Said before it is done: clean-up may then drop it, whatever happens in between.
+        update_moved(control, moved.id, created_by_us=True)
+    with context.source() as source:
+        statement = create_statement(source, moved.source)
+    with context.control() as control:
+        create_schema(control, moved.target.schema)
+    with context.control() as control:
+        run(control, f"USE {quote(moved.target.schema)}")
+        run(control, _renamed(statement, moved))
+
+
+def _renamed(statement: str, moved: Moved) -> str:
+    head = f"CREATE TABLE {quote(moved.source.name)}"
+    assert statement.startswith(head), statement[:80]
+    return f"CREATE TABLE {quote(moved.target.name)}{statement[len(head) :]}"

@@ -1,0 +1,84 @@
+"""Runs the operator's hooks: no shell, a clean environment, a time limit, a durable row.
+
+A hook may run more than once (a crash between its end and the record of it): it is told
+which attempt it is. The coordinator's lease is kept while it runs.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import IO
+
+BEFORE_CUT_OVER = "before-cut-over"
+ON_SUCCESS = "on-success"
+NAMES = (BEFORE_CUT_OVER, ON_SUCCESS)
+_POLL_S = 0.05
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TRANSHIP_CONFIG")
+
+
+@dataclass(frozen=True)
+class HookResult:
+    """How a hook ended. `output` is the end of what it wrote, both streams."""
+
+    exit_code: int
+    output: str
+
+    @property
+    def succeeded(self) -> bool:
+        return self.exit_code == 0
+
+
+def run_hook(
+    command: str, variables: Mapping[str, str], limit_s: float, still_ours: Callable[[], None]
+) -> HookResult:
+    """Run `command` (split as a shell would, run without one) for at most `limit_s`.
+
+    `still_ours` is called all along; what it raises ends the hook.
+    """
+    # Not the whole environment: it may hold servers' passwords.
+    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    with tempfile.TemporaryFile() as output:
+        try:
+            process = subprocess.Popen(
+                shlex.split(command),
+                env={**passed_on, **variables},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            return HookResult(127, f"can't be started: {error}")
+        try:
+            code = _wait(process, limit_s, still_ours)
+        finally:
+            _end(process)
+        return HookResult(code, _tail(output))
+
+
+def _wait(process: subprocess.Popen[bytes], limit_s: float, still_ours: Callable[[], None]) -> int:
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        try:
+            return process.wait(_POLL_S)
+        except subprocess.TimeoutExpired:
+            still_ours()
+    return 124  # as timeout(1) says it
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, 9)
+        process.wait()
+
+
+def _tail(output: IO[bytes], most: int = 4000) -> str:
+    size = output.seek(0, os.SEEK_END)
+    output.seek(max(0, size - most))
+    return output.read().decode(errors="replace").strip()

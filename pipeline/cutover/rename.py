@@ -1,0 +1,109 @@
+"""The rename of the source's tables, forth and back, and how a crash in it is read.
+
+Only one connection may ever rename: the one whose number the durable intent names (I7).
+Whoever coordinates next kills that connection first and sees it gone; then the source's
+tables can be looked at, since nothing can change their names any more: not a statement
+that still waits for a lock, and not a coordinator that was paused before sending it.
+"""
+
+from __future__ import annotations
+
+import time
+from enum import Enum
+from typing import Any
+
+from pymysql.connections import Connection as RawConnection
+
+from pipeline.control.migrations import update_migration
+from pipeline.control.records import Moved
+from pipeline.coordinate.context import Context
+from pipeline.errors import AmbiguousError, RetryableError
+from pipeline.mysql.failures import driver_errors
+from pipeline.mysql.gtid import GtidSet
+from pipeline.mysql.pools import kill_connection, run_raw
+from pipeline.mysql.quoting import quote_name
+from pipeline.mysql.servers import connection_is_alive, table_exists
+
+_GONE_S = 10.0
+
+
+class SourceState(Enum):
+    """Under which names the source's tables are."""
+
+    IN_PLACE = "in place"
+    ASIDE = "aside"
+
+
+def rename_statement(context: Context, *, back: bool = False) -> str:
+    """One RENAME for all tables: atomic. The comment tells the streamer whose it is."""
+    pairs = []
+    for moved in context.moved:
+        names = (moved.aside, moved.source) if back else (moved.source, moved.aside)
+        pairs.append(f"{quote_name(names[0])} TO {quote_name(names[1])}")
+    return f"RENAME TABLE {', '.join(pairs)} /* tranship {context.migration.id} */"
+
+
+def open_rename_connection(context: Context) -> RawConnection[Any]:
+    """A connection whose waits for locks are bounded."""
+    connection = context.pools.connect(context.migration.source)
+    limit = context.settings.cut_over.lock_wait_s
+    run_raw(connection, f"SET SESSION lock_wait_timeout = {limit}")
+    return connection
+
+
+def rename(connection: RawConnection[Any], context: Context, *, back: bool = False) -> GtidSet:
+    """Rename, and return what the source had executed just after.
+
+    Raises:
+        RetryableError: somebody holds a table for longer than `cut_over.lock_wait_s`.
+    """
+    with driver_errors(context.migration.source):
+        run_raw(connection, rename_statement(context, back=back))
+        executed = run_raw(connection, "SELECT @@GLOBAL.gtid_executed").rows[0][0]
+        return GtidSet.parse(str(executed))
+
+
+def look(context: Context) -> SourceState:
+    """Where the source's tables are now.
+
+    Raises:
+        AmbiguousError: neither all in place nor all aside.
+    """
+    with context.source() as source:
+        in_place = [moved for moved in context.moved if table_exists(source, moved.source)]
+        aside = [moved for moved in context.moved if table_exists(source, moved.aside)]
+    if len(in_place) == len(context.moved) and not aside:
+        return SourceState.IN_PLACE
+    if len(aside) == len(context.moved) and not in_place:
+        return SourceState.ASIDE
+    raise AmbiguousError(
+        f"On the source, {_names(in_place)} are in place and"
+        f" {_names(aside)} exist under their aside names.",
+        "Nothing was changed. Rename by hand to one or the other, then: tranship resume.",
+    )
+
+
+def end_rename_connection(context: Context) -> None:
+    """Make sure that an earlier intent can't rename any more.
+
+    Raises:
+        RetryableError: its connection is still there.
+    """
+    number = context.migration.rename_connection
+    if number is None:
+        return
+    kill_connection(context.pools, context.migration.source, number)
+    deadline = time.monotonic() + _GONE_S
+    while time.monotonic() < deadline:
+        with context.source() as source:
+            if not connection_is_alive(source, number):
+                break
+        time.sleep(0.05)
+    else:
+        raise RetryableError(f"The rename's connection {number} does not end.")
+    with context.control() as control:
+        update_migration(control, context.migration.id, rename_connection=None)
+
+
+def _names(moved: list[Moved]) -> str:
+    return ", ".join(str(one.source) for one in moved) or "no tables"

@@ -1,0 +1,53 @@
+"""Gives the source its tables back: after a time-out, an abort or a failure."""
+
+from __future__ import annotations
+
+from pipeline.control.leases import fence
+from pipeline.control.migrations import release_claims, update_migration
+from pipeline.control.records import Stage
+from pipeline.coordinate.context import Context, Outcome
+from pipeline.cutover.rename import (
+    SourceState,
+    end_rename_connection,
+    look,
+    open_rename_connection,
+    rename,
+)
+from pipeline.errors import AmbiguousError
+
+
+def restoring(context: Context) -> Outcome:
+    """Give the source its tables back, whatever state a cut-over left them in."""
+    end_rename_connection(context)
+    if look(context) is SourceState.ASIDE:
+        _rename_back(context)
+    after = context.migration.after_restore
+    if after is None:
+        raise AmbiguousError("The source is restored, but what then was not recorded.")
+    values = {"postponed": True} if _out_of_attempts(context) else {}
+    with context.control() as control:
+        context.enter_in(control, after, "the source has its tables", after_restore=None, **values)
+        if after is Stage.ABORTED:
+            release_claims(control, context.migration.id)
+    return Outcome.CHANGED
+
+
+def _out_of_attempts(context: Context) -> bool:
+    out = context.migration.attempt >= context.settings.cut_over.attempts
+    if out and context.migration.after_restore is Stage.READY:
+        context.note("cut-over", "postponed: the last attempt failed too")
+    return out
+
+
+def _rename_back(context: Context) -> None:
+    connection = open_rename_connection(context)
+    try:
+        with context.control() as control:
+            fence(control, context.lease)
+            number = connection.thread_id()
+            update_migration(control, context.migration.id, rename_connection=number)
+        rename(connection, context, back=True)
+        with context.control() as control:
+            update_migration(control, context.migration.id, rename_connection=None)
+    finally:
+        connection.close()

@@ -1,0 +1,163 @@
+"""The cut-over of a move: one function a stage, each durable before the next begins.
+
+    ready       the before-cut-over hook, then the intent
+    renaming    one RENAME of all source tables; the executed set read after it is the drain
+                set: every write the source ever took is in it
+    draining    until the position contains the drain set
+    verifying   until every range touched since its last verification is verified (I6)
+    switching   the on-success hook. The point of no return is the step into it
+
+A step looks, does one thing and says what it left; it may be cut short anywhere and called
+again. What takes too long before SWITCHING goes to RESTORING, which renames back.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pipeline.control.migrations import log_event, update_migration
+from pipeline.control.pieces import ledger_state
+from pipeline.control.records import Stage
+from pipeline.control.schema import NOW
+from pipeline.control.streams import read_stream
+from pipeline.coordinate.context import Context, Outcome
+from pipeline.coordinate.converging import apply_lag_s, converged, send_verifications
+from pipeline.coordinate.copying import ensure_stream
+from pipeline.cutover.hooking import hook
+from pipeline.cutover.hooks import BEFORE_CUT_OVER
+from pipeline.cutover.rename import (
+    SourceState,
+    end_rename_connection,
+    look,
+    open_rename_connection,
+    rename,
+    rename_statement,
+)
+from pipeline.cutover.retry import next_attempt, too_early
+from pipeline.errors import RetryableError
+from pipeline.mysql.gtid import GtidSet
+from pipeline.mysql.pools import run
+from pipeline.pausepoints import Point, reached
+
+
+def ready(context: Context) -> Outcome:
+    """Keep verified; begin a cut-over when nothing speaks against it."""
+    ensure_stream(context)
+    send_verifications(context)
+    migration, settings = context.migration, context.settings.cut_over
+    if migration.postponed or too_early(context):
+        return Outcome.LATER
+    if not converged(context) or apply_lag_s(context) > settings.ready_lag_s:
+        return Outcome.LATER
+    if not _before_cut_over(context):
+        return Outcome.LATER
+    return _begin(context)
+
+
+def _before_cut_over(context: Context) -> bool:
+    """Run the hook; one that fails stops the cut-over and leaves the source as it was."""
+    result = hook(context, BEFORE_CUT_OVER)
+    if result is None or result.succeeded:
+        return True
+    with context.control() as control:
+        update_migration(control, context.migration.id, postponed=True)
+        what = f"postponed: hook {BEFORE_CUT_OVER} exited {result.exit_code}: {result.output}"
+        log_event(control, context.migration.id, "hook", what, context.lease.owner)
+    return False
+
+
+def _begin(context: Context) -> Outcome:
+    """Intent, rename, and what came of it."""
+    connection = open_rename_connection(context)
+    try:
+        attempt = context.migration.attempt + 1
+        context.enter(
+            Stage.RENAMING,
+            f"attempt {attempt}: {rename_statement(context)}",
+            attempt=attempt,
+            rename_connection=connection.thread_id(),
+            renamed_at=NOW,
+            drain_gtids=None,
+        )
+        reached(Point.INTENT_WRITTEN)
+        context = context.at(Stage.RENAMING)
+        drain = rename(connection, context)
+        reached(Point.RENAMED)
+        return _renamed(context, drain)
+    except RetryableError as error:
+        context.note("rename", f"did not succeed at once: {error}")
+        return Outcome.CHANGED  # `renaming` looks at the source and decides
+    finally:
+        connection.close()
+
+
+def _renamed(context: Context, drain: GtidSet) -> Outcome:
+    return context.enter(
+        Stage.DRAINING,
+        "the source's tables are renamed; writes to them are refused from here on",
+        drain_gtids=str(drain),
+        rename_connection=None,
+    )
+
+
+def renaming(context: Context) -> Outcome:
+    """Somebody wrote the intent and did not come back: see what the source says."""
+    end_rename_connection(context)
+    if look(context) is SourceState.IN_PLACE:
+        return context.enter(
+            Stage.READY, "the rename did not happen", retry_at=next_attempt(context)
+        )
+    with context.source() as source:
+        # Later than at the rename is safe: nothing writes to the tables any more.
+        drain = run(source, "SELECT @@GLOBAL.gtid_executed").rows[0][0]
+    return _renamed(context, GtidSet.parse(str(drain)))
+
+
+def draining(context: Context) -> Outcome:
+    """Wait for the position to contain the drain set."""
+    reached(Point.DRAINING)
+    ensure_stream(context)
+    if _drained(context):
+        return context.enter(Stage.VERIFYING, "the target has every change of the source")
+    return _wait_or_restore(context, "the target did not catch up")
+
+
+def _drained(context: Context) -> bool:
+    with context.control() as control:
+        state = read_stream(control, context.migration.id)
+    assert state is not None
+    return state.position.contains(_drain_set(context))
+
+
+def _drain_set(context: Context) -> GtidSet:
+    assert context.migration.drain_gtids is not None
+    return GtidSet.parse(context.migration.drain_gtids)
+
+
+def verifying(context: Context) -> Outcome:
+    """Verify what is dirty; the proof and the point of no return are one transaction."""
+    reached(Point.VERIFYING)
+    ensure_stream(context)
+    send_verifications(context)
+    with context.control() as control:
+        state = read_stream(control, context.migration.id, lock=True)
+        assert state is not None
+        dirty = sum(ledger_state(control, moved).dirty for moved in context.moved)
+        if dirty == 0 and state.position.contains(_drain_set(context)):
+            proof = "every range is verified later than its last change"
+            context.enter_in(control, Stage.SWITCHING, proof)
+            return Outcome.CHANGED
+    return _wait_or_restore(context, f"{dirty} ranges could not be verified in time")
+
+
+def _wait_or_restore(context: Context, why: str) -> Outcome:
+    migration, settings = context.migration, context.settings.cut_over
+    assert migration.renamed_at is not None
+    if migration.now - migration.renamed_at < timedelta(seconds=settings.limit_s):
+        return Outcome.SOON
+    return context.enter(
+        Stage.RESTORING,
+        f"{why} within {settings.limit_s:g} s",
+        after_restore=Stage.READY,
+        retry_at=next_attempt(context),
+    )

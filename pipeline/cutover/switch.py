@@ -1,0 +1,64 @@
+"""Past the point of no return: the target is the truth, and the operator's side is told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pipeline.control.migrations import (
+    hook_succeeded,
+    log_event,
+    release_claims,
+    update_migration,
+)
+from pipeline.control.records import Stage
+from pipeline.coordinate.context import Context, Outcome
+from pipeline.cutover.hooking import hook
+from pipeline.cutover.hooks import ON_SUCCESS, HookResult
+from pipeline.cutover.retry import too_early
+from pipeline.mysql.pools import run
+from pipeline.mysql.quoting import quote_name
+from pipeline.mysql.servers import auto_increment, create_statement
+from pipeline.pausepoints import Point, reached
+
+
+def switching(context: Context) -> Outcome:
+    """The target is the truth. Tell the operator's side so, until it has heard."""
+    _keep_counters(context)
+    reached(Point.BEFORE_SUCCESS_HOOK)
+    with context.control() as control:
+        told = hook_succeeded(control, context.migration.id, ON_SUCCESS)
+    if not told:
+        if too_early(context):
+            return Outcome.LATER
+        result = hook(context, ON_SUCCESS)
+        if result is not None and not result.succeeded:
+            return _tell_again(context, result)
+    reached(Point.AFTER_SUCCESS_HOOK)
+    with context.control() as control:
+        context.enter_in(control, Stage.DONE, "the tables live on the target")
+        release_claims(control, context.migration.id)
+    return Outcome.CHANGED
+
+
+def _tell_again(context: Context, result: HookResult) -> Outcome:
+    again_s = context.settings.cut_over.retry_s
+    with context.control() as control:
+        update_migration(
+            control,
+            context.migration.id,
+            retry_at=context.migration.now + timedelta(seconds=again_s),
+        )
+        what = f"{ON_SUCCESS} exited {result.exit_code}: {result.output}; again in {again_s:g} s"
+        log_event(control, context.migration.id, "hook", what, context.lease.owner)
+    return Outcome.LATER
+
+
+def _keep_counters(context: Context) -> None:
+    """AUTO_INCREMENT goes on where the source's stood: deleted ids are not given again."""
+    for moved in context.moved:
+        with context.source() as source:
+            wanted = auto_increment(create_statement(source, moved.aside))
+        with context.control() as control:
+            there = auto_increment(create_statement(control, moved.target))
+            if wanted is not None and (there is None or there < wanted):
+                run(control, f"ALTER TABLE {quote_name(moved.target)} AUTO_INCREMENT = {wanted}")

@@ -1,0 +1,219 @@
+"""Applies the source's changes to the target, exactly once.
+
+I1: the row changes of a batch and the position after it commit in one target transaction.
+The position takes in a transaction when it ENDS, never at its GTID event, and only here:
+transactions on other tables, empty ones and DDL pass through in the same order. (gh-ost's
+move-tables counted a transaction at its start; a kill in the middle lost the rest of it.)
+
+A batch holds many source transactions, bounded by rows, bytes and time. A source
+transaction larger than a batch is written statement by statement into one target
+transaction, which commits with its last row; memory stays flat.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from pipeline.configuration.settings import Stream
+from pipeline.control.leases import Lease, fence
+from pipeline.control.pieces import touch
+from pipeline.control.records import Moved
+from pipeline.control.streams import move_position, read_stream
+from pipeline.errors import FatalError, RetryableError
+from pipeline.mysql.failures import DEADLOCK, LOCK_WAIT_TIMEOUT, code_of, driver_errors
+from pipeline.mysql.gtid import GtidSet
+from pipeline.mysql.table import TableName
+from pipeline.pausepoints import Point, reached
+from pipeline.stream.batch import TableBatch
+from pipeline.stream.events import (
+    Event,
+    Heartbeat,
+    RowsChange,
+    StatementSeen,
+    TransactionBegin,
+    TransactionEnd,
+)
+from pipeline.stream.ledger import TouchedRanges
+
+_TRIES = 8
+RENAME_MARK = "/* tranship "
+
+
+@dataclass
+class Applier:
+    """Applies events in the order they are handed in. One connection, one transaction."""
+
+    connection: Connection
+    lease: Lease
+    position: GtidSet
+    moved: Mapping[TableName, Moved]
+    settings: Stream
+    target_name: str
+    tombstones: bool = True
+    _batches: dict[TableName, TableBatch] = field(default_factory=dict)
+    _touched: dict[TableName, TouchedRanges] = field(default_factory=dict)
+    _inside: bool = False  # within a source transaction
+    _spilled: bool = False  # part of it is written already, and not in memory any more
+    _ended: bool = False  # a source transaction has ended since the last commit
+    _rows: int = 0
+    _bytes: int = 0
+    _rows_written: int = 0
+    _since: float = 0.0
+    _source_time: int = 0
+
+    def handle(self, event: Event) -> None:
+        """Take in the next event; writes or commits when the batch is full.
+
+        Raises:
+            FatalError: DDL or a statement on a moved table; all before it is committed.
+            FencedError: somebody else streams this migration now.
+            RetryableError: begin again from the committed position.
+        """
+        match event:
+            case RowsChange():
+                self._add(event)
+            case TransactionBegin():
+                self._inside = True
+            case TransactionEnd():
+                self._end(event)
+            case StatementSeen():
+                self._stop_at(event)
+            case Heartbeat():
+                pass
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is waiting to be committed."""
+        return not (self._inside or self._ended)
+
+    @property
+    def due(self) -> bool:
+        """Time to commit, if we are between two source transactions."""
+        if self._inside or not self._ended:
+            return False
+        return self._full or time.monotonic() - self._since >= self.settings.batch_s
+
+    @property
+    def between_transactions(self) -> bool:
+        return not self._inside
+
+    @property
+    def _full(self) -> bool:
+        return (
+            self._rows >= self.settings.batch_rows
+            or self._bytes >= self.settings.batch_bytes
+            or self._spilled
+        )
+
+    def _add(self, change: RowsChange) -> None:
+        self._inside = True  # rows stand for a transaction, whatever announced it
+        self._started()
+        batch = self._batches.get(change.table)
+        if batch is None:
+            moved = self.moved[change.table]
+            batch = self._batches[change.table] = TableBatch(moved, self.tombstones)
+        batch.add(change)
+        self._rows += len(change.after or change.before or ())
+        self._bytes += change.size
+        # Some slack over batch_rows: most transactions end soon, and can then be retried.
+        too_many = self._rows >= 4 * self.settings.batch_rows
+        if too_many or self._bytes >= self.settings.batch_bytes:
+            self._spill()
+
+    def _end(self, event: TransactionEnd) -> None:
+        self._started()
+        self.position.add(event.gtid)
+        self._inside, self._ended = False, True
+        self._source_time = event.timestamp or self._source_time
+        if self.due:
+            self.commit()
+
+    def _started(self) -> None:
+        if not self._ended and not self._rows and not self._spilled:
+            self._since = time.monotonic()
+
+    def _stop_at(self, seen: StatementSeen) -> None:
+        if RENAME_MARK + self.lease.migration_id in seen.sql:
+            return  # our own cut-over
+        self._inside = False
+        self.commit()
+        raise FatalError(
+            f"{seen.verb} on {seen.table} was seen in the source's binary log at {seen.gtid}:"
+            " the table is no longer what is being moved.",
+            "Abort, clean up and start again; change tables before or after a move.",
+        )
+
+    def _spill(self) -> None:
+        reached(Point.STREAM_BATCH)
+        with driver_errors(self.target_name):
+            self._write()
+        self._spilled = True
+
+    def commit(self) -> None:
+        """Commit everything up to the last ended source transaction, with the position."""
+        assert not self._inside
+        reached(Point.STREAM_BATCH)
+        for attempt in range(_TRIES):
+            try:
+                self._commit_once()
+                break
+            except Exception as error:
+                self.connection.rollback()
+                if not self._may_retry(error, attempt):
+                    raise
+                time.sleep(random.uniform(0, 0.01 * 2**attempt))
+        self._forget()
+        reached(Point.STREAM_COMMITTED)
+
+    def _may_retry(self, error: Exception, attempt: int) -> bool:
+        """A batch that lost a deadlock against a chunk is still in memory, unless spilled."""
+        cause = error.__cause__ if isinstance(error, RetryableError) else error
+        passing = cause is not None and code_of(cause) in (DEADLOCK, LOCK_WAIT_TIMEOUT)
+        return passing and not self._spilled and attempt + 1 < _TRIES
+
+    def _commit_once(self) -> None:
+        with driver_errors(self.target_name):
+            self._write()
+            reached(Point.STREAM_FLUSHED)
+            target, migration_id = self.connection, self.lease.migration_id
+            # Locks the stream's row: no piece is cut from here to the commit.
+            state = read_stream(target, migration_id, lock=True)
+            assert state is not None
+            for touched in self._touched.values():
+                touched.refresh(target, state.layout)
+                touch(target, touched.moved, touched.touched)
+            rows = self._rows_written
+            move_position(target, migration_id, self.position, rows, self._source_time)
+            fence(target, self.lease)
+            reached(Point.STREAM_BEFORE_COMMIT)
+            target.commit()
+
+    def _write(self) -> None:
+        """Send what is in memory, and note the ranges that it touches."""
+        if not self.connection.in_transaction():
+            self.connection.begin()
+            self._rows_written = 0
+        for name, batch in self._batches.items():
+            touched = self._touched.setdefault(name, TouchedRanges(batch.moved))
+            if touched.layout < 0:
+                state = read_stream(self.connection, self.lease.migration_id)
+                assert state is not None
+                touched.refresh(self.connection, state.layout)
+            batch.write(self.connection)
+            touched.add(self.connection, batch.keys)
+        self._rows_written += self._rows
+        if self._inside:
+            self._batches.clear()
+            self._rows = self._bytes = 0
+
+    def _forget(self) -> None:
+        self._batches.clear()
+        for touched in self._touched.values():
+            touched.touched.clear()
+        self._rows = self._bytes = self._rows_written = 0
+        self._spilled = self._ended = False

@@ -1,0 +1,120 @@
+"""Gathers row changes of a table and writes them as set statements.
+
+Changes are coalesced by key: the last image wins. They are written in this order, so that
+keys which are equal only by collation (`a` deleted, `A` inserted) come out right and no
+chunk in flight can bring a deleted row back (copy/chunk.py):
+
+    tombstones of deleted keys, deletes, tombstones of replaced keys removed, replaces
+
+REPLACE with the full after-image, not an update: a unique value may move between rows in
+one transaction, and every row in its way must go first. A row removed that way was changed
+on the source too, so an event of its own is coming.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import Connection
+
+from pipeline.control.pieces import tombstones_table
+from pipeline.control.records import Moved
+from pipeline.copy.transfer import write_lines
+from pipeline.mysql.codecs import line, literal
+from pipeline.mysql.pools import run
+from pipeline.mysql.quoting import quote_list, quote_name
+from pipeline.mysql.table import Field
+from pipeline.stream.events import RowsChange
+
+KeyFields = tuple[Field, ...]
+Row = tuple[Field, ...]
+_KEYS_A_STATEMENT = 1000
+
+
+@dataclass
+class TableBatch:
+    """Coalesced changes of one table, not yet written."""
+
+    moved: Moved
+    tombstones: bool
+    rows: dict[KeyFields, Row | None] = field(default_factory=dict)
+    key_of: Callable[[Row], KeyFields] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.key_of = key_getter(self.moved)
+
+    def add(self, change: RowsChange) -> None:
+        """Take in one rows event: a deleted or old key first, then the new image."""
+        if change.before is None:
+            self._add_images(change.after or ())
+        elif change.after is None:
+            self.rows.update(dict.fromkeys(change.before))
+        else:
+            self._add_updates(change.before, change.after)
+
+    def _add_images(self, rows: Iterable[Row]) -> None:
+        key_of, known = self.key_of, self.rows
+        for row in rows:
+            known[key_of(row)] = row
+
+    def _add_updates(self, before: list[KeyFields], after: list[Row]) -> None:
+        # Pair by pair: `1 → 2, 2 → 3` in one event must end with 3, not with 2 deleted last.
+        key_of, known = self.key_of, self.rows
+        for old, row in zip(before, after, strict=True):
+            known[old] = None
+            known[key_of(row)] = row
+
+    @property
+    def keys(self) -> list[KeyFields]:
+        return list(self.rows)
+
+    def write(self, target: Connection) -> None:
+        """Send the changes, in the target transaction that is open."""
+        deleted = [key for key, row in self.rows.items() if row is None]
+        replaced = [key for key, row in self.rows.items() if row is not None]
+        if self.tombstones:
+            self._bury(target, deleted)
+        self._delete(target, quote_name(self.moved.target), deleted)
+        if self.tombstones:
+            self._delete(target, tombstones_table(self.moved), replaced)
+        self._replace(target)
+
+    def _bury(self, target: Connection, keys: list[KeyFields]) -> None:
+        columns = quote_list(self.moved.table.key.columns)
+        head = f"REPLACE INTO {tombstones_table(self.moved)} ({columns}) VALUES ".encode()
+        for some in _in_statements(keys):
+            run(target, head + b",".join(b"(" + self._literals(key) + b")" for key in some))
+
+    def _delete(self, target: Connection, table: str, keys: list[KeyFields]) -> None:
+        columns = quote_list(self.moved.table.key.columns)
+        head = f"DELETE FROM {table} WHERE ({columns}) IN (".encode()
+        for some in _in_statements(keys):
+            run(target, head + b",".join(b"(" + self._literals(key) + b")" for key in some) + b")")
+
+    def _replace(self, target: Connection) -> None:
+        table = self.moved.table
+        data = b"".join(line(table, row) for row in self.rows.values() if row is not None)
+        write_lines(target, table, self.moved.target, data, replace=True)
+
+    def _literals(self, key: KeyFields) -> bytes:
+        columns = self.moved.table.key_columns
+        return b",".join(literal(column, part) for column, part in zip(columns, key, strict=True))
+
+
+def key_getter(moved: Moved) -> Callable[[Row], KeyFields]:
+    """A function from a row, in the order of `written`, to its key."""
+    order = [column.name for column in moved.table.written]
+    places = [order.index(name) for name in moved.table.key.columns]
+    if len(places) == 1:
+        place = places[0]
+        return lambda row: (row[place],)
+    getter: Any = itemgetter(*places)
+    return getter  # type: ignore[no-any-return]
+
+
+def _in_statements(keys: list[KeyFields]) -> Iterable[list[KeyFields]]:
+    for start in range(0, len(keys), _KEYS_A_STATEMENT):
+        yield keys[start : start + _KEYS_A_STATEMENT]

@@ -1,0 +1,145 @@
+"""One session of the streamer: from the committed position until something ends it."""
+
+from __future__ import annotations
+
+import threading
+import time
+import zlib
+from typing import Any
+
+from pymysql.connections import Connection as RawConnection
+from sqlalchemy import Connection
+
+from pipeline.control.leases import Lease, fence
+from pipeline.control.migrations import read_migration, read_moved
+from pipeline.control.records import Migration, Moved
+from pipeline.control.streams import read_stream
+from pipeline.cutover.stages import wants_stream
+from pipeline.mysql.pools import Pools
+from pipeline.stream.applier import Applier
+from pipeline.stream.queue import EventQueue
+from pipeline.stream.reader import BinlogReader
+
+_QUIET_S = 0.02  # no event for so long: commit what there is, the batch will not fill
+_LOOK_S = 0.5
+_SENDER_WAITS_S = 3600
+
+
+class StreamSession:
+    """Reads from where the position is, applies, keeps the lease."""
+
+    def __init__(
+        self,
+        pools: Pools,
+        target: str,
+        lease: Lease,
+        data: Connection,
+        stopping: threading.Event,
+    ) -> None:
+        self.pools, self.target, self.lease = pools, target, lease
+        self.stopping = stopping
+        self.queue = EventQueue(pools.settings.stream.queue_bytes)
+        self.migration, self.moved = self._read_facts()
+        self.applier = self._new_applier(data)
+        self._looked = self._renewed = time.monotonic()
+
+    def run(self) -> None:
+        """Stream until asked to stop, or until the stage wants no stream any more.
+
+        Raises:
+            FencedError, RetryableError, FatalError: nothing uncommitted stays.
+        """
+        with self.pools.begin(self.target) as control:
+            state = read_stream(control, self.lease.migration_id)
+        assert state is not None
+        reader = self._new_reader(str(state.position))
+        feeding = threading.Thread(target=self.queue.feed, args=(reader,), daemon=True)
+        feeding.start()
+        try:
+            self._loop()
+        finally:
+            self.applier.connection.rollback()
+            self.queue.close()
+            reader.close()
+            feeding.join(timeout=5)
+
+    def _loop(self) -> None:
+        while not self._may_leave():
+            event = self.queue.get(_QUIET_S)
+            if event is not None:
+                self.applier.handle(event)
+            elif not self.applier.idle and self.applier.between_transactions:
+                self.applier.commit()
+                self._renewed = time.monotonic()
+            self._keep_lease()
+            self._look()
+
+    def _may_leave(self) -> bool:
+        if not (self.stopping.is_set() or not wants_stream(self.migration.stage)):
+            return False
+        if self.applier.between_transactions and not self.applier.idle:
+            self.applier.commit()
+        # In the middle of a source transaction nothing of it is kept; it is read again.
+        return True
+
+    def _keep_lease(self) -> None:
+        """Renew on a connection of its own: the applier's transaction may be a long one."""
+        now = time.monotonic()
+        if now - self._renewed > self.lease.ttl_s / 3:
+            with self.pools.begin(self.target) as control:
+                fence(control, self.lease)
+            self._renewed = now
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if now - self._looked > _LOOK_S:
+            self.migration, self.moved = self._read_facts()
+            self.applier.tombstones = not all(moved.copied for moved in self.moved)
+            self._looked = now
+
+    def _read_facts(self) -> tuple[Migration, list[Moved]]:
+        with self.pools.begin(self.target) as control:
+            migration = read_migration(control, self.lease.migration_id)
+            assert migration is not None
+            return migration, read_moved(control, migration.id)
+
+    def _new_applier(self, data: Connection) -> Applier:
+        with self.pools.begin(self.target) as control:
+            state = read_stream(control, self.lease.migration_id)
+        assert state is not None
+        return Applier(
+            connection=data,
+            lease=self.lease,
+            position=state.position,
+            moved={moved.source: moved for moved in self.moved},
+            settings=self.pools.settings.stream,
+            target_name=self.target,
+            tombstones=not all(moved.copied for moved in self.moved),
+        )
+
+    def _new_reader(self, position: str) -> BinlogReader:
+        return BinlogReader(
+            connect=self._connect_to_source,
+            server_id=replica_id(self.lease),
+            tables={moved.source: moved.table for moved in self.moved},
+            # After the rename of a cut-over the source's rows go by another name.
+            aliases={moved.aside: moved.source for moved in self.moved},
+            position=position,
+            heartbeat_s=self.pools.settings.stream.heartbeat_s,
+        )
+
+    def _connect_to_source(self, **arguments: Any) -> RawConnection[Any]:
+        connection = self.pools.connect(self.migration.source, **arguments)
+        with connection.cursor() as cursor:
+            # A slow target must slow the source's sender down, not end it.
+            cursor.execute(f"SET SESSION net_write_timeout = {_SENDER_WAITS_S}")
+        return connection
+
+
+def replica_id(lease: Lease) -> int:
+    """A server id that no real replica is likely to have; two streams never share one.
+
+    A source ends an older dump that uses the same id, so each epoch takes its own.
+    """
+    text = f"{lease.migration_id}/{lease.epoch}".encode()
+    return 0x40000000 + zlib.crc32(text) % 0x3FFFFFFF

@@ -1,0 +1,87 @@
+"""The streamer: reads one migration's binary log and applies it, for as long as it may.
+
+Two threads and a queue bounded by bytes: one reads and decodes, the other writes; a slow
+target stops the reader, so memory does not depend on the backlog. The right to stream is
+the lease (I2): taking it kills the connection that an older holder may have left in the
+middle of a transaction, and every commit proves the epoch. Streaming ends when the stage no
+longer wants it, when asked to stop (what is complete is committed and the lease given
+back), or when fenced out.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field
+
+from pipeline.control.leases import Lease, holder, release_lease, take_lease
+from pipeline.control.migrations import record_failure
+from pipeline.control.records import Failure, Role
+from pipeline.errors import FencedError, RetryableError, TranshipError
+from pipeline.mysql.pools import Pools, connection_id, kill_connection
+from pipeline.stream.session import StreamSession
+
+log = logging.getLogger(__name__)
+_AGAIN_S = 1.0
+
+
+@dataclass
+class Streamer:
+    """Streams one migration."""
+
+    pools: Pools
+    target: str
+    migration_id: str
+    owner: str
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        """Stream until there is nothing more to do here; records what stops it for good."""
+        while not self.stopping.is_set():
+            try:
+                self._stream()
+                return
+            except FencedError as error:
+                log.warning("migration %s: streamer stops: %s", self.migration_id, error)
+                return
+            except RetryableError as error:
+                log.warning("migration %s: streamer begins again: %s", self.migration_id, error)
+                self.stopping.wait(_AGAIN_S)
+            except TranshipError as error:
+                self._record(Failure("stream", error.explanation, error.remedy))
+                return
+
+    def _stream(self) -> None:
+        """One session, if the role is free."""
+        with self.pools.engine(self.target).connect() as data:
+            lease = self._take(connection_id(data))
+            if lease is None:
+                return
+            try:
+                StreamSession(self.pools, self.target, lease, data, self.stopping).run()
+            finally:
+                self._let_go(lease)
+
+    def _take(self, data_connection: int) -> Lease | None:
+        ttl_s = self.pools.settings.timeouts.lease_s
+        with self.pools.begin(self.target) as control:
+            before = holder(control, self.migration_id, Role.STREAM)
+        if before is not None and before.alive:
+            return None
+        if before is not None and before.connection_id is not None:
+            kill_connection(self.pools, self.target, before.connection_id)
+        with self.pools.begin(self.target) as control:
+            role, owner = Role.STREAM, self.owner
+            return take_lease(control, self.migration_id, role, owner, ttl_s, data_connection)
+
+    def _let_go(self, lease: Lease) -> None:
+        try:
+            with self.pools.begin(self.target) as control:
+                release_lease(control, lease)
+        except RetryableError:
+            return  # it expires by itself
+
+    def _record(self, failure: Failure) -> None:
+        log.error("migration %s: %s %s", self.migration_id, failure.explanation, failure.remedy)
+        with self.pools.begin(self.target) as control:
+            record_failure(control, self.migration_id, failure)
