@@ -37,16 +37,17 @@ def tombstones_table(moved: Moved) -> str:
 def create_key_tables(connection: Connection, moved: Moved) -> None:
     """The two tables whose key columns are typed and collated as the moved table's are."""
     columns = quote_list(moved.table.key.columns)
-    empty = f"SELECT {columns} FROM {quote_name(moved.target)} LIMIT 0"
+    rows = f"{columns} FROM {quote_name(moved.target)} LIMIT 0"
     run(
         connection,
         f"CREATE TABLE IF NOT EXISTS {bounds_table(moved)}"
-        f" (no INT NOT NULL PRIMARY KEY, UNIQUE KEY by_key ({columns})) ENGINE=InnoDB {empty}",
+        f" (no INT NOT NULL PRIMARY KEY, UNIQUE KEY by_key ({columns})) ENGINE=InnoDB"
+        f" SELECT 0 AS no, {rows}",
     )
     run(
         connection,
         f"CREATE TABLE IF NOT EXISTS {tombstones_table(moved)}"
-        f" (PRIMARY KEY ({columns})) ENGINE=InnoDB {empty}",
+        f" (PRIMARY KEY ({columns})) ENGINE=InnoDB SELECT {rows}",
     )
 
 
@@ -366,3 +367,9 @@ def range_rows(connection: Connection, moved: Moved, no: int) -> int:
     """Rows of range `no` at its last verification; 0 if there was none."""
     query = select(ranges.c.rows).where(ranges.c.moved_id == moved.id, ranges.c.no == no)
     return int(connection.execute(query).scalar_one() or 0)
+
+
+def chunk_attempts(connection: Connection, moved: Moved, no: int) -> int:
+    """How often chunk `no` was claimed."""
+    query = select(chunks.c.attempt).where(chunks.c.moved_id == moved.id, chunks.c.no == no)
+    return int(connection.execute(query).scalar_one())

@@ -14,6 +14,7 @@ from pipeline.cutover.rename import (
     rename,
 )
 from pipeline.errors import AmbiguousError
+from pipeline.mysql.pools import raw_connection_id
 
 
 def restoring(context: Context) -> Outcome:
@@ -44,7 +45,7 @@ def _rename_back(context: Context) -> None:
     try:
         with context.control() as control:
             fence(control, context.lease)
-            number = connection.thread_id()
+            number = raw_connection_id(connection)
             update_migration(control, context.migration.id, rename_connection=number)
         rename(connection, context, back=True)
         with context.control() as control:

@@ -13,7 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from pipeline.control.records import Stage
+from pipeline.control.records import Moved, Stage
+from pipeline.mysql.table import TableName
 
 
 class Undo(Enum):
@@ -82,6 +83,8 @@ RULES: dict[Stage, Rule] = {
 
 # Where the source's rows may be under their aside name.
 AFTER_RENAME = frozenset({S.RENAMING, S.DRAINING, S.VERIFYING, S.SWITCHING, S.RESTORING})
+STAGES_THAT_COPY = frozenset({S.COPYING})
+STAGES_THAT_VERIFY = frozenset({S.CONVERGING, S.READY, S.VERIFYING})
 
 
 def allowed(old: Stage, new: Stage) -> bool:
@@ -97,3 +100,8 @@ def wants_stream(stage: Stage) -> bool:
 def can_abort(stage: Stage) -> bool:
     """Whether an abort can still give the source its tables back."""
     return RULES[stage].undo is not Undo.IMPOSSIBLE and stage is not Stage.ABORTED
+
+
+def source_name(stage: Stage, moved: Moved) -> TableName:
+    """Where a table's rows are on the source in this stage."""
+    return moved.aside if stage in AFTER_RENAME else moved.source

@@ -36,7 +36,7 @@ from pipeline.cutover.rename import (
 from pipeline.cutover.retry import next_attempt, too_early
 from pipeline.errors import RetryableError
 from pipeline.mysql.gtid import GtidSet
-from pipeline.mysql.pools import run
+from pipeline.mysql.pools import raw_connection_id, run
 from pipeline.pausepoints import Point, reached
 
 
@@ -75,7 +75,7 @@ def _begin(context: Context) -> Outcome:
             Stage.RENAMING,
             f"attempt {attempt}: {rename_statement(context)}",
             attempt=attempt,
-            rename_connection=connection.thread_id(),
+            rename_connection=raw_connection_id(connection),
             renamed_at=NOW,
             drain_gtids=None,
         )

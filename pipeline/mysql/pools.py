@@ -94,8 +94,11 @@ def run_raw(raw: Any, statement: str | bytes) -> Result:
 
 def connection_id(connection: Connection) -> int:
     """The server's number for this connection: what KILL wants."""
-    raw = connection.connection.driver_connection
-    assert raw is not None
+    return raw_connection_id(connection.connection.driver_connection)
+
+
+def raw_connection_id(raw: Any) -> int:
+    """The same for a connection of the driver."""
     return int(raw.thread_id())
 
 

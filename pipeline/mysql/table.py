@@ -17,12 +17,12 @@ NULL is None.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 Field = bytes | None
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     """How a value is formatted, loaded and compared. One codec each (codecs.py)."""
 
     INTEGER = "integer"

@@ -1,0 +1,70 @@
+"""What leaves the reader, in the order of the source's binary log. Nothing else does.
+
+A transaction is TransactionBegin, its changes and statements, TransactionEnd; its GTID
+counts as executed only at the end. Every GTID of the log yields that pair, whatever it
+holds (rows of other tables, nothing at all, DDL): a position that skipped one would leave
+a drain waiting for ever.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from pipeline.mysql.table import Field, TableName
+
+Row = tuple[Field, ...]
+
+
+class ChangeKind(Enum):
+    INSERT = "insert"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionBegin:
+    """A source transaction begins. What follows must not be committed before its end."""
+
+    gtid: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowsChange:
+    """One rows event of a moved table.
+
+    `before` holds keys only, in key order; `after` holds the table's `written` columns.
+    For an UPDATE the two run in parallel.
+    """
+
+    table: TableName
+    change: ChangeKind
+    before: list[Row] | None
+    after: list[Row] | None
+    size: int  # bytes in the binary log
+
+
+@dataclass(frozen=True, slots=True)
+class StatementSeen:
+    """A statement that names a moved table: DDL, or a change that was logged as text."""
+
+    table: TableName
+    verb: str  # "DROP TABLE"
+    sql: str
+    gtid: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionEnd:
+    """The transaction is complete on the source."""
+
+    gtid: str
+    timestamp: int  # the source's clock, in epoch seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The source is alive and has nothing to say."""
+
+
+Event = TransactionBegin | RowsChange | StatementSeen | TransactionEnd | Heartbeat

@@ -1,0 +1,47 @@
+"""Queue `checksum`: one range a task."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from celery.utils.log import get_task_logger
+
+from pipeline.checksum.verify import RangeVerifier
+from pipeline.control.records import Migration, Moved
+from pipeline.cutover.stages import STAGES_THAT_VERIFY, source_name
+from pipeline.errors import FencedError, RetryableError, TranshipError
+from pipeline.mysql.pools import Pools
+from tasks import context
+from tasks.facts import find, stop_for_good
+from tasks.messages import VERIFY_RANGE, send_advance
+
+log = get_task_logger(__name__)
+
+
+@shared_task(name=VERIFY_RANGE)
+def verify_range(target: str, migration_id: str, moved_id: int, no: int) -> None:
+    """Verify range `no` once; the coordinator sends it again for as long as it is dirty."""
+    pools = context.pools()
+    try:
+        migration, moved = find(pools, target, migration_id, moved_id)
+        if migration.stage not in STAGES_THAT_VERIFY or migration.failure is not None:
+            return
+        verdict = _verifier(pools, migration, moved).verify(no)
+        log.info("migration %s: %s range %d: %s", migration_id, moved.source, no, verdict.value)
+        send_advance(target, migration_id)
+    except FencedError as error:
+        log.info("migration %s: %s", migration_id, error)
+    except RetryableError as error:
+        log.warning("migration %s: range %d: %s", migration_id, no, error)
+    except TranshipError as error:
+        stop_for_good(pools, target, migration_id, "checksum", error)
+
+
+def _verifier(pools: Pools, migration: Migration, moved: Moved) -> RangeVerifier:
+    return RangeVerifier(
+        pools=pools,
+        source=migration.source,
+        target=migration.target,
+        moved=moved,
+        source_name=source_name(migration.stage, moved),
+        settings=pools.settings.checksum,
+    )

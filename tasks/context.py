@@ -1,0 +1,28 @@
+"""What the tasks of one process share: configuration, pools, and a name to sign with."""
+
+from __future__ import annotations
+
+import os
+import socket
+from functools import cache
+
+from pipeline.configuration.load import load_settings
+from pipeline.mysql.pools import Pools
+from pipeline.stream.host import StreamHost
+
+
+@cache
+def pools() -> Pools:
+    """The process's pools. Engines inside are kept by pid, so a fork is safe."""
+    return Pools(load_settings())
+
+
+def owner() -> str:
+    """Who we are, in leases, claims and the event log."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+@cache
+def stream_host() -> StreamHost:
+    """The streamers of this process; only a streamer worker ever asks."""
+    return StreamHost(pools(), owner())

@@ -1,0 +1,37 @@
+"""Queue `coordinate`: the tick of beat, and one step of one migration."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from celery.utils.log import get_task_logger
+
+from pipeline.control.migrations import active_ids, is_installed
+from pipeline.coordinate.advance import advance as advance_one
+from pipeline.errors import TranshipError
+from tasks import context
+from tasks.messages import ADVANCE, TICK, CeleryMessenger, send_advance
+
+log = get_task_logger(__name__)
+
+
+@shared_task(name=ADVANCE)
+def advance(target: str, migration_id: str) -> None:
+    """Move a migration as far as it goes now."""
+    try:
+        advance_one(context.pools(), target, migration_id, CeleryMessenger(), context.owner())
+    except TranshipError as error:
+        log.warning("migration %s: %s", migration_id, error)
+
+
+@shared_task(name=TICK)
+def tick() -> None:
+    """Look at every server that may be a target; one that is down does not stop the others."""
+    pools = context.pools()
+    for target in pools.settings.servers:
+        try:
+            with pools.begin(target) as control:
+                active = active_ids(control) if is_installed(control) else []
+            for migration_id in active:
+                send_advance(target, migration_id)
+        except TranshipError as error:
+            log.warning("tick: %s", error)

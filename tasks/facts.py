@@ -1,0 +1,31 @@
+"""Reads what a task's ids stand for, and records what stops a migration."""
+
+from __future__ import annotations
+
+from pipeline.control.migrations import read_migration, read_moved, record_failure
+from pipeline.control.records import Failure, Migration, Moved
+from pipeline.errors import FencedError, TranshipError
+from pipeline.mysql.pools import Pools
+
+
+def find(pools: Pools, target: str, migration_id: str, moved_id: int) -> tuple[Migration, Moved]:
+    """The migration and its table.
+
+    Raises:
+        FencedError: they are gone: cleaned up since the message was sent.
+    """
+    with pools.begin(target) as control:
+        migration = read_migration(control, migration_id)
+        tables = read_moved(control, migration_id)
+    for moved in tables:
+        if migration is not None and moved.id == moved_id:
+            return migration, moved
+    raise FencedError(f"Migration {migration_id} has no table {moved_id} any more.")
+
+
+def stop_for_good(
+    pools: Pools, target: str, migration_id: str, role: str, error: TranshipError
+) -> None:
+    """Record why the migration can't go on; the coordinator acts on it."""
+    with pools.begin(target) as control:
+        record_failure(control, migration_id, Failure(role, error.explanation, error.remedy))

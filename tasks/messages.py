@@ -1,0 +1,54 @@
+"""Sends the pipeline's messages as Celery tasks: names and numbers only, no row, no secret."""
+
+from __future__ import annotations
+
+from celery import current_app
+from kombu.exceptions import OperationalError
+
+from pipeline.errors import RetryableError
+
+COPY_CHUNK = "tranship.copy_chunk"
+VERIFY_RANGE = "tranship.verify_range"
+SERVE_STREAM = "tranship.serve_stream"
+ADVANCE = "tranship.advance"
+TICK = "tranship.tick"
+
+ROUTES = {
+    COPY_CHUNK: "copy",
+    VERIFY_RANGE: "checksum",
+    SERVE_STREAM: "stream",
+    ADVANCE: "coordinate",
+    TICK: "coordinate",
+}
+_SERVE_EXPIRES_S = 30
+_ADVANCE_EXPIRES_S = 10
+
+
+class CeleryMessenger:
+    """The `Messenger` of the coordinator. What gets lost is sent again, by the control schema."""
+
+    def copy_chunk(self, target: str, migration_id: str, moved_id: int, no: int) -> None:
+        send(COPY_CHUNK, target, migration_id, moved_id, no)
+
+    def verify_range(self, target: str, migration_id: str, moved_id: int, no: int) -> None:
+        send(VERIFY_RANGE, target, migration_id, moved_id, no)
+
+    def serve_stream(self, target: str, migration_id: str) -> None:
+        send(SERVE_STREAM, target, migration_id, expires_s=_SERVE_EXPIRES_S)
+
+
+def send_advance(target: str, migration_id: str) -> None:
+    """Ask the coordinator to look at a migration now rather than at the next tick."""
+    send(ADVANCE, target, migration_id, expires_s=_ADVANCE_EXPIRES_S)
+
+
+def send(name: str, *arguments: str | int, expires_s: float | None = None) -> None:
+    """Send one message.
+
+    Raises:
+        RetryableError: the broker is away.
+    """
+    try:
+        current_app.send_task(name, args=arguments, queue=ROUTES[name], expires=expires_s)
+    except OperationalError as error:
+        raise RetryableError(f"The broker does not answer: {error}.") from error

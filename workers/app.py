@@ -1,0 +1,68 @@
+"""The Celery application: queues, routing, and how messages are kept and lost.
+
+JSON only. Messages are acknowledged late, but nothing depends on redelivery: the control
+schema knows what is not done, and the coordinator sends it again.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+from kombu.entity import Queue
+
+from pipeline.configuration.load import load_settings
+from pipeline.configuration.settings import Settings
+from tasks.messages import ROUTES, TICK
+
+QUEUES = ("copy", "checksum", "stream", "coordinate")
+_TASK_LIMIT_S = 600
+
+
+def make_app(settings: Settings) -> Celery:
+    """An application that talks to the configured broker."""
+    app = Celery("tranship")
+    app.conf.update(_configuration(settings))
+    app.set_default()
+    return app
+
+
+def _configuration(settings: Settings) -> dict[str, Any]:
+    return {
+        "broker_url": settings.broker.url.get_secret_value(),
+        "broker_transport_options": {"visibility_timeout": settings.broker.visibility_timeout_s},
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "result_backend": None,
+        "task_ignore_result": True,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "event_serializer": "json",
+        "task_queues": [Queue(name) for name in QUEUES],
+        "task_routes": {name: {"queue": queue} for name, queue in ROUTES.items()},
+        "task_create_missing_queues": False,
+        "task_default_queue": "coordinate",
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "task_time_limit": _TASK_LIMIT_S,
+        "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0.1},
+        "worker_prefetch_multiplier": 1,
+        "worker_send_task_events": True,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "imports": ("tasks.copy", "tasks.checksum", "tasks.stream", "tasks.coordinate"),
+        "beat_schedule": {
+            "tick": {
+                "task": TICK,
+                "schedule": settings.workers.tick_s,
+                "options": {"expires": max(2.0, 2 * settings.workers.tick_s)},
+            }
+        },
+        # Beat's own file holds nothing that matters.
+        "beat_schedule_filename": str(Path(tempfile.mkdtemp(prefix="tranship-beat-")) / "schedule"),
+        "beat_max_loop_interval": settings.workers.tick_s,
+    }
+
+
+app = make_app(load_settings())
