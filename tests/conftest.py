@@ -1,0 +1,113 @@
+"""Servers for the whole session, a schema for each test, workers for whoever asks."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pytest
+
+from pipeline.configuration.load import load_settings, server_password
+from pipeline.mysql.pools import Pools, run
+from tests.support.moves import SOURCE, TARGET
+from tests.support.stack import Stack
+
+Connect = Callable[..., pymysql.Connection[Any]]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long runs only when asked for by their marker."""
+    if "long" in (config.option.markexpr or ""):
+        return
+    skip = pytest.mark.skip(reason="long: run with `make test-long`")
+    for item in items:
+        if "long" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def config_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A configuration with servers `old` and `new` and a broker, all of them running."""
+    given = os.environ.get("TRANSHIP_TEST_CONFIG")
+    if given:
+        yield Path(given)
+        return
+    from tests.support.servers import running_servers
+
+    with running_servers() as servers:
+        path = tmp_path_factory.mktemp("config") / "tranship.toml"
+        path.write_text(servers.as_toml())
+        yield path
+
+
+@pytest.fixture(scope="session")
+def pools(config_file: Path) -> Iterator[Pools]:
+    pools = Pools(load_settings(config_file))
+    yield pools
+    pools.close()
+
+
+@pytest.fixture
+def connect(pools: Pools) -> Iterator[Connect]:
+    """Opens plain connections, as an application would, and closes them at the end."""
+    opened: list[pymysql.Connection[Any]] = []
+
+    def open_one(server: str = SOURCE, **extra: Any) -> pymysql.Connection[Any]:
+        settings = pools.settings.servers[server]
+        connection = pymysql.connect(
+            host=settings.host,
+            port=settings.port,
+            user=settings.user,
+            password=server_password(settings),
+            **extra,
+        )
+        opened.append(connection)
+        return connection
+
+    yield open_one
+    for connection in opened:
+        if connection.open:
+            connection.close()
+
+
+@pytest.fixture
+def schema(pools: Pools) -> Iterator[str]:
+    """A fresh schema on the source; gone from both servers afterwards."""
+    name = f"t_{secrets.token_hex(4)}"
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE DATABASE {name}")
+    yield name
+    _end_migrations(pools)
+    for server in (SOURCE, TARGET):
+        with pools.begin(server) as connection:
+            run(connection, f"DROP DATABASE IF EXISTS {name}")
+
+
+def _end_migrations(pools: Pools) -> None:
+    """A test that failed must not leave its migration to the next test's workers."""
+    with pools.begin(TARGET) as control:
+        known = run(control, "SHOW DATABASES LIKE 'tranship'").rows
+        if known:
+            run(control, "DELETE FROM tranship.claims")
+            run(control, "UPDATE tranship.migrations SET stage='aborted' WHERE stage <> 'done'")
+
+
+@pytest.fixture
+def stack(config_file: Path, tmp_path: Path) -> Iterator[Stack]:
+    """Workers that the test starts, kills and starts again; none is left behind."""
+    stack = Stack(config_file, tmp_path)
+    yield stack
+    stack.stop()
+
+
+@pytest.fixture(scope="module")
+def shared_stack(config_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Workers for all tests of a module, started once."""
+    stack = Stack(config_file, tmp_path_factory.mktemp("workers"))
+    stack.start()
+    yield stack
+    stack.stop()

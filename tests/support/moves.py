@@ -1,0 +1,100 @@
+"""Starts moves and follows them, through the control schema alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pymysql
+
+from pipeline.control.migrations import (
+    NewTable,
+    create_migration,
+    install,
+    new_id,
+    read_events,
+    read_migration,
+)
+from pipeline.control.records import Migration, Options, Stage
+from pipeline.mysql.introspect import read_table
+from pipeline.mysql.pools import Pools
+from pipeline.mysql.table import TableName
+
+SOURCE, TARGET = "old", "new"
+
+
+def begin_move(
+    pools: Pools,
+    schema: str,
+    tables: Iterable[str],
+    *,
+    chunk_rows: int = 500,
+    postponed: bool = False,
+    hooks: dict[str, str] | None = None,
+) -> str:
+    """Record a move of `tables`; whoever runs the workers does the rest."""
+    migration_id = new_id()
+    with pools.begin(SOURCE) as source:
+        definitions = [read_table(source, TableName(schema, name)) for name in tables]
+    with pools.begin(TARGET) as control:
+        install(control)
+    with pools.begin(TARGET) as control:
+        new = [NewTable(table, table.name, 0, 0, chunk_rows) for table in definitions]
+        options = Options(hooks=hooks or {})
+        create_migration(control, migration_id, SOURCE, TARGET, new, options, postponed, "test")
+    return migration_id
+
+
+def read(pools: Pools, migration_id: str) -> Migration:
+    with pools.begin(TARGET) as control:
+        migration = read_migration(control, migration_id)
+    assert migration is not None
+    return migration
+
+
+def wait_for(
+    pools: Pools,
+    migration_id: str,
+    *stages: Stage,
+    limit_s: float = 90,
+    logs: Callable[[], str] = str,
+) -> Migration:
+    """Wait until the migration is in one of `stages`; fails with its story if it isn't."""
+    deadline = time.monotonic() + limit_s
+    while True:
+        migration = read(pools, migration_id)
+        if migration.stage in stages:
+            return migration
+        hopeless = migration.stage in (Stage.FAILED, Stage.DONE, Stage.ABORTED)
+        if hopeless or time.monotonic() > deadline:
+            raise AssertionError(
+                f"{migration.stage} instead of {stages}: {migration.failure}\n"
+                f"{story(pools, migration_id)}\n{logs()}"
+            )
+        time.sleep(0.05)
+
+
+def wait_until(condition: Callable[[], Any], what: str, limit_s: float = 60) -> Any:
+    """Poll `condition` until it holds."""
+    deadline = time.monotonic() + limit_s
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"waited {limit_s} s in vain: {what}"
+        time.sleep(0.05)
+    return value
+
+
+def story(pools: Pools, migration_id: str) -> str:
+    """The event log."""
+    with pools.begin(TARGET) as control:
+        events = read_events(control, migration_id)
+    return "\n".join(f"{event.at} {event.kind}: {event.message}" for event in events)
+
+
+def scalar(connection: pymysql.Connection[Any], statement: str) -> Any:
+    """One value, read in a fresh snapshot."""
+    connection.rollback()
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        row = cursor.fetchone()
+    return row[0] if row else None

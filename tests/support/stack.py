@@ -1,0 +1,85 @@
+"""Real Celery workers as real processes, which a test may kill and start again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+_ROOT = Path(__file__).resolve().parents[2]
+_COMMANDS = {
+    "copy": ["-A", "workers.app", "worker", "-Q", "copy,checksum", "-c", "3"],
+    "stream": ["-A", "workers.streamer", "worker", "-Q", "stream", "-P", "solo"],
+    "coordinate": ["-A", "workers.app", "worker", "-B", "-Q", "coordinate", "-c", "2"],
+}
+
+
+@dataclass
+class Stack:
+    """The workers of one configuration."""
+
+    config: Path
+    directory: Path
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def start(self, *roles: str, pause: dict[str, Any] | None = None) -> None:
+        """Start workers of `roles` (all by default); `pause` sets pause points in them."""
+        for role in roles or tuple(_COMMANDS):
+            self._start(role, pause or {})
+
+    def _start(self, role: str, pause: dict[str, Any]) -> None:
+        log = (self.directory / f"{role}.log").open("ab")
+        self.processes[role] = subprocess.Popen(
+            [sys.executable, "-m", "celery", *_COMMANDS[role], "-l", "INFO",
+             "-n", f"{role}-{os.getpid()}-{time.monotonic_ns()}@%h",
+             "--without-gossip", "--without-mingle"],
+            cwd=_ROOT,
+            env={
+                **os.environ,
+                "TRANSHIP_CONFIG": str(self.config),
+                "TRANSHIP_PAUSE": json.dumps(pause),
+                "C_FORCE_ROOT": "1",
+            },
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )  # fmt: skip
+
+    def kill(self, *roles: str) -> None:
+        """SIGKILL whole workers, children included."""
+        for role in roles or tuple(self.processes):
+            process = self.processes.pop(role)
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def send(self, role: str, number: signal.Signals) -> None:
+        """Send a signal to a worker and its children."""
+        os.killpg(self.processes[role].pid, number)
+
+    def stop(self) -> None:
+        """End the workers as a deploy would; kill what does not go."""
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            try:
+                process.wait(timeout=25)
+            except subprocess.TimeoutExpired:
+                pass
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        self.processes.clear()
+
+    def logs(self) -> str:
+        """The end of every worker's log, for a failing test's message."""
+        return "\n".join(
+            f"--- {path.name}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-40:])
+            for path in sorted(self.directory.glob("*.log"))
+        )
