@@ -1,0 +1,155 @@
+"""Writes the Python source of a table's row decoder.
+
+One function for each kind of change walks the images of a whole rows event. In an image
+without NULLs, which is the usual one, all offsets between two columns of variable length
+are constants, and neighbouring columns of fixed width are unpacked by one `struct` call;
+columns that nobody wants cost an addition, or nothing. An image with NULLs takes a second
+path, column by column.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pipeline.stream.decode_columns import ColumnCode
+
+
+@dataclass
+class Source:
+    """Lines of source text, and the names that they refer to."""
+
+    lines: list[str] = field(default_factory=list)
+    names: dict[str, object] = field(default_factory=dict)
+    depth: int = 1
+
+    def add(self, line: str) -> None:
+        self.lines.append("    " * self.depth + line)
+
+    def unpacker(self, codes: str) -> str:
+        name = "unpack_" + codes
+        self.names[name] = struct.Struct("<" + codes).unpack_from
+        return name
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image of a row: how its columns are stored, and which are wanted, in which order."""
+
+    columns: Sequence[ColumnCode]
+    wanted: Sequence[int]
+
+    def write(self, source: Source, target: str) -> None:
+        """Source that reads one image at `at`, moves `at` on, and appends to `target`."""
+        size = (len(self.columns) + 7) // 8
+        source.add(f"nulls = data[at:at + {size}]")
+        source.add(f"at += {size}")
+        source.add(f"if nulls == {bytes(size)!r}:")
+        source.depth += 1
+        self._write_full(source)
+        source.add(f"{target}({self._tuple(source)})")
+        source.depth -= 1
+        source.add("else:")
+        source.depth += 1
+        self._write_with_nulls(source)
+        row = ", ".join(f"v{number}" for number in self.wanted)
+        source.add(f"{target}(({row},))")
+        source.depth -= 1
+
+    def _tuple(self, source: Source) -> str:
+        fields = []
+        for number in self.wanted:
+            code = self.columns[number]
+            source.names.update(code.names)
+            fields.append(code.expression.format(f"v{number}"))
+        return f"({', '.join(fields)},)"
+
+    def _write_full(self, source: Source) -> None:
+        """Runs of fixed width, each ended by a column of variable length."""
+        run: list[int] = []
+        for number, code in enumerate(self.columns):
+            if not code.prefix:
+                run.append(number)
+                continue
+            offset = self._write_run(source, run)
+            self._write_variable(source, number, offset)
+            run = []
+        offset = self._write_run(source, run)
+        if offset:
+            source.add(f"at += {offset}")
+
+    def _write_run(self, source: Source, run: list[int]) -> int:
+        """Unpacks what is wanted of a run; returns its width. Does not move `at`."""
+        width = sum(self.columns[number].width for number in run)
+        wanted = [number for number in run if number in self.wanted]
+        if not wanted:
+            return width
+        codes = "".join(
+            self.columns[number].struct_code
+            if number in wanted
+            else f"{self.columns[number].width}x"
+            for number in run[: run.index(wanted[-1]) + 1]
+        )
+        values = ", ".join(f"v{number}" for number in wanted)
+        source.add(f"{values}, = {source.unpacker(codes)}(data, at)")
+        return width
+
+    def _write_variable(self, source: Source, number: int, offset: int) -> None:
+        prefix = self.columns[number].prefix
+        at = f"at + {offset}" if offset else "at"
+        start = f"at + {offset + prefix}"
+        length = _length(source, prefix, at)
+        if number not in self.wanted:
+            source.add(f"at += {offset + prefix} + {length}")
+            return
+        source.add(f"start = {start}")
+        source.add(f"at = start + {length}")
+        source.add(f"v{number} = data[start:at]")
+
+    def _write_with_nulls(self, source: Source) -> None:
+        source.add("nulls = from_bytes(nulls, 'little')")
+        for number, code in enumerate(self.columns):
+            if number in self.wanted:
+                source.add(f"if nulls & {1 << number}:")
+                source.add(f"    v{number} = None")
+                source.add("else:")
+            else:
+                source.add(f"if not nulls & {1 << number}:")
+            source.depth += 1
+            self._write_one(source, number, code)
+            source.depth -= 1
+
+    def _write_one(self, source: Source, number: int, code: ColumnCode) -> None:
+        if code.prefix:
+            self._write_variable(source, number, 0)
+        else:
+            if number in self.wanted:
+                source.add(f"v{number}, = {source.unpacker(code.struct_code)}(data, at)")
+            source.add(f"at += {code.width}")
+        if number in self.wanted and code.expression != "{}":
+            source.names.update(code.names)
+            source.add(f"v{number} = {code.expression.format(f'v{number}')}")
+
+
+def _length(source: Source, prefix: int, at: str) -> str:
+    if prefix == 1:
+        return f"data[{at}]"
+    if prefix == 3:
+        return f"from_bytes(data[{at}:{at} + 3], 'little')"
+    return f"{source.unpacker('H' if prefix == 2 else 'I')}(data, {at})[0]"
+
+
+def loop_source(source: Source, images: Sequence[tuple[Image, str]], name: str) -> None:
+    """A function `name(data, at, end)` that reads images until `end`."""
+    source.depth = 0
+    source.add(f"def {name}(data, at, end, before, after):")
+    source.depth = 1
+    for _, target in images:
+        source.add(f"add_{target} = {target}.append")
+    source.add("while at < end:")
+    source.depth = 2
+    for image, target in images:
+        image.write(source, f"add_{target}")
+    source.depth = 1
+    source.add("return at")

@@ -1,0 +1,95 @@
+"""Formats the temporal types of a row image as the server prints them.
+
+Dates and times of day repeat, so their texts are remembered: a DATETIME costs two look-ups
+and a concatenation. Each memory is bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+_REMEMBERED = 20_000
+_EPOCH = date(1970, 1, 1).toordinal()
+_TIME_ZERO = 0x800000  # TIME is stored with this added, so that it sorts as bytes
+ZERO_TIMESTAMP = b"0000-00-00 00:00:00"
+
+
+class Remembered(dict[int, bytes]):
+    """Texts by number; forgets all when there are too many."""
+
+    def __init__(self, text_of: Callable[[int], bytes]) -> None:
+        super().__init__()
+        self._text_of = text_of
+
+    def __missing__(self, number: int) -> bytes:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        text = self[number] = self._text_of(number)
+        return text
+
+
+def _date(number: int) -> bytes:
+    """3 bytes: year, 4 bits of month, 5 bits of day."""
+    return b"%04d-%02d-%02d" % (number >> 9, number >> 5 & 15, number & 31)
+
+
+def _date_of_datetime(number: int) -> bytes:
+    """17 bits: year * 13 + month, 5 bits of day."""
+    year, month = divmod(number >> 5, 13)
+    return b"%04d-%02d-%02d " % (year, month, number & 31)
+
+
+def _time_of_datetime(number: int) -> bytes:
+    """17 bits: 5 of hour, 6 of minute, 6 of second."""
+    return b"%02d:%02d:%02d" % (number >> 12, number >> 6 & 63, number & 63)
+
+
+def _day(days: int) -> bytes:
+    return date.fromordinal(_EPOCH + days).isoformat().encode() + b" "
+
+
+def _second_of_day(seconds: int) -> bytes:
+    return b"%02d:%02d:%02d" % (seconds // 3600, seconds // 60 % 60, seconds % 60)
+
+
+DATES = Remembered(_date)
+_DATETIME_DATES = Remembered(_date_of_datetime)
+_DATETIME_TIMES = Remembered(_time_of_datetime)
+_DAYS = Remembered(_day)
+_SECONDS = Remembered(_second_of_day)
+
+
+def datetime_text(number: int) -> bytes:
+    """DATETIME without its fraction, from its 40 bits."""
+    number &= 0x7FFFFFFFFF
+    return _DATETIME_DATES[number >> 17] + _DATETIME_TIMES[number & 0x1FFFF]
+
+
+def timestamp_text(seconds: int) -> bytes:
+    """TIMESTAMP without its fraction, in UTC."""
+    if not seconds:
+        return ZERO_TIMESTAMP
+    days, second = divmod(seconds, 86400)
+    return _DAYS[days] + _SECONDS[second]
+
+
+def fraction_bytes(digits: int) -> int:
+    return (digits + 1) // 2
+
+
+def fraction_divisor(digits: int) -> int:
+    """An odd number of digits is stored with one more."""
+    return 10 if digits % 2 else 1
+
+
+def time_text(number: int, digits: int) -> bytes:
+    """TIME, with its fraction, from all of its bytes as one number."""
+    size = fraction_bytes(digits)
+    number -= _TIME_ZERO << 8 * size
+    sign = b"-" if number < 0 else b""
+    whole, part = divmod(abs(number), 1 << 8 * size)
+    text = b"%s%02d:%02d:%02d" % (sign, whole >> 12 & 1023, whole >> 6 & 63, whole & 63)
+    if not digits:
+        return text
+    return b"%s.%0*d" % (text, digits, part // fraction_divisor(digits))

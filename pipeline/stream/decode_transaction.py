@@ -1,0 +1,232 @@
+"""Turns raw binary log events into the reader's events, for the moved tables.
+
+One small state: the GTID that is open, whether a transaction is, and whether it holds rows
+of a moved table. Every GTID yields TransactionBegin and TransactionEnd. An event type that
+is not known to be without rows stops the stream: nothing is skipped for being unknown.
+
+Rows are trusted only where they will take effect as logged, at this GTID's end. So rows of
+a moved table in a prepared XA transaction, or before a ROLLBACK that the log repeats, are
+refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pipeline.errors import FatalError
+from pipeline.mysql.table import Table, TableName
+from pipeline.stream import decode_log as log
+from pipeline.stream.decode_log import RawEvent
+from pipeline.stream.decode_tablemap import parse_table_map, table_id, table_name
+from pipeline.stream.events import (
+    Event,
+    Heartbeat,
+    StatementSeen,
+    TransactionBegin,
+    TransactionEnd,
+)
+from pipeline.stream.payload import embedded_events
+from pipeline.stream.rowdecoder import CHANGES, RowDecoder
+from pipeline.stream.statements import Classified, StatementKind, classify
+
+# Types that hold no rows and end no transaction, by MySQL's and MariaDB's numbers.
+WITHOUT_ROWS = frozenset(
+    {
+        log.STOP, log.ROTATE, log.FORMAT_DESCRIPTION, log.PREVIOUS_GTIDS,
+        log.INTVAR, log.RAND, log.USER_VAR,  # context of a statement that follows
+        log.APPEND_BLOCK, log.DELETE_FILE, log.BEGIN_LOAD_QUERY,  # data of a LOAD statement
+        log.ROWS_QUERY, log.TRANSACTION_CONTEXT, log.VIEW_CHANGE,
+        log.MARIADB_ANNOTATE_ROWS, log.MARIADB_CHECKPOINT, log.MARIADB_GTID_LIST,
+    }
+)  # fmt: skip
+_NO_TABLE = 0xFFFFFF  # the table id of a rows event that only ends a statement
+_AGAIN = "Abort, clean up and start again."
+
+
+class TransactionDecoder:
+    """Feed it the raw events of one connection, in order."""
+
+    def __init__(
+        self,
+        tables: Mapping[TableName, Table],
+        aliases: Mapping[TableName, TableName],
+        ignore_case: bool = False,
+    ) -> None:
+        self._tables = {**tables, **{alias: tables[name] for alias, name in aliases.items()}}
+        self._ignore_case = ignore_case
+        self._decoders: dict[bytes, RowDecoder] = {}
+        self._by_id: dict[int, RowDecoder | None] = {}
+        self._gtid = ""
+        self._open = False  # between BEGIN and its end
+        self._touched = False  # rows of a moved table since BEGIN
+
+    def feed(self, event: RawEvent) -> Iterator[Event]:
+        """What `event` means.
+
+        Raises:
+            FatalError: it cannot be followed exactly.
+        """
+        kind = event.type
+        if kind in CHANGES:
+            yield from self._rows(event)
+        elif kind == log.TABLE_MAP:
+            self._map(event)
+        elif kind == log.XID:
+            yield from self._end(event)
+        elif kind in (log.QUERY, log.EXECUTE_LOAD_QUERY):
+            yield from self._statement(event)
+        elif kind in (log.HEARTBEAT, log.HEARTBEAT_V2):
+            yield Heartbeat()
+        elif kind == log.TRANSACTION_PAYLOAD:
+            for data in embedded_events(event.data, event.at, event.end):
+                yield from self.feed(RawEvent.parse(data, 0, len(data)))
+        elif kind not in WITHOUT_ROWS:
+            yield from self._rarer(event)
+
+    def _rarer(self, event: RawEvent) -> Iterator[Event]:
+        if event.type == log.GTID:
+            yield self._begin(log.mysql_gtid(event))
+        elif event.type == log.MARIADB_GTID:
+            found = log.mariadb_gtid(event)
+            if found.xa:
+                raise _xa_refused(found.gtid)
+            yield self._begin(found.gtid)
+            self._open = not found.standalone
+        elif event.type == log.XA_PREPARE:
+            yield from self._xa_prepare(event)
+        elif event.type == log.PARTIAL_UPDATE_ROWS:
+            self._refuse_partial(event)
+        else:
+            raise _unknown(event.type)
+
+    def _begin(self, gtid: str) -> Event:
+        if self._gtid:
+            raise FatalError(
+                f"Transaction {self._gtid} of the source's binary log has no end before {gtid}.",
+                "This is a case that Tranship does not know; " + _AGAIN,
+            )
+        self._gtid, self._open, self._touched = gtid, False, False
+        return TransactionBegin(gtid)
+
+    def _end(self, event: RawEvent) -> Iterator[Event]:
+        if not self._gtid:
+            raise _no_gtid()
+        yield TransactionEnd(self._gtid, event.timestamp)
+        self._gtid, self._open, self._touched = "", False, False
+        self._by_id.clear()
+
+    def _map(self, event: RawEvent) -> None:
+        number = table_id(event.data, event.at)
+        name, _ = table_name(event.data, event.at)
+        table = self._tables.get(name)
+        self._by_id[number] = None if table is None else self._decoder(table, event)
+
+    def _decoder(self, table: Table, event: RawEvent) -> RowDecoder:
+        """The same table map comes before each statement's rows; it is compiled once."""
+        body = bytes(event.data[event.at + 8 : event.end])
+        decoder = self._decoders.get(body)
+        if decoder is None:
+            table_map = parse_table_map(event.data, event.at, event.end)
+            decoder = self._decoders[body] = RowDecoder(table, table_map)
+        return decoder
+
+    def _rows(self, event: RawEvent) -> Iterator[Event]:
+        number = table_id(event.data, event.at)
+        if number == _NO_TABLE and number not in self._by_id:
+            return
+        if number not in self._by_id:
+            raise FatalError(
+                f"A rows event of the source's binary log ({self._gtid}) names no table.", _AGAIN
+            )
+        decoder = self._by_id[number]
+        if decoder is not None:
+            if not self._gtid:
+                raise _no_gtid()
+            self._touched = True
+            yield decoder.decode(event.type, event.data, event.at, event.end)
+
+    def _refuse_partial(self, event: RawEvent) -> None:
+        decoder = self._by_id.get(table_id(event.data, event.at))
+        if decoder is not None:
+            raise FatalError(
+                f"{decoder.table.name}: the source logs JSON updates as partial ones.",
+                "Set binlog_row_value_options = '' for every session of the source; " + _AGAIN,
+            )
+
+    def _statement(self, event: RawEvent) -> Iterator[Event]:
+        text = log.statement(event)
+        found = classify(text.sql, text.schema, text.sql_mode)
+        yield from self._seen(found, text.sql)
+        match found.kind:
+            case StatementKind.BEGIN | StatementKind.XA_START:
+                self._open = True
+            case StatementKind.COMMIT:
+                yield from self._end(event)
+            case StatementKind.ROLLBACK | StatementKind.ROLLBACK_TO if self._touched:
+                raise FatalError(
+                    f"Transaction {self._gtid} changes a moved table and is rolled back in part.",
+                    "It mixes transactional and other tables; " + _AGAIN,
+                )
+            case StatementKind.ROLLBACK:
+                yield from self._end(event)
+            case StatementKind.OPAQUE:
+                raise FatalError(
+                    f"Transaction {self._gtid} runs code that may change a moved table, logged"
+                    f" as the statement {text.sql[:200]!r}.",
+                    "Set binlog_format = ROW for every session of the source; " + _AGAIN,
+                )
+            case _ if found.opens_transaction:
+                self._open = True
+            case _ if not self._open:
+                yield from self._end(event)
+
+    def _seen(self, found: Classified, sql: str) -> Iterator[Event]:
+        """One event for each moved table, by its own name also where an alias is used."""
+        named = {
+            table.name: None
+            for name, table in self._tables.items()
+            if found.touches(name, ignore_case=self._ignore_case)
+        }
+        for name in named:
+            yield StatementSeen(name, found.verb, sql, self._gtid)
+
+    def _xa_prepare(self, event: RawEvent) -> Iterator[Event]:
+        """Ends the GTID. Its rows take effect now only if it commits in one phase."""
+        one_phase = bool(event.data[event.at])
+        if self._touched and not one_phase:
+            raise _xa_refused(self._gtid)
+        yield from self._end(event)
+
+
+def _xa_refused(gtid: str) -> FatalError:
+    return FatalError(
+        f"Transaction {gtid} is an XA transaction that changes a moved table: when its rows"
+        " take effect is not decided here.",
+        "Keep XA transactions off the moved tables; " + _AGAIN,
+    )
+
+
+def _no_gtid() -> FatalError:
+    return FatalError(
+        "The source's binary log holds a transaction without a GTID.",
+        "Set gtid_mode = ON on the source; " + _AGAIN,
+    )
+
+
+def _unknown(number: int) -> FatalError:
+    if number == log.ANONYMOUS_GTID:
+        return _no_gtid()
+    if number == log.GTID_TAGGED:
+        return FatalError(
+            "The source's binary log holds a GTID with a tag, which is not supported.",
+            "Use no tags in gtid_next while a migration runs; " + _AGAIN,
+        )
+    if number == log.INCIDENT:
+        return FatalError(
+            "The source's binary log reports an incident: changes may be missing from it.", _AGAIN
+        )
+    return FatalError(
+        f"The source's binary log holds an event of type {number}, which is not known. It might"
+        " hold rows, so it is not skipped.",
+        "Check the server's version and its binary log options; " + _AGAIN,
+    )

@@ -1,0 +1,72 @@
+"""Unpacks transactions that the source compressed (`binlog_transaction_compression`).
+
+Such a transaction is one event: a few fields, then all its events in one zstd stream. Any
+session may switch this on, and a client that does not know the event sees no rows at all
+(mysql-replication yields nothing). The stream is decompressed piece by piece: memory holds
+one embedded event at a time, and never the whole transaction.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import zstandard
+
+from pipeline.errors import FatalError
+from pipeline.stream.decode_tablemap import packed_integer
+
+HEADER_BYTES = 19
+_END, _COMPRESSION = 0, 2
+_ZSTD, _NONE = 0, 255
+_BUFFER = 1 << 18
+
+
+def embedded_events(data: bytes, at: int, end: int) -> Iterator[bytes]:
+    """The events, header and body and no checksum, of a payload event's body `data[at:end]`.
+
+    Raises:
+        FatalError: the payload is damaged, or compressed in a way that is not known.
+    """
+    compression, at = _read_fields(data, at)
+    packed = io.BytesIO(memoryview(data)[at:end])
+    if compression == _NONE:
+        yield from _split(packed)
+    elif compression == _ZSTD:
+        reader = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
+        try:
+            yield from _split(io.BufferedReader(reader, _BUFFER))
+        except zstandard.ZstdError as error:
+            raise _damaged(str(error)) from error
+    else:
+        raise _damaged(f"its compression {compression} is not known")
+
+
+def _read_fields(data: bytes, at: int) -> tuple[int, int]:
+    """The compression, and where the payload begins."""
+    compression = _NONE
+    while True:
+        field, at = packed_integer(data, at)
+        if field == _END:
+            return compression, at
+        length, at = packed_integer(data, at)
+        if field == _COMPRESSION:
+            compression, _ = packed_integer(data, at)
+        at += length
+
+
+def _split(stream: BinaryIO) -> Iterator[bytes]:
+    while header := stream.read(HEADER_BYTES):
+        size = int.from_bytes(header[9:13], "little")
+        body = stream.read(size - HEADER_BYTES) if size > HEADER_BYTES else b""
+        if len(header) + len(body) != size:
+            raise _damaged("it ends in the middle of an event")
+        yield header + body
+
+
+def _damaged(what: str) -> FatalError:
+    return FatalError(
+        f"A compressed transaction of the source's binary log cannot be unpacked: {what}.",
+        "Set binlog_transaction_compression = OFF on the source, abort and start again.",
+    )
