@@ -15,6 +15,8 @@ import os
 import random
 import signal
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -52,8 +54,20 @@ _random = random.Random(_actions.get("seed"))
 def reached(point: Point) -> None:
     """Say that the code has reached `point`."""
     action = _actions.get(point)
-    if action is not None:
+    if callable(action):
+        action()
+    elif action is not None:
         _act(action)
+
+
+@contextmanager
+def at(point: Point, action: Callable[[], object]) -> Iterator[None]:
+    """Within this process: call `action` whenever `point` is reached."""
+    _actions[point] = action
+    try:
+        yield
+    finally:
+        del _actions[point]
 
 
 def _act(action: dict[str, Any]) -> None:

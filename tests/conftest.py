@@ -16,7 +16,7 @@ from pipeline.mysql.pools import Pools, run
 from tests.support.moves import SOURCE, TARGET
 from tests.support.stack import Stack
 
-Connect = Callable[..., pymysql.Connection[Any]]
+Connect = Callable[..., Any]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

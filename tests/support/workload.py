@@ -186,9 +186,7 @@ def _update_account(cursor: Any, schema: str, chance: random.Random, rows: int) 
 
 
 def _delete_account(cursor: Any, schema: str, chance: random.Random, rows: int) -> None:
-    cursor.execute(
-        f"DELETE FROM {schema}.accounts WHERE id = %s", (chance.randrange(1, rows + 1),)
-    )
+    cursor.execute(f"DELETE FROM {schema}.accounts WHERE id = %s", (chance.randrange(1, rows + 1),))
 
 
 def _swap_emails(cursor: Any, schema: str, chance: random.Random, rows: int) -> None:

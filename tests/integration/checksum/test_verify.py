@@ -1,0 +1,121 @@
+"""I6: verified means now. What differs is found, and repaired without undoing newer rows."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.checksum.digest import range_digest
+from pipeline.checksum.verify import Verdict
+from pipeline.control.pieces import ledger_state
+from pipeline.errors import FatalError
+from pipeline.mysql.keyrange import KeyRange
+from pipeline.mysql.pools import Pools, run
+from pipeline.pausepoints import Point, at
+from tests.support.direct import DirectMove, rows_of
+from tests.support.moves import SOURCE, TARGET
+
+EVERYTHING = KeyRange(None, None)
+
+
+@pytest.fixture
+def move(pools: Pools, schema: str) -> DirectMove:
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, v VARCHAR(20), n INT)")
+        values = ", ".join(f"({number}, 'N', {number})" for number in range(1, 31))
+        run(source, f"INSERT INTO {schema}.t VALUES {values}")
+    move = DirectMove.of(pools, schema, "t", chunk_rows=1000)
+    move.copy_all()
+    return move
+
+
+def on_target(move: DirectMove, change: str) -> None:
+    with move.pools.begin(TARGET) as target:
+        run(target, change.format(t=move.moved.target))
+
+
+def dirty(move: DirectMove) -> int:
+    with move.pools.begin(TARGET) as control:
+        return ledger_state(control, move.moved).dirty
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE {t} SET v = 'Y' WHERE id IN (3, 4)",  # stale alike: CRC32 under XOR misses it
+        "UPDATE {t} SET n = IF(id = 3, 4, 3) WHERE id IN (3, 4)",  # swapped values
+        "UPDATE {t} SET v = NULL WHERE id = 3",
+        "UPDATE {t} SET v = '\\\\N' WHERE id = 3",
+        "UPDATE {t} SET v = 'n' WHERE id = 3",  # equal by collation
+        "DELETE FROM {t} WHERE id = 30",
+        "INSERT INTO {t} VALUES (31, 'N', 31)",
+    ],
+)
+def test_no_difference_escapes_the_digest(move: DirectMove, change: str) -> None:
+    on_target(move, change)
+    table = move.moved.table
+    with move.pools.begin(SOURCE) as source, move.pools.begin(TARGET) as target:
+        ours = range_digest(source, table, table.name, EVERYTHING, is_source=True)
+        theirs = range_digest(target, table, table.name, EVERYTHING, is_source=False)
+    assert ours != theirs
+
+
+def test_equal_sides_are_verified_and_a_later_touch_makes_them_dirty(move: DirectMove) -> None:
+    assert move.verify(0) is Verdict.VERIFIED
+    assert dirty(move) == 0
+    with move.applier() as feed:
+        feed.insert((b"99", b"x", b"1"))
+    assert dirty(move) == 1
+
+
+@pytest.mark.parametrize("point", [Point.VERIFY_SOURCE_READ, Point.VERIFY_TARGET_READ])
+def test_a_touch_during_the_verification_voids_it(move: DirectMove, point: Point) -> None:
+    with move.applier() as feed, at(point, lambda: feed.insert((b"99", b"x", b"1"))):
+        assert move.verify(0) is Verdict.MOVING
+    assert dirty(move) == 1
+
+
+def test_a_target_that_is_only_behind_is_not_repaired(move: DirectMove) -> None:
+    """The source moved on, the stream has not brought it yet: no difference, no repair."""
+    with move.pools.begin(SOURCE) as source:
+        run(source, f"UPDATE {move.moved.source} SET n = 77 WHERE id = 1")
+    assert move.verify(0) is Verdict.MOVING
+
+
+def drained(move: DirectMove) -> None:
+    """Say that the position has everything (nothing has been written to the table since)."""
+    with move.pools.begin(SOURCE) as source:
+        executed = run(source, "SELECT @@GLOBAL.gtid_executed").rows[0][0]
+    with move.pools.begin(TARGET) as control:
+        run(control, f"UPDATE tranship.streams SET position = '{executed}'")
+
+
+def test_a_real_difference_is_repaired_and_then_verified(move: DirectMove) -> None:
+    on_target(move, "UPDATE {t} SET v = 'Y' WHERE id IN (3, 4)")
+    on_target(move, "DELETE FROM {t} WHERE id = 5")
+    on_target(move, "INSERT INTO {t} VALUES (500, 'phantom', 1)")
+    drained(move)
+    assert move.verify(0) is Verdict.REPAIRED
+    assert dirty(move) == 1
+    assert move.verify(0) is Verdict.VERIFIED
+    table = move.moved.table
+    assert rows_of(move.pools, TARGET, table) == rows_of(move.pools, SOURCE, table)
+
+
+def test_a_repair_never_undoes_what_the_applier_wrote_meanwhile(move: DirectMove) -> None:
+    on_target(move, "UPDATE {t} SET v = 'Y' WHERE id = 3")
+    drained(move)
+    with move.applier() as feed:
+        newer = (b"7", b"newer", b"7")
+        with at(Point.REPAIR_READ, lambda: feed.update(((b"7",), newer))):
+            assert move.verify(0) is Verdict.MOVING
+    assert newer in rows_of(move.pools, TARGET, move.moved.table)
+
+
+def test_a_difference_that_comes_back_stops_with_the_keys(move: DirectMove) -> None:
+    drained(move)
+    for _ in range(move.pools.settings.checksum.repairs):
+        on_target(move, "UPDATE {t} SET v = 'Y' WHERE id = 3")
+        assert move.verify(0) is Verdict.REPAIRED
+    on_target(move, "UPDATE {t} SET v = 'Y' WHERE id = 3")
+    with pytest.raises(FatalError, match=r"at the keys 3\."):
+        move.verify(0)

@@ -1,0 +1,95 @@
+"""I3: a message delivered twice, or a worker that was paused, changes nothing."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from pipeline.control.pieces import free_chunk, stale_claims
+from pipeline.errors import FencedError, RetryableError
+from pipeline.mysql.pools import Pools, kill_connection, run
+from pipeline.pausepoints import Point, at
+from tests.support.direct import DirectMove, rows_of
+from tests.support.moves import SOURCE, TARGET, wait_until
+
+
+@pytest.fixture
+def move(pools: Pools, schema: str) -> DirectMove:
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, v INT)")
+        run(source, f"INSERT INTO {schema}.t VALUES (1, 1), (2, 2), (3, 3)")
+    move = DirectMove.of(pools, schema, "t")
+    move.advance()
+    return move
+
+
+def test_a_message_delivered_again_after_the_chunk_is_done_changes_nothing(
+    move: DirectMove,
+) -> None:
+    (no,) = move.sent.chunks
+    assert move.copy(no) is not None
+    with move.pools.begin(TARGET) as control:
+        run(control, f"DELETE FROM {move.moved.target} WHERE id = 1")  # as the applier might
+    assert move.copy(no) is None
+    assert len(rows_of(move.pools, TARGET, move.moved.table)) == 2
+
+
+def test_two_deliveries_at_once_copy_once(move: DirectMove) -> None:
+    (no,) = move.sent.chunks
+    results: list[object] = []
+    with at(Point.COPY_READ, lambda: results.append(move.copy(no)) if not results else None):
+        results.append(move.copy(no))
+    assert results[0] is None
+    assert results[1] is not None
+
+
+def claimed(move: DirectMove) -> list[tuple[int, int]]:
+    with move.pools.begin(TARGET) as control:
+        return stale_claims(control, move.moved, 0)
+
+
+def test_a_worker_paused_past_its_claim_changes_nothing(move: DirectMove) -> None:
+    """It has read, sleeps, is replaced, and wakes up: its transaction must roll back."""
+    (no,) = move.sent.chunks
+    woken = threading.Event()
+    outcome: list[BaseException] = []
+
+    def paused_worker() -> None:
+        try:
+            move.copy(no)
+        except (FencedError, RetryableError) as error:
+            outcome.append(error)
+
+    def replace_me() -> None:
+        if threading.current_thread() is not threading.main_thread():
+            woken.wait(20)
+
+    with at(Point.COPY_READ, replace_me):
+        worker = threading.Thread(target=paused_worker)
+        worker.start()
+        moved = move.moved
+        claims = wait_until(lambda: claimed(move), "the chunk is claimed")
+        kill_connection(move.pools, TARGET, claims[0][1])
+        with move.pools.begin(TARGET) as control:
+            free_chunk(control, moved, no)
+        assert move.copy(no) is not None
+        with move.pools.begin(TARGET) as control:
+            run(control, f"DELETE FROM {moved.target} WHERE id = 1")
+        woken.set()
+        worker.join(20)
+    assert len(outcome) == 1
+    assert len(rows_of(move.pools, TARGET, moved.table)) == 2
+
+
+def test_a_failed_attempt_leaves_nothing_and_the_chunk_is_pending_again(move: DirectMove) -> None:
+    (no,) = move.sent.chunks
+
+    def fail() -> None:
+        raise RetryableError("the disk is full, say")
+
+    with at(Point.COPY_BEFORE_COMMIT, fail), pytest.raises(RetryableError):
+        move.copy(no)
+    assert rows_of(move.pools, TARGET, move.moved.table) == set()
+    assert move.copy(no) is not None
+    assert len(rows_of(move.pools, TARGET, move.moved.table)) == 3

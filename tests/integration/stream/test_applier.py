@@ -1,0 +1,191 @@
+"""I1: exactly once. Rows and position commit together, at the end of a transaction."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.configuration.settings import Stream
+from pipeline.control.records import Role
+from pipeline.control.streams import read_stream
+from pipeline.errors import FatalError, FencedError
+from pipeline.mysql.gtid import GtidSet
+from pipeline.mysql.pools import Pools, run
+from pipeline.mysql.table import TableName
+from pipeline.pausepoints import Point, at
+from pipeline.stream.events import (
+    ChangeKind,
+    Heartbeat,
+    RowsChange,
+    StatementSeen,
+    TransactionBegin,
+    TransactionEnd,
+)
+from tests.support.direct import DirectMove, rows_of
+from tests.support.moves import SOURCE, TARGET
+
+GTID = "22222222-2222-2222-2222-222222222222"
+
+
+@pytest.fixture
+def move(pools: Pools, schema: str) -> DirectMove:
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, v VARCHAR(20))")
+    return DirectMove.of(pools, schema, "t")
+
+
+def position(move: DirectMove) -> GtidSet:
+    with move.pools.begin(TARGET) as control:
+        state = read_stream(control, move.migration_id)
+    assert state is not None
+    return state.position
+
+
+def rows(move: DirectMove) -> set[tuple[bytes | None, ...]]:
+    return rows_of(move.pools, TARGET, move.moved.table)
+
+
+def insert(move: DirectMove, *numbers: int) -> RowsChange:
+    after: list[tuple[bytes | None, ...]] = [(b"%d" % number, b"x") for number in numbers]
+    return RowsChange(move.moved.source, ChangeKind.INSERT, None, after, 100)
+
+
+def test_the_position_does_not_take_a_transaction_in_at_its_start(move: DirectMove) -> None:
+    """gh-ost's move-tables did: a kill in the middle of 150,000 updates lost the rest."""
+    small = replace_settings(move, batch_rows=10)
+    with move.applier() as feed:
+        feed.applier.settings = small
+        feed.applier.handle(TransactionBegin(f"{GTID}:1"))
+        for start in range(0, 1000, 50):
+            feed.applier.handle(insert(move, *range(start, start + 50)))
+            assert not feed.applier.between_transactions
+        assert f"{GTID}:1" not in position(move)
+        assert rows(move) == set()
+    # The applier is gone without a commit, as after a SIGKILL: neither rows nor position.
+    assert rows(move) == set()
+    assert f"{GTID}:1" not in position(move)
+
+
+def replace_settings(move: DirectMove, **values: int) -> Stream:
+    return move.pools.settings.stream.model_copy(update=values)
+
+
+def test_a_transaction_larger_than_a_batch_commits_whole_with_its_position(
+    move: DirectMove,
+) -> None:
+    with move.applier() as feed:
+        feed.applier.settings = replace_settings(move, batch_rows=10)
+        feed.applier.handle(TransactionBegin(f"{GTID}:1"))
+        for start in range(0, 1000, 50):
+            feed.applier.handle(insert(move, *range(start, start + 50)))
+        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5))
+    assert len(rows(move)) == 1000
+    assert f"{GTID}:1" in position(move)
+
+
+def test_a_heartbeat_never_moves_the_position_past_unapplied_changes(move: DirectMove) -> None:
+    """gh-ost's checkpoint once ran ahead that way, and lost the rows on resume."""
+    with move.applier() as feed:
+        feed.applier.settings = replace_settings(move, batch_s=60)
+        for event in (TransactionBegin(f"{GTID}:1"), insert(move, 1)):
+            feed.applier.handle(event)
+        feed.applier.handle(Heartbeat())
+        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5))
+        feed.applier.handle(Heartbeat())
+        assert f"{GTID}:1" not in position(move)
+        assert rows(move) == set()
+
+
+def test_a_foreign_transaction_never_moves_the_position_past_unapplied_changes(
+    move: DirectMove,
+) -> None:
+    with move.applier() as feed:
+        feed.applier.settings = replace_settings(move, batch_s=60)
+        for event in (
+            TransactionBegin(f"{GTID}:1"),
+            insert(move, 1),
+            TransactionEnd(f"{GTID}:1", 5),
+            TransactionBegin(f"{GTID}:2"),  # on another table: no rows for us
+            TransactionEnd(f"{GTID}:2", 5),
+        ):
+            feed.applier.handle(event)
+            assert f"{GTID}:2" not in position(move)
+        feed.applier.commit()
+    assert rows(move) == {(b"1", b"x")}
+    assert f"{GTID}:1" in position(move)
+    assert f"{GTID}:2" in position(move)
+
+
+def test_empty_and_foreign_transactions_alone_move_the_position(move: DirectMove) -> None:
+    """Or the drain never ends when the last transactions before the rename are such."""
+    with move.applier() as feed:
+        feed.applier.handle(TransactionBegin(f"{GTID}:1"))
+        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5))
+        feed.applier.commit()
+    assert f"{GTID}:1" in position(move)
+
+
+def test_a_fenced_applier_commits_neither_rows_nor_position(move: DirectMove) -> None:
+    with move.applier() as feed:
+        with move.pools.begin(TARGET) as control:
+            run(control, "UPDATE tranship.leases SET expires_at = '2000-01-01'")
+        assert move.take(Role.STREAM) is not None
+        with pytest.raises(FencedError):
+            feed.insert((b"1", b"x"))
+    assert rows(move) == set()
+    assert f"{GTID}:1" not in position(move)
+
+
+def test_what_a_kill_just_before_the_commit_leaves_is_nothing(move: DirectMove) -> None:
+    class KilledError(Exception):
+        pass
+
+    def die() -> None:
+        raise KilledError
+
+    with move.applier() as feed, at(Point.STREAM_BEFORE_COMMIT, die), pytest.raises(KilledError):
+        feed.insert((b"1", b"x"))
+    assert rows(move) == set()
+
+
+def test_ddl_on_a_moved_table_stops_at_the_exact_place(move: DirectMove) -> None:
+    name = move.moved.source
+    with move.applier() as feed:
+        feed.applier.settings = replace_settings(move, batch_s=60)
+        for event in (
+            TransactionBegin(f"{GTID}:1"),
+            insert(move, 1),
+            TransactionEnd(f"{GTID}:1", 5),
+            TransactionBegin(f"{GTID}:2"),
+        ):
+            feed.applier.handle(event)
+        with pytest.raises(FatalError, match="ALTER TABLE"):
+            feed.applier.handle(StatementSeen(name, "ALTER TABLE", "ALTER ...", f"{GTID}:2"))
+    assert rows(move) == {(b"1", b"x")}
+    assert f"{GTID}:2" not in position(move)
+
+
+def test_our_own_rename_does_not_stop_the_stream(move: DirectMove) -> None:
+    with move.applier() as feed:
+        sql = f"RENAME TABLE t TO _t_del /* tranship {move.migration_id} */"
+        name = TableName("x", "t")
+        feed.applier.handle(StatementSeen(name, "RENAME TABLE", sql, f"{GTID}:1"))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [((b"1", b"a"), (b"1", b"b")), ((b"1", b"a"), (b"2", b"a"))],
+)
+def test_the_last_image_of_a_key_wins_within_a_batch(
+    move: DirectMove, first: tuple[bytes, ...], second: tuple[bytes, ...]
+) -> None:
+    with move.applier() as feed:
+        feed.insert(first)
+        feed.update((first[:1], second))
+    assert rows(move) == {second}
+
+
+def test_a_chain_of_key_changes_in_one_event_ends_with_the_last(move: DirectMove) -> None:
+    with move.applier() as feed:
+        feed.insert((b"1", b"a"), (b"2", b"b"))
+        feed.update(((b"2",), (b"3", b"b")), ((b"1",), (b"2", b"a")))
+    assert rows(move) == {(b"2", b"a"), (b"3", b"b")}

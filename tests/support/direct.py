@@ -1,0 +1,147 @@
+"""Runs the pipeline in this process, without Celery: for tests of one race at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from pipeline.checksum.verify import RangeVerifier, Verdict
+from pipeline.control.leases import Lease, take_lease
+from pipeline.control.migrations import read_moved
+from pipeline.control.records import Moved, Role
+from pipeline.control.streams import read_stream
+from pipeline.coordinate.advance import advance
+from pipeline.copy.chunk import Copied, copy_chunk
+from pipeline.mysql.codecs import field_expression
+from pipeline.mysql.pools import Pools, connection_id, run
+from pipeline.mysql.quoting import quote_name
+from pipeline.mysql.table import Field, Table
+from pipeline.stream.applier import Applier
+from pipeline.stream.events import ChangeKind, RowsChange, TransactionBegin, TransactionEnd
+from tests.support.moves import SOURCE, TARGET, begin_move
+
+Row = tuple[Field, ...]
+
+
+@dataclass
+class Recorded:
+    """A messenger that keeps what it was told to send."""
+
+    chunks: list[int] = field(default_factory=list)
+    ranges: list[int] = field(default_factory=list)
+
+    def copy_chunk(self, target: str, migration_id: str, moved_id: int, no: int) -> None:
+        self.chunks.append(no)
+
+    def verify_range(self, target: str, migration_id: str, moved_id: int, no: int) -> None:
+        self.ranges.append(no)
+
+    def serve_stream(self, target: str, migration_id: str) -> None:
+        return
+
+
+@dataclass
+class DirectMove:
+    """A move of one table, taken step by step by the test."""
+
+    pools: Pools
+    migration_id: str
+    sent: Recorded = field(default_factory=Recorded)
+
+    @classmethod
+    def of(cls, pools: Pools, schema: str, table: str, chunk_rows: int = 1000) -> DirectMove:
+        move = cls(pools, begin_move(pools, schema, [table], chunk_rows=chunk_rows))
+        move.advance()
+        return move
+
+    def advance(self) -> None:
+        advance(self.pools, TARGET, self.migration_id, self.sent, "test", budget_s=0.1)
+
+    @property
+    def moved(self) -> Moved:
+        with self.pools.begin(TARGET) as control:
+            return read_moved(control, self.migration_id)[0]
+
+    def copy(self, no: int) -> Copied | None:
+        return copy_chunk(self.pools, SOURCE, TARGET, self.moved, no, "test")
+
+    def copy_all(self) -> None:
+        """Copy until the coordinator has no chunk left to send."""
+        while True:
+            self.advance()
+            chunks, self.sent.chunks = self.sent.chunks, []
+            if not chunks:
+                return
+            for no in chunks:
+                self.copy(no)
+
+    def verify(self, no: int) -> Verdict:
+        return self.verifier().verify(no)
+
+    def verifier(self) -> RangeVerifier:
+        moved, settings = self.moved, self.pools.settings.checksum
+        return RangeVerifier(self.pools, SOURCE, TARGET, moved, moved.source, settings)
+
+    @contextmanager
+    def applier(self, *, tombstones: bool = True) -> Iterator[Feed]:
+        """An applier that the test feeds by hand, under the stream lease."""
+        with self.pools.engine(TARGET).connect() as data:
+            lease = self.take(Role.STREAM, connection_id(data))
+            assert lease is not None
+            yield Feed(self, self._applier(data, lease, tombstones))
+            data.rollback()
+
+    def take(self, role: Role, connection: int | None = None, ttl_s: float = 30) -> Lease | None:
+        with self.pools.begin(TARGET) as control:
+            return take_lease(control, self.migration_id, role, "test", ttl_s, connection)
+
+    def _applier(self, data: Connection, lease: Lease, tombstones: bool) -> Applier:
+        moved = self.moved
+        with self.pools.begin(TARGET) as control:
+            state = read_stream(control, self.migration_id)
+        assert state is not None
+        return Applier(
+            data, lease, state.position, {moved.source: moved}, self.pools.settings.stream,
+            TARGET, tombstones,
+        )  # fmt: skip
+
+
+@dataclass
+class Feed:
+    """Hands an applier what the binary log would say."""
+
+    move: DirectMove
+    applier: Applier
+    number: int = 0
+
+    def delete(self, *keys: Row) -> None:
+        self._transaction(RowsChange(self._name, ChangeKind.DELETE, list(keys), None, 10))
+
+    def insert(self, *rows: Row) -> None:
+        self._transaction(RowsChange(self._name, ChangeKind.INSERT, None, list(rows), 10))
+
+    def update(self, *pairs: tuple[Row, Row]) -> None:
+        before, after = [old for old, _ in pairs], [row for _, row in pairs]
+        self._transaction(RowsChange(self._name, ChangeKind.UPDATE, before, after, 10))
+
+    def _transaction(self, change: RowsChange) -> None:
+        self.number += 1
+        gtid = f"11111111-1111-1111-1111-111111111111:{self.number}"
+        for event in (TransactionBegin(gtid), change, TransactionEnd(gtid, 1)):
+            self.applier.handle(event)
+        if not self.applier.idle:
+            self.applier.commit()
+
+    @property
+    def _name(self):  # type: ignore[no-untyped-def]
+        return self.move.moved.source
+
+
+def rows_of(pools: Pools, server: str, table: Table) -> set[Row]:
+    """Every row of a table as Fields."""
+    fields = ", ".join(f"CAST({field_expression(c)} AS BINARY)" for c in table.written)
+    with pools.begin(server) as connection:
+        return set(run(connection, f"SELECT {fields} FROM {quote_name(table.name)}").rows)
