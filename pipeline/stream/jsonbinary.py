@@ -34,6 +34,7 @@ _ESCAPES = {
 _SPECIAL = re.compile(rb'[\x00-\x1f"\\]')
 _DECIMAL, _DATE, _TIME, _DATETIMES = 246, 10, 11, (7, 12)
 _MOST_DIGITS_AS_FIXED = 15
+_BASE64_LINE = 76
 
 
 def json_text(data: bytes) -> bytes:
@@ -150,7 +151,14 @@ def _opaque(kind: int, packed: bytes) -> bytes:
     printer = _TEMPORAL.get(kind)
     if printer is not None:
         return b'"' + printer(int.from_bytes(packed, "little", signed=True)) + b'"'
-    return quoted(b"base64:type%d:" % kind + base64.b64encode(packed))
+    return quoted(b"base64:type%d:%s" % (kind, _base64(packed)))
+
+
+def _base64(data: bytes) -> bytes:
+    """In lines, as the server's encoder writes it."""
+    text = base64.b64encode(data)
+    lines = range(0, len(text), _BASE64_LINE)
+    return b"\n".join(text[start : start + _BASE64_LINE] for start in lines)
 
 
 def _date_text(number: int) -> bytes:
