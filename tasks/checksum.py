@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from celery.utils.log import get_task_logger
 
-from pipeline.checksum.verify import RangeVerifier
+from pipeline.checksum.verify import RangeVerifier, Verdict
 from pipeline.control.records import Migration, Moved
 from pipeline.cutover.stages import STAGES_THAT_VERIFY, source_name
 from pipeline.errors import FencedError, RetryableError, TranshipError
@@ -27,7 +27,8 @@ def verify_range(target: str, migration_id: str, moved_id: int, no: int) -> None
             return
         verdict = _verifier(pools, migration, moved).verify(no)
         log.info("migration %s: %s range %d: %s", migration_id, moved.source, no, verdict.value)
-        send_advance(target, migration_id)
+        if verdict is not Verdict.MOVING:
+            send_advance(target, migration_id)
     except FencedError as error:
         log.info("migration %s: %s", migration_id, error)
     except RetryableError as error:

@@ -6,10 +6,10 @@ from celery import shared_task
 from celery.utils.log import get_task_logger
 
 from pipeline.control.pieces import chunk_attempts
-from pipeline.control.records import Moved
+from pipeline.control.records import Migration, Moved
 from pipeline.copy.chunk import copy_chunk as copy_one
 from pipeline.cutover.stages import STAGES_THAT_COPY
-from pipeline.errors import FatalError, FencedError, RetryableError, TranshipError
+from pipeline.errors import FatalError, FencedError, RetryableError
 from pipeline.mysql.pools import Pools
 from tasks import context
 from tasks.facts import find, stop_for_good
@@ -24,31 +24,41 @@ def copy_chunk(target: str, migration_id: str, moved_id: int, no: int) -> None:
     pools = context.pools()
     try:
         migration, moved = find(pools, target, migration_id, moved_id)
-        if migration.stage not in STAGES_THAT_COPY or migration.failure is not None:
-            return
+        if migration.stage in STAGES_THAT_COPY and migration.failure is None:
+            _copy(pools, migration, moved, no)
+    except FencedError as error:
+        log.info("migration %s: %s", migration_id, error)
+    except RetryableError as error:
+        log.warning("migration %s: chunk %d: %s", migration_id, no, error)
+
+
+def _copy(pools: Pools, migration: Migration, moved: Moved, no: int) -> None:
+    target, migration_id = migration.target, migration.id
+    try:
         copied = copy_one(pools, migration.source, target, moved, no, context.owner())
+    except FencedError:
+        raise
+    except FatalError as error:
+        stop_for_good(pools, target, migration_id, "copy", error)
+    except Exception as error:  # a defect of ours too: tried again, but not for ever
+        _give_up_if_hopeless(pools, migration, moved, no, error)
+        raise
+    else:
         if copied is not None:
             log.info(
                 "migration %s: %s chunk %d: %d rows", migration_id, moved.source, no, copied.rows
             )
             send_advance(target, migration_id)
-    except FencedError as error:
-        log.info("migration %s: %s", migration_id, error)
-    except RetryableError as error:
-        log.warning("migration %s: chunk %d: %s", migration_id, no, error)
-        _give_up_if_hopeless(pools, target, migration_id, moved, no, error)
-    except TranshipError as error:
-        stop_for_good(pools, target, migration_id, "copy", error)
 
 
 def _give_up_if_hopeless(
-    pools: Pools, target: str, migration_id: str, moved: Moved, no: int, error: RetryableError
+    pools: Pools, migration: Migration, moved: Moved, no: int, error: Exception
 ) -> None:
-    with pools.begin(target) as control:
+    with pools.begin(migration.target) as control:
         attempts = chunk_attempts(control, moved, no)
     if attempts >= pools.settings.copy_.attempts:
         hopeless = FatalError(
             f"Chunk {no} of {moved.source} failed {attempts} times, last with: {error}",
-            f"When its cause is gone: tranship resume {migration_id}",
+            f"When its cause is gone: tranship resume {migration.id}",
         )
-        stop_for_good(pools, target, migration_id, "copy", hopeless)
+        stop_for_good(pools, migration.target, migration.id, "copy", hopeless)

@@ -52,8 +52,21 @@ def pools(config_file: Path) -> Iterator[Pools]:
 
 
 @pytest.fixture
-def connect(pools: Pools) -> Iterator[Connect]:
-    """Opens plain connections, as an application would, and closes them at the end."""
+def schema(pools: Pools) -> Iterator[str]:
+    """A fresh schema on the source; gone from both servers afterwards."""
+    name = f"t_{secrets.token_hex(4)}"
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE DATABASE {name}")
+    yield name
+    _end_migrations(pools)
+    for server in (SOURCE, TARGET):
+        with pools.begin(server) as connection:
+            run(connection, f"DROP DATABASE IF EXISTS {name}")
+
+
+@pytest.fixture
+def connect(pools: Pools, schema: str) -> Iterator[Connect]:
+    """Opens plain connections, as an application would; closed before the schema goes."""
     opened: list[pymysql.Connection[Any]] = []
 
     def open_one(server: str = SOURCE, **extra: Any) -> pymysql.Connection[Any]:
@@ -72,19 +85,6 @@ def connect(pools: Pools) -> Iterator[Connect]:
     for connection in opened:
         if connection.open:
             connection.close()
-
-
-@pytest.fixture
-def schema(pools: Pools) -> Iterator[str]:
-    """A fresh schema on the source; gone from both servers afterwards."""
-    name = f"t_{secrets.token_hex(4)}"
-    with pools.begin(SOURCE) as source:
-        run(source, f"CREATE DATABASE {name}")
-    yield name
-    _end_migrations(pools)
-    for server in (SOURCE, TARGET):
-        with pools.begin(server) as connection:
-            run(connection, f"DROP DATABASE IF EXISTS {name}")
 
 
 def _end_migrations(pools: Pools) -> None:

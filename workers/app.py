@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery
-from kombu.entity import Queue
+from kombu.entity import Exchange, Queue
 
 from pipeline.configuration.load import load_settings
 from pipeline.configuration.settings import Settings
@@ -29,6 +29,11 @@ def make_app(settings: Settings) -> Celery:
     return app
 
 
+def _queue(name: str) -> Queue:
+    # The nameless exchange needs no binding in Redis, so a FLUSHALL can't take one away.
+    return Queue(name, exchange=Exchange("", type="direct"), routing_key=name)
+
+
 def _configuration(settings: Settings) -> dict[str, Any]:
     return {
         "broker_url": settings.broker.url.get_secret_value(),
@@ -40,10 +45,12 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "task_serializer": "json",
         "accept_content": ["json"],
         "event_serializer": "json",
-        "task_queues": [Queue(name) for name in QUEUES],
+        "task_queues": [_queue(name) for name in QUEUES],
         "task_routes": {name: {"queue": queue} for name, queue in ROUTES.items()},
         "task_create_missing_queues": False,
         "task_default_queue": "coordinate",
+        "task_default_exchange": "",
+        "task_default_routing_key": "coordinate",
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "task_time_limit": _TASK_LIMIT_S,

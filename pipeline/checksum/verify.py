@@ -28,10 +28,10 @@ from pipeline.control.migrations import log_event
 from pipeline.control.pieces import (
     count_repair,
     key_range,
+    look_over,
     mark_verified,
     touch,
     touched_count,
-    verification_over,
 )
 from pipeline.control.records import Moved
 from pipeline.control.streams import read_stream
@@ -86,26 +86,30 @@ class RangeVerifier:
         Raises:
             FatalError: it still differs after `settings.repairs` repairs; names the keys.
         """
+        verdict, rows = Verdict.MOVING, None
         try:
-            return self._verify(no)
+            verdict, rows = self._verify(no)
         finally:
+            again_s = self.settings.moving_s if verdict is Verdict.MOVING else 0
             with self.pools.begin(self.target) as target:
-                verification_over(target, self.moved, no)
+                look_over(target, self.moved, no, rows, again_s)
+        return verdict
 
-    def _verify(self, no: int) -> Verdict:
+    def _verify(self, no: int) -> tuple[Verdict, int]:
         with self.pools.begin(self.target) as target:
             keys = key_range(target, self.moved, no)
         first = self._compare(no, keys)
+        rows = first.source.rows
         if first.equal:
-            return self._record(no, first)
+            return self._record(no, first), rows
         if not self._drained_to(first.executed):
-            return Verdict.MOVING
+            return Verdict.MOVING, rows
         second = self._compare(no, keys)
         if second.equal:
-            return self._record(no, second)
+            return self._record(no, second), rows
         if (first.touched, first.source) != (second.touched, second.source):
-            return Verdict.MOVING
-        return self._repair(no, keys)
+            return Verdict.MOVING, rows
+        return self._repair(no, keys), rows
 
     def _compare(self, no: int, keys: KeyRange) -> Comparison:
         table = self.moved.table
@@ -121,9 +125,8 @@ class RangeVerifier:
         return Comparison(touched, ours, theirs, executed)
 
     def _record(self, no: int, comparison: Comparison) -> Verdict:
-        rows = comparison.source.rows
         with self.pools.begin(self.target) as target:
-            recorded = mark_verified(target, self.moved, no, comparison.touched, rows)
+            recorded = mark_verified(target, self.moved, no, comparison.touched)
         return Verdict.VERIFIED if recorded else Verdict.MOVING
 
     def _drained_to(self, wanted: GtidSet) -> bool:

@@ -88,10 +88,11 @@ class Stream(_Strict):
 
 
 class Checksum(_Strict):
-    """Verification. `converged_ranges` dirty ranges may be left for the cut-over."""
+    """Verification. Dirty ranges of `converged_rows` in all may be left for the cut-over."""
 
     window: Count = 8
-    converged_ranges: Count = 16
+    converged_rows: Count = 500_000
+    moving_s: Seconds = 1
     resend_s: Seconds = 20
     drain_wait_s: Seconds = 5
     repairs: Count = 3

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, or_, select, text, update
+from sqlalchemy import Connection, case, func, or_, select, text, true, update
 
 from pipeline.control.records import ChunkState, Claim, Moved
 from pipeline.control.schema import NOW, SCHEMA, chunks, ranges, streams
@@ -24,6 +24,8 @@ from pipeline.mysql.keyrange import Bound, KeyRange
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_list, quote_name
 from pipeline.mysql.table import TableName
+
+NUMBER = "_tranship_piece"  # no key column of a moved table has this name
 
 
 def bounds_table(moved: Moved) -> str:
@@ -41,8 +43,8 @@ def create_key_tables(connection: Connection, moved: Moved) -> None:
     run(
         connection,
         f"CREATE TABLE IF NOT EXISTS {bounds_table(moved)}"
-        f" (no INT NOT NULL PRIMARY KEY, UNIQUE KEY by_key ({columns})) ENGINE=InnoDB"
-        f" SELECT 0 AS no, {rows}",
+        f" ({NUMBER} INT NOT NULL PRIMARY KEY, UNIQUE KEY by_key ({columns})) ENGINE=InnoDB"
+        f" SELECT 0 AS {NUMBER}, {rows}",
     )
     run(
         connection,
@@ -65,7 +67,8 @@ def key_range(connection: Connection, moved: Moved, no: int) -> KeyRange:
     literals = ", ".join(literal_expression(column) for column in moved.table.key_columns)
     rows = run(
         connection,
-        f"SELECT no, {literals} FROM {bounds_table(moved)} WHERE no IN ({no - 1}, {no})",
+        f"SELECT {NUMBER}, {literals} FROM {bounds_table(moved)}"
+        f" WHERE {NUMBER} IN ({no - 1}, {no})",
     ).rows
     by_number: dict[int, Bound] = {row[0]: bound_from_row(row[1:]) for row in rows}
     return KeyRange(by_number.get(no - 1), by_number.get(no))
@@ -111,7 +114,8 @@ def cut_open_piece(connection: Connection, moved: Moved, bound: Bound) -> int:
     columns = quote_list(moved.table.key.columns)
     run(
         connection,
-        f"INSERT INTO {bounds_table(moved)} (no, {columns}) VALUES ({no}, {', '.join(bound)})",
+        f"INSERT INTO {bounds_table(moved)} ({NUMBER}, {columns})"
+        f" VALUES ({no}, {', '.join(bound)})",
     )
     # Past the copy there is nothing to copy there: its rows came with the older piece.
     state = ChunkState.DONE if moved.copied else ChunkState.PENDING
@@ -126,7 +130,9 @@ def _insert_piece(
     connection: Connection, moved: Moved, no: int, state: ChunkState = ChunkState.PENDING
 ) -> None:
     connection.execute(chunks.insert().values(moved_id=moved.id, no=no, state=state, attempt=0))
-    connection.execute(ranges.insert().values(moved_id=moved.id, no=no, touched=0, repairs=0))
+    connection.execute(
+        ranges.insert().values(moved_id=moved.id, no=no, touched=0, looks=0, repairs=0)
+    )
 
 
 # --- chunks ---------------------------------------------------------------------------
@@ -285,20 +291,25 @@ def touched_count(connection: Connection, moved: Moved, no: int, *, lock: bool =
     return int(connection.execute(query.with_for_update() if lock else query).scalar_one())
 
 
-def mark_verified(connection: Connection, moved: Moved, no: int, touched: int, rows: int) -> bool:
+def mark_verified(connection: Connection, moved: Moved, no: int, touched: int) -> bool:
     """Record a verification that began at count `touched`; False if it has moved on."""
     matched = connection.execute(
         update(ranges)
         .where(ranges.c.moved_id == moved.id, ranges.c.no == no, ranges.c.touched == touched)
-        .values(verified_touched=touched, verified_at=NOW, sent_at=None, rows=rows)
+        .values(verified_touched=touched, verified_at=NOW)
     )
     return bool(matched.rowcount == 1)
 
 
-def verification_over(connection: Connection, moved: Moved, no: int) -> None:
-    """An attempt ended without a result: the range may be sent again at once."""
+def look_over(
+    connection: Connection, moved: Moved, no: int, rows: int | None, again_s: float
+) -> None:
+    """An attempt has ended: the range may be sent again after `again_s`."""
+    values = {} if rows is None else {"rows": rows}
     connection.execute(
-        update(ranges).where(ranges.c.moved_id == moved.id, ranges.c.no == no).values(sent_at=None)
+        update(ranges)
+        .where(ranges.c.moved_id == moved.id, ranges.c.no == no)
+        .values(sent_at=None, not_before=_in(again_s), looks=ranges.c.looks + 1, **values)
     )
 
 
@@ -316,9 +327,15 @@ def count_repair(connection: Connection, moved: Moved, no: int) -> int:
     )
 
 
-def send_dirty(connection: Connection, moved: Moved, window: int, resend_s: float) -> list[int]:
-    """Up to `window` dirty ranges that nobody verifies now, noted as sent."""
+def send_dirty(
+    connection: Connection, moved: Moved, window: int, resend_s: float, *, at_once: bool
+) -> list[int]:
+    """Up to `window` dirty ranges that nobody verifies now, noted as sent.
+
+    With `at_once` also those that were moving a moment ago: the source is quiet now.
+    """
     in_flight = ranges.c.sent_at.is_not(None) & (ranges.c.sent_at >= _ago(resend_s))
+    rested = true() if at_once else or_(ranges.c.not_before.is_(None), ranges.c.not_before < NOW)
     mine = ranges.c.moved_id == moved.id
     busy = connection.execute(
         select(func.count()).select_from(ranges).where(mine, _DIRTY, in_flight)
@@ -326,9 +343,8 @@ def send_dirty(connection: Connection, moved: Moved, window: int, resend_s: floa
     numbers = (
         connection.execute(
             select(ranges.c.no)
-            .where(mine, _DIRTY, ~in_flight)
-            # Never verified ones first, then the longest unverified: none starves.
-            .order_by(ranges.c.verified_at, ranges.c.no)
+            .where(mine, _DIRTY, ~in_flight, rested)
+            .order_by(ranges.c.looks, ranges.c.no)  # the least looked at first: none starves
             .limit(max(0, window - busy))
         )
         .scalars()
@@ -341,26 +357,41 @@ def send_dirty(connection: Connection, moved: Moved, window: int, resend_s: floa
 
 @dataclass(frozen=True)
 class LedgerState:
-    """How far verification is. `converged` needs every range verified at least once."""
+    """How far verification is. `unseen` ranges were never looked at."""
 
     total: int
     dirty: int
-    never_verified: int
+    dirty_rows: int
+    unseen: int
+
+    def __add__(self, other: LedgerState) -> LedgerState:
+        return LedgerState(
+            self.total + other.total,
+            self.dirty + other.dirty,
+            self.dirty_rows + other.dirty_rows,
+            self.unseen + other.unseen,
+        )
 
 
 def ledger_state(connection: Connection, moved: Moved) -> LedgerState:
+    dirty_rows = case((_DIRTY, func.coalesce(ranges.c.rows, 0)), else_=0)
     row = connection.execute(
         select(
             func.count(),
             func.coalesce(func.sum(_DIRTY), 0),
-            func.coalesce(func.sum(ranges.c.verified_touched.is_(None)), 0),
+            func.coalesce(func.sum(dirty_rows), 0),
+            func.coalesce(func.sum(ranges.c.looks == 0), 0),
         ).where(ranges.c.moved_id == moved.id)
     ).one()
-    return LedgerState(int(row[0]), int(row[1]), int(row[2]))
+    return LedgerState(*(int(value) for value in row))
 
 
 def _ago(seconds: float) -> object:
-    return text(f"UTC_TIMESTAMP(6) - INTERVAL {round(seconds * 1e6)} MICROSECOND")
+    return _in(-seconds)
+
+
+def _in(seconds: float) -> object:
+    return text(f"UTC_TIMESTAMP(6) + INTERVAL {round(seconds * 1e6)} MICROSECOND")
 
 
 def range_rows(connection: Connection, moved: Moved, no: int) -> int:

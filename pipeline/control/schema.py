@@ -135,7 +135,9 @@ ranges = Table(
     Column("verified_touched", BigInteger),
     Column("verified_at", Moment),
     Column("sent_at", Moment),
-    Column("rows", BigInteger),
+    Column("not_before", Moment),  # found moving: no use in looking again at once
+    Column("looks", Integer, nullable=False),
+    Column("rows", BigInteger),  # at the last look
     Column("repairs", Integer, nullable=False),
     PrimaryKeyConstraint("moved_id", "no"),
     **_OPTIONS,

@@ -1,12 +1,13 @@
 """Verifies dirty ranges until few are left, and goes on doing so until the cut-over.
 
-Converged: every range was verified at least once, and so few are dirty that verifying
-them within the cut-over is a matter of a second.
+Converged: every range was looked at, and those that are dirty hold so few rows that
+verifying them within the cut-over is a matter of a second. (Not "every range was verified
+once": a small table that is written all the time is dirty all the time.)
 """
 
 from __future__ import annotations
 
-from pipeline.control.pieces import LedgerState, last_piece, ledger_state, range_rows, send_dirty
+from pipeline.control.pieces import last_piece, ledger_state, range_rows, send_dirty
 from pipeline.control.records import Moved, Stage
 from pipeline.control.streams import read_stream
 from pipeline.coordinate.context import Context, Outcome
@@ -31,11 +32,12 @@ def converge(context: Context) -> Outcome:
 def send_verifications(context: Context) -> None:
     """Keep a window of dirty ranges in the hands of the checksum workers."""
     settings = context.settings.checksum
+    quiet = context.migration.stage in AFTER_RENAME
     for moved in context.moved:
-        if context.migration.stage not in AFTER_RENAME:
+        if not quiet:
             _cut_large_open_piece(context, moved)
         with context.control() as control:
-            numbers = send_dirty(control, moved, settings.window, settings.resend_s)
+            numbers = send_dirty(control, moved, settings.window, settings.resend_s, at_once=quiet)
         for no in numbers:
             context.messenger.verify_range(context.target, context.migration.id, moved.id, no)
 
@@ -50,21 +52,12 @@ def _cut_large_open_piece(context: Context, moved: Moved) -> None:
         plan_chunk(source, control, moved, moved.source, moved.chunk_rows)
 
 
-def ledger_total(context: Context) -> LedgerState:
-    """The ledger's state over all tables."""
-    with context.control() as control:
-        states = [ledger_state(control, moved) for moved in context.moved]
-    return LedgerState(
-        sum(state.total for state in states),
-        sum(state.dirty for state in states),
-        sum(state.never_verified for state in states),
-    )
-
-
 def converged(context: Context) -> bool:
     """Whether a cut-over would find little left to verify."""
-    state = ledger_total(context)
-    return state.never_verified == 0 and state.dirty <= context.settings.checksum.converged_ranges
+    with context.control() as control:
+        states = [ledger_state(control, moved) for moved in context.moved]
+    state = sum(states[1:], states[0])
+    return state.unseen == 0 and state.dirty_rows <= context.settings.checksum.converged_rows
 
 
 def apply_lag_s(context: Context) -> float:

@@ -12,7 +12,7 @@ from pipeline.control.records import Moved, Stage
 from pipeline.control.streams import create_stream, read_stream
 from pipeline.coordinate.context import Context, Outcome
 from pipeline.mysql.pools import run
-from pipeline.mysql.quoting import quote
+from pipeline.mysql.quoting import quote, quote_name
 from pipeline.mysql.servers import create_schema, create_statement, executed_gtids, table_exists
 
 
@@ -45,11 +45,10 @@ def _create_target(context: Context, moved: Moved) -> None:
     with context.control() as control:
         create_schema(control, moved.target.schema)
     with context.control() as control:
-        run(control, f"USE {quote(moved.target.schema)}")
         run(control, _renamed(statement, moved))
 
 
 def _renamed(statement: str, moved: Moved) -> str:
     head = f"CREATE TABLE {quote(moved.source.name)}"
     assert statement.startswith(head), statement[:80]
-    return f"CREATE TABLE {quote(moved.target.name)}{statement[len(head) :]}"
+    return f"CREATE TABLE {quote_name(moved.target)}{statement[len(head) :]}"

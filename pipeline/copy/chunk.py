@@ -94,11 +94,12 @@ def sweep_tombstones(target: Connection, moved: Moved, keys: KeyRange) -> None:
     if not found:
         return
     # READ COMMITTED: this statement's snapshot is taken after the wait above.
-    same_key = " AND ".join(f"row_.{quote(name)} = dead.{quote(name)}" for name in key.columns)
+    table = quote_name(moved.target)
+    same_key = " AND ".join(f"{table}.{quote(name)} = dead.{quote(name)}" for name in key.columns)
     run(
         target,
-        f"DELETE row_ FROM {quote_name(moved.target)} AS row_ JOIN {tombstones} AS dead"
-        f" ON {same_key} WHERE {keys.condition(key, 'dead')}",
+        f"DELETE FROM {table} USING {table} JOIN {tombstones} AS dead ON {same_key}"
+        f" WHERE {keys.condition(key, 'dead')}",
     )
 
 

@@ -34,7 +34,9 @@ def field_expression(column: Column, *, reparse_json: bool = False) -> str:
         return f"CAST({name} AS DOUBLE)"
     if column.kind is Kind.JSON:
         text = f"CAST({name} AS CHAR CHARACTER SET utf8mb4)"
-        return f"CAST(CAST({text} AS JSON) AS CHAR CHARACTER SET utf8mb4)" if reparse_json else text
+        if reparse_json:
+            text = f"CAST(CAST({text} AS JSON) AS CHAR CHARACTER SET utf8mb4)"
+        return f"CAST({text} AS BINARY)"
     if column.kind in (Kind.TEXT, Kind.GEOMETRY, Kind.VECTOR):
         return f"CAST({name} AS BINARY)"
     return name

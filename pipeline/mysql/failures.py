@@ -17,6 +17,7 @@ PACKET_TOO_LARGE = 1153
 
 _PASSING = {
     DEADLOCK, LOCK_WAIT_TIMEOUT,
+    NO_SUCH_TABLE,  # renamed by a cut-over between a task's look and its read
     1040,  # too many connections
     1053, 1077, 1079,  # shutting down
     1152, 1158, 1159, 1160, 1161, 1184, 4031,  # the server dropped the connection

@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from pipeline.control.pieces import bounds_table, last_piece
+from pipeline.control.pieces import NUMBER, bounds_table, last_piece
 from pipeline.control.records import Moved
 from pipeline.mysql.codecs import literal
 from pipeline.mysql.keyrange import at_or_above, order
@@ -67,7 +67,8 @@ class TouchedRanges:
         known = len(self._bounds)
         rows = run(
             target,
-            f"SELECT {columns} FROM {bounds_table(self.moved)} WHERE no >= {known} ORDER BY no",
+            f"SELECT {columns} FROM {bounds_table(self.moved)}"
+            f" WHERE {NUMBER} >= {known} ORDER BY {NUMBER}",
         ).rows
         self._bounds.extend(rows)
 
@@ -92,7 +93,7 @@ class TouchedRanges:
         )
         table_key = self.moved.table.key
         return (
-            f"SELECT COALESCE((SELECT no FROM {bounds_table(self.moved)}"
+            f"SELECT COALESCE((SELECT {NUMBER} FROM {bounds_table(self.moved)}"
             f" WHERE {at_or_above(table_key, bound)} ORDER BY {order(table_key)} LIMIT 1),"
             f" {self.open_piece})"
         )

@@ -85,7 +85,9 @@ def test_a_silent_source_is_noticed(source: SourceServer, table: Table) -> None:
 
 def test_purged_logs_are_named_with_the_position(source: SourceServer, table: Table) -> None:
     position = source.executed()
-    source.run("INSERT INTO t VALUES (1, 'a')", "FLUSH BINARY LOGS", "INSERT INTO t VALUES (2, 'b')")
+    source.run(
+        "INSERT INTO t VALUES (1, 'a')", "FLUSH BINARY LOGS", "INSERT INTO t VALUES (2, 'b')"
+    )
     logs = source.run("SHOW BINARY LOGS")
     source.run(f"PURGE BINARY LOGS TO '{logs[-1][0]}'")
     for missing in (position, ""):
@@ -100,7 +102,9 @@ def test_a_log_written_without_checksums_is_read_with_the_others(
     position = source.executed()
     try:
         for number, kind in enumerate(["NONE", "CRC32", "NONE"]):
-            source.run(f"SET GLOBAL binlog_checksum = {kind}", f"INSERT INTO t VALUES ({number}, 'a')")
+            source.run(
+                f"SET GLOBAL binlog_checksum = {kind}", f"INSERT INTO t VALUES ({number}, 'a')"
+            )
         for kind in ("NONE", "CRC32"):
             source.run(f"SET GLOBAL binlog_checksum = {kind}")
             assert len(changes(source.events(position, table))) == 3

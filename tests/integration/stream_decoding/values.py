@@ -97,7 +97,9 @@ def _hex(random: Random, most: int) -> Literal:
 
 
 def _text(name: str, definition: str, charset: str, most: int) -> TypeCase:
-    alphabet = {"latin1": "aé ß\t\\", "gbk": "a中文 \\", "sjis": "aソ表 "}.get(charset, "a中é😀 \n\\'")
+    alphabet = {"latin1": "aé ß\t\\", "gbk": "a中文 \\", "sjis": "aソ表 "}.get(
+        charset, "a中é😀 \n\\'"
+    )
 
     def make(random: Random) -> Literal:
         text = "".join(random.choices(alphabet, k=random.randint(0, most)))
