@@ -12,6 +12,7 @@ import base64
 import re
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 
 from pipeline.stream.decode_decimal import decimal_text
 
@@ -35,6 +36,7 @@ _SPECIAL = re.compile(rb'[\x00-\x1f"\\]')
 _DECIMAL, _DATE, _TIME, _DATETIMES = 246, 10, 11, (7, 12)
 _MOST_DIGITS_AS_FIXED = 15
 _BASE64_LINE = 76
+_REMEMBERED_KEYS = 10_000
 
 
 def json_text(data: bytes) -> bytes:
@@ -47,7 +49,8 @@ def _value(kind: int, data: bytes, at: int) -> bytes:
         length, at = _length(data, at)
         return quoted(data[at : at + length])
     if kind <= _LARGE_ARRAY:
-        return _container(kind, data, at)
+        container = _object if kind <= _LARGE_OBJECT else _array
+        return container(data, at, kind in (_LARGE_OBJECT, _LARGE_ARRAY))
     if kind == _LITERAL:
         return _LITERALS[data[at]]
     if kind == _DOUBLE:
@@ -58,38 +61,62 @@ def _value(kind: int, data: bytes, at: int) -> bytes:
     return b"%d" % _NUMBERS[kind].unpack_from(data, at)[0]
 
 
-def _container(kind: int, data: bytes, start: int) -> bytes:
-    large = kind in (_LARGE_OBJECT, _LARGE_ARRAY)
-    width = 4 if large else 2
-    count = int.from_bytes(data[start : start + width], "little")
-    at = start + 2 * width
-    if kind in (_SMALL_ARRAY, _LARGE_ARRAY):
-        values = _values(data, start, at, count, large)
-        return b"[" + b", ".join(values) + b"]"
-    keys = _keys(data, start, at, count, width)
-    values = _values(data, start, at + count * (width + 2), count, large)
-    pairs = [key + b": " + value for key, value in zip(keys, values, strict=True)]
+def _object(data: bytes, start: int, large: bool) -> bytes:
+    """Count, size, then (offset, length) of each key, then (type, offset or value)."""
+    count, at = _count(data, start, large)
+    entries = _table(("IH" if large else "HH") * count)(data, at)
+    keys = [
+        _KEYS[data[start + offset : start + offset + length]]
+        for offset, length in zip(entries[::2], entries[1::2], strict=True)
+    ]
+    values = _values(data, start, at + count * (6 if large else 4), count, large)
+    pairs = [key + value for key, value in zip(keys, values, strict=True)]
     return b"{" + b", ".join(pairs) + b"}"
 
 
-def _keys(data: bytes, start: int, at: int, count: int, width: int) -> list[bytes]:
-    keys = []
-    for entry in range(at, at + count * (width + 2), width + 2):
-        key = start + int.from_bytes(data[entry : entry + width], "little")
-        length = int.from_bytes(data[entry + width : entry + width + 2], "little")
-        keys.append(quoted(data[key : key + length]))
-    return keys
+def _array(data: bytes, start: int, large: bool) -> bytes:
+    count, at = _count(data, start, large)
+    return b"[" + b", ".join(_values(data, start, at, count, large)) + b"]"
+
+
+def _count(data: bytes, start: int, large: bool) -> tuple[int, int]:
+    """How many elements, and where their table begins: after the size in bytes."""
+    width = 4 if large else 2
+    return int.from_bytes(data[start : start + width], "little"), start + 2 * width
 
 
 def _values(data: bytes, start: int, at: int, count: int, large: bool) -> list[bytes]:
-    width, inline = (4, _IN_LARGE) if large else (2, _IN_SMALL)
+    width, inline = (5, _IN_LARGE) if large else (3, _IN_SMALL)
+    entries = _table(("BI" if large else "BH") * count)(data, at)
     values = []
-    for entry in range(at, at + count * (width + 1), width + 1):
-        kind, where = data[entry], entry + 1
-        if kind not in inline:
-            where = start + int.from_bytes(data[where : where + width], "little")
-        values.append(_value(kind, data, where))
+    for kind, word in zip(entries[::2], entries[1::2], strict=True):
+        at += width
+        if kind == _STRING and data[start + word] < 0x80:  # the usual ones, without a call
+            text = start + word + 1
+            values.append(quoted(data[text : text + data[text - 1]]))
+        elif kind == _INT16:
+            values.append(b"%d" % (((word & 0xFFFF) ^ 0x8000) - 0x8000))
+        else:
+            values.append(_value(kind, data, at - width + 1 if kind in inline else start + word))
     return values
+
+
+@lru_cache(maxsize=256)
+def _table(codes: str) -> Callable[[bytes, int], tuple[int, ...]]:
+    return struct.Struct("<" + codes).unpack_from
+
+
+class _Keys(dict[bytes, bytes]):
+    """Keys as they are printed. The same few come back in every row."""
+
+    def __missing__(self, key: bytes) -> bytes:
+        if len(self) >= _REMEMBERED_KEYS:
+            self.clear()
+        text = self[key] = quoted(key) + b": "
+        return text
+
+
+_KEYS = _Keys()
 
 
 def _length(data: bytes, at: int) -> tuple[int, int]:
@@ -115,6 +142,8 @@ def double_text(number: float) -> bytes:
 
     A number that looks like an integer gets ".0", so that it stays a double.
     """
+    if 1e-4 < abs(number) < 1e15:
+        return repr(number).encode()  # laid out in the same way
     sign, digits, point = _shortest(number)
     if point > -_MOST_DIGITS_AS_FIXED and (point <= _MOST_DIGITS_AS_FIXED or len(digits) > point):
         text = _fixed(digits, point)
@@ -145,9 +174,12 @@ def _fixed(digits: str, point: int) -> str:
     return f"{digits[:point]}.{digits[point:]}"
 
 
+_decimal_text = lru_cache(maxsize=64)(decimal_text)
+
+
 def _opaque(kind: int, packed: bytes) -> bytes:
     if kind == _DECIMAL:
-        return decimal_text(packed[0], packed[1])(packed[2:])
+        return _decimal_text(packed[0], packed[1])(packed[2:])
     printer = _TEMPORAL.get(kind)
     if printer is not None:
         return b'"' + printer(int.from_bytes(packed, "little", signed=True)) + b'"'

@@ -18,7 +18,7 @@ from pipeline.errors import FatalError
 from pipeline.stream.decode_tablemap import packed_integer
 
 HEADER_BYTES = 19
-_END, _COMPRESSION = 0, 2
+_END, _COMPRESSION, _PLAIN_SIZE = 0, 2, 3
 _ZSTD, _NONE = 0, 255
 _BUFFER = 1 << 18
 
@@ -29,30 +29,38 @@ def embedded_events(data: bytes, at: int, end: int) -> Iterator[bytes]:
     Raises:
         FatalError: the payload is damaged, or compressed in a way that is not known.
     """
-    compression, at = _read_fields(data, at)
-    packed = io.BytesIO(memoryview(data)[at:end])
+    fields, at = _read_fields(data, at)
+    stream = _plain(io.BytesIO(memoryview(data)[at:end]), fields.get(_COMPRESSION, _NONE))
+    size = 0
+    try:
+        for event in _split(stream):
+            size += len(event)
+            yield event
+    except zstandard.ZstdError as error:
+        raise _damaged(str(error)) from error
+    # A frame that was cut short ends quietly.
+    if size != fields.get(_PLAIN_SIZE, end - at):
+        raise _damaged(f"{size} bytes came out of it")
+
+
+def _plain(packed: BinaryIO, compression: int) -> BinaryIO:
     if compression == _NONE:
-        yield from _split(packed)
-    elif compression == _ZSTD:
+        return packed
+    if compression == _ZSTD:
         reader = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
-        try:
-            yield from _split(io.BufferedReader(reader, _BUFFER))
-        except zstandard.ZstdError as error:
-            raise _damaged(str(error)) from error
-    else:
-        raise _damaged(f"its compression {compression} is not known")
+        return io.BufferedReader(reader, _BUFFER)
+    raise _damaged(f"its compression {compression} is not known")
 
 
-def _read_fields(data: bytes, at: int) -> tuple[int, int]:
-    """The compression, and where the payload begins."""
-    compression = _NONE
+def _read_fields(data: bytes, at: int) -> tuple[dict[int, int], int]:
+    """The numbers before the payload, and where it begins."""
+    fields: dict[int, int] = {}
     while True:
         field, at = packed_integer(data, at)
         if field == _END:
-            return compression, at
+            return fields, at
         length, at = packed_integer(data, at)
-        if field == _COMPRESSION:
-            compression, _ = packed_integer(data, at)
+        fields[field], _ = packed_integer(data, at)
         at += length
 
 

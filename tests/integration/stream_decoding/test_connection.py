@@ -10,7 +10,6 @@ import pytest
 from pipeline.errors import FatalError, RetryableError
 from pipeline.mysql.table import Table
 from pipeline.stream.events import Event, Heartbeat, RowsChange
-from pipeline.stream.reader import BinlogReader
 from tests.integration.stream_decoding.source import SourceServer, changes
 
 
@@ -20,7 +19,7 @@ def table(source: SourceServer) -> Table:
     return source.table("t")
 
 
-def dump_thread(source: SourceServer, reader: BinlogReader) -> int:
+def dump_thread(source: SourceServer) -> int:
     for _ in range(200):
         found = source.run(
             "SELECT id FROM information_schema.processlist WHERE command = 'Binlog Dump GTID'"
@@ -35,11 +34,15 @@ def test_a_lost_connection_never_replays_what_was_read(source: SourceServer, tab
     reader = source.reader(source.executed(), table)
     source.run("INSERT INTO t VALUES (1, 'a')")
     found: list[Event] = []
-    with pytest.raises(RetryableError):
+
+    def read_and_kill() -> None:
         for event in reader:
             found.append(event)
             if len(found) == 3:
-                source.run(f"KILL {dump_thread(source, reader)}")
+                source.run(f"KILL {dump_thread(source)}")
+
+    with pytest.raises(RetryableError):
+        read_and_kill()
     assert len([event for event in found if isinstance(event, RowsChange)]) == 1
 
 
@@ -47,7 +50,7 @@ def test_close_wakes_a_reader_that_waits(source: SourceServer, table: Table) -> 
     reader = source.reader(source.executed(), table, heartbeat_s=60)
     thread = threading.Thread(target=lambda: list(reader))
     thread.start()
-    dump_thread(source, reader)
+    dump_thread(source)
     time.sleep(0.2)
     reader.close()
     thread.join(timeout=3)

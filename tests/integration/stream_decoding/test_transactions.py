@@ -134,7 +134,8 @@ def test_rows_of_the_renamed_table_are_the_moved_tables(source: SourceServer, ta
 @pytest.mark.parametrize(
     "ddl",
     [
-        "ALTER TABLE t ADD COLUMN w int", "TRUNCATE t", "DROP TABLE other, t", "RENAME TABLE t TO u",
+        "ALTER TABLE t ADD COLUMN w int", "TRUNCATE t", "DROP TABLE other, t",
+        "RENAME TABLE t TO u",
         "CREATE INDEX i ON t (v)", "CREATE TRIGGER x BEFORE INSERT ON t FOR EACH ROW SET @a = 1",
         "ALTER TABLE other RENAME TO other2, ALGORITHM=INPLACE", "CREATE TABLE o LIKE t",
     ],
@@ -201,7 +202,7 @@ def test_a_definition_that_is_not_the_logs_is_refused(source: SourceServer, tabl
     position = source.executed()
     source.run("INSERT INTO t VALUES (1, '1')")
     source.run("ALTER TABLE t MODIFY v int NULL")
-    with pytest.raises(FatalError, match="column v .* is logged as type 15"):
+    with pytest.raises(FatalError, match=r"column v .* is logged as type 15"):
         source.events(position, source.table("t"))
     source.run("ALTER TABLE t ADD COLUMN w int")
     with pytest.raises(FatalError, match="2 columns, the definition 3"):

@@ -139,16 +139,20 @@ def _double(random: Random) -> Literal:
     return repr(random.uniform(-1, 1) * 10.0 ** random.randint(-300, 300))
 
 
+_JSON_ALPHABET = 'aé"\\\n\t\x01/\x7f中😀'
+
+
 def json_document(random: Random, depth: int = 0) -> object:
     """A document; big ones reach the large containers of the binary form."""
     choice = random.randrange(12 if depth < 3 else 8)
     if choice < 8:
         return random.choice(
             [
-                None, True, False, random.randint(-(2**63), 2**64 - 1), random.randint(-40000, 70000),
+                None, True, False, random.randint(-(2**63), 2**64 - 1),
+                random.randint(-40000, 70000),
                 random.uniform(-1, 1) * 10.0 ** random.randint(-30, 30),
                 float(random.randint(-(10**17), 10**17)), random.randint(-5, 5),
-                "".join(random.choices("aé\"\\\n\t\x01/\x7f中😀", k=random.choice([0, 3, 20, 200]))),
+                "".join(random.choices(_JSON_ALPHABET, k=random.choice([0, 3, 20, 200]))),
             ]
         )  # fmt: skip
     size = random.choice([0, 1, 5, 40])
@@ -194,7 +198,8 @@ CASES: tuple[TypeCase, ...] = (
              "1.17549435e-38", "1e-45"), _float),
     TypeCase("c_double", "double", ("0", "-0e0", "0.1", "1.7976931348623157e308", "5e-324",
              "123456789012345678", "1e15", "1e16"), _double),
-    TypeCase("c_year", "year", ("0", "1901", "2155"), lambda random: str(random.randint(1901, 2155))),
+    TypeCase("c_year", "year", ("0", "1901", "2155"),
+             lambda random: str(random.randint(1901, 2155))),
     TypeCase("c_date", "date", ("'0000-00-00'", "'9999-12-31'", "'2024-02-31'", "'2024-00-00'"),
              lambda random: f"'{random.randint(0, 9999):04d}-{random.randint(1, 12)}-1'"),
     *(_datetime(count) for count in range(7)),
@@ -202,7 +207,8 @@ CASES: tuple[TypeCase, ...] = (
     *(_time(count) for count in range(7)),
     _text("char", "char(10)", "utf8mb4", 10), _text("char_long", "char(100)", "utf8mb4", 80),
     _text("char_latin1", "char(255)", "latin1", 30), _text("char_utf16", "char(10)", "utf16", 5),
-    _text("varchar", "varchar(20)", "utf8mb4", 20), _text("varchar_long", "varchar(300)", "gbk", 300),
+    _text("varchar", "varchar(20)", "utf8mb4", 20),
+    _text("varchar_long", "varchar(300)", "gbk", 300),
     _text("varchar_sjis", "varchar(60)", "sjis", 30),
     _text("tinytext", "tinytext", "utf8mb4", 20), _text("text", "text", "latin1", 500),
     _text("mediumtext", "mediumtext", "utf8mb4", 500), _text("longtext", "longtext", "utf32", 300),
