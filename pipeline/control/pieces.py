@@ -87,7 +87,7 @@ def first_piece(connection: Connection, moved: Moved) -> None:
         select(chunks.c.no).where(chunks.c.moved_id == moved.id).limit(1)
     ).scalar_one_or_none()
     if known is None:
-        _insert_piece(connection, moved, 0)
+        _insert_piece(connection, moved, 0, ChunkState.PENDING)
 
 
 def last_piece(connection: Connection, moved: Moved) -> int:
@@ -117,21 +117,23 @@ def cut_open_piece(connection: Connection, moved: Moved, bound: Bound) -> int:
         f"INSERT INTO {bounds_table(moved)} ({NUMBER}, {columns})"
         f" VALUES ({no}, {', '.join(bound)})",
     )
-    # Past the copy there is nothing to copy there: its rows came with the older piece.
-    state = ChunkState.DONE if moved.copied else ChunkState.PENDING
-    _insert_piece(connection, moved, no + 1, state)
-    if not moved.copied:
-        return no
-    _touch_all(connection, moved, (no, no + 1))
+    if moved.copied:
+        # Its rows came with the older piece, and were looked at with it.
+        _insert_piece(connection, moved, no + 1, ChunkState.DONE, looks=1, rows=moved.chunk_rows)
+        _touch_all(connection, moved, (no, no + 1))
+    else:
+        _insert_piece(connection, moved, no + 1, ChunkState.PENDING)
     return no
 
 
 def _insert_piece(
-    connection: Connection, moved: Moved, no: int, state: ChunkState = ChunkState.PENDING
+    connection: Connection, moved: Moved, no: int, state: ChunkState, looks: int = 0, rows: int = 0
 ) -> None:
     connection.execute(chunks.insert().values(moved_id=moved.id, no=no, state=state, attempt=0))
     connection.execute(
-        ranges.insert().values(moved_id=moved.id, no=no, touched=0, looks=0, repairs=0)
+        ranges.insert().values(
+            moved_id=moved.id, no=no, touched=0, looks=looks, rows=rows, repairs=0
+        )
     )
 
 
@@ -289,6 +291,15 @@ def touched_count(connection: Connection, moved: Moved, no: int, *, lock: bool =
     """How often range `no` was touched; with `lock` nobody can touch it until we commit."""
     query = select(ranges.c.touched).where(ranges.c.moved_id == moved.id, ranges.c.no == no)
     return int(connection.execute(query.with_for_update() if lock else query).scalar_one())
+
+
+def recall_sent(connection: Connection, moved: Moved) -> None:
+    """Forget what was sent: those tasks look for the rows under their old name."""
+    connection.execute(
+        update(ranges)
+        .where(ranges.c.moved_id == moved.id, ranges.c.sent_at.is_not(None))
+        .values(sent_at=None)
+    )
 
 
 def mark_verified(connection: Connection, moved: Moved, no: int, touched: int) -> bool:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from pipeline.control.migrations import log_event, update_migration
-from pipeline.control.pieces import ledger_state
+from pipeline.control.pieces import ledger_state, recall_sent
 from pipeline.control.records import Stage
 from pipeline.control.schema import NOW
 from pipeline.control.streams import read_stream
@@ -118,7 +118,12 @@ def draining(context: Context) -> Outcome:
     reached(Point.DRAINING)
     ensure_stream(context)
     if _drained(context):
-        return context.enter(Stage.VERIFYING, "the target has every change of the source")
+        with context.control() as control:
+            for moved in context.moved:
+                recall_sent(control, moved)
+            message = "the target has every change of the source"
+            context.enter_in(control, Stage.VERIFYING, message)
+        return Outcome.CHANGED
     return _wait_or_restore(context, "the target did not catch up")
 
 
