@@ -1,0 +1,79 @@
+# Everything a person runs. Needs make, Python 3.11+ and, for servers, the sandbox's packages:
+# no Docker, no root. `make demo SIZE=100000` for a short demonstration.
+
+PYTHON ?= python3
+SIZE ?= 1000000
+BENCH ?=
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+LOCKING := $(VENV)/locking
+SOURCES := pipeline tasks workers ops tests
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test test-long lint types check format lock bench clean
+
+help:
+	@echo "make demo [SIZE=1000000]  move a live table between two servers, compare both sides"
+	@echo "make test                 the short tests (make test-long: the long ones)"
+	@echo "make lint types           linters, mypy"
+	@echo "make bench                memory and copy rate (minutes)"
+	@echo "make lock                 pin the dependencies again"
+	@echo "make clean                stop the sandbox, remove everything that was made"
+
+venv: $(STAMP)
+
+# --without-pip would not do: pip comes from ensurepip, which Debian packages apart.
+# --no-build-isolation: setuptools is pinned in the lock like everything else.
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or later is needed; name it with: make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "This Python can't make environments: apt install python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP)
+	@$(BIN)/python -m ops.demo --rows $(SIZE)
+
+test: $(STAMP)
+	$(BIN)/pytest -m "not long"
+
+test-long: $(STAMP)
+	$(BIN)/pytest -m long
+
+lint: $(STAMP)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/lint-imports
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+check: lint types test
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+# An environment of its own, so that pip-tools is no dependency of the project.
+lock:
+	$(PYTHON) -m venv $(LOCKING)
+	$(LOCKING)/bin/pip install --quiet --disable-pip-version-check pip-tools
+	$(LOCKING)/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe \
+	  --extra dev --all-build-deps --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+	  --output-file requirements.lock pyproject.toml
+	rm -rf $(LOCKING)
+
+bench: $(STAMP)
+	$(BIN)/python -m ops.bench.copy $(BENCH)
+	$(BIN)/python -m ops.bench.memory $(BENCH)
+
+clean:
+	@test ! -x $(BIN)/python || $(BIN)/python -m ops.sandbox clean
+	rm -rf $(VENV) .sandbox build dist *.egg-info
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
