@@ -1,4 +1,5 @@
-"""The source server: where TRANSHIP_TEST_SOURCE points, or the sandbox's."""
+"""The source server: where TRANSHIP_TEST_SOURCE (host:port:user:password) points, or one of
+its own: these tests purge binary logs and change global variables."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.stream_decoding.source import SourceServer
+from tests.support.servers import running_servers
 
 
 @pytest.fixture(scope="session")
@@ -18,8 +20,10 @@ def server() -> Iterator[SourceServer]:
     if given:
         host, port, user, password = given.split(":")
         yield SourceServer(host, int(port), user, password)
-    else:
-        pytest.skip("no server")
+        return
+    with running_servers() as servers:
+        old = servers.old
+        yield SourceServer(old.host, old.port, old.user, old.password)
 
 
 @pytest.fixture

@@ -1,0 +1,7 @@
+"""What can go wrong with the sandbox, in one line with a remedy."""
+
+from __future__ import annotations
+
+
+class SandboxError(Exception):
+    """The sandbox can't do what was asked."""

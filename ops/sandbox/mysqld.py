@@ -1,0 +1,179 @@
+"""A MySQL server of the sandbox: its own data directory, a loopback port, GTIDs, row images."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pymysql
+
+from ops.sandbox import process
+from ops.sandbox.errors import SandboxError
+from ops.sandbox.packages import MYSQL, Prefix
+from ops.sandbox.process import Identity
+
+USER = "tranship"
+OPTIONS = {
+    "bind-address": "127.0.0.1",
+    "mysqlx": "OFF",
+    "skip-name-resolve": "ON",
+    "gtid-mode": "ON",
+    "enforce-gtid-consistency": "ON",
+    "log-bin": "binlog",
+    "binlog-row-image": "FULL",
+    "local-infile": "ON",
+    "max-connections": "300",
+    "innodb-buffer-pool-size": "256M",
+    # A sandbox survives the death of its servers, not of the machine.
+    "innodb-flush-log-at-trx-commit": "2",
+    "sync-binlog": "0",
+}
+
+
+@dataclass
+class MySQLServer:
+    """One server. It can be killed and started again; the data stay."""
+
+    prefix: Prefix
+    directory: Path
+    port: int
+    server_id: int
+    tied: bool
+    options: Mapping[str, str] = field(default_factory=dict)
+    password: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+    identity: Identity | None = None
+
+    host = "127.0.0.1"
+    user = USER
+
+    @property
+    def datadir(self) -> Path:
+        return self.directory / "data"
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "error.log"
+
+    @property
+    def socket(self) -> Path:
+        # A socket's path has at most 107 characters; a project may lie deeper than that.
+        name = f"tranship-{os.getuid()}-{self.port}.sock"
+        return Path(tempfile.gettempdir()) / name
+
+    def start(self) -> None:
+        """Start it, and wait until it answers.
+
+        Raises:
+            SandboxError: with the end of its error log.
+        """
+        if not self.datadir.exists():
+            self._initialise()
+        self._clear_socket()
+        self.identity = process.spawn(self._command(), self.log, tied=self.tied, environment={})
+        process.wait_ready(self.identity, self._answers, self.log, "mysqld")
+        self._let_user_in()
+
+    def stop(self) -> None:
+        if self.identity is not None:
+            process.end(self.identity)
+        self._clear_socket()
+
+    def _clear_socket(self) -> None:
+        """A killed server leaves both behind, and its successor would refuse to start."""
+        for path in (self.socket, self.socket.with_name(f"{self.socket.name}.lock")):
+            path.unlink(missing_ok=True)
+
+    def kill(self) -> None:
+        """SIGKILL: what a machine that dies does to it."""
+        assert self.identity is not None
+        process.kill(self.identity)
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def pause(self) -> None:
+        assert self.identity is not None
+        process.send(self.identity, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self.identity is not None
+        process.send(self.identity, signal.SIGCONT)
+
+    def admin(self) -> pymysql.Connection[Any]:
+        """A connection as root, by the socket."""
+        return pymysql.connect(unix_socket=str(self.socket), user="root", autocommit=True)
+
+    def run(self, *statements: str) -> None:
+        """Statements as root."""
+        with self.admin() as connection, connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    def _command(self) -> list[str]:
+        options = {
+            **OPTIONS,
+            "datadir": str(self.datadir),
+            "port": str(self.port),
+            "socket": str(self.socket),
+            "server-id": str(self.server_id),
+            "log-error": str(self.log),
+            "pid-file": str(self.directory / "pid"),
+            "secure-file-priv": "NULL",
+            "lc-messages-dir": str(self.prefix.path / "usr/share/mysql"),
+            "character-sets-dir": str(self.prefix.path / "usr/share/mysql/charsets"),
+            **self.options,
+        }
+        flags = [f"--{name}={value}" for name, value in options.items()]
+        return [*self.prefix.command(MYSQL.program), "--no-defaults", *_as_root(), *flags]
+
+    def _answers(self) -> bool:
+        try:
+            self.admin().close()
+        except pymysql.err.MySQLError:
+            return False
+        return True
+
+    def _initialise(self) -> None:
+        """Copy an initialised data directory; make it the first time (three seconds)."""
+        template = self.prefix.path.parent / "mysql.data"
+        if not template.exists():
+            _make_template(self.prefix, template)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(template, self.datadir)
+        (self.datadir / "auto.cnf").unlink(missing_ok=True)  # each server its own uuid
+
+    def _let_user_in(self) -> None:
+        self.run(
+            f"CREATE USER IF NOT EXISTS {USER}@'%'",
+            f"ALTER USER {USER}@'%' IDENTIFIED BY '{self.password}'",
+            f"GRANT ALL ON *.* TO {USER}@'%'",
+        )
+
+
+def _as_root() -> list[str]:
+    return ["--user=root"] if os.getuid() == 0 else []
+
+
+def _make_template(prefix: Prefix, template: Path) -> None:
+    work = template.with_suffix(f".{os.getpid()}")
+    command = [
+        *prefix.command(MYSQL.program), "--no-defaults", *_as_root(), "--initialize-insecure",
+        f"--datadir={work}", f"--lc-messages-dir={prefix.path / 'usr/share/mysql'}",
+        f"--character-sets-dir={prefix.path / 'usr/share/mysql/charsets'}",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SandboxError(f"mysqld can't initialise a data directory: {done.stderr[-300:]}")
+    if template.exists():  # another process was quicker
+        shutil.rmtree(work)
+    else:
+        work.rename(template)

@@ -1,0 +1,105 @@
+"""Two MySQL servers and a Redis: from containers where Docker answers, else the sandbox."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from ops.sandbox.errors import SandboxError
+from ops.sandbox.mysqld import OPTIONS
+from ops.sandbox.sandbox import Sandbox
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server is, and how to log in."""
+
+    host: str
+    port: int
+    user: str = ""
+    password: str = ""
+
+
+@dataclass(frozen=True)
+class Servers:
+    """What a configuration needs."""
+
+    old: Address
+    new: Address
+    redis: Address
+
+    def as_toml(self) -> str:
+        """A configuration with short time-outs: tests kill what holds a lease."""
+        parts = [
+            f'[broker]\nurl = "redis://{self.redis.host}:{self.redis.port}/0"\n',
+            "[timeouts]\nlease_s = 3\nlock_wait_s = 5\nidle_s = 10\n",
+            "[workers]\ntick_s = 0.5\n",
+            "[copy]\nresend_s = 3\nstale_claim_s = 6\n",
+            "[checksum]\nresend_s = 3\n",
+            "[cut_over]\nretry_s = 1\n",
+        ]
+        for name, server in (("old", self.old), ("new", self.new)):
+            parts.append(
+                f'[servers.{name}]\nhost = "{server.host}"\nport = {server.port}\n'
+                f'user = "{server.user}"\npassword = "{server.password}"\n'
+            )
+        return "\n".join(parts)
+
+
+@contextmanager
+def running_servers() -> Iterator[Servers]:
+    """Servers for one session, ended afterwards.
+
+    Skips on a machine that can't have them; fails there under CI.
+    """
+    try:
+        with ExitStack() as stack:
+            yield _from_docker(stack) if _docker_answers() else _from_sandbox(stack)
+    except SandboxError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no servers: {error}")
+
+
+def _docker_answers() -> bool:
+    import docker
+
+    try:
+        docker.from_env(timeout=3).ping()
+    except Exception:  # whatever is wrong with it, the sandbox is the answer
+        return False
+    return True
+
+
+def _from_sandbox(stack: ExitStack) -> Servers:
+    sandbox = stack.enter_context(Sandbox(tied=True, name=f"tests-{os.getpid()}"))
+    old, new = (_address(sandbox.mysql(name)) for name in ("old", "new"))
+    return Servers(old, new, Address("127.0.0.1", sandbox.redis().port))
+
+
+def _address(server: Any) -> Address:
+    return Address(server.host, server.port, server.user, server.password)
+
+
+def _from_docker(stack: ExitStack) -> Servers:
+    from testcontainers.mysql import MySqlContainer
+    from testcontainers.redis import RedisContainer
+
+    flags = " ".join(
+        f"--{name}={value}" for name, value in OPTIONS.items() if name != "bind-address"
+    )
+    found = []
+    for number in (1, 2):
+        container = MySqlContainer("mysql:9.7", username="root", password="sandbox")
+        container.with_command(f"{flags} --server-id={number}")
+        started = stack.enter_context(container)
+        host = started.get_container_host_ip().replace("localhost", "127.0.0.1")
+        found.append(Address(host, int(started.get_exposed_port(3306)), "root", "sandbox"))
+    redis = stack.enter_context(RedisContainer("redis:7"))
+    host = redis.get_container_host_ip().replace("localhost", "127.0.0.1")
+    return Servers(found[0], found[1], Address(host, int(redis.get_exposed_port(6379))))
