@@ -1,0 +1,107 @@
+"""What a person may ask of a migration that is under way: one command each."""
+
+from __future__ import annotations
+
+import click
+
+from ops.cli.exits import ExitCode
+from ops.cli.following import follow
+from ops.cli.session import Session, pass_session, push_and_say, who
+from pipeline.control.migrations import ENDED, read_migration, read_moved
+from pipeline.control.records import Migration, Moved, Stage
+from pipeline.coordinate import control
+from pipeline.errors import RefusedError
+from pipeline.mysql.pools import Pools
+
+_ID = click.argument("migration_id", metavar="ID")
+
+
+@click.command("cut-over")
+@_ID
+@pass_session
+def cut_over(session: Session, migration_id: str) -> None:
+    """Let the cut-over happen as soon as the checksums have converged."""
+    target, whole = session.find(migration_id)
+    control.cut_over(session.pools, target, whole, who())
+    click.echo(f"{whole}: cut-over allowed. See: tranship status {whole} --watch")
+    push_and_say(session, target, whole)
+
+
+@click.command()
+@_ID
+@pass_session
+def postpone(session: Session, migration_id: str) -> None:
+    """Hold the cut-over back until `cut-over` allows it."""
+    target, whole = session.find(migration_id)
+    control.postpone(session.pools, target, whole, who())
+    click.echo(f"{whole}: postponed. When it may cut over: tranship cut-over {whole}")
+
+
+@click.command()
+@_ID
+@click.option("--wait", is_flag=True, help="Follow until the source has its tables back.")
+@pass_session
+def abort(session: Session, migration_id: str, wait: bool) -> ExitCode:
+    """End a migration; the source has, or gets back, its tables."""
+    target, whole = session.find(migration_id)
+    control.abort(session.pools, target, whole, who())
+    click.echo(f"{whole}: abort asked for.")
+    push_and_say(session, target, whole)
+    return follow(session.pools, target, whole, wanted=Stage.ABORTED) if wait else ExitCode.OK
+
+
+@click.command()
+@_ID
+@pass_session
+def resume(session: Session, migration_id: str) -> None:
+    """Go on with a migration that failed, from the stage it failed in."""
+    target, whole = session.find(migration_id)
+    control.resume(session.pools, target, whole, who())
+    click.echo(f"{whole}: resumed. See: tranship status {whole} --watch")
+    push_and_say(session, target, whole)
+
+
+@click.command("clean-up")
+@_ID
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@pass_session
+def clean_up(session: Session, migration_id: str, yes: bool) -> None:
+    """Drop what a migration that has ended left behind."""
+    target, whole = session.find(migration_id)
+    leftovers = _leftovers(session.pools, target, whole)
+    for what in leftovers:
+        click.echo(f"will be dropped: {what}")
+    if not leftovers:
+        click.echo("no table will be dropped, only the migration's own notes")
+    if not yes:
+        click.confirm("Go on?", abort=True)
+    for what in control.clean_up(session.pools, target, whole, who()):
+        click.echo(f"dropped: {what}")
+    click.echo(f"{whole}: cleaned up.")
+
+
+def _leftovers(pools: Pools, target: str, migration_id: str) -> list[str]:
+    """What `control.clean_up` is about to drop.
+
+    Raises:
+        RefusedError: the migration has not ended.
+    """
+    with pools.begin(target) as connection:
+        migration = read_migration(connection, migration_id)
+        moved = read_moved(connection, migration_id)
+    assert migration is not None
+    if migration.stage not in ENDED:
+        raise RefusedError(
+            f"Migration {migration_id} is {migration.stage}; only one that has ended can be"
+            " cleaned up.",
+            f"End it first: tranship abort {migration_id}",
+        )
+    return [what for one in moved if (what := _leftover(migration, one))]
+
+
+def _leftover(migration: Migration, moved: Moved) -> str:
+    if migration.stage is Stage.DONE:
+        return f"{moved.aside} on {migration.source} (the old table; the moved one stays)"
+    if moved.created_by_us:
+        return f"{moved.target} on {migration.target} (the unfinished copy)"
+    return ""

@@ -1,0 +1,74 @@
+"""`list` and `events`: what there is, and what happened."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from ops.cli.exits import ExitCode
+from ops.cli.session import Session, pass_session
+from ops.cli.wording import moment
+from pipeline.control.summary import events_after
+from pipeline.coordinate.progress import Listed, list_migrations
+
+_PAGE = 500
+
+
+@click.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@pass_session
+def list_(session: Session, as_json: bool) -> ExitCode:
+    """List the migrations on all configured servers."""
+    found, troubles = list_migrations(session.pools)
+    if as_json:
+        entries = [one.as_json() for one in found]
+        click.echo(json.dumps({"migrations": entries, "unreachable": troubles}, indent=2))
+    elif found:
+        _print(found)
+    else:
+        click.echo("no migrations")
+    for trouble in troubles.values():
+        click.echo(f"tranship: not asked: {trouble}", err=True)
+    everything_silent = bool(troubles) and len(troubles) == len(session.pools.settings.servers)
+    return ExitCode.RETRY if everything_silent else ExitCode.OK
+
+
+@click.command()
+@click.argument("migration_id", metavar="ID")
+@pass_session
+def events(session: Session, migration_id: str) -> None:
+    """Print what happened to a migration, oldest first."""
+    target, whole = session.find(migration_id)
+    after = 0
+    while True:
+        with session.pools.begin(target) as control:
+            page = events_after(control, whole, after, _PAGE)
+        for event in page:
+            click.echo(f"{moment(event.at)} {event.kind}: {event.message} [{event.by}]")
+        if len(page) < _PAGE:
+            return
+        after = page[-1].id
+
+
+def _print(found: list[Listed]) -> None:
+    if not Console().is_terminal:  # one line each, for grep and awk
+        for one in found:
+            click.echo("\t".join(_cells(one)))
+        return
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in ("id", "stage", "since", "from", "to", "tables", "failure"):
+        table.add_column(heading, overflow="fold")
+    for one in found:
+        table.add_row(*_cells(one))
+    Console().print(table, markup=False)
+
+
+def _cells(one: Listed) -> tuple[str, ...]:
+    return (
+        one.id, str(one.stage), moment(one.since), one.source, one.target,
+        ", ".join(one.tables), one.failed or "",
+    )  # fmt: skip

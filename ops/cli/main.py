@@ -1,0 +1,97 @@
+"""The command `tranship`: the group, its global options, and the one place errors end in."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from pathlib import Path
+
+import click
+
+from ops.cli.controlling import abort, clean_up, cut_over, postpone, resume
+from ops.cli.exits import MEANINGS, ExitCode, exit_code
+from ops.cli.listing import events, list_
+from ops.cli.moving import doctor, move
+from ops.cli.session import Session
+from ops.cli.showing import status
+from ops.cli.working import worker
+from pipeline.configuration.load import PATH_VARIABLE
+from pipeline.errors import TranshipError
+
+_EPILOG = "\b\nExit codes:\n" + "\n".join(
+    f"  {code.value:>3}  {meaning}" for code, meaning in MEANINGS.items()
+)
+
+
+@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config", type=click.Path(path_type=Path), metavar="PATH",
+    help=f"The configuration file; otherwise ${PATH_VARIABLE}, or ./tranship.toml.",
+)  # fmt: skip
+@click.option("--debug", is_flag=True, help="Show the log, and a traceback with an error.")
+@click.version_option(package_name="tranship")
+@click.pass_context
+def cli(context: click.Context, config: Path | None, debug: bool) -> None:
+    """Move live MySQL tables between servers while the application keeps writing."""
+    if config is not None:
+        # By the environment: the workers' modules and the hooks read it there.
+        os.environ[PATH_VARIABLE] = str(config.absolute())
+    logging.basicConfig(level=logging.DEBUG if debug else logging.CRITICAL)
+    session = Session(debug)
+    context.obj = session
+    context.call_on_close(session.close)
+
+
+for _command in (
+    move, doctor, status, events, list_, cut_over, postpone, abort, resume, clean_up, worker
+):  # fmt: skip
+    cli.add_command(_command)
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> ExitCode:
+    """Run one command; every error becomes one line and one exit code here."""
+    debug = "--debug" in arguments
+    try:
+        result = cli.main(arguments, prog_name="tranship", standalone_mode=False)
+    except TranshipError as error:
+        return _say(debug, str(error), exit_code(error))
+    except click.ClickException as error:
+        return _say(debug, f"{error.format_message()} {_hint(error)}", ExitCode.REFUSED)
+    except (click.Abort, KeyboardInterrupt):
+        return _say(False, "interrupted.", ExitCode.INTERRUPTED)
+    except BrokenPipeError:  # `tranship list | head`
+        _forget_stdout()
+        return ExitCode.OK
+    except Exception as error:
+        what = f"this is a defect: {type(error).__name__}: {error} (--debug shows where)"
+        return _say(debug, what, ExitCode.FAILED)
+    return result if isinstance(result, ExitCode) else ExitCode(result or 0)
+
+
+def _say(debug: bool, text: str, code: ExitCode) -> ExitCode:
+    if debug:
+        traceback.print_exc()
+    click.echo(f"tranship: {' '.join(text.split())}", err=True)
+    return code
+
+
+def _hint(error: click.ClickException) -> str:
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        return f"See: {error.ctx.command_path} --help"
+    return ""
+
+
+def _forget_stdout() -> None:
+    # Otherwise the interpreter complains again when it flushes at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""`move` and `doctor`: what starts a migration, and what only looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import click
+
+from ops.cli.exits import ExitCode
+from ops.cli.following import follow
+from ops.cli.session import Session, pass_session, push_and_say, who
+from ops.cli.wording import amount, size
+from pipeline.configuration.load import server_settings
+from pipeline.control.records import Options, Stage
+from pipeline.coordinate.start import Finding, MoveRequest, examine, plan_move, start_move
+from pipeline.cutover.hooks import NAMES
+from pipeline.errors import RefusedError
+from pipeline.mysql.table import TableName
+
+_SOURCE = click.option("--source", required=True, metavar="S", help="Server to move from.")
+_TARGET = click.option("--target", required=True, metavar="T", help="Server to move to.")
+_TABLES = click.option(
+    "--table", "tables", required=True, multiple=True, metavar="SCHEMA.TABLE",
+    help="A table to move; give it once for each.",
+)  # fmt: skip
+_TARGET_SCHEMA = click.option(
+    "--target-schema", metavar="X", help="Schema on the target; otherwise that of the source."
+)
+
+
+@click.command()
+@_SOURCE
+@_TARGET
+@_TABLES
+@_TARGET_SCHEMA
+@click.option("--dry-run", is_flag=True, help="Print plan and findings; change nothing.")
+@click.option("--postpone-cut-over", is_flag=True, help="Cut over only after `tranship cut-over`.")
+@click.option(
+    "--hook", "hooks", multiple=True, metavar="NAME=COMMAND",
+    help=f"A command to run at a point of the cut-over: {' or '.join(NAMES)}.",
+)  # fmt: skip
+@click.option(
+    "--chunk-rows", type=click.IntRange(min=1), metavar="N", help="Rows a chunk at first."
+)
+@click.option("--wait", is_flag=True, help="Follow to the end; exit 0 only when it is done.")
+@pass_session
+def move(
+    session: Session, source: str, target: str, tables: tuple[str, ...],
+    target_schema: str | None, dry_run: bool, postpone_cut_over: bool, hooks: tuple[str, ...],
+    chunk_rows: int | None, wait: bool,
+) -> ExitCode:  # fmt: skip
+    """Start moving tables; prints the migration's id."""
+    asked = _request(session, source, target, tables, target_schema)
+    options = Options(chosen_hooks(hooks), chunk_rows)
+    if dry_run:
+        return _dry_run(session, asked, options)
+    migration_id = start_move(session.pools, asked, options, postpone_cut_over, who())
+    click.echo(migration_id)
+    push_and_say(session, target, migration_id)
+    if wait:
+        return follow(session.pools, target, migration_id, wanted=Stage.DONE)
+    return ExitCode.OK
+
+
+@click.command()
+@_SOURCE
+@_TARGET
+@_TABLES
+@_TARGET_SCHEMA
+@pass_session
+def doctor(
+    session: Session, source: str, target: str, tables: tuple[str, ...], target_schema: str | None
+) -> ExitCode:
+    """Say what speaks against a move; change nothing."""
+    asked = _request(session, source, target, tables, target_schema)
+    return _report(examine(session.pools, asked))
+
+
+def chosen_hooks(given: Iterable[str]) -> dict[str, str]:
+    """`--hook name=command` as a mapping.
+
+    Raises:
+        RefusedError: not of that form, an unknown name, or a name given twice.
+    """
+    hooks: dict[str, str] = {}
+    for text in given:
+        name, _, command = text.partition("=")
+        if name not in NAMES or not command.strip():
+            known = " or ".join(NAMES)
+            raise RefusedError(f"--hook '{text}' is not NAME=COMMAND.", f"NAME is {known}.")
+        if name in hooks:
+            raise RefusedError(f"--hook {name} is given twice.", "Give each hook once.")
+        hooks[name] = command
+    return hooks
+
+
+def table_name(text: str) -> TableName:
+    """`schema.table`; only the first dot divides, a table's name may hold others.
+
+    Raises:
+        RefusedError: there is no schema, or no table.
+    """
+    schema, _, name = text.partition(".")
+    if not schema or not name:
+        raise RefusedError(f"--table '{text}' is not SCHEMA.TABLE.", "Name the schema too.")
+    return TableName(schema, name)
+
+
+def _request(
+    session: Session, source: str, target: str, tables: Iterable[str], target_schema: str | None
+) -> MoveRequest:
+    for server in (source, target):
+        server_settings(session.pools.settings, server)
+    names = tuple(table_name(text) for text in tables)
+    return MoveRequest(source, target, names, target_schema)
+
+
+def _dry_run(session: Session, asked: MoveRequest, options: Options) -> ExitCode:
+    plan = plan_move(session.pools, asked, options)
+    for new in plan.tables:
+        click.echo(
+            f"{new.table.name} on {asked.source} → {new.target} on {asked.target}:"
+            f" about {amount(new.rows_estimate, 'row')}, {size(new.bytes_estimate)};"
+            f" chunks of {new.chunk_rows:,} rows by {new.table.key.name}"
+            f" ({', '.join(new.table.key.columns)})"
+        )
+    for name, command in options.hooks.items():
+        click.echo(f"hook {name}: {command}")
+    return _report(plan.findings)
+
+
+def _report(findings: Iterable[Finding]) -> ExitCode:
+    refused = False
+    for finding in findings:
+        refused = refused or refuses(finding)
+        remedy = f" {finding.remedy}" if finding.remedy else ""
+        click.echo(f"{finding.severity} [{finding.check}] {finding.explanation}{remedy}")
+    click.echo("this would be refused" if refused else "nothing speaks against it")
+    return ExitCode.REFUSED if refused else ExitCode.OK
+
+
+def refuses(finding: Finding) -> bool:
+    return False

@@ -1,0 +1,92 @@
+"""`status`: everything known about one migration, as text or JSON, once or until the end."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from ops.cli.exits import ExitCode
+from ops.cli.following import follow
+from ops.cli.session import Session, pass_session
+from ops.cli.wording import amount, duration, moment, share, size
+from pipeline.control.records import Stage
+from pipeline.coordinate.progress import Progress, StreamProgress, TableProgress, read_progress
+
+
+@click.command()
+@click.argument("migration_id", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--watch", is_flag=True, help="Follow to the end; Ctrl-C stops only the watching.")
+@pass_session
+def status(session: Session, migration_id: str, as_json: bool, watch: bool) -> ExitCode:
+    """Say how far a migration is and what it waits for. The beginning of an id is enough."""
+    if as_json and watch:
+        raise click.UsageError("--json and --watch don't go together.")
+    target, whole = session.find(migration_id)
+    if watch:
+        return follow(session.pools, target, whole, wanted=Stage.DONE)
+    progress = read_progress(session.pools, target, whole)
+    if as_json:
+        click.echo(json.dumps(progress.as_json(), indent=2))
+    else:
+        click.echo("\n".join(status_lines(progress)))
+    return ExitCode.OK
+
+
+def status_lines(progress: Progress) -> list[str]:
+    """The whole answer of `tranship status`."""
+    since = duration((progress.now - progress.since).total_seconds())
+    lines = [
+        f"migration {progress.id}: {progress.source} → {progress.target},"
+        f" by {progress.created_by} at {moment(progress.created_at)}",
+        f"stage: {progress.stage} for {since}{_marks(progress)}",
+    ]
+    for table in progress.tables:
+        lines += _table_lines(table)
+    if progress.stage is Stage.COPYING:
+        lines.append(f"pace: {progress.rows_per_s:,.0f} rows/s, ETA {duration(progress.eta_s)}")
+    if progress.stream is not None:
+        lines.append(_stream_line(progress.stream, progress.stage))
+    if progress.refused_s is not None:
+        lines.append(f"writes were refused for {duration(progress.refused_s)}")
+    if progress.failure is not None:
+        failure = progress.failure
+        lines.append(f"failure ({failure.role}): {failure.explanation} {failure.remedy}".rstrip())
+    lines += [f"  {moment(event.at)} {event.kind}: {event.message}" for event in progress.events]
+    return [*lines, f"next: {progress.next}", f"try: {progress.command}"]
+
+
+def _marks(progress: Progress) -> str:
+    marks = [
+        "postponed" if progress.postponed else "",
+        "abort asked for" if progress.abort_asked else "",
+        f"cut-over attempt {progress.cut_over_attempt}" if progress.cut_over_attempt else "",
+    ]
+    shown = [mark for mark in marks if mark]
+    return f" ({', '.join(shown)})" if shown else ""
+
+
+def _table_lines(table: TableProgress) -> list[str]:
+    where = "" if table.source == table.target else f" → {table.target}"
+    planned = "" if table.planned else ", more to be planned"
+    copied = "all" if table.copied else share(table.rows_copied, table.rows_estimate)
+    verified = table.ranges_total - table.ranges_dirty
+    return [
+        f"table {table.source}{where}",
+        f"  copied: {copied}, {amount(table.rows_copied, 'row')}"
+        f" of about {table.rows_estimate:,}, {size(table.bytes_copied)};"
+        f" chunks {table.chunks_done:,} of {table.chunks_known:,}{planned}",
+        f"  verified: {verified:,} of {amount(table.ranges_total, 'range')};"
+        f" {table.ranges_dirty:,} dirty, {table.ranges_never_verified:,} of them never verified",
+    ]
+
+
+def _stream_line(stream: StreamProgress, stage: Stage) -> str:
+    applied = f"{amount(stream.rows_applied, 'row')} applied in {stream.batches:,} batches"
+    if stage in (Stage.DONE, Stage.ABORTED, Stage.FAILED):
+        return f"stream: {applied}"
+    owner = f"streamer {stream.owner}" if stream.alive else "no streamer"
+    behind = stream.transactions_behind
+    lag = f"lag {duration(stream.lag_s)}, {'?' if behind is None else behind} transactions behind"
+    return f"stream: {applied}; {lag}; {owner}"

@@ -1,0 +1,46 @@
+"""Numbers, sizes and durations as people read them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def amount(number: float, what: str) -> str:
+    """`1,234 rows`, `1 row`."""
+    return f"{number:,.0f} {what}" + ("" if round(number) == 1 else "s")
+
+
+def size(number: float) -> str:
+    """`12.3 MiB`."""
+    unit = 0
+    while number >= 1024 and unit < len(_UNITS) - 1:
+        number, unit = number / 1024, unit + 1
+    return f"{number:.0f} {_UNITS[unit]}" if unit == 0 else f"{number:.1f} {_UNITS[unit]}"
+
+
+def duration(seconds: float | None) -> str:
+    """`0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min`; `?` where it isn't known."""
+    if seconds is None:
+        return "?"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def moment(at: datetime) -> str:
+    """A moment of the control server's clock, which is read in UTC."""
+    return f"{at:%Y-%m-%d %H:%M:%S}Z"
+
+
+def share(part: int, whole: int) -> str:
+    """Percent; never 100 before everything is there, an estimate may be short."""
+    if whole <= 0:
+        return "?"
+    return f"{min(99 if part < whole else 100, int(100 * part / whole))}%"

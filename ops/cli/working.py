@@ -1,0 +1,69 @@
+"""Starts one worker: becomes the Celery process that the role needs."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from ops.cli.session import Session, pass_session
+from pipeline.configuration.load import PATH_VARIABLE, config_path
+
+_COPY = ("-A", "workers.app", "worker", "-Q", "copy,checksum", "--prefetch-multiplier", "1")
+_STREAM = ("-A", "workers.streamer", "worker", "-Q", "stream", "-P", "solo")
+_COORDINATE = ("-A", "workers.app", "worker", "-B", "-Q", "coordinate", "-c", "2")
+# The login, if any, comes from $FLOWER_BASIC_AUTH, which Flower itself reads: a command
+# line is there for every user of the machine to see.
+_FLOWER = ("-A", "workers.app", "flower", "--address=127.0.0.1")
+_QUIET = ("--without-gossip", "--without-mingle")
+_ROLES = ("copy", "stream", "coordinate", "flower")
+
+
+@click.command()
+@click.argument("role", type=click.Choice(_ROLES))
+@click.option(
+    "--concurrency", "-c", type=click.IntRange(min=1), metavar="N",
+    help="Processes of a copy worker; otherwise [workers] copy_concurrency.",
+)  # fmt: skip
+@click.option(
+    "--log-level", default="INFO", show_default=True,
+    type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False),
+)  # fmt: skip
+@click.option("--port", type=click.IntRange(1, 65535), help="Flower's port; otherwise 5555.")
+@pass_session
+def worker(
+    session: Session, role: str, concurrency: int | None, log_level: str, port: int | None
+) -> None:
+    """Run a worker in this process until it is stopped (SIGTERM drains it).
+
+    \b
+    copy        copies chunks and verifies ranges; as many as you like
+    stream      applies the binary log; one is enough, a second one stands by
+    coordinate  drives the migrations; one is enough
+    flower      Celery's dashboard, on 127.0.0.1; login from $FLOWER_BASIC_AUTH
+    """
+    if concurrency is not None and role != "copy":
+        raise click.UsageError(f"--concurrency is for copy; {role} has its own.")
+    if port is not None and role != "flower":
+        raise click.UsageError("--port is for flower.")
+    settings = session.pools.settings  # a wrong configuration is one line here, not a traceback
+    os.environ[PATH_VARIABLE] = str(config_path().absolute())
+    processes = concurrency or settings.workers.copy_concurrency
+    become(command_line(role, processes, log_level.upper(), port or 5555))
+
+
+def command_line(role: str, concurrency: int, log_level: str, port: int) -> list[str]:
+    """The command of a role. Node names are unique, so that two of a role can stand by."""
+    if role == "flower":
+        return [*_FLOWER, f"--port={port}", f"--logging={log_level.lower()}"]
+    name = ("-n", f"{role}-{os.getpid()}@%h", "-l", log_level)
+    if role == "copy":
+        return [*_COPY, "-c", str(concurrency), *name, *_QUIET]
+    return [*(_STREAM if role == "stream" else _COORDINATE), *name, *_QUIET]
+
+
+def become(arguments: list[str]) -> None:
+    """Replace this process, so that signals and exit codes are the worker's own."""
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "celery", *arguments])

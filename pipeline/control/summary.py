@@ -1,0 +1,160 @@
+"""Read-only statements that condense the control schema for a person's eyes.
+
+Nothing here decides anything: the coordinator has its own statements. Sums are made by the
+server, so that a table of 100,000 chunks costs one row on the wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Integer, Select, case, func, literal_column, or_, select
+
+from pipeline.control.migrations import is_installed
+from pipeline.control.records import ChunkState, Moved, Role
+from pipeline.control.schema import NOW, chunks, events, leases, migrations, moved_tables, ranges
+
+_DIRTY = or_(ranges.c.verified_touched.is_(None), ranges.c.verified_touched != ranges.c.touched)
+
+
+@dataclass(frozen=True)
+class ChunkSummary:
+    """The chunks of one table. `waiting_s`: how long the oldest message has not been taken."""
+
+    known: int
+    done: int
+    claimed: int
+    rows: int
+    bytes: int
+    waiting_s: float
+
+
+@dataclass(frozen=True)
+class RangeSummary:
+    """The ledger of one table. `dirty` includes those never verified."""
+
+    total: int
+    dirty: int
+    dirty_rows: int
+    unseen: int
+    never_verified: int
+    waiting_s: float
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of the event log."""
+
+    id: int
+    at: datetime
+    kind: str
+    message: str
+    by: str
+
+
+def chunk_summary(connection: Connection, moved: Moved) -> ChunkSummary:
+    """Counts of one table's chunks."""
+    sent = case((chunks.c.state == ChunkState.SENT, _age(chunks.c.sent_at)), else_=0)
+    query = select(
+        func.count(),
+        _sum(chunks.c.state == ChunkState.DONE),
+        _sum(chunks.c.state == ChunkState.CLAIMED),
+        _sum(chunks.c.rows),
+        _sum(chunks.c.bytes),
+        func.coalesce(func.max(sent), 0),
+    ).where(chunks.c.moved_id == moved.id)
+    known, done, claimed, rows, size, waiting = connection.execute(query).one()
+    return ChunkSummary(known, int(done), int(claimed), int(rows), int(size), float(waiting))
+
+
+def range_summary(connection: Connection, moved: Moved) -> RangeSummary:
+    """Counts of one table's ledger."""
+    query = select(
+        func.count(),
+        _sum(_DIRTY),
+        _sum(case((_DIRTY, func.coalesce(ranges.c.rows, 0)), else_=0)),
+        _sum(ranges.c.looks == 0),
+        _sum(ranges.c.verified_at.is_(None)),
+        func.coalesce(func.max(case((_DIRTY, _age(ranges.c.sent_at)), else_=0)), 0),
+    ).where(ranges.c.moved_id == moved.id)
+    total, dirty, rows, unseen, never, waiting = connection.execute(query).one()
+    return RangeSummary(total, int(dirty), int(rows), int(unseen), int(never), float(waiting))
+
+
+def rows_copied_lately(connection: Connection, tables: Iterable[Moved], seconds: float) -> int:
+    """Rows of the chunks that were finished in the last `seconds`."""
+    query = select(_sum(chunks.c.rows)).where(
+        chunks.c.moved_id.in_([moved.id for moved in tables]),
+        chunks.c.state == ChunkState.DONE,
+        _age(chunks.c.done_at) <= seconds,
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def coordinated_s_ago(connection: Connection, migration_id: str) -> float | None:
+    """How long ago somebody last held the coordinator's role; None if nobody ever did.
+
+    Each tick takes the lease and gives it back, which sets its expiry to that moment.
+    """
+    query = select(func.greatest(_age(leases.c.expires_at), 0)).where(
+        leases.c.migration_id == migration_id, leases.c.role == Role.COORDINATE
+    )
+    age = connection.execute(query).scalar_one_or_none()
+    return None if age is None else float(age)
+
+
+def last_events(connection: Connection, migration_id: str, most: int) -> list[Event]:
+    """The newest events, oldest first."""
+    query = _events(migration_id).order_by(events.c.id.desc()).limit(most)
+    return [Event(*row) for row in connection.execute(query)][::-1]
+
+
+def events_after(connection: Connection, migration_id: str, after: int, most: int) -> list[Event]:
+    """Up to `most` events later than event `after`, oldest first."""
+    query = _events(migration_id).where(events.c.id > after).order_by(events.c.id).limit(most)
+    return [Event(*row) for row in connection.execute(query)]
+
+
+def ids_beginning(connection: Connection, prefix: str, target: str) -> list[str]:
+    """Migrations to `target` whose id begins with `prefix`.
+
+    By target too: a server that the configuration names twice would show each one twice.
+    """
+    if not is_installed(connection):
+        return []
+    query = select(migrations.c.id).where(
+        migrations.c.id.startswith(prefix, autoescape=True), migrations.c.target == target
+    )
+    return list(connection.execute(query.order_by(migrations.c.id)).scalars())
+
+
+def tables_by_migration(connection: Connection) -> dict[str, list[str]]:
+    """The source names of every migration's tables, without their definitions."""
+    definition = moved_tables.c.definition
+    query = select(
+        moved_tables.c.migration_id,
+        func.json_unquote(func.json_extract(definition, "$.name.schema")),
+        func.json_unquote(func.json_extract(definition, "$.name.name")),
+    ).order_by(moved_tables.c.migration_id, moved_tables.c.ordinal)
+    found: dict[str, list[str]] = {}
+    for migration_id, schema, name in connection.execute(query):
+        found.setdefault(migration_id, []).append(f"{schema}.{name}")
+    return found
+
+
+def _events(migration_id: str) -> Select[Any]:
+    columns = (events.c.id, events.c.at, events.c.kind, events.c.message, events.c.by)
+    return select(*columns).where(events.c.migration_id == migration_id)
+
+
+def _sum(expression: Any) -> Any:
+    # Typed: a sum of conditions would come back as a Boolean, that is at most 1.
+    return func.coalesce(func.sum(expression, type_=Integer), 0, type_=Integer)
+
+
+def _age(moment: Any) -> Any:
+    """Seconds since `moment`, with their fraction."""
+    return func.timestampdiff(literal_column("MICROSECOND"), moment, NOW) / 1e6

@@ -1,0 +1,314 @@
+"""How far a migration is, what happens next, and what that waits for: for people and scripts.
+
+Read-only, and never in the way: a source that does not answer costs the lag figures, not
+the answer. Everything in a `Progress` is JSON-able by `as_json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from pipeline.control.leases import holder
+from pipeline.control.migrations import (
+    all_migrations,
+    is_installed,
+    read_migration,
+    read_moved,
+)
+from pipeline.control.records import Failure, Migration, Moved, Role, Stage
+from pipeline.control.streams import StreamState, read_stream
+from pipeline.control.summary import (
+    Event,
+    chunk_summary,
+    coordinated_s_ago,
+    ids_beginning,
+    last_events,
+    range_summary,
+    rows_copied_lately,
+    tables_by_migration,
+)
+from pipeline.coordinate.outlook import Situation, outlook
+from pipeline.cutover.stages import wants_stream
+from pipeline.errors import RefusedError, RetryableError, TranshipError
+from pipeline.mysql.pools import Pools, run
+from pipeline.mysql.servers import executed_gtids
+
+_PACE_S = 10.0
+_EVENTS = 5
+
+
+@dataclass(frozen=True)
+class TableProgress:
+    """One table. `ranges_dirty` are to be verified, those never verified among them."""
+
+    source: str
+    target: str
+    rows_copied: int
+    rows_estimate: int
+    bytes_copied: int
+    bytes_estimate: int
+    chunks_done: int
+    chunks_known: int
+    planned: bool
+    copied: bool
+    ranges_total: int
+    ranges_dirty: int
+    ranges_never_verified: int
+    waiting_s: float  # how long a message for a copy worker has not been taken
+
+
+@dataclass(frozen=True)
+class StreamProgress:
+    """The binary log's side. The lag is None while the source can't be asked."""
+
+    rows_applied: int
+    batches: int
+    lag_s: float | None
+    transactions_behind: int | None
+    alive: bool
+    owner: str | None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One migration, at the control server's time `now`."""
+
+    id: str
+    source: str
+    target: str
+    stage: Stage
+    since: datetime
+    now: datetime
+    created_at: datetime
+    created_by: str
+    tables: tuple[TableProgress, ...]
+    rows_per_s: float
+    eta_s: float | None
+    stream: StreamProgress | None
+    coordinated_s_ago: float | None
+    coordinator: str | None
+    postponed: bool
+    abort_asked: bool
+    cut_over_attempt: int
+    refused_s: float | None  # how long writes were refused: the last rename to `done`
+    failure: Failure | None
+    events: tuple[Event, ...]
+    next: str
+    command: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The same in what JSON has; moments in ISO 8601, UTC."""
+        return {name: _plain(value) for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One line of `tranship list`."""
+
+    id: str
+    source: str
+    target: str
+    tables: tuple[str, ...]
+    stage: Stage
+    since: datetime
+    created_by: str
+    failed: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: _plain(value) for name, value in asdict(self).items()}
+
+
+def read_progress(pools: Pools, target: str, migration_id: str) -> Progress:
+    """Everything a person may want to know about a migration now.
+
+    Raises:
+        RefusedError: there is no such migration on `target`.
+        RetryableError: `target` does not answer.
+    """
+    with pools.begin(target) as control:
+        migration = read_migration(control, migration_id)
+        if migration is None:
+            raise RefusedError(f"There is no migration {migration_id} on {target}.")
+        moved = read_moved(control, migration_id)
+        progress = _from_control(control, migration, moved)
+        state = read_stream(control, migration_id)
+    if state is not None and progress.stream is not None and wants_stream(migration.stage):
+        progress = replace(progress, stream=_with_lag(pools, migration, state, progress.stream))
+    view = outlook(_situation(pools, migration, progress))
+    return replace(progress, next=view.sentence, command=view.command)
+
+
+def list_migrations(pools: Pools) -> tuple[list[Listed], dict[str, str]]:
+    """Every migration on every configured server, and why servers could not be asked."""
+    found: list[Listed] = []
+    troubles: dict[str, str] = {}
+    for server in pools.settings.servers:
+        try:
+            with pools.begin(server) as control:
+                found += _listed(control, server) if is_installed(control) else []
+        except TranshipError as error:
+            troubles[server] = str(error)
+    return found, troubles
+
+
+def find_target(pools: Pools, given: str) -> tuple[str, str]:
+    """(target, whole id) of the only migration whose id begins with `given`.
+
+    Raises:
+        RefusedError: there is none, or more than one.
+        RetryableError: there is none on the servers that answer, and one doesn't.
+    """
+    found: list[tuple[str, str]] = []
+    silent: list[str] = []
+    for server in pools.settings.servers:
+        try:
+            with pools.begin(server) as control:
+                found += [(server, whole) for whole in ids_beginning(control, given, server)]
+        except TranshipError as error:
+            silent.append(str(error))
+    exact = [one for one in found if one[1] == given]
+    if len(exact or found) == 1:
+        return (exact or found)[0]
+    if found:
+        names = ", ".join(whole for _, whole in found)
+        raise RefusedError(f"'{given}' is the beginning of {names}.", "Give more of the id.")
+    if silent:
+        raise RetryableError(f"No migration {given} on the servers that answer.", silent[0])
+    raise RefusedError(f"There is no migration {given}.", "See: tranship list")
+
+
+def _from_control(control: Connection, migration: Migration, moved: list[Moved]) -> Progress:
+    tables = tuple(_table(control, one) for one in moved)
+    pace = _pace(control, migration, moved)
+    coordinator = holder(control, migration.id, Role.COORDINATE)
+    return Progress(
+        id=migration.id, source=migration.source, target=migration.target,
+        stage=migration.stage, since=migration.stage_since, now=migration.now,
+        created_at=migration.created_at, created_by=migration.created_by,
+        tables=tables, rows_per_s=pace, eta_s=_eta(migration.stage, tables, pace),
+        stream=_stream(control, migration.id),
+        coordinated_s_ago=coordinated_s_ago(control, migration.id),
+        coordinator=coordinator.owner if coordinator and coordinator.alive else None,
+        postponed=migration.postponed, abort_asked=migration.abort_asked,
+        cut_over_attempt=migration.attempt,
+        refused_s=_refused(migration),
+        failure=migration.failure,
+        events=tuple(last_events(control, migration.id, _EVENTS)),
+        next="", command="",
+    )  # fmt: skip
+
+
+def _table(control: Connection, moved: Moved) -> TableProgress:
+    chunks, ranges = chunk_summary(control, moved), range_summary(control, moved)
+    return TableProgress(
+        source=str(moved.source), target=str(moved.target),
+        rows_copied=chunks.rows, rows_estimate=moved.rows_estimate,
+        bytes_copied=chunks.bytes, bytes_estimate=moved.bytes_estimate,
+        chunks_done=chunks.done, chunks_known=chunks.known,
+        planned=moved.planned, copied=moved.copied,
+        ranges_total=ranges.total, ranges_dirty=ranges.dirty,
+        ranges_never_verified=ranges.never_verified,
+        waiting_s=max(chunks.waiting_s, ranges.waiting_s),
+    )  # fmt: skip
+
+
+def _pace(control: Connection, migration: Migration, moved: list[Moved]) -> float:
+    if migration.stage is not Stage.COPYING:
+        return 0.0
+    over = min(_PACE_S, max(1.0, _seconds(migration.stage_since, migration.now)))
+    return rows_copied_lately(control, moved, over) / over
+
+
+def _refused(migration: Migration) -> float | None:
+    """How long the source's tables were away: from the last rename's intent to `done`."""
+    if migration.stage is not Stage.DONE or migration.renamed_at is None:
+        return None
+    return _seconds(migration.renamed_at, migration.stage_since)
+
+
+def _eta(stage: Stage, tables: Sequence[TableProgress], pace: float) -> float | None:
+    """Seconds of copying left; the estimate of rows may be short of the truth."""
+    if stage is not Stage.COPYING or pace <= 0:
+        return None
+    left = sum(max(0, one.rows_estimate - one.rows_copied) for one in tables if not one.copied)
+    return left / pace if left else None
+
+
+def _stream(control: Connection, migration_id: str) -> StreamProgress | None:
+    state = read_stream(control, migration_id)
+    if state is None:
+        return None
+    held = holder(control, migration_id, Role.STREAM)
+    alive = held is not None and held.alive
+    owner = held.owner if held is not None and alive else None
+    return StreamProgress(state.rows_applied, state.batches, None, None, alive, owner)
+
+
+def _with_lag(
+    pools: Pools, migration: Migration, state: StreamState, stream: StreamProgress
+) -> StreamProgress:
+    try:
+        with pools.begin(migration.source) as source:
+            executed = executed_gtids(source)
+            now = float(run(source, "SELECT UNIX_TIMESTAMP(NOW(6))").rows[0][0])
+    except TranshipError:
+        return stream
+    behind = executed.missing_from(state.position)
+    if state.position.contains(executed):
+        return replace(stream, lag_s=0.0, transactions_behind=0)
+    # Before the first transaction arrives there is no time to compare with.
+    lag = max(0.0, now - state.source_time) if state.source_time else None
+    return replace(stream, lag_s=lag, transactions_behind=behind)
+
+
+def _situation(pools: Pools, migration: Migration, progress: Progress) -> Situation:
+    tables, stream = progress.tables, progress.stream
+    return Situation(
+        id=migration.id, source=migration.source, target=migration.target,
+        stage=migration.stage, after_restore=migration.after_restore,
+        postponed=migration.postponed, failure=migration.failure,
+        chunks_left=sum(one.chunks_known - one.chunks_done for one in tables),
+        planned=all(one.planned for one in tables),
+        dirty=sum(one.ranges_dirty for one in tables),
+        never_verified=sum(one.ranges_never_verified for one in tables),
+        waiting_s=max((one.waiting_s for one in tables), default=0.0),
+        lag_s=(stream.lag_s if stream else None) or 0.0,
+        lag_limit_s=pools.settings.cut_over.ready_lag_s,
+        stream_alive=stream is not None and stream.alive,
+        coordinated_s_ago=progress.coordinated_s_ago,
+        stage_s=_seconds(migration.stage_since, migration.now),
+        retry_s=_seconds(migration.now, migration.retry_at) if migration.retry_at else 0.0,
+        refused_s=_seconds(migration.renamed_at, migration.now) if migration.renamed_at else 0.0,
+        refused_limit_s=pools.settings.cut_over.limit_s,
+    )  # fmt: skip
+
+
+def _listed(control: Connection, server: str) -> list[Listed]:
+    tables = tables_by_migration(control)
+    return [
+        Listed(
+            one.id, one.source, one.target, tuple(tables.get(one.id, ())), one.stage,
+            one.stage_since, one.created_by, one.failure.explanation if one.failure else None,
+        )
+        for one in all_migrations(control)
+        if one.target == server  # a server may be configured under two names
+    ]  # fmt: skip
+
+
+def _seconds(start: datetime, end: datetime) -> float:
+    return (end - start).total_seconds()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat() + "Z"
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value
