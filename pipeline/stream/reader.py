@@ -12,6 +12,7 @@ end; memory for one event at a time.
 
 from __future__ import annotations
 
+import re
 import socket
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -33,6 +34,7 @@ Connect = Callable[..., "pymysql.Connection[Any]"]
 _Raw = Any  # the driver's connection: the stubs do not know the methods used here
 _CANNOT_READ_LOG = 1236
 _CHECKSUM_BYTES = 4
+_TAG = re.compile(r":\s*[a-z_]", re.I)
 
 
 class _EmptySet(list[Any]):
@@ -177,4 +179,13 @@ class BinlogReader:
 
 
 def _library_position(position: str) -> Any:
+    """
+    Raises:
+        FatalError: a GTID in it has a tag, which the library cannot ask for.
+    """
+    if _TAG.search(position):
+        raise FatalError(
+            "The source has executed transactions whose GTIDs have tags, which are not supported.",
+            "Move from a server that never used tags in gtid_next.",
+        )
     return position if position else _EmptySet()

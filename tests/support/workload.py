@@ -47,7 +47,8 @@ def create_tables(connection: pymysql.Connection[Any], schema: str, rows: int) -
         )
         cursor.execute(
             f"INSERT INTO {schema}.orders (shop, no, state, detail, weight, flags, slot, made)"
-            f" {numbers} SELECT i % 7, i, 1 + i % 3, JSON_OBJECT('i', i, 'half', i * 0.5e0), i * 1.1,"
+            f" {numbers} SELECT i % 7, i, 1 + i % 3, JSON_OBJECT('i', i, 'half', i * 0.5e0),"
+            " i * 1.1,"
             " i % 512, i, '2020-01-01' + INTERVAL i MICROSECOND FROM n"
         )
         cursor.execute(
