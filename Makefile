@@ -62,10 +62,7 @@ format: $(STAMP)
 lock:
 	$(PYTHON) -m venv $(LOCKING)
 	$(LOCKING)/bin/pip install --quiet --disable-pip-version-check pip-tools
-	$(LOCKING)/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe \
-	  --extra dev --all-build-deps --no-header --no-annotate \
-	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
-	  --output-file requirements.lock pyproject.toml
+	$(LOCKING)/bin/pip-compile --quiet --upgrade --output-file requirements.lock pyproject.toml
 	rm -rf $(LOCKING)
 
 bench: $(STAMP)

@@ -12,10 +12,11 @@ from ops.cli.session import Session, pass_session, push_and_say, who
 from ops.cli.wording import amount, size
 from pipeline.configuration.load import server_settings
 from pipeline.control.records import Options, Stage
-from pipeline.coordinate.start import Finding, MoveRequest, examine, plan_move, start_move
+from pipeline.coordinate.start import examine, plan_move, start_move
 from pipeline.cutover.hooks import NAMES
 from pipeline.errors import RefusedError
 from pipeline.mysql.table import TableName
+from pipeline.preflight.findings import Finding, MoveRequest, Severity
 
 _SOURCE = click.option("--source", required=True, metavar="S", help="Server to move from.")
 _TARGET = click.option("--target", required=True, metavar="T", help="Server to move to.")
@@ -124,20 +125,17 @@ def _dry_run(session: Session, asked: MoveRequest, options: Options) -> ExitCode
             f" chunks of {new.chunk_rows:,} rows by {new.table.key.name}"
             f" ({', '.join(new.table.key.columns)})"
         )
-    for name, command in options.hooks.items():
-        click.echo(f"hook {name}: {command}")
+    if plan.tables:
+        for name, command in options.hooks.items():
+            click.echo(f"hook {name}: {command}")
     return _report(plan.findings)
 
 
 def _report(findings: Iterable[Finding]) -> ExitCode:
     refused = False
     for finding in findings:
-        refused = refused or refuses(finding)
+        refused = refused or finding.severity is Severity.REFUSED
         remedy = f" {finding.remedy}" if finding.remedy else ""
         click.echo(f"{finding.severity} [{finding.check}] {finding.explanation}{remedy}")
     click.echo("this would be refused" if refused else "nothing speaks against it")
     return ExitCode.REFUSED if refused else ExitCode.OK
-
-
-def refuses(finding: Finding) -> bool:
-    return False

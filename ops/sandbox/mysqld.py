@@ -155,7 +155,7 @@ class MySQLServer:
         self.run(
             f"CREATE USER IF NOT EXISTS {USER}@'%'",
             f"ALTER USER {USER}@'%' IDENTIFIED BY '{self.password}'",
-            f"GRANT ALL ON *.* TO {USER}@'%'",
+            f"GRANT ALL ON *.* TO {USER}@'%' WITH GRANT OPTION",
         )
 
 

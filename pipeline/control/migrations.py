@@ -132,6 +132,21 @@ def claimed_by(connection: Connection, source: str, name: TableName) -> str | No
     ).scalar_one_or_none()
 
 
+def written_by(connection: Connection, target: str, name: TableName) -> str | None:
+    """The migration that has not ended and whose target table this is, if any."""
+    return connection.execute(
+        select(migrations.c.id)
+        .join(moved_tables, moved_tables.c.migration_id == migrations.c.id)
+        .where(
+            migrations.c.target == target,
+            migrations.c.stage.not_in(ENDED),
+            moved_tables.c.target_schema == name.schema,
+            moved_tables.c.target_name == name.name,
+        )
+        .limit(1)
+    ).scalar_one_or_none()
+
+
 def release_claims(connection: Connection, migration_id: str) -> None:
     connection.execute(delete(claims).where(claims.c.migration_id == migration_id))
 

@@ -83,6 +83,7 @@ class Migration:
     failure: Failure | None
     created_at: datetime
     created_by: str
+    cleaned_at: datetime | None
     now: datetime  # the control server's clock, read with the row
 
     @classmethod

@@ -73,6 +73,7 @@ migrations = Table(
     Column("failure", JSON(none_as_null=True)),  # {"role", "explanation", "remedy"}
     Column("created_at", Moment, nullable=False),
     Column("created_by", String(255), nullable=False),
+    Column("cleaned_at", Moment),  # what it left behind has been dropped
     **_OPTIONS,
 )
 

@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sqlalchemy import Connection
+
 from pipeline.control.leases import Lease, release_lease, take_lease
 from pipeline.control.migrations import (
     ENDED,
@@ -15,14 +17,18 @@ from pipeline.control.migrations import (
     release_claims,
     transition,
     update_migration,
+    written_by,
 )
 from pipeline.control.pieces import delete_pieces, drop_key_tables
 from pipeline.control.records import Migration, Moved, Role, Stage
+from pipeline.control.schema import NOW
 from pipeline.cutover.stages import can_abort
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.table import TableName
+from pipeline.preflight.findings import MoveRequest, Scope, refuse
+from pipeline.preflight.registry import run_preflight
 
 _LEASE_WAIT_S = 15.0
 
@@ -79,11 +85,15 @@ def resume(pools: Pools, target: str, migration_id: str, who: str) -> None:
     """Go on with a migration that failed, from the stage it failed in.
 
     Raises:
-        RefusedError: it has not failed.
+        RefusedError: it has ended, or what made it impossible is still there.
     """
     migration = _read(pools, target, migration_id)
     if migration.stage in ENDED:
         raise RefusedError(f"Migration {migration_id} is {migration.stage}; it has ended.")
+    if migration.stage is Stage.FAILED:
+        with pools.begin(target) as control:
+            moved = read_moved(control, migration_id)
+        refuse(run_preflight(pools, MoveRequest.of(migration, moved), Scope.RESUME))
     with _coordinating(pools, target, migration_id, who) as lease, pools.begin(target) as control:
         update_migration(control, migration_id, failure=None, retry_at=None)
         if migration.stage is Stage.FAILED:
@@ -109,8 +119,13 @@ def clean_up(pools: Pools, target: str, migration_id: str, who: str) -> list[str
             " cleaned up.",
             f"End it first: tranship abort {migration_id}",
         )
+    # A second time could drop what a later migration has under the same names.
+    if migration.cleaned_at is not None:
+        raise RefusedError(f"Migration {migration_id} has been cleaned up already.")
     with pools.begin(target) as control:
         tables = read_moved(control, migration_id)
+        for moved in tables:
+            _refuse_if_written(control, migration, moved)
     dropped = [_drop_leftover(pools, migration, moved) for moved in tables]
     for moved in tables:
         with pools.begin(target) as control:
@@ -119,8 +134,19 @@ def clean_up(pools: Pools, target: str, migration_id: str, who: str) -> list[str
             delete_pieces(control, moved)
     with pools.begin(target) as control:
         release_claims(control, migration_id)
+        update_migration(control, migration_id, cleaned_at=NOW)
         log_event(control, migration_id, "control", "cleaned up", who)
     return [what for what in dropped if what]
+
+
+def _refuse_if_written(control: Connection, migration: Migration, moved: Moved) -> None:
+    """The unfinished copy may have been dropped by hand, and be another's target by now."""
+    other = written_by(control, migration.target, moved.target)
+    if migration.stage is Stage.ABORTED and other is not None:
+        raise RefusedError(
+            f"{moved.target} on {migration.target} is being written by migration {other}.",
+            f"Wait for its end. See: tranship status {other}",
+        )
 
 
 def _drop_leftover(pools: Pools, migration: Migration, moved: Moved) -> str:

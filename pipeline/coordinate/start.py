@@ -12,39 +12,12 @@ from sqlalchemy import Connection
 
 from pipeline.control.migrations import NewTable, create_migration, install, new_id
 from pipeline.control.records import Options
-from pipeline.errors import RefusedError
+from pipeline.mysql.catalogue import table_facts
 from pipeline.mysql.introspect import read_table
-from pipeline.mysql.pools import Pools, run
-from pipeline.mysql.quoting import text_literal
+from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
-
-try:
-    from pipeline.preflight.registry import Finding, MoveRequest, Scope, refuse, run_preflight
-except ImportError:  # TEMPORARY: until pipeline/preflight is there
-    from enum import Enum as _Enum
-
-    class Scope(_Enum):
-        START = "start"
-
-    @dataclass(frozen=True)
-    class MoveRequest:
-        source: str
-        target: str
-        tables: tuple[TableName, ...]
-        target_schema: str | None = None
-
-    @dataclass(frozen=True)
-    class Finding:
-        check: str
-        severity: str
-        explanation: str
-        remedy: str
-
-    def run_preflight(pools, request, scope):
-        return []
-
-    def refuse(findings):
-        pass
+from pipeline.preflight.findings import Finding, MoveRequest, Scope, Severity, refuse
+from pipeline.preflight.registry import run_preflight
 
 
 @dataclass(frozen=True)
@@ -61,16 +34,14 @@ def examine(pools: Pools, request: MoveRequest) -> list[Finding]:
     Raises:
         RetryableError: a server does not answer.
     """
-    return list(run_preflight(pools, request, Scope.START))
+    return run_preflight(pools, request, Scope.START)
 
 
 def plan_move(pools: Pools, request: MoveRequest, options: Options) -> Plan:
-    """What `start_move` would do; writes nothing.
-
-    Raises:
-        RefusedError: a table can't be read at all.
-    """
+    """What `start_move` would do: no tables where it would refuse. Writes nothing."""
     findings = tuple(examine(pools, request))
+    if any(finding.severity is Severity.REFUSED for finding in findings):
+        return Plan((), findings)
     return Plan(tuple(_new_tables(pools, request, options)), findings)
 
 
@@ -110,8 +81,6 @@ def _record(
 
 
 def _new_tables(pools: Pools, request: MoveRequest, options: Options) -> list[NewTable]:
-    if len(set(request.tables)) != len(request.tables):
-        raise RefusedError("A table is named twice.", "Name each table once.")
     rows = options.chunk_rows or pools.settings.copy_.chunk_rows
     with pools.begin(request.source) as source:
         return [_new_table(source, name, request.target_schema, rows) for name in request.tables]
@@ -120,24 +89,11 @@ def _new_tables(pools: Pools, request: MoveRequest, options: Options) -> list[Ne
 def _new_table(
     source: Connection, name: TableName, target_schema: str | None, chunk_rows: int
 ) -> NewTable:
-    rows, size = _estimates(source, name)
+    facts = table_facts(source, name)
     return NewTable(
         table=read_table(source, name),
         target=TableName(target_schema or name.schema, name.name),
-        rows_estimate=rows,
-        bytes_estimate=size,
+        rows_estimate=facts.rows if facts else 0,
+        bytes_estimate=facts.data_bytes if facts else 0,
         chunk_rows=chunk_rows,
     )
-
-
-def _estimates(source: Connection, name: TableName) -> tuple[int, int]:
-    """(rows, bytes) as the server's statistics have them; only for people to read."""
-    # The server keeps these for a day unless told otherwise; a new table would show 0.
-    run(source, "SET SESSION information_schema_stats_expiry = 0")
-    found = run(
-        source,
-        "SELECT COALESCE(table_rows, 0), COALESCE(data_length, 0) FROM information_schema.tables"
-        f" WHERE table_schema = {text_literal(name.schema)}"
-        f" AND table_name = {text_literal(name.name)}",
-    ).rows
-    return (int(found[0][0]), int(found[0][1])) if found else (0, 0)

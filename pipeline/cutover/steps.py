@@ -38,6 +38,8 @@ from pipeline.errors import RetryableError
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import raw_connection_id, run
 from pipeline.pausepoints import Point, reached
+from pipeline.preflight.findings import MoveRequest, Scope, refuse
+from pipeline.preflight.registry import run_preflight
 
 
 def ready(context: Context) -> Outcome:
@@ -49,6 +51,9 @@ def ready(context: Context) -> Outcome:
         return Outcome.LATER
     if not converged(context) or apply_lag_s(context) > settings.ready_lag_s:
         return Outcome.LATER
+    # What may have changed since the start; here it is still free to stop.
+    request = MoveRequest.of(migration, context.moved)
+    refuse(run_preflight(context.pools, request, Scope.CUT_OVER))
     if not _before_cut_over(context):
         return Outcome.LATER
     return _begin(context)

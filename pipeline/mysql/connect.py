@@ -38,10 +38,14 @@ def open_connection(name: str, server: Server, timeouts: Timeouts, **extra: Any)
         connection: Connection[Any] = pymysql.connect(**{**_arguments(server, timeouts), **extra})
     except pymysql.err.MySQLError as error:
         raise translate(error, f"{name} ({server.host}:{server.port})") from None
-    with connection.cursor() as cursor:
-        for statement in session_statements(timeouts):
-            cursor.execute(statement)
-    connection.commit()
+    try:
+        with connection.cursor() as cursor:
+            for statement in session_statements(timeouts):
+                cursor.execute(statement)
+        connection.commit()
+    except pymysql.err.MySQLError as error:
+        connection.close()
+        raise translate(error, f"{name} ({server.host}:{server.port})") from None
     return connection
 
 
@@ -55,7 +59,7 @@ def session_statements(timeouts: Timeouts) -> tuple[str, ...]:
         f", net_read_timeout = {timeouts.idle_s}, net_write_timeout = {timeouts.idle_s}"
         f", innodb_lock_wait_timeout = {timeouts.lock_wait_s}"
         f", lock_wait_timeout = {timeouts.lock_wait_s}"
-        f", group_concat_max_len = {LARGEST_CELL}, max_error_count = 100",
+        f", group_concat_max_len = {LARGEST_CELL}",
     )
 
 

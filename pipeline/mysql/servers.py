@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -11,6 +12,8 @@ from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote, quote_name, text_literal
 from pipeline.mysql.table import TableName
+
+_FILTERS = ("Binlog_Do_DB", "Binlog_Ignore_DB")
 
 
 @dataclass(frozen=True)
@@ -89,3 +92,38 @@ def create_schema(connection: Connection, schema: str) -> None:
 def connection_is_alive(connection: Connection, number: int) -> bool:
     statement = f"SELECT 1 FROM information_schema.processlist WHERE id = {number}"
     return bool(run(connection, statement).rows)
+
+
+def replica_sources(connection: Connection) -> set[str]:
+    """The server uuids that this server replicates from ("" where one is not known yet).
+
+    Raises:
+        pymysql.err.OperationalError: 1227, no REPLICATION CLIENT.
+    """
+    return {str(row.get("Source_UUID") or "") for row in _table(connection, "SHOW REPLICA STATUS")}
+
+
+def binlog_filters(connection: Connection) -> tuple[set[str], set[str]]:
+    """(schemas that alone are logged, schemas that never are); both mostly empty.
+
+    Raises:
+        pymysql.err.OperationalError: 1227, no REPLICATION CLIENT.
+    """
+    renamed = server_facts(connection).version >= (8, 2, 0)
+    statement = "SHOW BINARY LOG STATUS" if renamed else "SHOW MASTER STATUS"
+    rows = _table(connection, statement)
+    only, never = (
+        {schema for row in rows for schema in str(row[name] or "").split(",") if schema}
+        for name in _FILTERS
+    )
+    return only, never
+
+
+def _table(connection: Connection, statement: str) -> list[dict[str, Any]]:
+    """The rows of a SHOW by column name: their order and number differ between versions."""
+    raw = connection.connection.driver_connection
+    assert raw is not None
+    with raw.cursor() as cursor:
+        cursor.execute(statement)
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -1,0 +1,85 @@
+"""What information_schema knows about a table beyond its columns and keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from pipeline.mysql.pools import run
+from pipeline.mysql.quoting import text_literal
+from pipeline.mysql.table import TableName
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """`rows` and `bytes` (data and indexes) are the server's estimates."""
+
+    kind: str  # "BASE TABLE", "VIEW"
+    engine: str
+    rows: int
+    data_bytes: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    """Which table refers to which, both as `schema.table`."""
+
+    name: str
+    child: str
+    parent: str
+
+
+def table_facts(connection: Connection, name: TableName) -> TableFacts | None:
+    """None: there is no such table."""
+    # The server keeps these for a day unless told otherwise; a new table would show 0.
+    run(connection, "SET SESSION information_schema_stats_expiry = 0")
+    rows = run(
+        connection,
+        "SELECT table_type, COALESCE(engine, ''), COALESCE(table_rows, 0),"
+        " COALESCE(data_length, 0), COALESCE(data_length + index_length, 0)"
+        f" FROM information_schema.tables WHERE {_named('table_schema', 'table_name', name)}",
+    ).rows
+    if not rows:
+        return None
+    kind, engine, count, data_bytes, size = rows[0]
+    return TableFacts(str(kind), str(engine), int(count), int(data_bytes), int(size))
+
+
+def trigger_names(connection: Connection, name: TableName) -> list[str]:
+    """Triggers on a table; the server hides them from who lacks the TRIGGER privilege."""
+    where = _named("event_object_schema", "event_object_table", name)
+    rows = run(
+        connection,
+        f"SELECT trigger_name FROM information_schema.triggers WHERE {where} ORDER BY 1",
+    ).rows
+    return [str(row[0]) for row in rows]
+
+
+def foreign_keys(connection: Connection, name: TableName) -> list[ForeignKey]:
+    """Foreign keys of a table and to it, from whatever schema. Needs PROCESS."""
+    # InnoDB's own dictionary, since key_column_usage hides the children that we have no
+    # rights on. It knows tables as `schema/table`.
+    ours = text_literal(f"{name.schema}/{name.name}")
+    rows = run(
+        connection,
+        "SELECT SUBSTRING(id, LOCATE('/', id) + 1), for_name, ref_name"
+        f" FROM information_schema.innodb_foreign WHERE for_name = {ours} OR ref_name = {ours}"
+        " ORDER BY id",
+    ).rows
+    return [ForeignKey(str(key), _dotted(child), _dotted(parent)) for key, child, parent in rows]
+
+
+def _dotted(name: str) -> str:
+    return name.replace("/", ".", 1)
+
+
+def collations(connection: Connection) -> set[str]:
+    """Every collation that the server knows."""
+    rows = run(connection, "SELECT collation_name FROM information_schema.collations").rows
+    return {str(row[0]) for row in rows}
+
+
+def _named(schema: str, table: str, name: TableName) -> str:
+    return f"{schema} = {text_literal(name.schema)} AND {table} = {text_literal(name.name)}"

@@ -1,0 +1,71 @@
+"""Checks of the source's binary log: every change in it, whole, and for long enough."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline.mysql.servers import binlog_filters, variable
+from pipeline.preflight.findings import Answer, Inquiry, refused, warning
+
+_WANTED = {
+    "log_bin": ("ON", "Start the server with log-bin."),
+    "binlog_format": ("ROW", "SET GLOBAL binlog_format = ROW; new sessions use it."),
+    "binlog_row_image": ("FULL", "SET GLOBAL binlog_row_image = FULL; new sessions use it."),
+    "binlog_row_value_options": (
+        "",
+        "SET GLOBAL binlog_row_value_options = ''; partial JSON updates can't be applied.",
+    ),
+}
+_DAY_S = 86_400
+
+
+def written(inquiry: Inquiry) -> Iterator[Answer]:
+    """Row images, FULL. A session may still differ; the stream stops at what it logs."""
+    with inquiry.source() as source:
+        for name, (wanted, remedy) in _WANTED.items():
+            found = variable(source, name)
+            if found != wanted:
+                yield refused(
+                    f"{name} is {found or 'empty'} on {inquiry.request.source}, where"
+                    f" {wanted or 'nothing'} is needed.",
+                    remedy,
+                )
+
+
+def gtids(inquiry: Inquiry) -> Iterator[Answer]:
+    """Positions are GTID sets."""
+    with inquiry.source() as source:
+        for name in ("gtid_mode", "enforce_gtid_consistency"):
+            found = variable(source, name)
+            if found != "ON":
+                yield refused(
+                    f"{name} is {found} on {inquiry.request.source}, where ON is needed.",
+                    "Switch GTIDs on, step by step, as the server's manual says"
+                    " (Enabling GTID Transactions Online).",
+                )
+
+
+def filters(inquiry: Inquiry) -> Iterator[Answer]:
+    """A schema that is filtered out of the binary log can't be followed."""
+    with inquiry.source() as source:
+        only, never = binlog_filters(source)
+    for schema in sorted({table.schema for table in inquiry.request.tables}):
+        if (only and schema not in only) or schema in never:
+            yield refused(
+                f"Changes to schema {schema} are not in the binary log of"
+                f" {inquiry.request.source} (binlog-do-db or binlog-ignore-db).",
+                "Remove the filter and restart the server.",
+            )
+
+
+def retention(inquiry: Inquiry) -> Iterator[Answer]:
+    """A streamer that is down for a night must find its place again."""
+    with inquiry.source() as source:
+        purges = variable(source, "binlog_expire_logs_auto_purge") != "OFF"
+        seconds = int(variable(source, "binlog_expire_logs_seconds") or 0)
+    if purges and 0 < seconds < _DAY_S:
+        yield warning(
+            f"{inquiry.request.source} keeps its binary logs for {seconds:,} s only: a stream"
+            " that is down for longer can't go on.",
+            f"SET GLOBAL binlog_expire_logs_seconds = {3 * _DAY_S};",
+        )

@@ -1,0 +1,62 @@
+"""Checks of what our users may do; each missing privilege is named by the GRANT to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from pipeline.control.schema import SCHEMA
+from pipeline.mysql.pools import run
+from pipeline.mysql.quoting import quote
+from pipeline.preflight.findings import Answer, Inquiry, refused
+from pipeline.preflight.grants import Grants, session_grants
+
+# PROCESS shows the foreign keys of schemas that we have no rights on.
+SOURCE_GLOBAL = ("REPLICATION SLAVE", "REPLICATION CLIENT", "PROCESS")
+# ALTER, DROP, CREATE and INSERT are what RENAME TABLE asks for; TRIGGER shows triggers.
+SOURCE_TABLES = ("SELECT", "ALTER", "DROP", "CREATE", "INSERT", "TRIGGER")
+TARGET_GLOBAL = ("REPLICATION CLIENT",)
+TARGET_TABLES = (
+    "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX", "TRIGGER",
+)  # fmt: skip
+CONTROL = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "INDEX", "ALTER")
+
+
+def on_source(inquiry: Inquiry) -> Iterator[Answer]:
+    """Read rows and the binary log; rename the tables there and back."""
+    with inquiry.source() as source:
+        grants, user = session_grants(source), _user(source)
+    yield from _missing(inquiry.request.source, user, grants, SOURCE_GLOBAL, None)
+    names = inquiry.request.tables
+    for schema in sorted({name.schema for name in names}):
+        # On the schema: the name set aside is one that does not exist yet.
+        yield from _missing(inquiry.request.source, user, grants, SOURCE_TABLES, schema)
+
+
+def on_target(inquiry: Inquiry) -> Iterator[Answer]:
+    """Write the tables and the control schema."""
+    request = inquiry.request
+    with inquiry.target() as target:
+        grants, user = session_grants(target), _user(target)
+    yield from _missing(request.target, user, grants, TARGET_GLOBAL, None)
+    yield from _missing(request.target, user, grants, CONTROL, SCHEMA)
+    for schema in sorted({request.target_name(name).schema for name in request.tables}):
+        yield from _missing(request.target, user, grants, TARGET_TABLES, schema)
+
+
+def _missing(
+    server: str, user: str, grants: Grants, wanted: Iterable[str], schema: str | None
+) -> Iterator[Answer]:
+    missing = [privilege for privilege in wanted if not grants.has(privilege, schema)]
+    if missing:
+        where = f"{quote(schema)}.*" if schema is not None else "*.*"
+        names = ", ".join(missing)
+        yield refused(
+            f"User {user} lacks {names} on {where} of {server}.",
+            f"Run there: GRANT {names} ON {where} TO {user};",
+        )
+
+
+def _user(connection: object) -> str:
+    user = str(run(connection, "SELECT CURRENT_USER()").rows[0][0])  # type: ignore[arg-type]
+    name, _, host = user.rpartition("@")
+    return f"'{name}'@'{host}'"

@@ -1,0 +1,55 @@
+"""Every check, and when it is made: before the start, before a resume, before the cut-over.
+
+Preflight only reads. What can change while a table is being copied (a trigger added, a
+right revoked, a name taken) is looked at again right before the source is renamed, where
+it is still free to stop.
+"""
+
+from __future__ import annotations
+
+from pipeline.mysql.pools import Pools
+from pipeline.preflight import binlog, foreign_keys, privileges, servers, tables
+from pipeline.preflight.findings import Check, Finding, Inquiry, MoveRequest, Scope
+
+_START = frozenset({Scope.START})
+_NOT_AT_CUT_OVER = frozenset({Scope.START, Scope.RESUME})
+_ALWAYS = frozenset(Scope)
+
+# In the order in which a person wants to read about them.
+CHECKS = (
+    Check("version", servers.versions, _NOT_AT_CUT_OVER),
+    Check("two servers", servers.two_servers, _NOT_AT_CUT_OVER),
+    Check("replication", servers.replication, _ALWAYS),
+    Check("read-only", servers.read_only, _ALWAYS),
+    Check("names", servers.lower_case_names, _START),
+    Check("packets", servers.packets, _NOT_AT_CUT_OVER),
+    Check("local_infile", servers.local_infile, _NOT_AT_CUT_OVER),
+    Check("binary log", binlog.written, _ALWAYS),
+    Check("gtid", binlog.gtids, _ALWAYS),
+    Check("binlog filters", binlog.filters, _ALWAYS),
+    Check("binlog retention", binlog.retention, _NOT_AT_CUT_OVER),
+    Check("privileges on the source", privileges.on_source, _ALWAYS),
+    Check("privileges on the target", privileges.on_target, _ALWAYS),
+    Check("tables", tables.movable, _START),
+    Check("claims", tables.unclaimed, _START),
+    Check("names set aside", tables.aside_names_free, _ALWAYS),
+    Check("triggers", tables.triggers, _ALWAYS),
+    Check("foreign keys", foreign_keys.none, _ALWAYS),
+    Check("target tables", tables.targets_usable, _START),
+    Check("space", tables.space, _START),
+)
+
+
+def run_preflight(pools: Pools, request: MoveRequest, scope: Scope) -> list[Finding]:
+    """What speaks for and against `request`, in the order of the checks. Writes nothing.
+
+    Raises:
+        RetryableError: a server does not answer now.
+        RefusedError: a server does not let us in.
+    """
+    inquiry = Inquiry(pools, request)
+    with inquiry.source(), inquiry.target():
+        pass  # a server out of reach is one error, not one for each check
+    return [
+        finding for check in CHECKS if scope in check.scopes for finding in check.findings(inquiry)
+    ]

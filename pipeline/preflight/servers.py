@@ -1,0 +1,143 @@
+"""Checks of the two servers themselves: what they are, and what they are to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection
+
+from pipeline.mysql.servers import replica_sources, server_facts, variable
+from pipeline.preflight.findings import Answer, Inquiry, info, refused, warning
+
+_OLDEST = (8, 0, 14)  # GROUP_CONCAT of LONGTEXT, REPLICA vocabulary aside: what was thought of
+_SMALL_PACKET = 16 * 1024 * 1024
+
+
+def versions(inquiry: Inquiry) -> Iterator[Answer]:
+    """MySQL 8.0 or later on both sides."""
+    for name, connection in _both(inquiry):
+        facts = server_facts(connection)
+        if facts.is_mariadb:
+            yield refused(
+                f"Server {name} is MariaDB ({facts.version_text}), which is not supported yet.",
+                "Move between MySQL servers of version 8.0 or later.",
+            )
+        elif facts.version < _OLDEST:
+            yield refused(
+                f"Server {name} is MySQL {facts.version_text}; 8.0.14 is the oldest supported.",
+                "Upgrade it first.",
+            )
+        else:
+            yield info(f"{name} is MySQL {facts.version_text}.")
+
+
+def two_servers(inquiry: Inquiry) -> Iterator[Answer]:
+    """A move is between two servers, whatever their names in the configuration."""
+    request = inquiry.request
+    uuids = [server_facts(connection).uuid for _, connection in _both(inquiry)]
+    if uuids[0] and uuids[0] == uuids[1]:
+        yield refused(
+            f"{request.source} and {request.target} are the same server.",
+            "Name another server as the target.",
+        )
+
+
+def replication(inquiry: Inquiry) -> Iterator[Answer]:
+    """Neither may copy the other by itself, and the source must be where writes are made."""
+    request = inquiry.request
+    with inquiry.source() as source, inquiry.target() as target:
+        uuids = {
+            request.source: server_facts(source).uuid,
+            request.target: server_facts(target).uuid,
+        }
+        followed = {
+            request.source: replica_sources(source),
+            request.target: replica_sources(target),
+        }
+        read_only_source = variable(source, "read_only") == "ON"
+        relays = variable(source, "log_replica_updates") or variable(source, "log_slave_updates")
+    for one, other in ((request.source, request.target), (request.target, request.source)):
+        if uuids[other] in followed[one]:
+            yield refused(
+                f"{one} is a replica of {other}: what is written to one arrives on the other,"
+                " the rename of the cut-over too.",
+                "Move to a server that does not replicate with the source, or just promote it.",
+            )
+    if not followed[request.source]:
+        return
+    if read_only_source:
+        yield refused(
+            f"{request.source} is a read-only replica: the tables must be renamed where the"
+            " application writes.",
+            "Name the primary as the source.",
+        )
+    elif relays != "ON":
+        yield refused(
+            f"{request.source} is a replica that does not log what it replicates"
+            " (log_replica_updates is OFF): those changes would be lost.",
+            "Set log_replica_updates = ON there, or name the primary as the source.",
+        )
+    else:
+        yield warning(
+            f"{request.source} replicates from another server.",
+            "Make sure that the application writes to it, and not to the other.",
+        )
+
+
+def read_only(inquiry: Inquiry) -> Iterator[Answer]:
+    """Both sides are written to: rows on the target, the rename on the source."""
+    for name, connection in _both(inquiry):
+        if "ON" in (variable(connection, "read_only"), variable(connection, "super_read_only")):
+            yield refused(
+                f"{name} is read-only.",
+                "SET GLOBAL super_read_only = OFF, read_only = OFF; or name the primary.",
+            )
+
+
+def lower_case_names(inquiry: Inquiry) -> Iterator[Answer]:
+    """Two tables that differ only by case on one side must not meet on the other."""
+    values = {name: variable(link, "lower_case_table_names") for name, link in _both(inquiry)}
+    if len(set(values.values())) > 1:
+        shown = ", ".join(f"{value} on {name}" for name, value in values.items())
+        yield refused(
+            f"lower_case_table_names is {shown}: names would not mean the same tables.",
+            "Use a target that was initialised with the source's value.",
+        )
+
+
+def packets(inquiry: Inquiry) -> Iterator[Answer]:
+    """A chunk is one cell, a row one value: both must fit max_allowed_packet."""
+    with inquiry.source() as source, inquiry.target() as target:
+        there = int(variable(source, "max_allowed_packet"))
+        here = int(variable(target, "max_allowed_packet"))
+    if here < there:
+        yield warning(
+            f"max_allowed_packet is {here:,} on {inquiry.request.target}, less than the source's"
+            f" {there:,}: a row that large could not be written.",
+            f"SET GLOBAL max_allowed_packet = {there}; on the target.",
+        )
+    if there < _SMALL_PACKET:
+        yield warning(
+            f"max_allowed_packet is {there:,} on {inquiry.request.source}: chunks that do not"
+            " fit are read row by row, slower.",
+            f"SET GLOBAL max_allowed_packet = {_SMALL_PACKET}; on the source.",
+        )
+
+
+def local_infile(inquiry: Inquiry) -> Iterator[Answer]:
+    """The fast way to write rows."""
+    with inquiry.target() as target:
+        allowed = variable(target, "local_infile") == "ON"
+    if not allowed:
+        yield warning(
+            f"local_infile is OFF on {inquiry.request.target}: rows are copied by INSERT, at"
+            " about half the speed.",
+            "SET GLOBAL local_infile = ON; for the time of the move.",
+        )
+
+
+def _both(inquiry: Inquiry) -> Iterator[tuple[str, Connection]]:
+    with inquiry.source() as source:
+        yield inquiry.request.source, source
+    with inquiry.target() as target:
+        yield inquiry.request.target, target

@@ -1,0 +1,192 @@
+"""Checks of the tables to move, and of the tables they would become."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import zip_longest
+
+from sqlalchemy import Connection
+
+from pipeline.control.migrations import claimed_by, is_installed, written_by
+from pipeline.control.records import aside_name
+from pipeline.control.schema import SCHEMA
+from pipeline.errors import RefusedError
+from pipeline.mysql.catalogue import collations, table_facts, trigger_names
+from pipeline.mysql.introspect import read_table
+from pipeline.mysql.servers import create_statement, table_exists, table_is_empty
+from pipeline.mysql.table import TableName
+from pipeline.preflight.findings import Answer, Inquiry, info, refused, warning
+
+_WORTH_A_LOOK = 1 << 30
+_SYSTEM = {"mysql", "sys", "information_schema", "performance_schema", SCHEMA}
+
+
+def movable(inquiry: Inquiry) -> Iterator[Answer]:
+    """Each is an InnoDB base table with a usable key, of types that are known."""
+    names = inquiry.request.tables
+    for twice in sorted({str(name) for name in names if names.count(name) > 1}):
+        yield refused(f"{twice} is named twice.", "Name each table once.")
+    with inquiry.source() as source:
+        for name in dict.fromkeys(names):
+            try:
+                yield from _movable(source, name)
+            except RefusedError as error:
+                yield refused(error.explanation, error.remedy)
+
+
+def _movable(source: Connection, name: TableName) -> Iterator[Answer]:
+    if name.schema.lower() in _SYSTEM:
+        yield refused(f"{name} is in a schema that belongs to the server or to Tranship.")
+        return
+    facts = table_facts(source, name)
+    if facts is None:
+        yield refused(f"There is no table {name}.", "Check the names of schema and table.")
+        return
+    if facts.kind != "BASE TABLE":
+        yield refused(f"{name} is a {facts.kind.lower()}, not a table.")
+        return
+    if facts.engine != "InnoDB":
+        yield refused(
+            f"{name} is stored by {facts.engine}; only InnoDB reads without locks.",
+            f"ALTER TABLE {name} ENGINE = InnoDB; first.",
+        )
+    table = read_table(source, name)
+    yield info(f"{name}: copied by key {table.key.name} ({', '.join(table.key.columns)}).")
+    for place in re.findall(r"(?:DATA|INDEX) DIRECTORY='[^']*'", create_statement(source, name)):
+        yield refused(
+            f"{name} names a directory of its own ({place}), which the target may not have.",
+            "Create the table on the target by hand, empty, without it; it is used as it is.",
+        )
+
+
+def unclaimed(inquiry: Inquiry) -> Iterator[Answer]:
+    """One migration a table, on both sides."""
+    request = inquiry.request
+    with inquiry.target() as target:
+        if not is_installed(target):
+            return
+        for name in request.tables:
+            other = claimed_by(target, request.source, name)
+            if other is not None:
+                yield refused(
+                    f"{name} on {request.source} belongs to migration {other}.",
+                    f"See: tranship status {other}. When it has ended: tranship clean-up {other}",
+                )
+            writer = written_by(target, request.target, request.target_name(name))
+            if writer is not None:
+                yield refused(
+                    f"{request.target_name(name)} on {request.target} is being written by"
+                    f" migration {writer}.",
+                    f"See: tranship status {writer}",
+                )
+
+
+def aside_names_free(inquiry: Inquiry) -> Iterator[Answer]:
+    """The names that the cut-over gives to the old tables."""
+    with inquiry.source() as source:
+        for name in inquiry.request.tables:
+            if table_exists(source, aside_name(name)):
+                yield refused(
+                    f"{aside_name(name)} exists on {inquiry.request.source}; {name} is to get"
+                    " that name at the cut-over.",
+                    "Drop or rename it; after an earlier move: tranship clean-up ID.",
+                )
+
+
+def triggers(inquiry: Inquiry) -> Iterator[Answer]:
+    """None on either side: our own writes would fire them."""
+    request = inquiry.request
+    places = ((request.source, inquiry.source), (request.target, inquiry.target))
+    for server, link in places:
+        with link() as connection:
+            for table in request.tables:
+                name = table if server == request.source else request.target_name(table)
+                found = trigger_names(connection, name)
+                if found:
+                    yield refused(
+                        f"{name} on {server} has triggers ({', '.join(found)}); tables with"
+                        " triggers can't be moved yet.",
+                        "Drop them for the time of the move.",
+                    )
+
+
+def targets_usable(inquiry: Inquiry) -> Iterator[Answer]:
+    """Each target table is absent, or empty and defined as the source's."""
+    request = inquiry.request
+    seen: set[TableName] = set()
+    with inquiry.source() as source, inquiry.target() as target:
+        for name in dict.fromkeys(request.tables):
+            there = request.target_name(name)
+            if there in seen or there.schema.lower() in _SYSTEM:
+                yield refused(f"{there} can't be a target of {name}.", "Choose another schema.")
+            elif table_facts(source, name) is None:
+                continue  # "tables" says so
+            elif table_exists(target, there):
+                yield from _same_and_empty(inquiry, source, target, name)
+            else:
+                yield from _collations_known(source, target, request.target, name)
+            seen.add(there)
+
+
+def _same_and_empty(
+    inquiry: Inquiry, source: Connection, target: Connection, name: TableName
+) -> Iterator[Answer]:
+    there, server = inquiry.request.target_name(name), inquiry.request.target
+    if not table_is_empty(target, there):
+        yield refused(
+            f"{there} on {server} is there already and holds rows.",
+            "Drop or empty it; Tranship never overwrites rows that it did not bring.",
+        )
+    ours, theirs = (
+        _definition(create_statement(link, table))
+        for link, table in ((source, name), (target, there))
+    )
+    for wanted, found in zip_longest(ours, theirs, fillvalue="nothing"):
+        if wanted != found:
+            yield refused(
+                f"{there} on {server} is defined differently: it has {found} where the source"
+                f" has {wanted}.",
+                "Drop it, and it will be created, or define it as the source does.",
+            )
+            return
+
+
+def _definition(statement: str) -> list[str]:
+    """The lines of a SHOW CREATE TABLE without the name and the next AUTO_INCREMENT."""
+    body = statement[statement.index("(\n") + 2 :]
+    at = body.rfind("\n)")
+    options = re.sub(r" AUTO_INCREMENT=\d+", "", body[at:])
+    return [line.strip().rstrip(",") for line in (body[:at] + options).splitlines()]
+
+
+def _collations_known(
+    source: Connection, target: Connection, server: str, name: TableName
+) -> Iterator[Answer]:
+    try:
+        columns = read_table(source, name).columns
+    except RefusedError:
+        return  # "tables" says so
+    missing = {column.collation for column in columns if column.collation} - collations(target)
+    if missing:
+        yield refused(
+            f"{name} uses collations that {server} does not know: {', '.join(sorted(missing))}.",
+            "Convert the columns first, or use a target that knows them.",
+        )
+
+
+def space(inquiry: Inquiry) -> Iterator[Answer]:
+    """How much is to be moved; MySQL does not tell how much room there is."""
+    with inquiry.source() as source:
+        facts = [table_facts(source, name) for name in inquiry.request.tables]
+    known = [fact for fact in facts if fact is not None]
+    size = sum(fact.bytes for fact in known)
+    text = f"About {size / (1 << 20):,.0f} MiB of data and indexes will be written"
+    if size < _WORTH_A_LOOK:
+        yield info(f"{text}.")
+    else:
+        yield warning(
+            f"{text}, and as much to {inquiry.request.target}'s binary log; a server does not"
+            " tell how much room it has.",
+            "Look at its disk before you start.",
+        )

@@ -1,0 +1,268 @@
+"""What can't be moved exactly is refused before the first write, with reason and remedy (I8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from pipeline.configuration.load import load_settings
+from pipeline.control.records import Options
+from pipeline.coordinate.start import plan_move, start_move
+from pipeline.errors import RefusedError, RetryableError
+from pipeline.mysql.pools import Pools, run
+from pipeline.mysql.servers import variable
+from pipeline.mysql.table import TableName
+from pipeline.preflight.findings import Finding, MoveRequest, Scope, Severity
+from pipeline.preflight.registry import run_preflight
+from tests.support.moves import SOURCE, TARGET, begin_move
+
+PLAIN = "CREATE TABLE {} (id INT PRIMARY KEY, v VARCHAR(9))"
+
+
+def asked(schema: str, *tables: str) -> MoveRequest:
+    return MoveRequest(SOURCE, TARGET, tuple(TableName(schema, name) for name in tables or "t"))
+
+
+def do(pools: Pools, server: str, *statements: str) -> None:
+    for statement in statements:
+        with pools.begin(server) as connection:
+            run(connection, statement)
+
+
+@contextmanager
+def setting(pools: Pools, server: str, name: str, value: str) -> Iterator[None]:
+    """A global variable, for as long as it takes. No session of ours inherits it later."""
+    with pools.begin(server) as connection:
+        before = variable(connection, name)
+    do(pools, server, f"SET GLOBAL {name} = {value}")
+    try:
+        yield
+    finally:
+        do(pools, server, f"SET GLOBAL {name} = '{before}'" if not before.isdigit() else
+           f"SET GLOBAL {name} = {before}")  # fmt: skip
+
+
+def against(pools: Pools, request: MoveRequest, scope: Scope = Scope.START) -> dict[str, Finding]:
+    """The refusals, by check."""
+    findings = run_preflight(pools, request, scope)
+    return {found.check: found for found in findings if found.severity is Severity.REFUSED}
+
+
+def state(pools: Pools) -> list[object]:
+    """Everything that a start could have written."""
+    answers: list[object] = []
+    for server in (SOURCE, TARGET):
+        with pools.begin(server) as connection:
+            answers.append(run(connection, "SHOW DATABASES").rows)
+            answers.append(run(connection, "SELECT @@GLOBAL.gtid_executed").rows)
+    return answers
+
+
+def test_nothing_speaks_against_a_plain_table_and_looking_writes_nothing(
+    pools: Pools, schema: str
+) -> None:
+    do(pools, SOURCE, PLAIN.format(f"{schema}.t"))
+    before = state(pools)
+    for scope in Scope:
+        assert against(pools, asked(schema), scope) == {}
+    plan = plan_move(pools, asked(schema), Options())
+    assert [new.target for new in plan.tables] == [TableName(schema, "t")]
+    assert state(pools) == before
+
+
+def test_a_refused_start_writes_nothing(pools: Pools, schema: str) -> None:
+    do(pools, SOURCE, f"CREATE TABLE {schema}.t (id INT)")
+    before = state(pools)
+    with pytest.raises(RefusedError, match="no usable key"):
+        start_move(pools, asked(schema), Options(), False, "test")
+    assert state(pools) == before
+
+
+@pytest.mark.parametrize(
+    ("statements", "check", "said"),
+    [
+        (["CREATE TABLE {s}.t (id INT)"], "tables", "no usable key"),
+        (["CREATE TABLE {s}.t (id INT UNIQUE)"], "tables", "id may be NULL"),
+        (["CREATE TABLE {s}.t (v TEXT NOT NULL, UNIQUE (v(9)))"], "tables", "prefix"),
+        (["CREATE TABLE {s}.t (id INT PRIMARY KEY) ENGINE = MyISAM"], "tables", "MyISAM"),
+        ([PLAIN.format("{s}.u"), "CREATE VIEW {s}.t AS SELECT * FROM {s}.u"], "tables", "view"),
+        ([], "tables", "no table"),
+        (
+            [PLAIN.format("{s}.t"), PLAIN.format("{s}._t_del")],
+            "names set aside",
+            "_t_del exists",
+        ),
+        (
+            [PLAIN.format("{s}.t"), "CREATE TRIGGER {s}.g BEFORE INSERT ON {s}.t FOR EACH ROW"
+             " SET NEW.v = 'x'"],
+            "triggers",
+            "triggers (g)",
+        ),
+        (
+            [PLAIN.format("{s}.t"), "CREATE TABLE {s}.c (id INT PRIMARY KEY, p INT,"
+             " CONSTRAINT f FOREIGN KEY (p) REFERENCES {s}.t (id))"],
+            "foreign keys",
+            "by foreign key f",
+        ),
+        (
+            [PLAIN.format("{s}.p"), "CREATE TABLE {s}.t (id INT PRIMARY KEY, p INT,"
+             " CONSTRAINT f FOREIGN KEY (p) REFERENCES {s}.p (id))"],
+            "foreign keys",
+            "by foreign key f",
+        ),
+    ],
+)  # fmt: skip
+def test_a_table_that_cannot_be_moved_is_refused_by_name(
+    pools: Pools, schema: str, statements: list[str], check: str, said: str
+) -> None:
+    do(pools, SOURCE, *(statement.format(s=schema) for statement in statements))
+    found = against(pools, asked(schema))
+    assert list(found) == [check]
+    assert said in found[check].explanation
+    assert schema in found[check].explanation
+
+
+def test_a_table_named_twice_is_refused(pools: Pools, schema: str) -> None:
+    do(pools, SOURCE, PLAIN.format(f"{schema}.t"))
+    assert "twice" in against(pools, asked(schema, "t", "t"))["tables"].explanation
+
+
+def test_a_system_schema_is_refused(pools: Pools) -> None:
+    assert "belongs" in against(pools, asked("mysql", "user"))["tables"].explanation
+
+
+@pytest.mark.parametrize(
+    ("server", "name", "value", "check"),
+    [
+        (SOURCE, "binlog_row_image", "MINIMAL", "binary log"),
+        (SOURCE, "binlog_row_value_options", "PARTIAL_JSON", "binary log"),
+        (SOURCE, "binlog_format", "MIXED", "binary log"),
+        (SOURCE, "gtid_mode", "ON_PERMISSIVE", "gtid"),
+        (SOURCE, "super_read_only", "ON", "read-only"),
+        (TARGET, "super_read_only", "ON", "read-only"),
+    ],
+)
+def test_a_server_that_is_set_up_otherwise_is_refused(
+    pools: Pools, schema: str, server: str, name: str, value: str, check: str
+) -> None:
+    do(pools, SOURCE, PLAIN.format(f"{schema}.t"))
+    with setting(pools, server, name, value):
+        found = against(pools, asked(schema))
+    if name == "super_read_only":
+        do(pools, server, "SET GLOBAL read_only = OFF")
+    assert list(found) == [check]
+    assert found[check].remedy
+
+
+@pytest.mark.parametrize(
+    ("server", "name", "value", "check"),
+    [
+        (TARGET, "local_infile", "OFF", "local_infile"),
+        (TARGET, "max_allowed_packet", "1048576", "packets"),
+        (SOURCE, "binlog_expire_logs_seconds", "3600", "binlog retention"),
+    ],
+)
+def test_what_only_slows_down_or_may_bite_later_is_a_warning(
+    pools: Pools, schema: str, server: str, name: str, value: str, check: str
+) -> None:
+    do(pools, SOURCE, PLAIN.format(f"{schema}.t"))
+    with setting(pools, server, name, value):
+        findings = run_preflight(pools, asked(schema), Scope.START)
+    assert {found.check for found in findings if found.severity is Severity.WARNING} == {check}
+
+
+def test_a_move_to_the_same_server_is_refused(pools: Pools, schema: str) -> None:
+    do(pools, SOURCE, PLAIN.format(f"{schema}.t"))
+    request = MoveRequest(SOURCE, SOURCE, (TableName(schema, "t"),), f"{schema}_2")
+    assert "same server" in against(pools, request)["two servers"].explanation
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        (["CREATE TABLE {s}.t (id INT PRIMARY KEY, v VARCHAR(9))", "INSERT {s}.t VALUES (1, '')"],
+         "holds rows"),
+        (["CREATE TABLE {s}.t (id BIGINT PRIMARY KEY, v VARCHAR(9))"], "`id` bigint"),
+        (["CREATE TABLE {s}.t (id INT PRIMARY KEY, v VARCHAR(9) COLLATE latin1_bin)"], "latin1"),
+        (["CREATE TABLE {s}.t (id INT PRIMARY KEY, v VARCHAR(9), UNIQUE (v))"], "UNIQUE"),
+    ],
+)  # fmt: skip
+def test_a_target_table_that_is_not_empty_or_not_the_same_is_refused(
+    pools: Pools, schema: str, there: list[str], said: str
+) -> None:
+    do(pools, SOURCE, PLAIN.format(f"{schema}.t"))
+    do(pools, TARGET, f"CREATE DATABASE {schema}", *(text.format(s=schema) for text in there))
+    found = against(pools, asked(schema))
+    assert list(found) == ["target tables"]
+    assert said in found["target tables"].explanation
+
+
+def test_an_empty_target_table_that_is_the_same_is_used(pools: Pools, schema: str) -> None:
+    do(pools, SOURCE, PLAIN.format(f"{schema}.t") + " AUTO_INCREMENT = 7")
+    do(pools, TARGET, f"CREATE DATABASE {schema}", PLAIN.format(f"{schema}.t"))
+    assert against(pools, asked(schema)) == {}
+
+
+def test_two_tables_never_meet_in_one_target_table(pools: Pools, schema: str) -> None:
+    do(pools, SOURCE, PLAIN.format(f"{schema}.t"))
+    request = replace(asked(schema), target_schema="tranship")
+    assert "another schema" in against(pools, request)["target tables"].remedy
+
+
+def test_a_table_under_migration_is_refused_under_both_its_names(pools: Pools, schema: str) -> None:
+    do(pools, SOURCE, PLAIN.format(f"{schema}.t"))
+    migration_id = begin_move(pools, schema, ["t"], postponed=True)
+    findings = run_preflight(pools, asked(schema), Scope.START)
+    on_source, on_target = (found for found in findings if found.check == "claims")
+    assert f"on {SOURCE} belongs to migration {migration_id}" in on_source.explanation
+    assert f"on {TARGET} is being written by migration {migration_id}" in on_target.explanation
+
+
+def test_each_missing_privilege_is_named_with_the_grant_to_run(
+    pools: Pools, schema: str, config_file: Path
+) -> None:
+    do(pools, SOURCE, PLAIN.format(f"{schema}.t"))
+    user = f"{schema}@'%'"
+    for server in (SOURCE, TARGET):
+        do(
+            pools, server, f"CREATE USER {user} IDENTIFIED BY 'pw'",
+            f"GRANT SELECT, INSERT ON *.* TO {user}",
+        )  # fmt: skip
+    weak = Pools(_as_user(config_file, schema))
+    try:
+        found = against(weak, asked(schema))
+        source = found["privileges on the source"]
+        assert "lacks ALTER, DROP, CREATE, TRIGGER on" in source.explanation
+        for check in ("privileges on the source", "privileges on the target"):
+            server = SOURCE if "source" in check else TARGET
+            for finding in run_preflight(weak, asked(schema), Scope.START):
+                if finding.check == check:
+                    remedy = finding.remedy.removeprefix("Run there: ")
+                    do(pools, server, remedy.rstrip(";"))
+        weak.close()
+        assert against(weak, asked(schema)) == {}
+    finally:
+        weak.close()
+        for server in (SOURCE, TARGET):
+            do(pools, server, f"DROP USER {user}")
+
+
+def _as_user(config_file: Path, user: str) -> object:
+    settings = load_settings(config_file)
+    update = {"user": user, "password": SecretStr("pw"), "password_file": None}
+    servers = {name: one.model_copy(update=update) for name, one in settings.servers.items()}
+    return settings.model_copy(update={"servers": servers})
+
+
+def test_a_server_out_of_reach_is_one_error_to_try_again(schema: str, config_file: Path) -> None:
+    settings = load_settings(config_file)
+    gone = settings.servers[TARGET].model_copy(update={"port": 1})
+    pools = Pools(settings.model_copy(update={"servers": {**settings.servers, TARGET: gone}}))
+    with pytest.raises(RetryableError, match=r"new \(.*:1\)"):
+        run_preflight(pools, asked(schema), Scope.START)
+    pools.close()
