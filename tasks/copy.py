@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from celery.utils.log import get_task_logger
 
-from pipeline.control.pieces import chunk_attempts
+from pipeline.control.chunks import chunk_attempts
 from pipeline.control.records import Migration, Moved
 from pipeline.copy.chunk import copy_chunk as copy_one
 from pipeline.cutover.stages import STAGES_THAT_COPY

@@ -25,14 +25,8 @@ from sqlalchemy import Connection
 from pipeline.checksum.digest import Digest, differing_keys, range_digest
 from pipeline.configuration.settings import Checksum
 from pipeline.control.migrations import log_event
-from pipeline.control.pieces import (
-    count_repair,
-    key_range,
-    look_over,
-    mark_verified,
-    touch,
-    touched_count,
-)
+from pipeline.control.pieces import key_range
+from pipeline.control.ranges import count_repair, look_over, mark_verified, touch, touched_count
 from pipeline.control.records import Moved
 from pipeline.control.streams import read_stream
 from pipeline.copy.transfer import read_lines, write_lines

@@ -40,6 +40,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     literal_column,
+    text,
 )
 from sqlalchemy.dialects.mysql import DATETIME, LONGTEXT
 
@@ -195,3 +196,11 @@ events = Table(
     Column("by", String(255), nullable=False),
     **_OPTIONS,
 )
+
+
+def ago(seconds: float) -> object:
+    return ahead(-seconds)
+
+
+def ahead(seconds: float) -> object:
+    return text(f"UTC_TIMESTAMP(6) + INTERVAL {round(seconds * 1e6)} MICROSECOND")

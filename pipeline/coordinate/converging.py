@@ -7,7 +7,8 @@ once": a small table that is written all the time is dirty all the time.)
 
 from __future__ import annotations
 
-from pipeline.control.pieces import last_piece, ledger_state, range_rows, send_dirty
+from pipeline.control.pieces import last_piece
+from pipeline.control.ranges import ledger_state, range_rows, send_dirty
 from pipeline.control.records import Moved, Stage
 from pipeline.control.streams import read_stream
 from pipeline.coordinate.context import Context, Outcome

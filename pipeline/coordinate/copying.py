@@ -7,17 +7,17 @@ its connection is killed, so that its locks go, and the chunk is freed.
 
 from __future__ import annotations
 
-from pipeline.control.leases import holder
-from pipeline.control.migrations import update_moved
-from pipeline.control.pieces import (
+from pipeline.control.chunks import (
     forget_unclaimed,
     free_chunk,
-    last_piece,
     mark_sent,
     recent_pace,
     stale_claims,
     unfinished_chunks,
 )
+from pipeline.control.leases import holder
+from pipeline.control.migrations import update_moved
+from pipeline.control.pieces import last_piece
 from pipeline.control.records import ChunkState, Moved, Role, Stage
 from pipeline.coordinate.context import Context, Outcome
 from pipeline.copy.chunker import chunk_rows, plan_chunk

@@ -15,13 +15,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from pipeline.control.pieces import (
-    claim_chunk,
-    finish_chunk,
-    give_back_chunk,
-    key_range,
-    tombstones_table,
-)
+from pipeline.control.chunks import claim_chunk, finish_chunk, give_back_chunk
+from pipeline.control.pieces import key_range, tombstones_table
 from pipeline.control.records import Claim, Moved
 from pipeline.copy.transfer import read_lines, write_lines
 from pipeline.errors import FencedError

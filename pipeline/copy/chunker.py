@@ -13,13 +13,8 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from pipeline.configuration.settings import Copy
-from pipeline.control.pieces import (
-    CopyPace,
-    bound_from_row,
-    cut_open_piece,
-    key_range,
-    last_piece,
-)
+from pipeline.control.chunks import CopyPace
+from pipeline.control.pieces import bound_from_row, cut_open_piece, key_range, last_piece
 from pipeline.control.records import Moved
 from pipeline.mysql.codecs import literal_expression
 from pipeline.mysql.keyrange import Bound, KeyRange, above, order

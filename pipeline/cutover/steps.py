@@ -16,7 +16,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from pipeline.control.migrations import log_event, update_migration
-from pipeline.control.pieces import ledger_state, recall_sent
+from pipeline.control.ranges import ledger_state, recall_sent
 from pipeline.control.records import Stage
 from pipeline.control.schema import NOW
 from pipeline.control.streams import read_stream

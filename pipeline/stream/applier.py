@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 
 from pipeline.configuration.settings import Stream
 from pipeline.control.leases import Lease, fence
-from pipeline.control.pieces import touch
+from pipeline.control.ranges import touch
 from pipeline.control.records import Moved
 from pipeline.control.streams import move_position, read_stream
 from pipeline.errors import FatalError, RetryableError

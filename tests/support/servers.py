@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ def _docker_answers() -> bool:
 
 
 def _from_sandbox(stack: ExitStack) -> Servers:
-    sandbox = stack.enter_context(Sandbox(tied=True, name=f"tests-{os.getpid()}"))
+    sandbox = stack.enter_context(Sandbox(tied=True, name=f"tests-{secrets.token_hex(4)}"))
     old, new = (_address(sandbox.mysql(name)) for name in ("old", "new"))
     return Servers(old, new, Address("127.0.0.1", sandbox.redis().port))
 

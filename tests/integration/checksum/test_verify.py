@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.checksum.digest import range_digest
 from pipeline.checksum.verify import Verdict
-from pipeline.control.pieces import ledger_state
+from pipeline.control.ranges import ledger_state
 from pipeline.errors import FatalError
 from pipeline.mysql.keyrange import KeyRange
 from pipeline.mysql.pools import Pools, run

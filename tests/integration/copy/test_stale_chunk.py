@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from pipeline.control.pieces import free_chunk, stale_claims
+from pipeline.control.chunks import free_chunk, stale_claims
 from pipeline.errors import FencedError, RetryableError
 from pipeline.mysql.pools import Pools, kill_connection, run
 from pipeline.pausepoints import Point, at

@@ -1,0 +1,146 @@
+"""Statements on chunks: who copies which, under which attempt number (I3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select, update
+
+from pipeline.control.records import ChunkState, Claim, Moved
+from pipeline.control.schema import NOW, ago, chunks
+from pipeline.errors import FencedError
+
+
+def unfinished_chunks(connection: Connection, moved: Moved) -> list[tuple[int, ChunkState]]:
+    """Chunks planned and not done: at most the window, and the open one."""
+    rows = connection.execute(
+        select(chunks.c.no, chunks.c.state)
+        .where(chunks.c.moved_id == moved.id, chunks.c.state != ChunkState.DONE)
+        .order_by(chunks.c.no)
+    )
+    return [(row.no, ChunkState(row.state)) for row in rows]
+
+
+def mark_sent(connection: Connection, moved: Moved, no: int) -> None:
+    connection.execute(
+        update(chunks)
+        .where(chunks.c.moved_id == moved.id, chunks.c.no == no)
+        .where(chunks.c.state == ChunkState.PENDING)
+        .values(state=ChunkState.SENT, sent_at=NOW)
+    )
+
+
+def forget_unclaimed(connection: Connection, moved: Moved, after_s: float) -> None:
+    """Chunks whose message was not taken in time are pending again: the broker may have
+    lost it, and if not, the attempt number sees to the duplicate."""
+    connection.execute(
+        update(chunks)
+        .where(chunks.c.moved_id == moved.id, chunks.c.state == ChunkState.SENT)
+        .where(chunks.c.sent_at < ago(after_s))
+        .values(state=ChunkState.PENDING)
+    )
+
+
+def stale_claims(connection: Connection, moved: Moved, after_s: float) -> list[tuple[int, int]]:
+    """(no, connection number) of chunks claimed so long ago that their worker is gone."""
+    rows = connection.execute(
+        select(chunks.c.no, chunks.c.connection_id)
+        .where(chunks.c.moved_id == moved.id, chunks.c.state == ChunkState.CLAIMED)
+        .where(chunks.c.claimed_at < ago(after_s))
+    )
+    return [(row.no, row.connection_id) for row in rows]
+
+
+def claim_chunk(
+    connection: Connection, moved: Moved, no: int, worker: str, connection_id: int
+) -> Claim | None:
+    """Take a chunk that nobody works on; None if it is claimed or done (I3)."""
+    taken = connection.execute(
+        update(chunks)
+        .where(chunks.c.moved_id == moved.id, chunks.c.no == no)
+        .where(chunks.c.state.in_((ChunkState.PENDING, ChunkState.SENT)))
+        .values(
+            state=ChunkState.CLAIMED, attempt=chunks.c.attempt + 1, worker=worker,
+            connection_id=connection_id, claimed_at=NOW,
+        )
+    )  # fmt: skip
+    if taken.rowcount != 1:
+        return None
+    attempt = connection.execute(
+        select(chunks.c.attempt).where(chunks.c.moved_id == moved.id, chunks.c.no == no)
+    ).scalar_one()
+    return Claim(moved, no, attempt)
+
+
+def finish_chunk(
+    connection: Connection, claim: Claim, rows: int, size: int, seconds: float
+) -> None:
+    """The last statement of a chunk's transaction.
+
+    Raises:
+        FencedError: the claim is no longer ours; the transaction must be rolled back.
+    """
+    _settle(
+        connection, claim, state=ChunkState.DONE, done_at=NOW, rows=rows, bytes=size,
+        seconds=seconds, error=None,
+    )  # fmt: skip
+
+
+def give_back_chunk(connection: Connection, claim: Claim, error: str) -> None:
+    """After a failed attempt, in a transaction of its own.
+
+    Raises:
+        FencedError: the claim is no longer ours.
+    """
+    _settle(connection, claim, state=ChunkState.PENDING, error=error)
+
+
+def _settle(connection: Connection, claim: Claim, **values: object) -> None:
+    matched = connection.execute(
+        update(chunks)
+        .where(chunks.c.moved_id == claim.moved.id, chunks.c.no == claim.no)
+        .where(chunks.c.attempt == claim.attempt, chunks.c.state == ChunkState.CLAIMED)
+        .values(**values)
+    )
+    if matched.rowcount != 1:
+        raise FencedError(f"Chunk {claim.no} of {claim.moved.source} has a newer attempt.")
+
+
+def free_chunk(connection: Connection, moved: Moved, no: int) -> None:
+    """Make a chunk with a stale claim pending; its attempt number shuts the old worker out
+    only once it is claimed again, so its connection must be killed first."""
+    connection.execute(
+        update(chunks)
+        .where(chunks.c.moved_id == moved.id, chunks.c.no == no)
+        .where(chunks.c.state == ChunkState.CLAIMED)
+        .values(state=ChunkState.PENDING, attempt=chunks.c.attempt + 1)
+    )
+
+
+@dataclass(frozen=True)
+class CopyPace:
+    """What the latest chunks cost, to size the next one."""
+
+    rows: int
+    bytes: int
+    seconds: float
+
+
+def recent_pace(connection: Connection, moved: Moved, last: int = 8) -> CopyPace:
+    recent = (
+        select(chunks.c.rows, chunks.c.bytes, chunks.c.seconds)
+        .where(chunks.c.moved_id == moved.id, chunks.c.state == ChunkState.DONE, chunks.c.rows > 0)
+        .order_by(chunks.c.no.desc())
+        .limit(last)
+        .subquery()
+    )
+    row = connection.execute(
+        select(func.sum(recent.c.rows), func.sum(recent.c.bytes), func.sum(recent.c.seconds))
+    ).one()
+    return CopyPace(int(row[0] or 0), int(row[1] or 0), float(row[2] or 0.0))
+
+
+def chunk_attempts(connection: Connection, moved: Moved, no: int) -> int:
+    """How often chunk `no` was claimed."""
+    query = select(chunks.c.attempt).where(chunks.c.moved_id == moved.id, chunks.c.no == no)
+    return int(connection.execute(query).scalar_one())
