@@ -39,3 +39,11 @@ class AmbiguousError(TranshipError):
 
 class FencedError(TranshipError):
     """Another holder has the role (a later epoch, or a later attempt). Stop quietly."""
+
+
+def defect(error: Exception) -> FatalError:
+    """An error that no rule foresaw, as one that stops the migration and can be resumed."""
+    return FatalError(
+        f"A defect of Tranship: {type(error).__name__}: {error}.",
+        "Nothing is lost. The worker's log says where; report it. To try again: tranship resume.",
+    )

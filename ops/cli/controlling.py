@@ -6,7 +6,7 @@ import click
 
 from ops.cli.exits import ExitCode
 from ops.cli.following import follow
-from ops.cli.session import Session, pass_session, push_and_say, who
+from ops.cli.session import Session, pass_session, push, who
 from pipeline.control.migrations import ENDED, read_migration, read_moved
 from pipeline.control.records import Migration, Moved, Stage
 from pipeline.coordinate import control
@@ -24,7 +24,7 @@ def cut_over(session: Session, migration_id: str) -> None:
     target, whole = session.find(migration_id)
     control.cut_over(session.pools, target, whole, who())
     click.echo(f"{whole}: cut-over allowed. See: tranship status {whole} --watch")
-    push_and_say(session, target, whole)
+    push(target, whole)
 
 
 @click.command()
@@ -46,7 +46,7 @@ def abort(session: Session, migration_id: str, wait: bool) -> ExitCode:
     target, whole = session.find(migration_id)
     control.abort(session.pools, target, whole, who())
     click.echo(f"{whole}: abort asked for.")
-    push_and_say(session, target, whole)
+    push(target, whole)
     return follow(session.pools, target, whole, wanted=Stage.ABORTED) if wait else ExitCode.OK
 
 
@@ -58,7 +58,7 @@ def resume(session: Session, migration_id: str) -> None:
     target, whole = session.find(migration_id)
     control.resume(session.pools, target, whole, who())
     click.echo(f"{whole}: resumed. See: tranship status {whole} --watch")
-    push_and_say(session, target, whole)
+    push(target, whole)
 
 
 @click.command("clean-up")

@@ -8,7 +8,7 @@ import click
 
 from ops.cli.exits import ExitCode
 from ops.cli.following import follow
-from ops.cli.session import Session, pass_session, push_and_say, who
+from ops.cli.session import Session, pass_session, push, who
 from ops.cli.wording import amount, size
 from pipeline.configuration.load import server_settings
 from pipeline.control.records import Options, Stage
@@ -57,7 +57,7 @@ def move(
         return _dry_run(session, asked, options)
     migration_id = start_move(session.pools, asked, options, postpone_cut_over, who())
     click.echo(migration_id)
-    push_and_say(session, target, migration_id)
+    push(target, migration_id)
     if wait:
         return follow(session.pools, target, migration_id, wanted=Stage.DONE)
     return ExitCode.OK

@@ -2,8 +2,9 @@
 
 Nothing of it stays in memory between calls: beat calls it every second, and the end of
 every task calls it too. Whoever gets the lease does the step, all others return at once.
-While the source's writes are refused it stays and polls, for at most `budget_s`, since
-there every tenth of a second counts.
+While the source's tables are renamed it stays and polls: there every tenth of a second
+counts, and nobody might call again, with the broker away. What takes longer there than
+`cut_over.limit_s` is undone, whatever it is that does not go on.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 from pipeline.control.leases import Lease, release_lease, take_lease
 from pipeline.control.migrations import read_migration, read_moved, record_failure
@@ -20,14 +22,22 @@ from pipeline.coordinate.converging import converge
 from pipeline.coordinate.copying import copy
 from pipeline.coordinate.prepare import prepare
 from pipeline.cutover.restore import restoring
-from pipeline.cutover.stages import RULES, Undo, can_abort
+from pipeline.cutover.retry import next_attempt
+from pipeline.cutover.stages import RENAMED, RULES, Undo, can_abort
 from pipeline.cutover.steps import draining, ready, renaming, verifying
 from pipeline.cutover.switch import switching
-from pipeline.errors import FencedError, RetryableError, TranshipError
+from pipeline.errors import FencedError, RetryableError, TranshipError, defect
 from pipeline.mysql.pools import Pools
 
 log = logging.getLogger(__name__)
 _POLL_S = 0.03
+_TROUBLE_S = 0.3
+
+# What was not done in time, by stage.
+_LIMITED = {
+    Stage.DRAINING: "the target did not catch up",
+    Stage.VERIFYING: "not every range could be verified",
+}
 
 STEPS: dict[Stage, Callable[[Context], Outcome]] = {
     Stage.PREPARING: prepare,
@@ -76,11 +86,18 @@ def _steps(pools: Pools, target: str, lease: Lease, messenger: Messenger, deadli
         if step is None:
             return context.migration.stage
         outcome = _divert(context) or _guarded(step, context)
-        if outcome is Outcome.LATER or time.monotonic() > deadline:
+        if not _stays(context, outcome, deadline):
             return context.migration.stage
-        if outcome is Outcome.SOON:
-            time.sleep(_POLL_S)
+        if outcome is not Outcome.CHANGED:
+            time.sleep(_POLL_S if outcome is Outcome.SOON else _TROUBLE_S)
         context.renew()
+
+
+def _stays(context: Context, outcome: Outcome, deadline: float) -> bool:
+    """Whether to look again now, rather than leave it to the next call."""
+    if context.migration.stage in RENAMED:
+        return time.monotonic() < deadline + context.settings.cut_over.limit_s
+    return outcome is not Outcome.LATER and time.monotonic() < deadline
 
 
 def _context(pools: Pools, target: str, lease: Lease, messenger: Messenger) -> Context:
@@ -98,6 +115,13 @@ def _divert(context: Context) -> Outcome | None:
         return None
     if migration.abort_asked and can_abort(migration.stage):
         return context.enter(Stage.RESTORING, "abort was asked for", after_restore=Stage.ABORTED)
+    if migration.stage in _LIMITED and _overdue(context):
+        return context.enter(
+            Stage.RESTORING,
+            f"{_LIMITED[migration.stage]} within {context.settings.cut_over.limit_s:g} s",
+            after_restore=Stage.READY,
+            retry_at=next_attempt(context),
+        )
     if migration.failure is not None:
         return context.enter(
             Stage.RESTORING,
@@ -106,6 +130,12 @@ def _divert(context: Context) -> Outcome | None:
             resume_stage=_resume_stage(migration),
         )
     return None
+
+
+def _overdue(context: Context) -> bool:
+    migration, limit_s = context.migration, context.settings.cut_over.limit_s
+    assert migration.renamed_at is not None
+    return migration.now - migration.renamed_at > timedelta(seconds=limit_s)
 
 
 def _resume_stage(migration: Migration) -> Stage:
@@ -125,6 +155,9 @@ def _guarded(step: Callable[[Context], Outcome], context: Context) -> Outcome:
         return Outcome.LATER
     except TranshipError as error:
         return _record(context, error)
+    except Exception as error:  # a defect of ours: it must neither hide nor hold tables back
+        log.exception("migration %s: %s", context.migration.id, context.migration.stage)
+        return _record(context, defect(error))
 
 
 def _record(context: Context, error: TranshipError) -> Outcome:

@@ -7,6 +7,8 @@ once": a small table that is written all the time is dirty all the time.)
 
 from __future__ import annotations
 
+import math
+
 from pipeline.control.pieces import last_piece
 from pipeline.control.ranges import ledger_state, range_rows, send_dirty
 from pipeline.control.records import Moved, Stage
@@ -72,4 +74,4 @@ def apply_lag_s(context: Context) -> float:
     if state.position.contains(executed):
         return 0.0
     # Before the first transaction arrives there is no time to compare with.
-    return max(0.0, now - state.source_time) if state.source_time else 0.0
+    return max(0.0, now - state.source_time) if state.source_time else math.inf

@@ -83,6 +83,8 @@ RULES: dict[Stage, Rule] = {
 
 # Where the source's rows may be under their aside name.
 AFTER_RENAME = frozenset({S.RENAMING, S.DRAINING, S.VERIFYING, S.SWITCHING, S.RESTORING})
+# Where the application can't write, and only we can give it its tables back.
+RENAMED = frozenset({S.RENAMING, S.DRAINING, S.VERIFYING, S.RESTORING})
 STAGES_THAT_COPY = frozenset({S.COPYING})
 STAGES_THAT_VERIFY = frozenset({S.CONVERGING, S.READY, S.VERIFYING})
 

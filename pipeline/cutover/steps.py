@@ -8,12 +8,11 @@
     switching   the on-success hook. The point of no return is the step into it
 
 A step looks, does one thing and says what it left; it may be cut short anywhere and called
-again. What takes too long before SWITCHING goes to RESTORING, which renames back.
+again. What takes too long before SWITCHING is sent to RESTORING by `advance`, which renames
+back.
 """
 
 from __future__ import annotations
-
-from datetime import timedelta
 
 from pipeline.control.migrations import log_event, update_migration
 from pipeline.control.ranges import ledger_state, recall_sent
@@ -129,7 +128,7 @@ def draining(context: Context) -> Outcome:
             message = "the target has every change of the source"
             context.enter_in(control, Stage.VERIFYING, message)
         return Outcome.CHANGED
-    return _wait_or_restore(context, "the target did not catch up")
+    return Outcome.SOON
 
 
 def _drained(context: Context) -> bool:
@@ -157,17 +156,4 @@ def verifying(context: Context) -> Outcome:
             proof = "every range is verified later than its last change"
             context.enter_in(control, Stage.SWITCHING, proof)
             return Outcome.CHANGED
-    return _wait_or_restore(context, f"{dirty} ranges could not be verified in time")
-
-
-def _wait_or_restore(context: Context, why: str) -> Outcome:
-    migration, settings = context.migration, context.settings.cut_over
-    assert migration.renamed_at is not None
-    if migration.now - migration.renamed_at < timedelta(seconds=settings.limit_s):
-        return Outcome.SOON
-    return context.enter(
-        Stage.RESTORING,
-        f"{why} within {settings.limit_s:g} s",
-        after_restore=Stage.READY,
-        retry_at=next_attempt(context),
-    )
+    return Outcome.SOON

@@ -17,12 +17,13 @@ from dataclasses import dataclass, field
 from pipeline.control.leases import Lease, holder, release_lease, take_lease
 from pipeline.control.migrations import record_failure
 from pipeline.control.records import Failure, Role
-from pipeline.errors import FencedError, RetryableError, TranshipError
+from pipeline.errors import FencedError, RetryableError, TranshipError, defect
 from pipeline.mysql.pools import Pools, connection_id, kill_connection
 from pipeline.stream.session import StreamSession
 
 log = logging.getLogger(__name__)
 _AGAIN_S = 1.0
+_DEFECTS = 5
 
 
 @dataclass
@@ -37,6 +38,7 @@ class Streamer:
 
     def run(self) -> None:
         """Stream until there is nothing more to do here; records what stops it for good."""
+        defects = 0
         while not self.stopping.is_set():
             try:
                 self._stream()
@@ -48,8 +50,15 @@ class Streamer:
                 log.warning("migration %s: streamer begins again: %s", self.migration_id, error)
                 self.stopping.wait(_AGAIN_S)
             except TranshipError as error:
-                self._record(Failure("stream", error.explanation, error.remedy))
+                self._record(error)
                 return
+            except Exception as error:  # the driver raises anything when a connection is cut
+                log.exception("migration %s: streamer", self.migration_id)
+                defects += 1
+                if defects >= _DEFECTS:
+                    self._record(defect(error))
+                    return
+                self.stopping.wait(_AGAIN_S)
 
     def _stream(self) -> None:
         """One session, if the role is free."""
@@ -81,7 +90,8 @@ class Streamer:
         except RetryableError:
             return  # it expires by itself
 
-    def _record(self, failure: Failure) -> None:
-        log.error("migration %s: %s %s", self.migration_id, failure.explanation, failure.remedy)
+    def _record(self, error: TranshipError) -> None:
+        log.error("migration %s: %s", self.migration_id, error)
+        failure = Failure("stream", error.explanation, error.remedy)
         with self.pools.begin(self.target) as control:
             record_failure(control, self.migration_id, failure)
