@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,6 +30,13 @@ class Stack:
     directory: Path
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
+    @property
+    def scratch(self) -> Path:
+        """The only directory that workers write to, but for their logs."""
+        path = self.directory / "scratch"
+        path.mkdir(exist_ok=True)
+        return path
+
     def start(self, *roles: str, pause: dict[str, Any] | None = None) -> None:
         """Start workers of `roles` (all by default); `pause` sets pause points in them."""
         for role in roles or tuple(_COMMANDS):
@@ -45,6 +53,7 @@ class Stack:
                 **os.environ,
                 "TRANSHIP_CONFIG": str(self.config),
                 "TRANSHIP_PAUSE": json.dumps(pause),
+                "TMPDIR": str(self.scratch),
                 "C_FORCE_ROOT": "1",
             },
             stdout=log,
@@ -58,6 +67,10 @@ class Stack:
             process = self.processes.pop(role)
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+    def forget(self) -> None:
+        """What a machine that is replaced by another loses."""
+        shutil.rmtree(self.scratch)
 
     def send(self, role: str, number: signal.Signals) -> None:
         """Send a signal to a worker and its children."""

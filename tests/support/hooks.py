@@ -1,0 +1,48 @@
+"""Hooks as an operator would write them: small programs that look at their environment."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+_PROGRAM = """
+import os, pathlib, sys
+directory = pathlib.Path({directory!r})
+name = os.environ["TRANSHIP_HOOK"]
+with (directory / name).open("a") as file:
+    file.write(os.environ["TRANSHIP_HOOK_ATTEMPT"] + "\\n")
+failing = directory / (name + ".failing")
+if failing.exists():
+    sys.exit("told to fail")
+(directory / "writes-to").write_text(os.environ["TRANSHIP_TARGET"] if name == "on-success" else "")
+"""
+
+
+class Hooks:
+    """Both hooks; what they were told is in files that the test reads."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._program = directory / "hook.py"
+        self._program.write_text(_PROGRAM.format(directory=str(directory)))
+
+    @property
+    def commands(self) -> dict[str, str]:
+        command = shlex.join([sys.executable, str(self._program)])
+        return {"before-cut-over": command, "on-success": command}
+
+    def attempts(self, name: str) -> list[int]:
+        """The attempt numbers that hook `name` was given, in order."""
+        path = self.directory / name
+        return [int(line) for line in path.read_text().split()] if path.exists() else []
+
+    def fail(self, name: str, *, yes: bool = True) -> None:
+        path = self.directory / f"{name}.failing"
+        path.touch() if yes else path.unlink()
+
+    @property
+    def writes_to(self) -> str:
+        """The server that the application was told to write to; "" before it was."""
+        path = self.directory / "writes-to"
+        return path.read_text() if path.exists() else ""
