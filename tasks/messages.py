@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from celery import current_app
 from kombu.exceptions import OperationalError
 
@@ -21,11 +23,15 @@ ROUTES = {
     TICK: "coordinate",
 }
 _SERVE_EXPIRES_S = 30
+_SERVE_AGAIN_S = 1.0
 _ADVANCE_EXPIRES_S = 10
 
 
 class CeleryMessenger:
     """The `Messenger` of the coordinator. What gets lost is sent again, by the control schema."""
+
+    def __init__(self) -> None:
+        self._asked_at = 0.0
 
     def copy_chunk(self, target: str, migration_id: str, moved_id: int, no: int) -> None:
         send(COPY_CHUNK, target, migration_id, moved_id, no)
@@ -34,7 +40,10 @@ class CeleryMessenger:
         send(VERIFY_RANGE, target, migration_id, moved_id, no)
 
     def serve_stream(self, target: str, migration_id: str) -> None:
-        send(SERVE_STREAM, target, migration_id, expires_s=_SERVE_EXPIRES_S)
+        # In a cut-over the coordinator asks many times a second.
+        if time.monotonic() - self._asked_at > _SERVE_AGAIN_S:
+            self._asked_at = time.monotonic()
+            send(SERVE_STREAM, target, migration_id, expires_s=_SERVE_EXPIRES_S)
 
 
 def send_advance(target: str, migration_id: str) -> None:

@@ -1,7 +1,8 @@
 """The Celery application: queues, routing, and how messages are kept and lost.
 
-JSON only. Messages are acknowledged late, but nothing depends on redelivery: the control
-schema knows what is not done, and the coordinator sends it again.
+JSON only. Messages are acknowledged late, so that a worker takes no more than it can work
+on; nothing depends on redelivery: the control schema knows what is not done, and the
+coordinator sends it again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from kombu.entity import Exchange, Queue
 from pipeline.configuration.load import load_settings
 from pipeline.configuration.settings import Settings
 from tasks.messages import ROUTES, TICK
+from workers import broker
 
 QUEUES = ("copy", "checksum", "stream", "coordinate")
 _TASK_LIMIT_S = 600
@@ -23,6 +25,7 @@ _TASK_LIMIT_S = 600
 
 def make_app(settings: Settings) -> Celery:
     """An application that talks to the configured broker."""
+    broker.install()
     app = Celery("tranship")
     app.conf.update(_configuration(settings))
     app.set_default()

@@ -7,12 +7,13 @@ import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
 from ops.sandbox.errors import SandboxError
 from ops.sandbox.mysqld import OPTIONS
+from ops.sandbox.process import free_port
 from ops.sandbox.sandbox import Sandbox
 
 
@@ -104,3 +105,40 @@ def _from_docker(stack: ExitStack) -> Servers:
     redis = stack.enter_context(RedisContainer("redis:7"))
     host = redis.get_container_host_ip().replace("localhost", "127.0.0.1")
     return Servers(found[0], found[1], Address(host, int(redis.get_exposed_port(6379))))
+
+
+class Broker(Protocol):
+    """A Redis that a test may empty and restart."""
+
+    @property
+    def url(self) -> str: ...
+
+    def flush(self) -> None: ...
+
+    def restart(self) -> None: ...
+
+
+@contextmanager
+def running_broker() -> Iterator[Broker]:
+    """A Redis of the test's own, on a port that stays the same over a restart."""
+    if _docker_answers():
+        from testcontainers.redis import RedisContainer
+
+        port = free_port()
+        with RedisContainer("redis:7").with_bind_ports(6379, port) as container:
+            yield _RedisContainer(container, f"redis://127.0.0.1:{port}/0")
+    else:
+        with Sandbox(tied=True, name=f"broker-{secrets.token_hex(4)}") as sandbox:
+            yield sandbox.redis()
+
+
+@dataclass(frozen=True)
+class _RedisContainer:
+    container: Any
+    url: str
+
+    def flush(self) -> None:
+        self.container.get_client().flushall()
+
+    def restart(self) -> None:
+        self.container.get_wrapped_container().restart()
