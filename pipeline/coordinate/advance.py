@@ -88,15 +88,15 @@ def _steps(pools: Pools, target: str, lease: Lease, messenger: Messenger, deadli
         outcome = _divert(context) or _guarded(step, context)
         if not _stays(context, outcome, deadline):
             return context.migration.stage
-        if outcome is not Outcome.CHANGED:
-            time.sleep(_POLL_S if outcome is Outcome.SOON else _TROUBLE_S)
+        if outcome is Outcome.SOON:
+            time.sleep(_POLL_S)
         context.renew()
 
 
 def _stays(context: Context, outcome: Outcome, deadline: float) -> bool:
     """Whether to look again now, rather than leave it to the next call."""
     if context.migration.stage in RENAMED:
-        return time.monotonic() < deadline + context.settings.cut_over.limit_s
+        deadline += context.settings.cut_over.limit_s
     return outcome is not Outcome.LATER and time.monotonic() < deadline
 
 
@@ -145,14 +145,17 @@ def _resume_stage(migration: Migration) -> Stage:
 
 
 def _guarded(step: Callable[[Context], Outcome], context: Context) -> Outcome:
-    """Passing trouble is left to the next call; anything else is recorded as a failure."""
+    """Passing trouble is tried again; anything else is recorded as a failure."""
     try:
         return step(context)
     except FencedError:
         raise
     except RetryableError as error:
         log.warning("migration %s: %s: %s", context.migration.id, context.migration.stage, error)
-        return Outcome.LATER
+        if context.migration.stage not in RENAMED:
+            return Outcome.LATER
+        time.sleep(_TROUBLE_S)
+        return Outcome.SOON
     except TranshipError as error:
         return _record(context, error)
     except Exception as error:  # a defect of ours: it must neither hide nor hold tables back

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pipeline.control.leases import fence
 from pipeline.control.migrations import release_claims, update_migration
 from pipeline.control.records import Stage
@@ -20,14 +22,22 @@ from pipeline.mysql.pools import raw_connection_id
 def restoring(context: Context) -> Outcome:
     """Give the source its tables back, whatever state a cut-over left them in."""
     end_rename_connection(context)
-    if look(context) is SourceState.ASIDE:
+    # Without an intent nobody has renamed anything, whatever else became of the tables.
+    if context.migration.renamed_at is not None and look(context) is SourceState.ASIDE:
         _rename_back(context)
     after = context.migration.after_restore
     if after is None:
         raise AmbiguousError("The source is restored, but what then was not recorded.")
-    values = {"postponed": True} if _out_of_attempts(context) else {}
+    values: dict[str, Any] = {"postponed": True} if _out_of_attempts(context) else {}
     with context.control() as control:
-        context.enter_in(control, after, "the source has its tables", after_restore=None, **values)
+        context.enter_in(
+            control,
+            after,
+            "the source has its tables",
+            after_restore=None,
+            renamed_at=None,
+            **values,
+        )
         if after is Stage.ABORTED:
             release_claims(control, context.migration.id)
     return Outcome.CHANGED

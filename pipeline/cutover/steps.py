@@ -108,9 +108,8 @@ def renaming(context: Context) -> Outcome:
     """Somebody wrote the intent and did not come back: see what the source says."""
     end_rename_connection(context)
     if look(context) is SourceState.IN_PLACE:
-        return context.enter(
-            Stage.READY, "the rename did not happen", retry_at=next_attempt(context)
-        )
+        message, again = "the rename did not happen", next_attempt(context)
+        return context.enter(Stage.READY, message, retry_at=again, renamed_at=None)
     with context.source() as source:
         # Later than at the rename is safe: nothing writes to the tables any more.
         drain = run(source, "SELECT @@GLOBAL.gtid_executed").rows[0][0]
