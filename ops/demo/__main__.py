@@ -78,9 +78,13 @@ def _move(stack: Stack, writes_to: Path) -> None:
     arguments = ["move", "--source", "old", "--target", "new", "--wait"]
     for table in (ORDERS, CUSTOMERS):
         arguments += ["--table", f"{SCHEMA}.{table}"]
-    with stack.tranship(*arguments, "--hook", f"on-success={command}") as move:
+    move = stack.tranship(*arguments, "--hook", f"on-success={command}")
+    try:
         if move.wait() != 0:
             raise DemoError(f"`tranship move` exited {move.returncode}.\n{stack.logs()}")
+    finally:
+        move.kill()
+        move.wait()
 
 
 def _prove(stack: Stack, writer: Writer) -> int:

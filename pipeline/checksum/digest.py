@@ -12,16 +12,19 @@ each document through that trip itself; what is compared is what a text copy can
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from pipeline.errors import FatalError
 from pipeline.mysql.codecs import line_expression, literal_expression
-from pipeline.mysql.keyrange import KeyRange
+from pipeline.mysql.keyrange import Bound, KeyRange, bound_from_row, is_one_of
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote, quote_name
 from pipeline.mysql.table import Table, TableName
+
+_KEYS_A_STATEMENT = 500
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,10 @@ class Digest:
 
     rows: int
     bits: int
+
+    def without(self, part: Digest) -> Digest:
+        """The digest of the rows that are not in `part`, which must be some of these."""
+        return Digest(self.rows - part.rows, self.bits ^ part.bits)
 
 
 def range_digest(
@@ -40,13 +47,41 @@ def range_digest(
     Raises:
         FatalError: a row is too large for the server to hash.
     """
+    return _digest(connection, table, name, keys.condition(table.key), is_source)
+
+
+def keys_digest(
+    connection: Connection, table: Table, name: TableName, keys: Sequence[Bound], *, is_source: bool
+) -> Digest:
+    """The digest of the rows with one of `keys`."""
+    total = Digest(0, 0)
+    for some in _in_statements(keys):
+        part = _digest(connection, table, name, is_one_of(table.key, some), is_source)
+        total = Digest(total.rows + part.rows, total.bits ^ part.bits)
+    return total
+
+
+def row_digests(
+    connection: Connection, table: Table, name: TableName, keys: Sequence[Bound], *, is_source: bool
+) -> dict[Bound, int]:
+    """The bits of each row with one of `keys`, by its own key."""
+    found: dict[Bound, int] = {}
+    for some in _in_statements(keys):
+        condition = is_one_of(table.key, some)
+        found |= _row_digests(connection, table, name, condition, is_source)
+    return found
+
+
+def _digest(
+    connection: Connection, table: Table, name: TableName, condition: str, is_source: bool
+) -> Digest:
+    bits = _row_bits(table, is_source)
     answer = run(
-        connection,
-        f"SELECT COUNT(*), BIT_XOR({_row_bits(table, is_source)}) FROM {_from(table, name, keys)}",
+        connection, f"SELECT COUNT(*), BIT_XOR({bits}) FROM {_from(table, name, condition)}"
     )
     if answer.warnings:
         raise FatalError(
-            f"A row of {name} in {keys} is too large to be hashed (max_allowed_packet).",
+            f"A row of {name} is too large to be hashed (max_allowed_packet).",
             "Raise max_allowed_packet on that server, then: tranship resume.",
         )
     return Digest(*answer.rows[0])
@@ -61,25 +96,23 @@ def differing_keys(
     most: int = 10,
 ) -> list[str]:
     """The keys of up to `most` rows that differ, for a person to look at."""
-    ours = _row_digests(source, table, names[0], keys, is_source=True)
-    theirs = _row_digests(target, table, names[1], keys, is_source=False)
+    condition = keys.condition(table.key)
+    ours = _row_digests(source, table, names[0], condition, True)
+    theirs = _row_digests(target, table, names[1], condition, False)
     different = [key for key in ours if theirs.get(key) != ours[key]]
     different += [key for key in theirs if key not in ours]
     return [", ".join(key) for key in different[:most]]
 
 
 def _row_digests(
-    connection: Connection, table: Table, name: TableName, keys: KeyRange, *, is_source: bool
-) -> dict[tuple[str, ...], int]:
+    connection: Connection, table: Table, name: TableName, condition: str, is_source: bool
+) -> dict[Bound, int]:
     literals = ", ".join(literal_expression(column) for column in table.key_columns)
     answer = run(
         connection,
-        f"SELECT {_row_bits(table, is_source)}, {literals} FROM {_from(table, name, keys)}",
+        f"SELECT {_row_bits(table, is_source)}, {literals} FROM {_from(table, name, condition)}",
     )
-    return {
-        tuple(part.decode() if isinstance(part, bytes) else str(part) for part in row[1:]): row[0]
-        for row in answer.rows
-    }
+    return {bound_from_row(row[1:]): row[0] for row in answer.rows}
 
 
 def _row_bits(table: Table, is_source: bool) -> str:
@@ -87,8 +120,10 @@ def _row_bits(table: Table, is_source: bool) -> str:
     return f"CAST(CONV(LEFT(SHA2({line}, 256), 16), 16, 10) AS UNSIGNED)"
 
 
-def _from(table: Table, name: TableName, keys: KeyRange) -> str:
-    return (
-        f"{quote_name(name)} FORCE INDEX ({quote(table.key.name)})"
-        f" WHERE {keys.condition(table.key)}"
-    )
+def _from(table: Table, name: TableName, condition: str) -> str:
+    return f"{quote_name(name)} FORCE INDEX ({quote(table.key.name)}) WHERE {condition}"
+
+
+def _in_statements(keys: Sequence[Bound]) -> Iterator[Sequence[Bound]]:
+    for start in range(0, len(keys), _KEYS_A_STATEMENT):
+        yield keys[start : start + _KEYS_A_STATEMENT]

@@ -1,43 +1,46 @@
-"""Verifies one range while both sides are being written, and repairs a real difference.
+"""Verifies one range while both sides are being written.
 
-The count `touched` of a range (control/pieces.py) makes this sound without locks. Read it,
-digest the source, digest the target: if both agree and the count has not moved, then the
-target's range held exactly what the source's did at the moment of the read, and any change
-since is a touch still to come. So "verified at the present count, and drained" means equal
-now (I6).
+**Whole, once.** Note the number of the last batch applied. Digest the source's range in a
+snapshot; wait until the position contains all that the source had executed by then; digest
+the target's range in a snapshot, together with the keys touched in later batches. Rows with
+those keys may differ, and are taken out of both digests (an XOR: each side computes them
+from the same snapshot). What is left was last changed at or before the source's snapshot,
+so it must be equal, however busy the table is: if it isn't, that is a real difference, and
+is repaired. If it is, the touched keys are all that is still unproved.
 
-If they disagree, the target may only be behind. Wait until the position contains what the
-source had executed at the read, and look again: the source reads the same, and the target,
-untouched and no longer behind, still differs — a real difference. It is repaired in one
-transaction, delete and copy, that commits only if the count has not moved since before the
-source was read; and since the binlog may run ahead of what readers see, that read waits for
-the applied position to be visible on the source first.
+**By its keys, from then on.** Compare the rows with touched keys, one by one. A key whose
+row is equal on both sides is forgotten, if no batch has touched it since it was read:
+the target held what the source did at the read, and whatever changed since is a touch still
+to come. A key that differs is behind, or is being written; if it still differs when nothing
+of that can be true, the range must be verified whole again.
+
+A range is recorded as verified only at the count of touches that was read first; so
+"verified at the present count, and drained" means equal now (I6).
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from sqlalchemy import Connection
-
-from pipeline.checksum.digest import Digest, differing_keys, range_digest
+from pipeline.checksum.digest import keys_digest, range_digest, row_digests
+from pipeline.checksum.repair import Repairer
 from pipeline.configuration.settings import Checksum
-from pipeline.control.migrations import log_event
 from pipeline.control.pieces import key_range
-from pipeline.control.ranges import count_repair, look_over, mark_verified, touch, touched_count
+from pipeline.control.ranges import look_over, mark_verified, range_state, set_whole
 from pipeline.control.records import Moved
 from pipeline.control.streams import read_stream
-from pipeline.copy.transfer import read_lines, write_lines
-from pipeline.errors import FatalError
+from pipeline.control.touched import TouchedKey, forget_range, forget_touched, touched_keys
 from pipeline.mysql.gtid import GtidSet
-from pipeline.mysql.keyrange import KeyRange
-from pipeline.mysql.pools import Pools, run
-from pipeline.mysql.quoting import quote_name
-from pipeline.mysql.servers import executed_gtids, wait_until_executed
+from pipeline.mysql.keyrange import Bound, KeyRange
+from pipeline.mysql.pools import Pools
+from pipeline.mysql.servers import executed_gtids
 from pipeline.mysql.table import TableName
 from pipeline.pausepoints import Point, reached
+
+_KEYS_AT_ONCE = 5000
 
 
 class Verdict(Enum):
@@ -49,17 +52,14 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """One look at both sides of a range."""
+class Look:
+    """What was known of a range before any row of it was read."""
 
+    no: int
+    keys: KeyRange
     touched: int
-    source: Digest
-    target: Digest
-    executed: GtidSet  # by the source, just after its read
-
-    @property
-    def equal(self) -> bool:
-        return self.source == self.target
+    whole: bool
+    batch: int  # the last one applied
 
 
 @dataclass(frozen=True)
@@ -82,103 +82,130 @@ class RangeVerifier:
         """
         verdict, rows = Verdict.MOVING, None
         try:
-            verdict, rows = self._verify(no)
+            look = self._look(no)
+            if look.whole:
+                verdict = self._verify_keys(look)
+            else:
+                verdict, rows = self._verify_whole(look)
         finally:
             again_s = self.settings.moving_s if verdict is Verdict.MOVING else 0
             with self.pools.begin(self.target) as target:
                 look_over(target, self.moved, no, rows, again_s)
         return verdict
 
-    def _verify(self, no: int) -> tuple[Verdict, int]:
+    def _look(self, no: int) -> Look:
         with self.pools.begin(self.target) as target:
+            state = range_state(target, self.moved, no)
+            stream = read_stream(target, self.moved.migration_id)
+            assert stream is not None
             keys = key_range(target, self.moved, no)
-        first = self._compare(no, keys)
-        rows = first.source.rows
-        if first.equal:
-            return self._record(no, first), rows
-        if not self._drained_to(first.executed):
-            return Verdict.MOVING, rows
-        second = self._compare(no, keys)
-        if second.equal:
-            return self._record(no, second), rows
-        if (first.touched, first.source) != (second.touched, second.source):
-            return Verdict.MOVING, rows
-        return self._repair(no, keys), rows
+            return Look(no, keys, state.touched, state.whole, stream.batches)
 
-    def _compare(self, no: int, keys: KeyRange) -> Comparison:
-        table = self.moved.table
+    # --- whole ------------------------------------------------------------------------
+
+    def _verify_whole(self, look: Look) -> tuple[Verdict, int | None]:
+        table, theirs_name = self.moved.table, self.moved.target
+        with self.pools.snapshot(self.source) as source:
+            ours = range_digest(source, table, self.source_name, look.keys, is_source=True)
+            rows = ours.rows
+            reached(Point.VERIFY_SOURCE_READ)
+            if not self._drained_to(executed_gtids(source)):
+                return Verdict.MOVING, rows
+            with self.pools.snapshot(self.target) as target:
+                later = touched_keys(
+                    target, self.moved, look.keys, _KEYS_AT_ONCE + 1, after=look.batch
+                )
+                theirs = range_digest(target, table, theirs_name, look.keys, is_source=False)
+                if len(later) > _KEYS_AT_ONCE:
+                    return Verdict.MOVING, rows
+                apart = [one.key for one in later]
+                theirs = theirs.without(
+                    keys_digest(target, table, theirs_name, apart, is_source=False)
+                )
+            reached(Point.VERIFY_TARGET_READ)
+            ours = ours.without(keys_digest(source, table, self.source_name, apart, is_source=True))
+        if ours == theirs:
+            return self._record_whole(look), rows
+        return self._repair(look), rows
+
+    def _record_whole(self, look: Look) -> Verdict:
         with self.pools.begin(self.target) as target:
-            touched = touched_count(target, self.moved, no)
+            forget_range(target, self.moved, look.keys, up_to=look.batch)
+            set_whole(target, self.moved, look.no, True)
+            recorded = mark_verified(target, self.moved, look.no, look.touched)
+        return Verdict.VERIFIED if recorded else Verdict.MOVING
+
+    def _repair(self, look: Look) -> Verdict:
+        repairer = Repairer(
+            self.pools, self.source, self.target, self.moved, self.source_name, self.settings
+        )
+        return Verdict.REPAIRED if repairer.repair(look.no, look.keys) else Verdict.MOVING
+
+    # --- by its keys ------------------------------------------------------------------
+
+    def _verify_keys(self, look: Look) -> Verdict:
+        with self.pools.begin(self.target) as target:
+            pending = touched_keys(target, self.moved, look.keys, _KEYS_AT_ONCE)
+        different, executed = self._compare(pending)
+        equal = [one for one in pending if one not in different]
+        with self.pools.begin(self.target) as target:
+            forget_touched(target, self.moved, equal)
+            all_there_were = not different and len(pending) < _KEYS_AT_ONCE
+            if all_there_were and mark_verified(target, self.moved, look.no, look.touched):
+                return Verdict.VERIFIED
+        if different and self._differ_for_real(look, different, executed):
+            with self.pools.begin(self.target) as target:
+                set_whole(target, self.moved, look.no, False)
+        return Verdict.MOVING
+
+    def _compare(self, pending: Sequence[TouchedKey]) -> tuple[set[TouchedKey], GtidSet]:
+        """Those whose rows are not equal on both sides, and what the source had executed."""
+        table, keys = self.moved.table, [one.key for one in pending]
         with self.pools.begin(self.source) as source:
-            ours = range_digest(source, table, self.source_name, keys, is_source=True)
+            ours = row_digests(source, table, self.source_name, keys, is_source=True)
             executed = executed_gtids(source)
         reached(Point.VERIFY_SOURCE_READ)
         with self.pools.begin(self.target) as target:
-            theirs = range_digest(target, table, self.moved.target, keys, is_source=False)
+            theirs = row_digests(target, table, self.moved.target, keys, is_source=False)
         reached(Point.VERIFY_TARGET_READ)
-        return Comparison(touched, ours, theirs, executed)
+        # Rows found by a key that is equal to theirs by collation only.
+        named = set(keys)
+        same_others = _others(ours, named) == _others(theirs, named)
+        return {
+            one
+            for one in pending
+            if ours.get(one.key) != theirs.get(one.key) or not (one.key in ours or same_others)
+        }, executed
 
-    def _record(self, no: int, comparison: Comparison) -> Verdict:
+    def _differ_for_real(self, look: Look, different: set[TouchedKey], executed: GtidSet) -> bool:
+        """Whether some of them differ though nothing can be behind and nobody wrote them."""
+        if not self._drained_to(executed):
+            return False
         with self.pools.begin(self.target) as target:
-            recorded = mark_verified(target, self.moved, no, comparison.touched)
-        return Verdict.VERIFIED if recorded else Verdict.MOVING
+            unmoved = set(touched_keys(target, self.moved, look.keys, _KEYS_AT_ONCE)) & different
+        if not unmoved:
+            return False
+        ordered = sorted(unmoved, key=lambda one: one.key)
+        still, executed = self._compare(ordered)
+        if not still or not self._drained_to(executed):
+            return False
+        with self.pools.begin(self.target) as target:
+            now = set(touched_keys(target, self.moved, look.keys, _KEYS_AT_ONCE))
+        return bool(still & now)
+
+    # --- both -------------------------------------------------------------------------
 
     def _drained_to(self, wanted: GtidSet) -> bool:
         deadline = time.monotonic() + self.settings.drain_wait_s
         while time.monotonic() < deadline:
-            if self._position().contains(wanted):
+            with self.pools.begin(self.target) as target:
+                state = read_stream(target, self.moved.migration_id)
+            assert state is not None
+            if state.position.contains(wanted):
                 return True
             time.sleep(0.05)
         return False
 
-    def _position(self) -> GtidSet:
-        with self.pools.begin(self.target) as target:
-            state = read_stream(target, self.moved.migration_id)
-        assert state is not None
-        return state.position
 
-    def _repair(self, no: int, keys: KeyRange) -> Verdict:
-        with self.pools.begin(self.target) as target:
-            repairs = count_repair(target, self.moved, no)
-            what = f"{self.moved.source} range {no} {keys} differs for real"
-            log_event(target, self.moved.migration_id, "difference", what, "checksum")
-        if repairs > self.settings.repairs:
-            self._give_up(keys, repairs - 1)
-        return Verdict.REPAIRED if self._copy_again(no, keys) else Verdict.MOVING
-
-    def _give_up(self, keys: KeyRange, repairs: int) -> None:
-        table, names = self.moved.table, (self.source_name, self.moved.target)
-        with self.pools.begin(self.source) as source, self.pools.begin(self.target) as target:
-            different = differing_keys(source, target, table, names, keys)
-        raise FatalError(
-            f"{self.moved.source} still differs after {repairs} repairs, at the keys"
-            f" {'; '.join(different)}.",
-            "Look at these rows on both servers; something else writes to the target, or a"
-            " value can't be held there.",
-        )
-
-    def _copy_again(self, no: int, keys: KeyRange) -> bool:
-        # In this order: what was applied by the time of the count is in the position.
-        touched, position = self._touched(no), self._position()
-        with self.pools.begin(self.source) as source:
-            if not wait_until_executed(source, position, self.settings.drain_wait_s):
-                return False
-            lines = read_lines(source, self.moved.table, self.source_name, keys)
-        reached(Point.REPAIR_READ)
-        with self.pools.engine(self.target).connect() as target, target.begin() as change:
-            self._rewrite(target, keys, lines.data)
-            if touched_count(target, self.moved, no, lock=True) != touched:
-                change.rollback()
-                return False
-            # A repair is a touch: no verification that began before it may count.
-            touch(target, self.moved, [no])
-        return True
-
-    def _touched(self, no: int) -> int:
-        with self.pools.begin(self.target) as target:
-            return touched_count(target, self.moved, no)
-
-    def _rewrite(self, target: Connection, keys: KeyRange, data: bytes) -> None:
-        condition = keys.condition(self.moved.table.key)
-        run(target, f"DELETE FROM {quote_name(self.moved.target)} WHERE {condition}")
-        write_lines(target, self.moved.table, self.moved.target, data, replace=False)
+def _others(found: dict[Bound, int], named: set[Bound]) -> dict[Bound, int]:
+    return {key: bits for key, bits in found.items() if key not in named}

@@ -88,10 +88,10 @@ class Stream(_Strict):
 
 
 class Checksum(_Strict):
-    """Verification. Dirty ranges of `converged_rows` in all may be left for the cut-over."""
+    """Verification. Up to `converged_keys` touched rows may be left for the cut-over."""
 
     window: Count = 8
-    converged_rows: Count = 500_000
+    converged_keys: Count = 20_000
     moving_s: Seconds = 1
     resend_s: Seconds = 20
     drain_wait_s: Seconds = 5

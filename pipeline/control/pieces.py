@@ -7,20 +7,19 @@ every moment. Bounds are only ever appended: the open piece is cut in two.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from sqlalchemy import Connection, func, select, update
 
 from pipeline.control.ranges import touch
 from pipeline.control.records import ChunkState, Moved
 from pipeline.control.schema import SCHEMA, chunks, ranges, streams
 from pipeline.mysql.codecs import literal_expression
-from pipeline.mysql.keyrange import Bound, KeyRange
+from pipeline.mysql.keyrange import Bound, KeyRange, bound_from_row
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_list, quote_name
 from pipeline.mysql.table import TableName
 
-NUMBER = "_tranship_piece"  # no key column of a moved table has this name
+NUMBER = "_tranship_piece"  # no key column of a moved table has these names
+BATCH = "_tranship_batch"
 
 
 def bounds_table(moved: Moved) -> str:
@@ -31,8 +30,12 @@ def tombstones_table(moved: Moved) -> str:
     return quote_name(TableName(SCHEMA, f"tombstones_{moved.id}"))
 
 
+def touched_table(moved: Moved) -> str:
+    return quote_name(TableName(SCHEMA, f"touched_{moved.id}"))
+
+
 def create_key_tables(connection: Connection, moved: Moved) -> None:
-    """The two tables whose key columns are typed and collated as the moved table's are."""
+    """The three tables whose key columns are typed and collated as the moved table's are."""
     columns = quote_list(moved.table.key.columns)
     rows = f"{columns} FROM {quote_name(moved.target)} LIMIT 0"
     run(
@@ -46,10 +49,17 @@ def create_key_tables(connection: Connection, moved: Moved) -> None:
         f"CREATE TABLE IF NOT EXISTS {tombstones_table(moved)}"
         f" (PRIMARY KEY ({columns})) ENGINE=InnoDB SELECT {rows}",
     )
+    run(
+        connection,
+        f"CREATE TABLE IF NOT EXISTS {touched_table(moved)}"
+        f" ({BATCH} BIGINT NOT NULL, PRIMARY KEY ({columns})) ENGINE=InnoDB"
+        f" SELECT 0 AS {BATCH}, {rows}",
+    )
 
 
 def drop_key_tables(connection: Connection, moved: Moved) -> None:
-    run(connection, f"DROP TABLE IF EXISTS {bounds_table(moved)}, {tombstones_table(moved)}")
+    tables = (bounds_table(moved), tombstones_table(moved), touched_table(moved))
+    run(connection, f"DROP TABLE IF EXISTS {', '.join(tables)}")
 
 
 def delete_pieces(connection: Connection, moved: Moved) -> None:
@@ -67,13 +77,6 @@ def key_range(connection: Connection, moved: Moved, no: int) -> KeyRange:
     ).rows
     by_number: dict[int, Bound] = {row[0]: bound_from_row(row[1:]) for row in rows}
     return KeyRange(by_number.get(no - 1), by_number.get(no))
-
-
-def bound_from_row(values: Iterable[object]) -> Bound:
-    """Literals that a server wrote, whatever type the driver gave them."""
-    return tuple(
-        value.decode("ascii") if isinstance(value, bytes) else str(value) for value in values
-    )
 
 
 def first_piece(connection: Connection, moved: Moved) -> None:
@@ -113,8 +116,13 @@ def cut_open_piece(connection: Connection, moved: Moved, bound: Bound) -> int:
         f" VALUES ({no}, {', '.join(bound)})",
     )
     if moved.copied:
-        # Its rows came with the older piece, and were looked at with it.
-        _insert_piece(connection, moved, no + 1, ChunkState.DONE, looks=1, rows=moved.chunk_rows)
+        # Its rows came with the older piece, and were verified with it, or were not.
+        whole = bool(
+            connection.execute(
+                select(ranges.c.whole).where(ranges.c.moved_id == moved.id, ranges.c.no == no)
+            ).scalar_one()
+        )
+        _insert_piece(connection, moved, no + 1, ChunkState.DONE, whole, moved.chunk_rows)
         touch(connection, moved, (no, no + 1))
     else:
         _insert_piece(connection, moved, no + 1, ChunkState.PENDING)
@@ -122,11 +130,16 @@ def cut_open_piece(connection: Connection, moved: Moved, bound: Bound) -> int:
 
 
 def _insert_piece(
-    connection: Connection, moved: Moved, no: int, state: ChunkState, looks: int = 0, rows: int = 0
+    connection: Connection,
+    moved: Moved,
+    no: int,
+    state: ChunkState,
+    whole: bool = False,
+    rows: int = 0,
 ) -> None:
     connection.execute(chunks.insert().values(moved_id=moved.id, no=no, state=state, attempt=0))
     connection.execute(
         ranges.insert().values(
-            moved_id=moved.id, no=no, touched=0, looks=looks, rows=rows, repairs=0
+            moved_id=moved.id, no=no, touched=0, whole=whole, looks=0, rows=rows, repairs=0
         )
     )

@@ -1,8 +1,11 @@
 """Statements on ranges: the ledger.
 
-I6 rests on two counters. The applier adds one to `touched` in the transaction that changes
-a row of the range; a verification notes the count it began with, and is recorded only if
-the count is still the same.
+I6 rests on this. The applier adds one to `touched` of a range, and writes down the keys it
+changes, in the transaction that changes them. A range is verified whole once; from then on
+only the keys that were touched since are looked at, so that what is left for the cut-over
+depends on what was written a moment ago and not on the size of the table. A verification is
+recorded only for what nobody has touched since it began: a range at the count it began with,
+a key with the batch number that it had. A range whose count is the verified one is clean.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, case, func, or_, select, true, update
+from sqlalchemy import Connection, func, or_, select, true, update
 
 from pipeline.control.records import Moved
 from pipeline.control.schema import NOW, ago, ahead, ranges
@@ -39,6 +42,30 @@ def recall_sent(connection: Connection, moved: Moved) -> None:
         update(ranges)
         .where(ranges.c.moved_id == moved.id, ranges.c.sent_at.is_not(None))
         .values(sent_at=None)
+    )
+
+
+@dataclass(frozen=True)
+class RangeState:
+    """A range as a verification finds it."""
+
+    touched: int
+    whole: bool
+
+
+def range_state(connection: Connection, moved: Moved, no: int) -> RangeState:
+    row = connection.execute(
+        select(ranges.c.touched, ranges.c.whole).where(
+            ranges.c.moved_id == moved.id, ranges.c.no == no
+        )
+    ).one()
+    return RangeState(int(row.touched), bool(row.whole))
+
+
+def set_whole(connection: Connection, moved: Moved, no: int, whole: bool) -> None:
+    """Note that range `no` was verified whole, or that it has to be again."""
+    connection.execute(
+        update(ranges).where(ranges.c.moved_id == moved.id, ranges.c.no == no).values(whole=whole)
     )
 
 
@@ -108,30 +135,19 @@ def send_dirty(
 
 @dataclass(frozen=True)
 class LedgerState:
-    """How far verification is. `unseen` ranges were never looked at."""
+    """How far verification is: ranges, those dirty, those never verified whole."""
 
     total: int
     dirty: int
-    dirty_rows: int
-    unseen: int
-
-    def __add__(self, other: LedgerState) -> LedgerState:
-        return LedgerState(
-            self.total + other.total,
-            self.dirty + other.dirty,
-            self.dirty_rows + other.dirty_rows,
-            self.unseen + other.unseen,
-        )
+    not_whole: int
 
 
 def ledger_state(connection: Connection, moved: Moved) -> LedgerState:
-    dirty_rows = case((_DIRTY, func.coalesce(ranges.c.rows, 0)), else_=0)
     row = connection.execute(
         select(
             func.count(),
             func.coalesce(func.sum(_DIRTY), 0),
-            func.coalesce(func.sum(dirty_rows), 0),
-            func.coalesce(func.sum(ranges.c.looks == 0), 0),
+            func.coalesce(func.sum(~ranges.c.whole), 0),
         ).where(ranges.c.moved_id == moved.id)
     ).one()
     return LedgerState(*(int(value) for value in row))

@@ -7,8 +7,8 @@ it speaks of. Catalogue:
     claims         one row a table under migration: two migrations never hold the same one
     moved_tables   the tables of a migration, with their definitions as read at the start
     chunks         key ranges to copy, and who copies them (attempt number: I3)
-    ranges         the ledger: for each key range, how often it was touched, and at which
-                   count it was last verified (I6)
+    ranges         the ledger: for each key range, how often it was touched, at which count
+                   it was last verified, and whether it was ever verified whole (I6)
     streams        the position applied and committed (I1), and what the applier has done
     leases         who holds a role, under which epoch (I2)
     hooks          one durable row a hook: state and number of attempts
@@ -19,6 +19,8 @@ and for each moved table, with its key columns as the source types and collates 
     bounds_<id>      no, key: piece `no` of the key space ends here, inclusive. The last
                      piece has no row; it is open above
     tombstones_<id>  keys of rows deleted while chunks were in flight (I4)
+    touched_<id>     keys of rows changed since they were last verified, each with the number
+                     of the batch that changed it
 """
 
 from __future__ import annotations
@@ -134,6 +136,7 @@ ranges = Table(
     Column("moved_id", Integer, nullable=False),
     Column("no", Integer, nullable=False),
     Column("touched", BigInteger, nullable=False),
+    Column("whole", Boolean, nullable=False),  # verified whole, once; since then by its keys
     Column("verified_touched", BigInteger),
     Column("verified_at", Moment),
     Column("sent_at", Moment),

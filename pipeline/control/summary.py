@@ -38,8 +38,6 @@ class RangeSummary:
 
     total: int
     dirty: int
-    dirty_rows: int
-    unseen: int
     never_verified: int
     waiting_s: float
 
@@ -75,13 +73,11 @@ def range_summary(connection: Connection, moved: Moved) -> RangeSummary:
     query = select(
         func.count(),
         _sum(_DIRTY),
-        _sum(case((_DIRTY, func.coalesce(ranges.c.rows, 0)), else_=0)),
-        _sum(ranges.c.looks == 0),
-        _sum(ranges.c.verified_at.is_(None)),
+        _sum(~ranges.c.whole),
         func.coalesce(func.max(case((_DIRTY, _age(ranges.c.sent_at)), else_=0)), 0),
     ).where(ranges.c.moved_id == moved.id)
-    total, dirty, rows, unseen, never, waiting = connection.execute(query).one()
-    return RangeSummary(total, int(dirty), int(rows), int(unseen), int(never), float(waiting))
+    total, dirty, never, waiting = connection.execute(query).one()
+    return RangeSummary(total, int(dirty), int(never), float(waiting))
 
 
 def rows_copied_lately(connection: Connection, tables: Iterable[Moved], seconds: float) -> int:

@@ -1,8 +1,8 @@
 """Verifies dirty ranges until few are left, and goes on doing so until the cut-over.
 
-Converged: every range was looked at, and those that are dirty hold so few rows that
-verifying them within the cut-over is a matter of a second. (Not "every range was verified
-once": a small table that is written all the time is dirty all the time.)
+Converged: every range was verified whole, and so few keys were touched since that verifying
+them within the cut-over is a matter of a second. (Not "every range is clean": a table that
+is written all over, all the time, is dirty all the time.)
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pipeline.control.pieces import last_piece
 from pipeline.control.ranges import ledger_state, range_rows, send_dirty
 from pipeline.control.records import Moved, Stage
 from pipeline.control.streams import read_stream
+from pipeline.control.touched import count_touched
 from pipeline.coordinate.context import Context, Outcome
 from pipeline.coordinate.copying import ensure_stream
 from pipeline.copy.chunker import plan_chunk
@@ -58,9 +59,10 @@ def _cut_large_open_piece(context: Context, moved: Moved) -> None:
 def converged(context: Context) -> bool:
     """Whether a cut-over would find little left to verify."""
     with context.control() as control:
-        states = [ledger_state(control, moved) for moved in context.moved]
-    state = sum(states[1:], states[0])
-    return state.unseen == 0 and state.dirty_rows <= context.settings.checksum.converged_rows
+        if any(ledger_state(control, moved).not_whole for moved in context.moved):
+            return False
+        touched = sum(count_touched(control, moved) for moved in context.moved)
+    return touched <= context.settings.checksum.converged_keys
 
 
 def apply_lag_s(context: Context) -> float:

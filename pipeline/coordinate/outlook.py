@@ -40,6 +40,8 @@ class Situation:
     planned: bool
     dirty: int
     never_verified: int
+    touched: int
+    touched_limit: int
     waiting_s: float
     lag_s: float
     lag_limit_s: float
@@ -130,8 +132,12 @@ def _copying(now: Situation) -> str:
 
 
 def _converging(now: Situation) -> str:
-    ranges = now.never_verified or now.dirty
-    return f"{_cut_over(now)}; waiting for {_count(ranges, 'range')} to verify"
+    if now.never_verified:
+        return f"{_cut_over(now)}; waiting for {_count(now.never_verified, 'range')} to verify"
+    return (
+        f"{_cut_over(now)}; {_count(now.touched, 'changed row')} to verify again, waiting for"
+        f" no more than {now.touched_limit:,}"
+    )
 
 
 def _ready(now: Situation) -> str:
@@ -143,7 +149,7 @@ def _ready(now: Situation) -> str:
         return (
             f"cut-over; waiting for the lag ({now.lag_s:.1f} s) to be under {now.lag_limit_s:g} s"
         )
-    return f"cut-over; {_count(now.dirty, 'range')} left to verify again"
+    return f"cut-over; {_count(now.touched, 'changed row')} left to verify again"
 
 
 def _cutting_over(now: Situation) -> str:

@@ -32,8 +32,9 @@ from pipeline.control.summary import (
     rows_copied_lately,
     tables_by_migration,
 )
+from pipeline.control.touched import count_touched
 from pipeline.coordinate.outlook import Situation, outlook
-from pipeline.cutover.stages import wants_stream
+from pipeline.cutover.stages import STAGES_THAT_VERIFY, wants_stream
 from pipeline.errors import RefusedError, RetryableError, TranshipError
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.servers import executed_gtids
@@ -44,7 +45,8 @@ _EVENTS = 5
 
 @dataclass(frozen=True)
 class TableProgress:
-    """One table. `ranges_dirty` are to be verified, those never verified among them."""
+    """One table. `ranges_dirty` are to be verified, those never verified among them; in the
+    others `keys_touched` rows were changed since they were last verified."""
 
     source: str
     target: str
@@ -59,6 +61,7 @@ class TableProgress:
     ranges_total: int
     ranges_dirty: int
     ranges_never_verified: int
+    keys_touched: int
     waiting_s: float  # how long a message for a copy worker has not been taken
 
 
@@ -183,7 +186,7 @@ def find_target(pools: Pools, given: str) -> tuple[str, str]:
 
 
 def _from_control(control: Connection, migration: Migration, moved: list[Moved]) -> Progress:
-    tables = tuple(_table(control, one) for one in moved)
+    tables = tuple(_table(control, migration.stage, one) for one in moved)
     pace = _pace(control, migration, moved)
     coordinator = holder(control, migration.id, Role.COORDINATE)
     return Progress(
@@ -203,8 +206,9 @@ def _from_control(control: Connection, migration: Migration, moved: list[Moved])
     )  # fmt: skip
 
 
-def _table(control: Connection, moved: Moved) -> TableProgress:
+def _table(control: Connection, stage: Stage, moved: Moved) -> TableProgress:
     chunks, ranges = chunk_summary(control, moved), range_summary(control, moved)
+    touched = count_touched(control, moved) if stage in STAGES_THAT_VERIFY else 0
     return TableProgress(
         source=str(moved.source), target=str(moved.target),
         rows_copied=chunks.rows, rows_estimate=moved.rows_estimate,
@@ -212,7 +216,7 @@ def _table(control: Connection, moved: Moved) -> TableProgress:
         chunks_done=chunks.done, chunks_known=chunks.known,
         planned=moved.planned, copied=moved.copied,
         ranges_total=ranges.total, ranges_dirty=ranges.dirty,
-        ranges_never_verified=ranges.never_verified,
+        ranges_never_verified=ranges.never_verified, keys_touched=touched,
         waiting_s=max(chunks.waiting_s, ranges.waiting_s),
     )  # fmt: skip
 
@@ -276,6 +280,8 @@ def _situation(pools: Pools, migration: Migration, progress: Progress) -> Situat
         planned=all(one.planned for one in tables),
         dirty=sum(one.ranges_dirty for one in tables),
         never_verified=sum(one.ranges_never_verified for one in tables),
+        touched=sum(one.keys_touched for one in tables),
+        touched_limit=pools.settings.checksum.converged_keys,
         waiting_s=max((one.waiting_s for one in tables), default=0.0),
         lag_s=(stream.lag_s if stream else None) or 0.0,
         lag_limit_s=pools.settings.cut_over.ready_lag_s,

@@ -14,10 +14,10 @@ from sqlalchemy import Connection
 
 from pipeline.configuration.settings import Copy
 from pipeline.control.chunks import CopyPace
-from pipeline.control.pieces import bound_from_row, cut_open_piece, key_range, last_piece
+from pipeline.control.pieces import cut_open_piece, key_range, last_piece
 from pipeline.control.records import Moved
 from pipeline.mysql.codecs import literal_expression
-from pipeline.mysql.keyrange import Bound, KeyRange, above, order
+from pipeline.mysql.keyrange import Bound, KeyRange, above, bound_from_row, order
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote, quote_name
 from pipeline.mysql.table import TableName

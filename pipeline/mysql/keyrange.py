@@ -6,6 +6,7 @@ that into an index range but reads the whole index for `(a, b) > (1, 2)`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pipeline.mysql.quoting import quote
@@ -34,6 +35,13 @@ class KeyRange:
         return f"({_shown(self.lower)}, {_shown(self.upper)}]"
 
 
+def bound_from_row(values: Iterable[object]) -> Bound:
+    """Literals that a server wrote, whatever type the driver gave them."""
+    return tuple(
+        value.decode("ascii") if isinstance(value, bytes) else str(value) for value in values
+    )
+
+
 def above(key: Key, bound: Bound, alias: str = "") -> str:
     return _compare(_names(key, alias), bound, ">", ">")
 
@@ -44,6 +52,14 @@ def up_to(key: Key, bound: Bound, alias: str = "") -> str:
 
 def at_or_above(key: Key, bound: Bound, alias: str = "") -> str:
     return _compare(_names(key, alias), bound, ">", ">=")
+
+
+def is_one_of(key: Key, keys: Sequence[Bound]) -> str:
+    """A condition that names keys one by one; false for none."""
+    if not keys:
+        return "FALSE"
+    listed = ", ".join(f"({', '.join(one)})" for one in keys)
+    return f"({order(key)}) IN ({listed})"
 
 
 def order(key: Key) -> str:

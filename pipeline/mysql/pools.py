@@ -69,6 +69,18 @@ class Pools:
         with driver_errors(name), self.engine(name).begin() as connection:
             yield connection
 
+    @contextmanager
+    def snapshot(self, name: str) -> Iterator[Connection]:
+        """The same, reading one state of the server throughout; takes no locks.
+
+        Raises:
+            TranshipError: whatever the driver raised inside, translated.
+        """
+        with self.begin(name) as connection:
+            run(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            run(connection, "START TRANSACTION WITH CONSISTENT SNAPSHOT")
+            yield connection
+
     def close(self) -> None:
         for engine in self._engines.values():
             engine.dispose()

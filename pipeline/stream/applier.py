@@ -54,6 +54,7 @@ class Applier:
     moved: Mapping[TableName, Moved]
     settings: Stream
     target_name: str
+    batches: int  # committed so far, by whoever
     tombstones: bool = True
     _batches: dict[TableName, TableBatch] = field(default_factory=dict)
     _touched: dict[TableName, TouchedRanges] = field(default_factory=dict)
@@ -167,6 +168,7 @@ class Applier:
                 if not self._may_retry(error, attempt):
                     raise
                 time.sleep(random.uniform(0, 0.01 * 2**attempt))
+        self.batches += 1
         self._forget()
         reached(Point.STREAM_COMMITTED)
 
@@ -204,7 +206,7 @@ class Applier:
                 state = read_stream(self.connection, self.lease.migration_id)
                 assert state is not None
                 touched.refresh(self.connection, state.layout)
-            batch.write(self.connection)
+            batch.write(self.connection, self.batches + 1)
             touched.add(self.connection, batch.keys)
         self._rows_written += self._rows
         if self._inside:

@@ -6,6 +6,8 @@ chunk in flight can bring a deleted row back (copy/chunk.py):
 
     tombstones of deleted keys, deletes, tombstones of replaced keys removed, replaces
 
+and last the keys themselves, with the number of the batch, for the verification.
+
 REPLACE with the full after-image, not an update: a unique value may move between rows in
 one transaction, and every row in its way must go first. A row removed that way was changed
 on the source too, so an event of its own is coming.
@@ -20,7 +22,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from pipeline.control.pieces import tombstones_table
+from pipeline.control.pieces import BATCH, tombstones_table, touched_table
 from pipeline.control.records import Moved
 from pipeline.copy.transfer import write_lines
 from pipeline.mysql.codecs import line, literal
@@ -71,8 +73,8 @@ class TableBatch:
     def keys(self) -> list[KeyFields]:
         return list(self.rows)
 
-    def write(self, target: Connection) -> None:
-        """Send the changes, in the target transaction that is open."""
+    def write(self, target: Connection, number: int) -> None:
+        """Send the changes of batch `number`, in the target transaction that is open."""
         deleted = [key for key, row in self.rows.items() if row is None]
         replaced = [key for key, row in self.rows.items() if row is not None]
         if self.tombstones:
@@ -81,12 +83,20 @@ class TableBatch:
         if self.tombstones:
             self._delete(target, tombstones_table(self.moved), replaced)
         self._replace(target)
+        self._note(target, number)
 
     def _bury(self, target: Connection, keys: list[KeyFields]) -> None:
         columns = quote_list(self.moved.table.key.columns)
         head = f"REPLACE INTO {tombstones_table(self.moved)} ({columns}) VALUES ".encode()
         for some in _in_statements(keys):
             run(target, head + b",".join(b"(" + self._literals(key) + b")" for key in some))
+
+    def _note(self, target: Connection, number: int) -> None:
+        columns = quote_list(self.moved.table.key.columns)
+        head = f"REPLACE INTO {touched_table(self.moved)} ({BATCH}, {columns}) VALUES ".encode()
+        lead = b"(%d," % number
+        for some in _in_statements(self.keys):
+            run(target, head + b",".join(lead + self._literals(key) + b")" for key in some))
 
     def _delete(self, target: Connection, table: str, keys: list[KeyFields]) -> None:
         columns = quote_list(self.moved.table.key.columns)

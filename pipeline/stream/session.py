@@ -114,6 +114,7 @@ class StreamSession:
             moved={moved.source: moved for moved in self.moved},
             settings=self.pools.settings.stream,
             target_name=self.target,
+            batches=state.batches,
             tombstones=not all(moved.copied for moved in self.moved),
         )
 

@@ -105,7 +105,7 @@ class DirectMove:
         assert state is not None
         return Applier(
             data, lease, state.position, {moved.source: moved}, self.pools.settings.stream,
-            TARGET, tombstones,
+            TARGET, state.batches, tombstones,
         )  # fmt: skip
 
 

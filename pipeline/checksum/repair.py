@@ -1,0 +1,89 @@
+"""Repairs a range that differs for real: deletes it and copies it again.
+
+One transaction, which commits only if the range's count has not moved since before the
+source was read: what the applier wrote meanwhile is never undone. Since the binlog may run
+ahead of what readers see, that read waits for the applied position to be visible on the
+source first. A repair is a touch itself, so that no verification that began before counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from pipeline.checksum.digest import differing_keys
+from pipeline.configuration.settings import Checksum
+from pipeline.control.migrations import log_event
+from pipeline.control.ranges import count_repair, touch, touched_count
+from pipeline.control.records import Moved
+from pipeline.control.streams import read_stream
+from pipeline.copy.transfer import read_lines, write_lines
+from pipeline.errors import FatalError
+from pipeline.mysql.keyrange import KeyRange
+from pipeline.mysql.pools import Pools, run
+from pipeline.mysql.quoting import quote_name
+from pipeline.mysql.servers import wait_until_executed
+from pipeline.mysql.table import TableName
+from pipeline.pausepoints import Point, reached
+
+
+@dataclass(frozen=True)
+class Repairer:
+    """Repairs ranges of one table."""
+
+    pools: Pools
+    source: str
+    target: str
+    moved: Moved
+    source_name: TableName
+    settings: Checksum
+
+    def repair(self, no: int, keys: KeyRange) -> bool:
+        """Repair range `no`; False if it was written meanwhile.
+
+        Raises:
+            FatalError: it has been repaired often enough; names the keys that differ.
+        """
+        with self.pools.begin(self.target) as target:
+            repairs = count_repair(target, self.moved, no)
+            what = f"{self.moved.source} range {no} {keys} differs for real"
+            log_event(target, self.moved.migration_id, "difference", what, "checksum")
+        if repairs > self.settings.repairs:
+            self._give_up(keys, repairs - 1)
+        return self._copy_again(no, keys)
+
+    def _give_up(self, keys: KeyRange, repairs: int) -> None:
+        table, names = self.moved.table, (self.source_name, self.moved.target)
+        with self.pools.begin(self.source) as source, self.pools.begin(self.target) as target:
+            different = differing_keys(source, target, table, names, keys)
+        raise FatalError(
+            f"{self.moved.source} still differs after {repairs} repairs, at the keys"
+            f" {'; '.join(different)}.",
+            "Look at these rows on both servers; something else writes to the target, or a"
+            " value can't be held there.",
+        )
+
+    def _copy_again(self, no: int, keys: KeyRange) -> bool:
+        with self.pools.begin(self.target) as target:
+            # In this order: what was applied by the time of the count is in the position.
+            touched = touched_count(target, self.moved, no)
+            state = read_stream(target, self.moved.migration_id)
+        assert state is not None
+        with self.pools.begin(self.source) as source:
+            if not wait_until_executed(source, state.position, self.settings.drain_wait_s):
+                return False
+            lines = read_lines(source, self.moved.table, self.source_name, keys)
+        reached(Point.REPAIR_READ)
+        with self.pools.engine(self.target).connect() as target, target.begin() as change:
+            self._rewrite(target, keys, lines.data)
+            if touched_count(target, self.moved, no, lock=True) != touched:
+                change.rollback()
+                return False
+            touch(target, self.moved, [no])
+        return True
+
+    def _rewrite(self, target: Connection, keys: KeyRange, data: bytes) -> None:
+        condition = keys.condition(self.moved.table.key)
+        run(target, f"DELETE FROM {quote_name(self.moved.target)} WHERE {condition}")
+        write_lines(target, self.moved.table, self.moved.target, data, replace=False)
