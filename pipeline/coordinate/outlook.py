@@ -103,6 +103,8 @@ _ENDS: dict[Stage, Callable[[Situation], Outlook]] = {
 def _missing(now: Situation) -> Outlook | None:
     """A process that nothing goes on without."""
     ago = now.coordinated_s_ago
+    if ago is None and now.stage_s < _COORDINATOR_SILENT_S:
+        return None  # it was started a moment ago
     if ago is None or ago > _COORDINATOR_SILENT_S:
         since = f" for {ago:.0f} s" if ago is not None else ""
         return _start("coordinate", f"no coordinator has looked at it{since}")

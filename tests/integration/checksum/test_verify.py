@@ -6,12 +6,13 @@ import pytest
 
 from pipeline.checksum.digest import range_digest
 from pipeline.checksum.verify import Verdict
-from pipeline.control.ranges import ledger_state
+from pipeline.control.ranges import LedgerState, ledger_state
+from pipeline.control.touched import count_touched
 from pipeline.errors import FatalError
 from pipeline.mysql.keyrange import KeyRange
 from pipeline.mysql.pools import Pools, run
 from pipeline.pausepoints import Point, at
-from tests.support.direct import DirectMove, rows_of
+from tests.support.direct import DirectMove, Feed, rows_of
 from tests.support.moves import SOURCE, TARGET
 
 EVERYTHING = KeyRange(None, None)
@@ -119,3 +120,89 @@ def test_a_difference_that_comes_back_stops_with_the_keys(move: DirectMove) -> N
     on_target(move, "UPDATE {t} SET v = 'Y' WHERE id = 3")
     with pytest.raises(FatalError, match=r"at the keys 3\."):
         move.verify(0)
+
+
+def state(move: DirectMove) -> LedgerState:
+    with move.pools.begin(TARGET) as control:
+        return ledger_state(control, move.moved)
+
+
+def touched(move: DirectMove) -> int:
+    with move.pools.begin(TARGET) as control:
+        return count_touched(control, move.moved)
+
+
+def write_both(move: DirectMove, feed: Feed, number: int, text: str) -> None:
+    """A change of the source that the stream brings at once."""
+    with move.pools.begin(SOURCE) as source:
+        run(source, f"UPDATE {move.moved.source} SET v = '{text}' WHERE id = {number}")
+    key = str(number).encode()
+    feed.update(((key,), (key, text.encode(), key)))
+    drained(move)
+
+
+@pytest.mark.parametrize("point", [Point.VERIFY_SOURCE_READ, Point.VERIFY_TARGET_READ])
+def test_a_range_that_never_rests_is_verified_all_the_same(move: DirectMove, point: Point) -> None:
+    """Whole, but for the rows written meanwhile; then those. A hot table must converge."""
+    drained(move)
+    with move.applier() as feed:
+        with at(point, lambda: write_both(move, feed, 3, "during")):
+            assert move.verify(0) is Verdict.MOVING
+        assert state(move).not_whole == 0
+        assert (state(move).dirty, touched(move)) == (1, 1)
+        with at(point, lambda: write_both(move, feed, 4, "again")):
+            assert move.verify(0) is Verdict.MOVING
+        assert (state(move).dirty, touched(move)) == (1, 1)
+        assert move.verify(0) is Verdict.VERIFIED
+    assert (state(move).dirty, touched(move)) == (0, 0)
+
+
+def test_a_stale_row_is_found_among_rows_that_are_being_written(move: DirectMove) -> None:
+    on_target(move, "UPDATE {t} SET v = 'stale' WHERE id = 5")
+    drained(move)
+    with (
+        move.applier() as feed,
+        at(Point.VERIFY_SOURCE_READ, lambda: write_both(move, feed, 3, "during")),
+    ):
+        assert move.verify(0) is Verdict.REPAIRED
+    assert move.verify(0) is Verdict.VERIFIED
+    table = move.moved.table
+    assert rows_of(move.pools, TARGET, table) == rows_of(move.pools, SOURCE, table)
+
+
+def test_a_touched_row_that_arrived_wrong_is_found_by_its_key(move: DirectMove) -> None:
+    drained(move)
+    assert move.verify(0) is Verdict.VERIFIED
+    with move.applier() as feed:
+        write_both(move, feed, 3, "right")
+        on_target(move, "UPDATE {t} SET v = 'wrong' WHERE id = 3")
+    assert move.verify(0) is Verdict.MOVING  # and must be verified whole again
+    assert state(move).not_whole == 1
+    assert move.verify(0) is Verdict.REPAIRED
+    assert move.verify(0) is Verdict.VERIFIED
+    table = move.moved.table
+    assert rows_of(move.pools, TARGET, table) == rows_of(move.pools, SOURCE, table)
+
+
+def test_a_key_touched_while_it_is_verified_is_not_forgotten(move: DirectMove) -> None:
+    drained(move)
+    assert move.verify(0) is Verdict.VERIFIED
+    with move.applier() as feed:
+        write_both(move, feed, 3, "one")
+        with at(Point.VERIFY_TARGET_READ, lambda: feed.update(((b"3",), (b"3", b"two", b"3")))):
+            assert move.verify(0) is Verdict.MOVING
+    assert (state(move).dirty, touched(move)) == (1, 1)
+
+
+def test_a_row_deleted_and_one_born_are_verified_by_their_keys(move: DirectMove) -> None:
+    drained(move)
+    assert move.verify(0) is Verdict.VERIFIED
+    with move.applier() as feed:
+        with move.pools.begin(SOURCE) as source:
+            run(source, f"DELETE FROM {move.moved.source} WHERE id = 3")
+            run(source, f"INSERT INTO {move.moved.source} VALUES (31, 'born', 31)")
+        feed.delete((b"3",))
+        feed.insert((b"31", b"born", b"31"))
+        drained(move)
+    assert touched(move) == 2
+    assert move.verify(0) is Verdict.VERIFIED
