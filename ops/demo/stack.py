@@ -28,7 +28,7 @@ from ops.sandbox.mysqld import MySQLServer
 from ops.sandbox.process import Identity
 from ops.sandbox.sandbox import Sandbox
 
-_WORKERS = ("copy", "copy", "stream", "coordinate")
+_WORKERS = {"copy-1": "copy", "copy-2": "copy", "stream": "stream", "coordinate": "coordinate"}
 _PATIENCE_S = 15.0
 
 
@@ -41,7 +41,7 @@ class Stack:
     broker_url: str
     flower_port: int = field(default_factory=process.free_port)
     _login: str = field(default_factory=lambda: f"demo:{secrets.token_urlsafe(9)}")
-    _workers: list[Identity] = field(default_factory=list)
+    workers: dict[str, Identity] = field(default_factory=dict)
 
     @property
     def config(self) -> Path:
@@ -67,23 +67,24 @@ class Stack:
 
     def start(self) -> None:
         """Two copy workers, a streamer, a coordinator with beat, and Flower."""
-        for number, role in enumerate(_WORKERS):
-            self._workers.append(self._spawn(f"{role}-{number}", role))
-        self._workers.append(self._spawn("flower", "flower", f"--port={self.flower_port}"))
+        for name, role in _WORKERS.items():
+            self.workers[name] = self._spawn(name, role)
+        self.workers["flower"] = self._spawn("flower", "flower", f"--port={self.flower_port}")
 
     def stop(self) -> None:
         """End every worker and its children."""
-        for worker in self._workers:
+        for worker in self.workers.values():
             process.send(worker, signal.SIGTERM)
-        process.wait_until(lambda: not any(one.alive for one in self._workers), _PATIENCE_S)
-        for worker in self._workers:
+        process.wait_until(lambda: not any(one.alive for one in self.workers.values()), _PATIENCE_S)
+        for worker in self.workers.values():
             process.end(worker)
             with suppress(ProcessLookupError):  # its children, if it left any
                 os.killpg(worker.pid, signal.SIGKILL)
 
-    def tranship(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def tranship(self, *arguments: str, stdout: int | None = None) -> subprocess.Popen[bytes]:
         """The command line, in our own terminal."""
-        return subprocess.Popen(self._command(*arguments), env=self._environment())
+        command, environment = self._command(*arguments), self._environment()
+        return subprocess.Popen(command, env=environment, stdout=stdout)
 
     def flower_answers(self, limit_s: float = 20) -> bool:
         """Whether the dashboard shows the workers."""
