@@ -56,7 +56,7 @@ def _give_up_if_hopeless(
 ) -> None:
     with pools.begin(migration.target) as control:
         attempts = chunk_attempts(control, moved, no)
-    if attempts >= pools.settings.copy_.attempts:
+    if attempts >= pools.settings.row_copy.attempts:
         hopeless = FatalError(
             f"Chunk {no} of {moved.source} failed {attempts} times, last with: {error}",
             f"When its cause is gone: tranship resume {migration.id}",

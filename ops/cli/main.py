@@ -66,8 +66,7 @@ def run(arguments: list[str]) -> ExitCode:
         return _say(debug, f"{error.format_message()} {_hint(error)}", ExitCode.REFUSED)
     except (click.Abort, KeyboardInterrupt):
         return _say(False, "interrupted.", ExitCode.INTERRUPTED)
-    except BrokenPipeError:  # `tranship list | head`
-        _forget_stdout()
+    except SystemExit:  # so click ends here when nobody reads on: `tranship list | head`
         return ExitCode.OK
     except Exception as error:
         what = f"this is a defect: {type(error).__name__}: {error} (--debug shows where)"
@@ -86,11 +85,6 @@ def _hint(error: click.ClickException) -> str:
     if isinstance(error, click.UsageError) and error.ctx is not None:
         return f"See: {error.ctx.command_path} --help"
     return ""
-
-
-def _forget_stdout() -> None:
-    # Otherwise the interpreter complains again when it flushes at exit.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

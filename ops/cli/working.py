@@ -15,7 +15,8 @@ _STREAM = ("-A", "workers.streamer", "worker", "-Q", "stream", "-P", "solo")
 _COORDINATE = ("-A", "workers.app", "worker", "-B", "-Q", "coordinate", "-c", "2")
 # The login, if any, comes from $FLOWER_BASIC_AUTH, which Flower itself reads: a command
 # line is there for every user of the machine to see.
-_FLOWER = ("-A", "workers.app", "flower", "--address=127.0.0.1")
+_FLOWER = ("-A", "workers.app", "flower")
+_LOGIN = "FLOWER_BASIC_AUTH"
 _QUIET = ("--without-gossip", "--without-mingle")
 _ROLES = ("copy", "stream", "coordinate", "flower")
 
@@ -31,9 +32,15 @@ _ROLES = ("copy", "stream", "coordinate", "flower")
     type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False),
 )  # fmt: skip
 @click.option("--port", type=click.IntRange(1, 65535), help="Flower's port; otherwise 5555.")
+@click.option("--address", help="Flower's address; otherwise 127.0.0.1. Set a login first.")
 @pass_session
 def worker(
-    session: Session, role: str, concurrency: int | None, log_level: str, port: int | None
+    session: Session,
+    role: str,
+    concurrency: int | None,
+    log_level: str,
+    port: int | None,
+    address: str | None,
 ) -> None:
     """Run a worker in this process until it is stopped (SIGTERM drains it).
 
@@ -41,22 +48,30 @@ def worker(
     copy        copies chunks and verifies ranges; as many as you like
     stream      applies the binary log; one is enough, a second one stands by
     coordinate  drives the migrations; one is enough
-    flower      Celery's dashboard, on 127.0.0.1; login from $FLOWER_BASIC_AUTH
+    flower      Celery's dashboard; login (user:password) from $FLOWER_BASIC_AUTH
     """
     if concurrency is not None and role != "copy":
         raise click.UsageError(f"--concurrency is for copy; {role} has its own.")
-    if port is not None and role != "flower":
-        raise click.UsageError("--port is for flower.")
+    if (port or address) and role != "flower":
+        raise click.UsageError("--port and --address are for flower.")
+    if address and not os.environ.get(_LOGIN):
+        raise click.UsageError(f"--address opens Flower to others: set ${_LOGIN} first.")
     settings = session.pools.settings  # a wrong configuration is one line here, not a traceback
     os.environ[PATH_VARIABLE] = str(config_path().absolute())
     processes = concurrency or settings.workers.copy_concurrency
-    become(command_line(role, processes, log_level.upper(), port or 5555))
-
-
-def command_line(role: str, concurrency: int, log_level: str, port: int) -> list[str]:
-    """The command of a role. Node names are unique, so that two of a role can stand by."""
     if role == "flower":
-        return [*_FLOWER, f"--port={port}", f"--logging={log_level.lower()}"]
+        become(flower_command(address or "127.0.0.1", port or 5555, log_level))
+    else:
+        become(worker_command(role, processes, log_level.upper()))
+
+
+def flower_command(address: str, port: int, log_level: str) -> list[str]:
+    """The command of the dashboard."""
+    return [*_FLOWER, f"--address={address}", f"--port={port}", f"--logging={log_level.lower()}"]
+
+
+def worker_command(role: str, concurrency: int, log_level: str) -> list[str]:
+    """The command of a role. Node names are unique, so that two of a role can stand by."""
     name = ("-n", f"{role}-{os.getpid()}@%h", "-l", log_level)
     if role == "copy":
         return [*_COPY, "-c", str(concurrency), *name, *_QUIET]

@@ -129,7 +129,7 @@ class Settings(BaseSettings):
     servers: dict[str, Server] = {}
     broker: Broker = Broker()
     workers: Workers = Workers()
-    copy_: Copy = Field(default=Copy(), alias="copy")
+    row_copy: Copy = Copy()
     stream: Stream = Stream()
     checksum: Checksum = Checksum()
     cut_over: CutOver = CutOver()

@@ -52,7 +52,7 @@ def copy(context: Context) -> Outcome:
 
 
 def _free_stuck(context: Context, moved: Moved) -> None:
-    settings = context.settings.copy_
+    settings = context.settings.row_copy
     with context.control() as control:
         forget_unclaimed(control, moved, settings.resend_s)
         stale = stale_claims(control, moved, settings.stale_claim_s)
@@ -69,10 +69,10 @@ def _advance_table(context: Context, moved: Moved) -> None:
         open_piece = last_piece(control, moved)
     if not moved.planned:
         unfinished.pop(open_piece, None)
-        unfinished |= _plan(context, moved, context.settings.copy_.window - len(unfinished))
+        unfinished |= _plan(context, moved, context.settings.row_copy.window - len(unfinished))
     pending = [no for no, state in unfinished.items() if state is ChunkState.PENDING]
     in_flight = len(unfinished) - len(pending)
-    for no in pending[: max(0, context.settings.copy_.window - in_flight)]:
+    for no in pending[: max(0, context.settings.row_copy.window - in_flight)]:
         _send(context, moved, no)
 
 
@@ -83,7 +83,7 @@ def _plan(context: Context, moved: Moved, most: int) -> dict[int, ChunkState]:
     planned: dict[int, ChunkState] = {}
     with context.source() as source:
         with context.control() as control:
-            rows = chunk_rows(moved, recent_pace(control, moved), context.settings.copy_)
+            rows = chunk_rows(moved, recent_pace(control, moved), context.settings.row_copy)
             if rows != moved.chunk_rows:
                 update_moved(control, moved.id, chunk_rows=rows)
         for _ in range(most):

@@ -81,7 +81,7 @@ def _record(
 
 
 def _new_tables(pools: Pools, request: MoveRequest, options: Options) -> list[NewTable]:
-    rows = options.chunk_rows or pools.settings.copy_.chunk_rows
+    rows = options.chunk_rows or pools.settings.row_copy.chunk_rows
     with pools.begin(request.source) as source:
         return [_new_table(source, name, request.target_schema, rows) for name in request.tables]
 

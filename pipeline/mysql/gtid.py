@@ -6,10 +6,12 @@ arrive in order costs constant time and memory.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
 Interval = tuple[int, int]
+_TAG = re.compile(r"[a-z_][a-z0-9_]{0,31}")
 
 
 @dataclass
@@ -38,7 +40,9 @@ class GtidSet:
         source = uuid
         for item in rest:
             if not item[:1].isdigit():
-                source = f"{uuid}:{item}"  # a tag; the intervals after it are the tag's
+                if not _TAG.fullmatch(item):
+                    raise ValueError(f"not a GTID set: {part!r}")
+                source = f"{uuid}:{item}"  # the intervals after a tag are the tag's
                 continue
             low, _, high = item.partition("-")
             self._add(source, (int(low), int(high or low)))

@@ -41,7 +41,7 @@ class Servers:
             f'[broker]\nurl = "redis://{self.redis.host}:{self.redis.port}/0"\n',
             "[timeouts]\nlease_s = 3\nlock_wait_s = 5\nidle_s = 10\n",
             "[workers]\ntick_s = 0.5\n",
-            "[copy]\nresend_s = 3\nstale_claim_s = 6\n",
+            "[row_copy]\nresend_s = 3\nstale_claim_s = 6\n",
             "[checksum]\nresend_s = 3\n",
             "[cut_over]\nretry_s = 1\n",
         ]

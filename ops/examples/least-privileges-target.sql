@@ -1,0 +1,12 @@
+-- What Tranship needs on a target. Replace `shop` by the schema that the tables are moved to.
+CREATE USER IF NOT EXISTS 'tranship'@'%' IDENTIFIED BY RANDOM PASSWORD;
+
+-- Whether the server is a replica.
+GRANT REPLICATION CLIENT ON *.* TO 'tranship'@'%';
+
+-- The control schema.
+GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, INDEX, ALTER ON `tranship`.* TO 'tranship'@'%';
+
+-- The tables themselves.
+GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX, TRIGGER ON `shop`.*
+  TO 'tranship'@'%';

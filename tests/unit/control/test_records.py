@@ -1,0 +1,39 @@
+"""Values that the control schema keeps, there and back."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.control.records import aside_name, table_from_json, table_to_json
+from pipeline.mysql.table import Column, Key, Kind, Table, TableName
+
+names = st.text(min_size=1, max_size=64)
+columns = st.builds(
+    Column, name=names, kind=st.sampled_from(Kind), data_type=names, column_type=names,
+    nullable=st.booleans(), charset=st.none() | names, collation=st.none() | names,
+    generated=st.booleans(), fraction_digits=st.integers(0, 6),
+)  # fmt: skip
+tables = st.builds(
+    Table,
+    name=st.builds(TableName, names, names),
+    columns=st.lists(columns, min_size=1).map(tuple),
+    key=st.builds(Key, names, st.lists(names, min_size=1).map(tuple)),
+)
+
+
+@given(tables)
+def test_a_definition_survives_the_control_schema(table: Table) -> None:
+    assert table_from_json(json.loads(json.dumps(table_to_json(table)))) == table
+
+
+@given(names, names)
+def test_the_name_set_aside_is_one_that_a_server_takes(schema: str, name: str) -> None:
+    aside = aside_name(TableName(schema, name))
+    assert aside.schema == schema
+    assert len(aside.name) <= 64
+    assert aside.name.startswith("_")
+    assert aside.name.endswith("_del")
+    assert aside.name != name

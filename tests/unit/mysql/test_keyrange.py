@@ -1,0 +1,50 @@
+"""Key ranges as SQL: a key in no range is never copied, one in two is counted twice."""
+
+from __future__ import annotations
+
+import sqlite3
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.mysql.keyrange import KeyRange, is_one_of
+from pipeline.mysql.table import Key
+
+KEY = Key("k", ("a", "b"))
+EVERY = [(a, b) for a in range(5) for b in range(5)]
+bounds = st.lists(st.sampled_from(EVERY), unique=True, max_size=8).map(sorted)
+
+
+def rows(condition: str) -> list[tuple[int, int]]:
+    with sqlite3.connect(":memory:") as link:
+        link.execute("CREATE TABLE t (a INT, b INT)")
+        link.executemany("INSERT INTO t VALUES (?, ?)", EVERY)
+        return sorted(link.execute(f"SELECT a, b FROM t WHERE {condition}"))
+
+
+def literals(bound: tuple[int, int] | None) -> tuple[str, ...] | None:
+    return None if bound is None else tuple(map(str, bound))
+
+
+@given(bounds)
+def test_adjacent_ranges_hold_every_key_exactly_once(cuts: list[tuple[int, int]]) -> None:
+    edges = [None, *cuts, None]
+    found: list[tuple[int, int]] = []
+    for lower, upper in pairwise(edges):
+        found += rows(KeyRange(literals(lower), literals(upper)).condition(KEY))
+    assert sorted(found) == EVERY
+
+
+@given(st.sampled_from(EVERY), st.sampled_from(EVERY))
+def test_a_range_is_above_its_lower_bound_and_up_to_its_upper(
+    lower: tuple[int, int], upper: tuple[int, int]
+) -> None:
+    found = rows(KeyRange(literals(lower), literals(upper)).condition(KEY))
+    assert found == [key for key in EVERY if lower < key <= upper]
+
+
+@given(st.lists(st.sampled_from(EVERY), unique=True))
+def test_keys_one_by_one(keys: list[tuple[int, int]]) -> None:
+    found = rows(is_one_of(KEY, [tuple(map(str, key)) for key in keys]))
+    assert found == sorted(keys)
