@@ -1,12 +1,13 @@
 """Verifies one range while both sides are being written.
 
-**Whole, once.** Note the number of the last batch applied. Digest the source's range in a
-snapshot; wait until the position contains all that the source had executed by then; digest
-the target's range in a snapshot, together with the keys touched in later batches. Rows with
-those keys may differ, and are taken out of both digests (an XOR: each side computes them
-from the same snapshot). What is left was last changed at or before the source's snapshot,
-so it must be equal, however busy the table is: if it isn't, that is a real difference, and
-is repaired. If it is, the touched keys are all that is still unproved.
+**Whole, once.** Note the number of the last batch applied, and wait until the source's
+readers see what it brought. Digest the source's range in a snapshot; wait until the position
+contains all that the source had executed by then; digest the target's range in a snapshot,
+together with the keys touched in later batches. Rows with those keys may differ, and are
+taken out of both digests (an XOR: each side computes them from the same snapshot). What is
+left was last changed at or before the source's snapshot, so it must be equal, however busy
+the table is: if it isn't, that is a real difference, and is repaired. If it is, the touched
+keys are all that is still unproved.
 
 **By its keys, from then on.** Compare the rows with touched keys, one by one. A key whose
 row is equal on both sides is forgotten, if no batch has touched it since it was read:
@@ -36,7 +37,7 @@ from pipeline.control.touched import TouchedKey, forget_range, forget_touched, t
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.keyrange import Bound, KeyRange
 from pipeline.mysql.pools import Pools
-from pipeline.mysql.servers import executed_gtids
+from pipeline.mysql.servers import executed_gtids, wait_until_executed
 from pipeline.mysql.table import TableName
 from pipeline.pausepoints import Point, reached
 
@@ -60,6 +61,7 @@ class Look:
     touched: int
     whole: bool
     batch: int  # the last one applied
+    position: GtidSet
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,9 @@ class RangeVerifier:
         verdict, rows = Verdict.MOVING, None
         try:
             look = self._look(no)
-            if look.whole:
+            if not self._visible(look):
+                pass
+            elif look.whole:
                 verdict = self._verify_keys(look)
             else:
                 verdict, rows = self._verify_whole(look)
@@ -99,7 +103,13 @@ class RangeVerifier:
             stream = read_stream(target, self.moved.migration_id)
             assert stream is not None
             keys = key_range(target, self.moved, no)
-            return Look(no, keys, state.touched, state.whole, stream.batches)
+            batch, position = stream.batches, stream.position
+            return Look(no, keys, state.touched, state.whole, batch, position)
+
+    def _visible(self, look: Look) -> bool:
+        """Whether the source's readers see what was applied: the binlog runs ahead of them."""
+        with self.pools.begin(self.source) as source:
+            return wait_until_executed(source, look.position, self.settings.drain_wait_s)
 
     # --- whole ------------------------------------------------------------------------
 

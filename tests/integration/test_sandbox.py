@@ -16,6 +16,8 @@ from ops.sandbox.packages import debian_mirror
 from ops.sandbox.process import Identity
 from ops.sandbox.sandbox import Sandbox, default_root
 
+_MIRROR = "http://mirror.example/debian"
+
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
@@ -79,15 +81,15 @@ def test_servers_of_a_killed_owner_do_not_survive_it() -> None:
 @pytest.mark.parametrize(
     ("file", "text"),
     [
-        ("sources.list", "deb [trusted=yes] http://mirror.example/debian bookworm main\n"),
-        ("sources.list.d/debian.sources", "Types: deb\nURIs: http://mirror.example/debian/\n"),
+        ("sources.list", f"deb [trusted=yes] {_MIRROR} bookworm main\n"),
+        ("sources.list.d/debian.sources", f"Types: deb\nURIs: {_MIRROR}/\n"),
     ],
 )
 def test_the_mirror_is_the_machines_own(tmp_path: Path, file: str, text: str) -> None:
     (tmp_path / "sources.list.d").mkdir()
     (tmp_path / "sources.list.d/other.list").write_text("deb http://other.example/repo x main\n")
     (tmp_path / file).write_text("# deb http://old.example/debian x\n" + text)
-    assert debian_mirror(tmp_path).startswith("http://mirror.example/debian")
+    assert debian_mirror(tmp_path).startswith(_MIRROR)
 
 
 def test_a_machine_without_a_mirror_is_told_so(tmp_path: Path) -> None:
