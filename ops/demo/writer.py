@@ -67,6 +67,10 @@ class Writer:
                     raise
                 connection.close()
                 connection = self._reconnect()
+            except pymysql.err.OperationalError as error:
+                if error.args[0] != 1213:  # a deadlock with the rename: as with any other
+                    raise
+                connection.rollback()
             time.sleep(_PAUSE_S)
 
     def _transaction(self, connection: pymysql.Connection[Any], next_id: int) -> int:
