@@ -24,7 +24,8 @@ from tests.conftest import Connect
 from tests.support.moves import SOURCE, TARGET, begin_move, wait_for, wait_until
 from tests.support.stack import Stack
 
-COUNTERS = 200
+COUNTERS = 50
+_PAUSE_S = 0.005  # the stream is down most of the time, and has to catch up in the end
 SHORT, LONG = 6, 50
 
 
@@ -45,6 +46,7 @@ def counting(connection: Any, schema: str) -> Iterator[list[int]]:
                     )
                 connection.commit()
                 made[0] += 1
+                time.sleep(_PAUSE_S)
 
     thread = threading.Thread(target=write, daemon=True)
     thread.start()
