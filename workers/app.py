@@ -7,8 +7,6 @@ coordinator sends it again.
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from celery import Celery
@@ -69,8 +67,8 @@ def _configuration(settings: Settings) -> dict[str, Any]:
                 "options": {"expires": max(2.0, 2 * settings.workers.tick_s)},
             }
         },
-        # Beat's own file holds nothing that matters.
-        "beat_schedule_filename": str(Path(tempfile.mkdtemp(prefix="tranship-beat-")) / "schedule"),
+        # In memory: what is due is a matter of the control schema, not of a file of beat's.
+        "beat_scheduler": "celery.beat:Scheduler",
         "beat_max_loop_interval": settings.workers.tick_s,
     }
 

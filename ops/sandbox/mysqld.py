@@ -64,9 +64,7 @@ class MySQLServer:
 
     @property
     def socket(self) -> Path:
-        # A socket's path has at most 107 characters; a project may lie deeper than that.
-        name = f"tranship-{os.getuid()}-{self.port}.sock"
-        return Path(tempfile.gettempdir()) / name
+        return socket_path(self.port)
 
     def start(self) -> None:
         """Start it, and wait until it answers.
@@ -76,7 +74,7 @@ class MySQLServer:
         """
         if not self.datadir.exists():
             self._initialise()
-        self._clear_socket()
+        clear_socket(self.port)
         self.identity = process.spawn(self._command(), self.log, tied=self.tied, environment={})
         process.wait_ready(self.identity, self._answers, self.log, "mysqld")
         self._let_user_in()
@@ -84,12 +82,7 @@ class MySQLServer:
     def stop(self) -> None:
         if self.identity is not None:
             process.end(self.identity)
-        self._clear_socket()
-
-    def _clear_socket(self) -> None:
-        """A killed server leaves both behind, and its successor would refuse to start."""
-        for path in (self.socket, self.socket.with_name(f"{self.socket.name}.lock")):
-            path.unlink(missing_ok=True)
+        clear_socket(self.port)
 
     def kill(self) -> None:
         """SIGKILL: what a machine that dies does to it."""
@@ -157,6 +150,18 @@ class MySQLServer:
             f"ALTER USER {USER}@'%' IDENTIFIED BY '{self.password}'",
             f"GRANT ALL ON *.* TO {USER}@'%' WITH GRANT OPTION",
         )
+
+
+def socket_path(port: int) -> Path:
+    """Not in the server's directory: a socket's path has at most 107 characters."""
+    return Path(tempfile.gettempdir()) / f"tranship-{os.getuid()}-{port}.sock"
+
+
+def clear_socket(port: int) -> None:
+    """A killed server leaves both behind, and its successor would refuse to start."""
+    path = socket_path(port)
+    for leftover in (path, path.with_name(f"{path.name}.lock")):
+        leftover.unlink(missing_ok=True)
 
 
 def _as_root() -> list[str]:

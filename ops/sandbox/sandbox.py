@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from ops.sandbox import process
-from ops.sandbox.mysqld import MySQLServer
+from ops.sandbox.mysqld import MySQLServer, clear_socket
 from ops.sandbox.packages import MYSQL, REDIS, fetch
 from ops.sandbox.process import Identity, free_port
 from ops.sandbox.redisd import RedisServer
@@ -79,6 +79,7 @@ class Sandbox:
             server.stop()
         for known in self._known().values():
             process.end(Identity(known["pid"], known["started"]))
+            clear_socket(known["port"])
         self.state.unlink(missing_ok=True)
         self._servers.clear()
 
