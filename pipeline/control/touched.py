@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from pipeline.control.pieces import BATCH, touched_table
 from pipeline.control.records import Moved
 from pipeline.mysql.codecs import literal_expression
-from pipeline.mysql.keyrange import Bound, KeyRange, bound_from_row, is_one_of
+from pipeline.mysql.keyrange import Bound, KeyRange, bound_from_row, is_one_of, order
 from pipeline.mysql.pools import run
 
 _COUNTED = 1_000_000
@@ -37,17 +37,18 @@ def touched_keys(
     return [TouchedKey(bound_from_row(row[1:]), int(row[0])) for row in rows]
 
 
-def forget_touched(connection: Connection, moved: Moved, verified: Iterable[TouchedKey]) -> None:
+def forget_touched(connection: Connection, moved: Moved, verified: Sequence[TouchedKey]) -> None:
     """Keys that were verified, but for those that have been touched again since."""
-    by_batch: dict[int, list[Bound]] = {}
-    for one in verified:
-        by_batch.setdefault(one.batch, []).append(one.key)
-    for batch, keys in sorted(by_batch.items()):
-        run(
-            connection,
-            f"DELETE FROM {touched_table(moved)}"
-            f" WHERE {is_one_of(moved.table.key, keys)} AND {BATCH} = {batch}",
-        )
+    if not verified:
+        return
+    key = moved.table.key
+    as_read = ", ".join(f"({', '.join(one.key)}, {one.batch})" for one in verified)
+    run(
+        connection,
+        # The first condition is what the primary key finds; the second is what counts.
+        f"DELETE FROM {touched_table(moved)} WHERE {is_one_of(key, [one.key for one in verified])}"
+        f" AND ({order(key)}, {BATCH}) IN ({as_read})",
+    )
 
 
 def forget_range(connection: Connection, moved: Moved, keys: KeyRange, up_to: int) -> None:
