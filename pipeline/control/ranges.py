@@ -18,7 +18,7 @@ from sqlalchemy import Connection, func, or_, select, true, update
 from pipeline.control.records import Moved
 from pipeline.control.schema import NOW, ago, ahead, ranges
 
-_DIRTY = or_(ranges.c.verified_touched.is_(None), ranges.c.verified_touched != ranges.c.touched)
+DIRTY = or_(ranges.c.verified_touched.is_(None), ranges.c.verified_touched != ranges.c.touched)
 
 
 def touch(connection: Connection, moved: Moved, numbers: Iterable[int]) -> None:
@@ -116,12 +116,12 @@ def send_dirty(
     rested = true() if at_once else or_(ranges.c.not_before.is_(None), ranges.c.not_before < NOW)
     mine = ranges.c.moved_id == moved.id
     busy = connection.execute(
-        select(func.count()).select_from(ranges).where(mine, _DIRTY, in_flight)
+        select(func.count()).select_from(ranges).where(mine, DIRTY, in_flight)
     ).scalar_one()
     numbers = (
         connection.execute(
             select(ranges.c.no)
-            .where(mine, _DIRTY, ~in_flight, rested)
+            .where(mine, DIRTY, ~in_flight, rested)
             .order_by(ranges.c.looks, ranges.c.no)  # the least looked at first: none starves
             .limit(max(0, window - busy))
         )
@@ -146,7 +146,7 @@ def ledger_state(connection: Connection, moved: Moved) -> LedgerState:
     row = connection.execute(
         select(
             func.count(),
-            func.coalesce(func.sum(_DIRTY), 0),
+            func.coalesce(func.sum(DIRTY), 0),
             func.coalesce(func.sum(~ranges.c.whole), 0),
         ).where(ranges.c.moved_id == moved.id)
     ).one()

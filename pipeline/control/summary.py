@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Select, case, func, literal_column, or_, select
+from sqlalchemy import Connection, Integer, Select, case, func, literal_column, select
 
 from pipeline.control.migrations import is_installed
+from pipeline.control.ranges import DIRTY
 from pipeline.control.records import ChunkState, Moved, Role
 from pipeline.control.schema import NOW, chunks, events, leases, migrations, moved_tables, ranges
-
-_DIRTY = or_(ranges.c.verified_touched.is_(None), ranges.c.verified_touched != ranges.c.touched)
 
 
 @dataclass(frozen=True)
@@ -72,9 +71,9 @@ def range_summary(connection: Connection, moved: Moved) -> RangeSummary:
     """Counts of one table's ledger."""
     query = select(
         func.count(),
-        _sum(_DIRTY),
+        _sum(DIRTY),
         _sum(~ranges.c.whole),
-        func.coalesce(func.max(case((_DIRTY, _age(ranges.c.sent_at)), else_=0)), 0),
+        func.coalesce(func.max(case((DIRTY, _age(ranges.c.sent_at)), else_=0)), 0),
     ).where(ranges.c.moved_id == moved.id)
     total, dirty, never, waiting = connection.execute(query).one()
     return RangeSummary(total, int(dirty), int(never), float(waiting))

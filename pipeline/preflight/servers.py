@@ -9,22 +9,22 @@ from sqlalchemy import Connection
 from pipeline.mysql.servers import replica_sources, server_facts, variable
 from pipeline.preflight.findings import Answer, Inquiry, info, refused, warning
 
-_OLDEST = (8, 0, 14)  # GROUP_CONCAT of LONGTEXT, REPLICA vocabulary aside: what was thought of
+_OLDEST = (8, 0, 22)  # SHOW REPLICA STATUS
 _SMALL_PACKET = 16 * 1024 * 1024
 
 
 def versions(inquiry: Inquiry) -> Iterator[Answer]:
-    """MySQL 8.0 or later on both sides."""
+    """MySQL 8.0.22 or later on both sides."""
     for name, connection in _both(inquiry):
         facts = server_facts(connection)
         if facts.is_mariadb:
             yield refused(
                 f"Server {name} is MariaDB ({facts.version_text}), which is not supported yet.",
-                "Move between MySQL servers of version 8.0 or later.",
+                "Move between MySQL servers of version 8.0.22 or later.",
             )
         elif facts.version < _OLDEST:
             yield refused(
-                f"Server {name} is MySQL {facts.version_text}; 8.0.14 is the oldest supported.",
+                f"Server {name} is MySQL {facts.version_text}; 8.0.22 is the oldest supported.",
                 "Upgrade it first.",
             )
         else:
