@@ -1,0 +1,134 @@
+"""Lines and literals: a byte that is escaped wrongly arrives as another, or splits a row."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.mysql.codecs import escape, line, literal, load_columns, unescape
+from pipeline.mysql.table import Column, Field, Key, Kind, Table, TableName
+
+SPECIAL = {b"\\": b"\\\\", b"\t": b"\\t", b"\n": b"\\n"}
+MEANINGS = {b"0": b"\0", b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"Z": b"\x1a"}
+awkward = st.lists(st.sampled_from([b"\\", b"\t", b"\n", b"n", b"t", b"N", b"\0", b"\r", b"x"]))
+contents = st.binary(max_size=30) | awkward.map(b"".join)
+fields = st.none() | contents
+NUMERIC = (
+    Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.DOUBLE, Kind.YEAR, Kind.BIT, Kind.ENUM, Kind.SET,
+)  # fmt: skip
+
+
+def column(kind: Kind, charset: str | None = None, *, name: str = "c") -> Column:
+    return Column(name, kind, str(kind), str(kind), nullable=True, charset=charset)
+
+
+def table(*columns: Column) -> Table:
+    return Table(TableName("s", "t"), columns, Key("PRIMARY", (columns[0].name,)))
+
+
+def loaded(text: bytes) -> list[list[Field]]:
+    """What LOAD DATA makes of lines, as its manual says: written apart from the code."""
+    rows: list[list[Field]] = [[]]
+    value, null, at = b"", False, 0
+    while at < len(text):
+        one = text[at : at + 1]
+        if one == b"\\":
+            following = text[at + 1 : at + 2]
+            null = following == b"N" and not value
+            value += b"" if null else MEANINGS.get(following, following)
+            at += 2
+            continue
+        if one in (b"\t", b"\n"):
+            rows[-1].append(None if null else value)
+            value, null = b"", False
+            if one == b"\n":
+                rows.append([])
+        else:
+            value += one
+        at += 1
+    assert (rows.pop(), value) == ([], b""), "the last line has no end"
+    return rows
+
+
+@pytest.mark.parametrize("number", range(256))
+def test_every_byte_alone_and_between_others(number: int) -> None:
+    one = bytes([number])
+    assert escape(one) == SPECIAL.get(one, one)
+    for field in (one, b"a" + one + b"b", one + b"N", one + b"n", b"\\" + one, one * 3):
+        assert unescape(escape(field)) == field
+        assert loaded(escape(field) + b"\n") == [[field]]
+
+
+@given(contents)
+def test_what_is_escaped_is_read_back_by_us_and_by_the_server(field: bytes) -> None:
+    assert unescape(escape(field)) == field
+    assert loaded(escape(field) + b"\n") == [[field]]
+    assert b"\t" not in escape(field)
+    assert b"\n" not in escape(field)
+
+
+@given(st.lists(st.tuples(fields, fields, fields), min_size=1, max_size=5))
+def test_no_value_ends_its_field_or_its_line(rows: list[tuple[Field, ...]]) -> None:
+    three = table(*(column(Kind.BINARY, name=name) for name in "abc"))
+    text = b"".join(line(three, row) for row in rows)
+    assert text.count(b"\n") == len(rows)
+    assert loaded(text) == [list(row) for row in rows]
+    read = [tuple(map(unescape, one.split(b"\t"))) for one in text.split(b"\n")[:-1]]
+    assert read == rows
+
+
+@pytest.mark.parametrize("text", [b"NULL", b"\\N", b"N", b"\\", b"\\\\N", b"", b"null"])
+def test_null_is_not_confused_with_text_that_looks_like_it(text: bytes) -> None:
+    one = table(column(Kind.TEXT, "utf8mb4"))
+    assert line(one, (None,)) == b"\\N\n"
+    assert line(one, (text,)) != line(one, (None,))
+    assert loaded(line(one, (text,))) == [[text]]
+    assert unescape(escape(text)) == text
+    assert unescape(b"\\N") is None
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_null_is_null_for_every_kind(kind: Kind) -> None:
+    assert literal(column(kind, "latin1" if kind is Kind.TEXT else None), None) == b"NULL"
+
+
+@given(contents)
+def test_a_literal_holds_every_byte_as_hex(field: bytes) -> None:
+    shown = field.hex().encode()
+    assert literal(column(Kind.TEXT, "gbk"), field) == b"_gbk x'" + shown + b"'"
+    assert literal(column(Kind.BINARY), field) == b"_binary x'" + shown + b"'"
+    assert literal(column(Kind.JSON), field) == b"CONVERT(x'" + shown + b"' USING utf8mb4)"
+
+
+@pytest.mark.parametrize("kind", NUMERIC)
+def test_numbers_travel_bare(kind: Kind) -> None:
+    assert literal(column(kind), b"-12") == b"-12"
+
+
+@pytest.mark.parametrize("kind", [Kind.DATE, Kind.TIME, Kind.DATETIME, Kind.TIMESTAMP])
+def test_times_travel_quoted(kind: Kind) -> None:
+    assert literal(column(kind), b"-00:00:01.50") == b"'-00:00:01.50'"
+
+
+def test_every_kind_has_a_literal() -> None:
+    for kind in Kind:
+        assert literal(column(kind, "utf8mb4" if kind is Kind.TEXT else None), b"1")
+
+
+def test_labels_and_bits_are_loaded_as_numbers_and_json_as_text() -> None:
+    one = table(
+        column(Kind.INTEGER, name="id"), column(Kind.ENUM, name="a`b"),
+        column(Kind.JSON, name="j"), column(Kind.TEXT, "latin1", name="v"),
+    )  # fmt: skip
+    assert load_columns(one) == (
+        "(`id`, @f1, @f2, `v`) SET `a``b` = CAST(@f1 AS UNSIGNED), `j` = CONVERT(@f2 USING utf8mb4)"
+    )
+
+
+def test_generated_columns_are_not_written() -> None:
+    given_, computed = (
+        column(Kind.INTEGER, name="id"),
+        Column("g", Kind.INTEGER, "int", "int", nullable=True, generated=True),
+    )
+    assert load_columns(table(given_, computed)) == "(`id`)"
