@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,3 +38,26 @@ def test_the_name_set_aside_is_one_that_a_server_takes(schema: str, name: str) -
     assert aside.name.startswith("_")
     assert aside.name.endswith("_del")
     assert aside.name != name
+
+
+@given(st.text(min_size=1, max_size=59))
+def test_the_name_set_aside_keeps_a_name_that_fits_whole(name: str) -> None:
+    assert aside_name(TableName("s", name)) == TableName("s", f"_{name}_del")
+
+
+@given(names)
+def test_tables_of_two_schemas_are_set_aside_in_their_own(name: str) -> None:
+    assert aside_name(TableName("a", name)) != aside_name(TableName("b", name))
+
+
+@given(tables)
+def test_what_is_kept_of_a_definition_is_plain_json(table: Table) -> None:
+    """A kind kept as anything but its own text would not be read back by a later version."""
+    kept = json.loads(json.dumps(table_to_json(table)))
+    assert [one["kind"] for one in kept["columns"]] == [str(one.kind) for one in table.columns]
+
+
+@pytest.mark.xfail(strict=True, reason="records.py:164 two names that share 59 characters collide")
+def test_two_long_names_are_not_set_aside_under_one() -> None:
+    one, other = ("x" * 60 + end for end in ("_2023", "_202"))
+    assert aside_name(TableName("s", one[:64])) != aside_name(TableName("s", other))
