@@ -48,7 +48,9 @@ class Point(StrEnum):
 
 
 _actions: dict[str, Any] = json.loads(os.environ.get(VARIABLE, "{}"))
-_random = random.Random(_actions.get("seed"))
+_random = random.Random(_actions.pop("seed", None))
+for _name in _actions:
+    Point(_name)  # a misspelt point would be a test that proves nothing
 
 
 def reached(point: Point) -> None:
@@ -63,11 +65,12 @@ def reached(point: Point) -> None:
 @contextmanager
 def at(point: Point, action: Callable[[], object]) -> Iterator[None]:
     """Within this process: call `action` whenever `point` is reached."""
+    before = _actions.get(point)
     _actions[point] = action
     try:
         yield
     finally:
-        del _actions[point]
+        _actions[point] = before
 
 
 def _act(action: dict[str, Any]) -> None:

@@ -7,15 +7,14 @@ import tomllib
 from pathlib import Path
 
 from pydantic import ValidationError
-from pydantic_settings import SettingsConfigDict
+from pydantic_settings import SettingsConfigDict, SettingsError
 
 from pipeline.configuration.settings import Server, Settings
 from pipeline.errors import RefusedError
 
 PATH_VARIABLE = "TRANSHIP_CONFIG"
 DEFAULT_PATH = Path("tranship.toml")
-# Variables of the process, not settings of the file, that share the prefix.
-_NOT_SETTINGS = (PATH_VARIABLE, "TRANSHIP_SANDBOX", "TRANSHIP_PAUSE", "TRANSHIP_DEBUG")
+_PREFIX = str(Settings.model_config["env_prefix"])
 
 
 def config_path(given: Path | None = None) -> Path:
@@ -31,6 +30,7 @@ def load_settings(given: Path | None = None) -> Settings:
     """
     path = config_path(given)
     _check_readable(path)
+    _check_variables()
 
     class FromFile(Settings):
         model_config = SettingsConfigDict(**{**Settings.model_config, "toml_file": path})
@@ -38,7 +38,16 @@ def load_settings(given: Path | None = None) -> Settings:
     try:
         return FromFile()
     except ValidationError as error:
-        raise RefusedError(f"{path}: {_first_mistake(error)}") from None
+        first, mistake = _first_mistake(error)
+        variable = _variable_of(first)
+        where = f"{path}, overlaid by {variable}" if variable else str(path)
+        raise RefusedError(f"{where}: {mistake}") from None
+    except SettingsError as error:
+        # Its text names the section alone; the value may hold a password.
+        raise RefusedError(
+            f"The environment beside {path}: {error}.",
+            "Give single values, as in TRANSHIP_BROKER__URL, or valid JSON.",
+        ) from None
 
 
 def _check_readable(path: Path) -> None:
@@ -54,18 +63,35 @@ def _check_readable(path: Path) -> None:
         raise RefusedError(f"{path} can't be read: {error.strerror}.") from None
     except tomllib.TOMLDecodeError as error:
         raise RefusedError(f"{path} is not TOML: {error}.") from None
+    except UnicodeDecodeError as error:
+        raise RefusedError(f"{path} is not UTF-8 at byte {error.start}.") from None
 
 
-def _first_mistake(error: ValidationError) -> str:
+def _check_variables() -> None:
+    """A misspelt section in a variable's name is as wrong as one in the file."""
+    for name in os.environ:
+        section, delimiter, _ = name.upper().removeprefix(_PREFIX).partition("__")
+        known = section.lower() in Settings.model_fields
+        if name.upper().startswith(_PREFIX) and delimiter and not known:
+            raise RefusedError(f"{name}: unknown section.", "Unset it or correct its spelling.")
+
+
+def _variable_of(where: tuple[int | str, ...]) -> str | None:
+    """The variable that gave the value at `where`, if one did."""
+    wanted = _PREFIX + "__".join(str(part) for part in where).upper()
+    return next((name for name in os.environ if name.upper() == wanted), None)
+
+
+def _first_mistake(error: ValidationError) -> tuple[tuple[int | str, ...], str]:
     # include_input off: an input may be a password.
     mistakes = error.errors(include_input=False, include_url=False, include_context=False)
     first = mistakes[0]
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"unknown key '{where}'. Remove it or correct its spelling."
+        return first["loc"], f"unknown key '{where}'. Remove it or correct its spelling."
     if first["type"] == "missing":
-        return f"'{where}' is missing. Add it."
-    return f"'{where}': {first['msg']}."
+        return first["loc"], f"'{where}' is missing. Add it."
+    return first["loc"], f"'{where}': {first['msg']}."
 
 
 def server_settings(settings: Settings, name: str) -> Server:
@@ -110,3 +136,5 @@ def _from_file(path: Path) -> str:
         return path.read_text().rstrip("\n")
     except OSError as error:
         raise RefusedError(f"password_file {path} can't be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise RefusedError(f"password_file {path} is not UTF-8.") from None

@@ -8,14 +8,23 @@ Units are part of the names: `_s` seconds, `_bytes`, `_rows`.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import TomlConfigSettingsSource as TomlSource
 
-Seconds = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+
+def _no_truth(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("a number is wanted, not true or false")
+    return value
+
+
+_Number = BeforeValidator(_no_truth)
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), _Number]
+Count = Annotated[int, Field(ge=1), _Number]
+Port = Annotated[int, Field(ge=1, le=65535), _Number]
 
 
 class _Strict(BaseModel):
@@ -35,7 +44,7 @@ class Server(_Strict):
     """How to reach one server. The password comes from exactly one of three places."""
 
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535)] = 3306
+    port: Port = 3306
     user: str
     password: SecretStr | None = None
     password_file: Path | None = None

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from hashlib import blake2s
 from typing import Any
 
 from pipeline.mysql.table import Column, Key, Kind, Table, TableName
+
+# Of 64 characters, less `_` and `_del`.
+_ASIDE_KEEPS = 59
 
 
 class Stage(StrEnum):
@@ -139,8 +143,16 @@ class Claim:
 
 
 def aside_name(name: TableName) -> TableName:
-    """`_t_del`, as gh-ost calls it; cut to the 64 characters that a name may have."""
-    return TableName(name.schema, f"_{name.name[:59]}_del")
+    """`_t_del`, as gh-ost calls it, within the 64 characters that a name may have.
+
+    A name too long for that keeps its beginning and a digest of the whole, so that two
+    tables never share one.
+    """
+    kept = name.name
+    if len(kept) > _ASIDE_KEEPS:
+        digest = blake2s(kept.encode(), digest_size=4).hexdigest()
+        kept = f"{kept[: _ASIDE_KEEPS - 9]}_{digest}"
+    return TableName(name.schema, f"_{kept}_del")
 
 
 def table_to_json(table: Table) -> dict[str, Any]:

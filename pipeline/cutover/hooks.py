@@ -53,7 +53,7 @@ def run_hook(
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, IndexError) as error:
             return HookResult(127, f"can't be started: {error}")
         try:
             code = _wait(process, limit_s, still_ours)

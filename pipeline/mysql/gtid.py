@@ -11,6 +11,8 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 
 Interval = tuple[int, int]
+_UUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
+_INTERVAL = re.compile(r"([1-9][0-9]*)(?:-([1-9][0-9]*))?")
 _TAG = re.compile(r"[a-z_][a-z0-9_]{0,31}")
 
 
@@ -35,17 +37,19 @@ class GtidSet:
 
     def _parse_source(self, part: str) -> None:
         uuid, *rest = part.lower().split(":")
-        if not rest:
+        if not rest or not _UUID.fullmatch(uuid):
             raise ValueError(f"not a GTID set: {part!r}")
         source = uuid
         for item in rest:
-            if not item[:1].isdigit():
-                if not _TAG.fullmatch(item):
-                    raise ValueError(f"not a GTID set: {part!r}")
+            if _TAG.fullmatch(item):
                 source = f"{uuid}:{item}"  # the intervals after a tag are the tag's
                 continue
-            low, _, high = item.partition("-")
-            self._add(source, (int(low), int(high or low)))
+            bounds = _INTERVAL.fullmatch(item)
+            if bounds is None:
+                raise ValueError(f"not a GTID set: {part!r}")
+            low, high = int(bounds[1]), int(bounds[2] or bounds[1])
+            if low <= high:  # the server takes 5-3 for empty, too
+                self._add(source, (low, high))
 
     def add(self, gtid: str) -> None:
         """Take in one transaction, `uuid:7` or `uuid:tag:7`."""

@@ -50,7 +50,9 @@ class Application:
         row, refused_since = self.number, 0.0
         while not self._stopping.is_set():
             server = self.where()
-            link = links.setdefault(server, self.connect(server))
+            if server not in links:
+                links[server] = self.connect(server)
+            link = links[server]
             try:
                 with link.cursor() as cursor:
                     cursor.execute(

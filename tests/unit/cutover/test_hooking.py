@@ -15,7 +15,7 @@ from pipeline.cutover.hooks import BEFORE_CUT_OVER, ON_SUCCESS
 from pipeline.mysql.table import Column, Key, Kind, Table, TableName
 
 _README = Path(__file__).resolve().parents[3] / "README.md"
-_NOW = datetime(2020, 1, 1)  # noqa: DTZ001
+_NOW = datetime(2020, 1, 1)
 MIGRATION = Migration(
     id="m1", kind="move", source="old", target="new", stage=Stage.SWITCHING, stage_since=_NOW,
     resume_stage=None, after_restore=None, options=Options(), postponed=False, abort_asked=False,
