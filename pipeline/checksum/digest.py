@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from pipeline.errors import FatalError
 from pipeline.mysql.codecs import line_expression, literal_expression
 from pipeline.mysql.keyrange import Bound, KeyRange, bound_from_row, is_one_of
-from pipeline.mysql.pools import run
+from pipeline.mysql.pools import run, warnings
 from pipeline.mysql.quoting import quote, quote_name
 from pipeline.mysql.table import Table, TableName
 
@@ -56,7 +56,7 @@ def keys_digest(
     """The digest of the rows with one of `keys`."""
     total = Digest(0, 0)
     for some in _in_statements(keys):
-        part = _digest(connection, table, name, is_one_of(table.key, some), is_source)
+        part = _digest(connection, table, name, is_one_of(table, some), is_source)
         total = Digest(total.rows + part.rows, total.bits ^ part.bits)
     return total
 
@@ -67,7 +67,7 @@ def row_digests(
     """The bits of each row with one of `keys`, by its own key."""
     found: dict[Bound, int] = {}
     for some in _in_statements(keys):
-        condition = is_one_of(table.key, some)
+        condition = is_one_of(table, some)
         found |= _row_digests(connection, table, name, condition, is_source)
     return found
 
@@ -79,9 +79,10 @@ def _digest(
     answer = run(
         connection, f"SELECT COUNT(*), BIT_XOR({bits}) FROM {_from(table, name, condition)}"
     )
-    if answer.warnings:
+    found = warnings(connection, answer)
+    if found:
         raise FatalError(
-            f"A row of {name} is too large to be hashed (max_allowed_packet).",
+            f"A row of {name} is too large to be hashed (max_allowed_packet): {found[0][1]}",
             "Raise max_allowed_packet on that server, then: tranship resume.",
         )
     return Digest(*answer.rows[0])
@@ -116,7 +117,7 @@ def _row_digests(
 
 
 def _row_bits(table: Table, is_source: bool) -> str:
-    line = line_expression(table, reparse_json=is_source)
+    line = line_expression(table.verified, reparse_json=is_source)
     return f"CAST(CONV(LEFT(SHA2({line}, 256), 16), 16, 10) AS UNSIGNED)"
 
 

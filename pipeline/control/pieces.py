@@ -14,7 +14,7 @@ from pipeline.control.records import ChunkState, Moved
 from pipeline.control.schema import SCHEMA, chunks, ranges, streams
 from pipeline.mysql.codecs import literal_expression
 from pipeline.mysql.keyrange import Bound, KeyRange, bound_from_row
-from pipeline.mysql.pools import run
+from pipeline.mysql.pools import leniency, run
 from pipeline.mysql.quoting import quote_list, quote_name
 from pipeline.mysql.table import TableName
 
@@ -110,11 +110,12 @@ def cut_open_piece(connection: Connection, moved: Moved, bound: Bound) -> int:
     )
     no = last_piece(connection, moved)
     columns = quote_list(moved.table.key.columns)
-    run(
-        connection,
-        f"INSERT INTO {bounds_table(moved)} ({NUMBER}, {columns})"
-        f" VALUES ({no}, {', '.join(bound)})",
-    )
+    with leniency(connection, moved.table):
+        run(
+            connection,
+            f"INSERT INTO {bounds_table(moved)} ({NUMBER}, {columns})"
+            f" VALUES ({no}, {', '.join(bound)})",
+        )
     if moved.copied:
         # Its rows came with the older piece, and were verified with it, or were not.
         whole = bool(

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from pipeline.control.pieces import BATCH, touched_table
 from pipeline.control.records import Moved
 from pipeline.mysql.codecs import literal_expression
-from pipeline.mysql.keyrange import Bound, KeyRange, bound_from_row, is_one_of, order
+from pipeline.mysql.keyrange import Bound, KeyRange, bound_from_row, is_one_of
 from pipeline.mysql.pools import run
 
 _COUNTED = 1_000_000
@@ -41,13 +41,14 @@ def forget_touched(connection: Connection, moved: Moved, verified: Sequence[Touc
     """Keys that were verified, but for those that have been touched again since."""
     if not verified:
         return
-    key = moved.table.key
-    as_read = ", ".join(f"({', '.join(one.key)}, {one.batch})" for one in verified)
+    table = moved.table
+    as_read = [(*one.key, str(one.batch)) for one in verified]
     run(
         connection,
         # The first condition is what the primary key finds; the second is what counts.
-        f"DELETE FROM {touched_table(moved)} WHERE {is_one_of(key, [one.key for one in verified])}"
-        f" AND ({order(key)}, {BATCH}) IN ({as_read})",
+        f"DELETE FROM {touched_table(moved)}"
+        f" WHERE {is_one_of(table, [one.key for one in verified])}"
+        f" AND {is_one_of(table, as_read, BATCH)}",
     )
 
 

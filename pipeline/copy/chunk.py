@@ -21,9 +21,9 @@ from pipeline.control.records import Claim, Moved
 from pipeline.copy.transfer import read_lines, write_lines
 from pipeline.errors import FencedError
 from pipeline.mysql.failures import driver_errors
-from pipeline.mysql.keyrange import KeyRange
+from pipeline.mysql.keyrange import KeyRange, same_key
 from pipeline.mysql.pools import Pools, connection_id, run
-from pipeline.mysql.quoting import quote, quote_name
+from pipeline.mysql.quoting import quote_name
 from pipeline.pausepoints import Point, reached
 
 
@@ -90,10 +90,10 @@ def sweep_tombstones(target: Connection, moved: Moved, keys: KeyRange) -> None:
         return
     # READ COMMITTED: this statement's snapshot is taken after the wait above.
     table = quote_name(moved.target)
-    same_key = " AND ".join(f"{table}.{quote(name)} = dead.{quote(name)}" for name in key.columns)
     run(
         target,
-        f"DELETE FROM {table} USING {table} JOIN {tombstones} AS dead ON {same_key}"
+        f"DELETE FROM {table} USING {table} JOIN {tombstones} AS dead"
+        f" ON {same_key(moved.table, table, 'dead')}"
         f" WHERE {keys.condition(key, 'dead')}",
     )
 

@@ -10,6 +10,7 @@ what is verified is what was moved.
 
 from __future__ import annotations
 
+from pipeline.mysql.keyrange import Bound
 from pipeline.mysql.quoting import quote
 from pipeline.mysql.table import Column, Field, Kind, Table
 
@@ -17,6 +18,8 @@ _AS_NUMBER = frozenset({Kind.BIT, Kind.ENUM, Kind.SET})
 _ESCAPED = frozenset({Kind.TEXT, Kind.BINARY, Kind.JSON, Kind.GEOMETRY, Kind.VECTOR})
 _TEMPORAL = frozenset({Kind.DATE, Kind.TIME, Kind.DATETIME, Kind.TIMESTAMP})
 _NUMERIC = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.DOUBLE, Kind.YEAR}) | _AS_NUMBER
+_REAL_WIDTH = 32
+_REAL = frozenset({Kind.FLOAT, Kind.DOUBLE})
 _SPECIAL = ((b"\\", b"\\\\"), (b"\t", b"\\t"), (b"\n", b"\\n"))
 
 
@@ -29,9 +32,11 @@ def field_expression(column: Column, *, reparse_json: bool = False) -> str:
     name = quote(column.name)
     if column.kind in _AS_NUMBER:
         return f"CAST({name} AS UNSIGNED)"
-    if column.kind is Kind.FLOAT:
-        # FLOAT as text keeps 6 digits; as DOUBLE it keeps its bits.
-        return f"CAST({name} AS DOUBLE)"
+    if column.kind in _REAL:
+        # FLOAT as text keeps 6 digits; as DOUBLE it keeps its bits. As CHAR, since DOUBLE
+        # sorted or grouped is cut at 22 characters.
+        number = f"CAST({name} AS DOUBLE)" if column.kind is Kind.FLOAT else name
+        return f"CAST(CAST({number} AS CHAR({_REAL_WIDTH})) AS BINARY)"
     if column.kind is Kind.JSON:
         text = f"CAST({name} AS CHAR CHARACTER SET utf8mb4)"
         if reparse_json:
@@ -42,17 +47,20 @@ def field_expression(column: Column, *, reparse_json: bool = False) -> str:
     return name
 
 
-def line_expression(table: Table, *, reparse_json: bool = False) -> str:
+def line_expression(columns: tuple[Column, ...], *, reparse_json: bool = False) -> str:
     """SQL that yields one row as one line, without its newline."""
     fields = []
-    for column in table.written:
+    for column in columns:
         field = field_expression(column, reparse_json=reparse_json)
         if column.kind in _ESCAPED:
             field = _escaped_expression(field)
         if column.nullable:
             field = f"IFNULL({field}, _binary x'5c4e')"
         fields.append(field)
-    return f"CONCAT_WS(_binary x'09', {', '.join(fields)})"
+    # GROUP_CONCAT cuts each line at the length that its columns declare, which TINYINT(1) and
+    # DOUBLE (22 characters, of which -2.7061851431813275e-129 has 24) do not keep to. An
+    # alternative that is longer than 512 bytes makes it a BLOB, which has no limit.
+    return f"COALESCE(CONCAT_WS(_binary x'09', {', '.join(fields)}), REPEAT(_binary x'00', 1000))"
 
 
 def _escaped_expression(expression: str) -> str:
@@ -68,7 +76,10 @@ def literal_expression(column: Column) -> str:
         return f"CONCAT('{_introducer(column)}', 'x\\'', HEX({name}), '\\'')"
     if column.kind in _TEMPORAL:
         return f"CONCAT('\\'', {name}, '\\'')"
-    return f"CAST({name} AS CHAR)"
+    if column.kind in _REAL:
+        text = field_expression(column)
+        return f"IF(LOCATE('e', {text}), {text}, CONCAT({text}, 'e0'))"
+    return f"CAST({field_expression(column)} AS CHAR)"
 
 
 def line(table: Table, row: tuple[Field, ...]) -> bytes:
@@ -98,6 +109,8 @@ def literal(column: Column, field: Field) -> bytes:
     """The SQL literal of a Field."""
     if field is None:
         return b"NULL"
+    if column.kind in _REAL and b"e" not in field:
+        return field + b"e0"  # else it is a DECIMAL, which has no -0 and other partitions
     if column.kind in _NUMERIC:
         return field
     if column.kind in _TEMPORAL:
@@ -105,6 +118,12 @@ def literal(column: Column, field: Field) -> bytes:
     if column.kind is Kind.JSON:
         return b"CONVERT(x'" + field.hex().encode() + b"' USING utf8mb4)"
     return _introducer(column).encode() + b"x'" + field.hex().encode() + b"'"
+
+
+def literal_bound(table: Table, key: tuple[Field, ...]) -> Bound:
+    """The literals of a key's Fields."""
+    pairs = zip(table.key_columns, key, strict=True)
+    return tuple(literal(column, part).decode("ascii") for column, part in pairs)
 
 
 def _introducer(column: Column) -> str:

@@ -23,7 +23,8 @@ from pipeline.mysql.failures import translate
 
 # STRICT: a value that does not fit is an error, never a truncation. The others let a
 # session hold what any source may hold: id 0, zero and impossible dates.
-SQL_MODE = "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION"
+LENIENT_SQL_MODE = "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION"
+SQL_MODE = f"STRICT_ALL_TABLES,{LENIENT_SQL_MODE}"
 LARGEST_CELL = 1 << 30
 
 

@@ -42,8 +42,8 @@ _KINDS = {
 # Kinds whose values can bound a chunk: ordered by the server as their literals are.
 KEY_KINDS = frozenset(
     {
-        Kind.INTEGER, Kind.DECIMAL, Kind.YEAR, Kind.DATE, Kind.TIME,
-        Kind.DATETIME, Kind.TIMESTAMP, Kind.TEXT, Kind.BINARY,
+        Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.DOUBLE, Kind.YEAR, Kind.DATE, Kind.TIME,
+        Kind.DATETIME, Kind.TIMESTAMP, Kind.TEXT, Kind.BINARY, Kind.BIT, Kind.ENUM, Kind.SET,
     }
 )  # fmt: skip
 
@@ -87,6 +87,7 @@ def _column(table: TableName, row: tuple[Any, ...]) -> Column:
         collation=collation,
         # "DEFAULT_GENERATED" is a default that is an expression, not a generated column.
         generated="VIRTUAL GENERATED" in extra or "STORED GENERATED" in extra,
+        virtual="VIRTUAL GENERATED" in extra,
         fraction_digits=int(digits),
     )
 
@@ -131,7 +132,7 @@ def _unusable(key: Key, prefixed: bool, columns: dict[str, Column]) -> str | Non
         if column.nullable:
             return f"column {name} may be NULL"
         if column.kind not in KEY_KINDS:
-            return f"column {name} is {column.data_type}, which can't bound a chunk yet"
+            return f"column {name} is {column.data_type}, which can't bound a chunk"
         if column.generated:
             return f"column {name} is generated"
     return None

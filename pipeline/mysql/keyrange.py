@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pipeline.mysql.quoting import quote
-from pipeline.mysql.table import Key
+from pipeline.mysql.table import Key, Kind, Table
 
+_MEMBERS = frozenset({Kind.ENUM, Kind.SET})
 Bound = tuple[str, ...]  # one SQL literal for each key column
 
 
@@ -54,12 +55,35 @@ def at_or_above(key: Key, bound: Bound, alias: str = "") -> str:
     return _compare(_names(key, alias), bound, ">", ">=")
 
 
-def is_one_of(key: Key, keys: Sequence[Bound]) -> str:
-    """A condition that names keys one by one; false for none."""
+def is_one_of(table: Table, keys: Sequence[Bound], *more: str) -> str:
+    """A condition that names keys one by one; false for none.
+
+    `more` names columns beyond the key, whose literals follow the key's in each of `keys`.
+    """
     if not keys:
         return "FALSE"
+    names = [quote(name) for name in (*table.key.columns, *more)]
+    if len(names) > 1 and any(column.kind in _MEMBERS for column in table.key_columns):
+        # In a row, ENUM and SET are compared as text, and the number 3 with the label '3'.
+        return f"({' OR '.join(_equal(names, one) for one in keys)})"
     listed = ", ".join(f"({', '.join(one)})" for one in keys)
-    return f"({order(key)}) IN ({listed})"
+    return f"({', '.join(names)}) IN ({listed})"
+
+
+def same_key(table: Table, one: str, other: str) -> str:
+    """The condition that joins two tables, named `one` and `other`, by key."""
+    parts = []
+    for column in table.key_columns:
+        names = [f"{alias}.{quote(column.name)}" for alias in (one, other)]
+        parts.append(" = ".join(names))
+        if column.kind in _MEMBERS:  # the error value and the label '' are the same text
+            parts.append(" = ".join(f"{name} + 0" for name in names))
+    return " AND ".join(parts)
+
+
+def _equal(names: Sequence[str], values: Sequence[str]) -> str:
+    pairs = zip(names, values, strict=True)
+    return f"({' AND '.join(f'{name} = {value}' for name, value in pairs)})"
 
 
 def order(key: Key) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,11 @@ from sqlalchemy import Connection, Engine, create_engine
 
 from pipeline.configuration.load import server_settings
 from pipeline.configuration.settings import Settings
-from pipeline.mysql.connect import open_connection
+from pipeline.mysql.connect import LENIENT_SQL_MODE, SQL_MODE, open_connection
 from pipeline.mysql.failures import driver_errors
+from pipeline.mysql.table import Table
+
+_DEPRECATED = frozenset({1287, 3719, 3778, 4165})
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,33 @@ def run_raw(raw: Any, statement: str | bytes) -> Result:
         answer = cursor._result
         message = answer.message.decode(errors="replace") if answer.message else ""
         return Result(rows, cursor.rowcount, answer.warning_count, message)
+
+
+@contextmanager
+def leniency(connection: Connection, table: Table) -> Iterator[None]:
+    """Let the session write what a lenient session of the source could write to `table`."""
+    if not table.judged_by_digest or connection.info.get("lenient"):
+        yield
+        return
+    run(connection, f"SET SESSION sql_mode = '{LENIENT_SQL_MODE}'")
+    connection.info["lenient"] = True
+    try:
+        yield
+    finally:
+        connection.info["lenient"] = False
+        with suppress(Exception):  # a lost connection has no mode
+            run(connection, f"SET SESSION sql_mode = '{SQL_MODE}'")
+
+
+def warnings(connection: Connection, answer: Result) -> list[tuple[int, str]]:
+    """Number and text of the warnings of the last statement, whose answer this is.
+
+    Without those that a name's age brings (`_ucs2`, utf8mb3): they say nothing of values.
+    """
+    if not answer.warnings:
+        return []
+    shown = run(connection, "SHOW WARNINGS").rows
+    return [(int(row[1]), str(row[2])) for row in shown if row[1] not in _DEPRECATED]
 
 
 def connection_id(connection: Connection) -> int:

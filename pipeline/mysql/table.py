@@ -56,6 +56,7 @@ class Column:
     charset: str | None = None
     collation: str | None = None
     generated: bool = False
+    virtual: bool = False  # generated, and computed whenever it is read
     fraction_digits: int = 0
 
     @property
@@ -94,6 +95,24 @@ class Table:
     def written(self) -> tuple[Column, ...]:
         """The columns that a writer names: all but the generated ones."""
         return tuple(column for column in self.columns if not column.generated)
+
+    @property
+    def verified(self) -> tuple[Column, ...]:
+        """The columns that are compared: all that a row holds, the stored generated ones too.
+
+        What a generation expression yields may depend on the session that wrote the row (its
+        time zone, say), so a stored value can differ though all that it is made of is equal.
+        """
+        return tuple(column for column in self.columns if not column.virtual)
+
+    @property
+    def judged_by_digest(self) -> bool:
+        """Whether a write may warn and still be right, which only the verification can tell.
+
+        An ENUM's error value (index 0), or a generation expression that truncates: a session
+        of the source was lenient, and the row is there. A strict session could not write it.
+        """
+        return any(column.generated or column.kind is Kind.ENUM for column in self.columns)
 
     @property
     def key_columns(self) -> tuple[Column, ...]:

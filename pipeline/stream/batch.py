@@ -25,8 +25,9 @@ from sqlalchemy import Connection
 from pipeline.control.pieces import BATCH, tombstones_table, touched_table
 from pipeline.control.records import Moved
 from pipeline.copy.transfer import write_lines
-from pipeline.mysql.codecs import line, literal
-from pipeline.mysql.pools import run
+from pipeline.mysql.codecs import line, literal_bound
+from pipeline.mysql.keyrange import Bound, is_one_of
+from pipeline.mysql.pools import leniency, run
 from pipeline.mysql.quoting import quote_list, quote_name
 from pipeline.mysql.table import Field
 from pipeline.stream.events import RowsChange
@@ -77,13 +78,14 @@ class TableBatch:
         """Send the changes of batch `number`, in the target transaction that is open."""
         deleted = [key for key, row in self.rows.items() if row is None]
         replaced = [key for key, row in self.rows.items() if row is not None]
-        if self.tombstones:
-            self._bury(target, deleted)
-        self._delete(target, quote_name(self.moved.target), deleted)
-        if self.tombstones:
-            self._delete(target, tombstones_table(self.moved), replaced)
-        self._replace(target)
-        self._note(target, number)
+        with leniency(target, self.moved.table):
+            if self.tombstones:
+                self._bury(target, deleted)
+            self._delete(target, quote_name(self.moved.target), deleted)
+            if self.tombstones:
+                self._delete(target, tombstones_table(self.moved), replaced)
+            self._replace(target)
+            self._note(target, number)
 
     def _bury(self, target: Connection, keys: list[KeyFields]) -> None:
         columns = quote_list(self.moved.table.key.columns)
@@ -99,10 +101,9 @@ class TableBatch:
             run(target, head + b",".join(lead + self._literals(key) + b")" for key in some))
 
     def _delete(self, target: Connection, table: str, keys: list[KeyFields]) -> None:
-        columns = quote_list(self.moved.table.key.columns)
-        head = f"DELETE FROM {table} WHERE ({columns}) IN (".encode()
         for some in _in_statements(keys):
-            run(target, head + b",".join(b"(" + self._literals(key) + b")" for key in some) + b")")
+            bounds = [self._bound(key) for key in some]
+            run(target, f"DELETE FROM {table} WHERE {is_one_of(self.moved.table, bounds)}")
 
     def _replace(self, target: Connection) -> None:
         table = self.moved.table
@@ -110,8 +111,10 @@ class TableBatch:
         write_lines(target, table, self.moved.target, data, replace=True)
 
     def _literals(self, key: KeyFields) -> bytes:
-        columns = self.moved.table.key_columns
-        return b",".join(literal(column, part) for column, part in zip(columns, key, strict=True))
+        return ",".join(self._bound(key)).encode("ascii")
+
+    def _bound(self, key: KeyFields) -> Bound:
+        return literal_bound(self.moved.table, key)
 
 
 def key_getter(moved: Moved) -> Callable[[Row], KeyFields]:

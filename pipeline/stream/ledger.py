@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 
 from pipeline.control.pieces import NUMBER, bounds_table, last_piece
 from pipeline.control.records import Moved
-from pipeline.mysql.codecs import literal
+from pipeline.mysql.codecs import literal_bound
 from pipeline.mysql.keyrange import at_or_above, order
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_list
@@ -87,10 +87,7 @@ class TouchedRanges:
             self.touched.update(row[0] for row in run(target, asked).rows)
 
     def _question(self, key: tuple[Field, ...]) -> str:
-        columns = self.moved.table.key_columns
-        bound = tuple(
-            literal(column, part).decode("ascii") for column, part in zip(columns, key, strict=True)
-        )
+        bound = literal_bound(self.moved.table, key)
         table_key = self.moved.table.key
         return (
             f"SELECT COALESCE((SELECT {NUMBER} FROM {bounds_table(self.moved)}"

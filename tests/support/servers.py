@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,8 +14,12 @@ import pytest
 
 from ops.sandbox.errors import SandboxError
 from ops.sandbox.mysqld import OPTIONS
+from ops.sandbox.packages import MYSQL, fetch
 from ops.sandbox.process import free_port
-from ops.sandbox.sandbox import Sandbox
+from ops.sandbox.sandbox import Sandbox, default_root
+from pipeline.configuration.load import server_password
+
+_DUMP = "usr/bin/mysqldump"
 
 
 @dataclass(frozen=True)
@@ -142,3 +147,15 @@ class _RedisContainer:
 
     def restart(self) -> None:
         self.container.get_wrapped_container().restart()
+
+
+def dump_command(server: Any) -> tuple[list[str], dict[str, str]]:
+    """mysqldump, as it is on the machine or in the sandbox, for `server`; its environment."""
+    program = shutil.which("mysqldump")
+    command = [program] if program else fetch(MYSQL, default_root() / "cache").command(_DUMP)
+    flags = [
+        "--no-defaults", f"--host={server.host}", f"--port={server.port}",
+        f"--user={server.user}", "--default-character-set=utf8mb4", "--set-gtid-purged=OFF",
+        "--skip-lock-tables", "--no-tablespaces", "--column-statistics=0",
+    ]  # fmt: skip
+    return [*command, *flags], {**os.environ, "MYSQL_PWD": server_password(server)}

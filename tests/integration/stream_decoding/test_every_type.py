@@ -8,10 +8,11 @@ from random import Random
 
 import pytest
 
+from pipeline.mysql.connect import LENIENT_SQL_MODE
 from pipeline.mysql.table import Kind, Table
 from pipeline.stream.events import ChangeKind, Row
 from tests.integration.stream_decoding.source import SourceServer, changes
-from tests.integration.stream_decoding.values import CASES, TypeCase
+from tests.support.values import CASES, TypeCase
 
 ROWS = 60
 
@@ -70,6 +71,7 @@ def test_a_value_of_no_type_is_altered_by_the_decoder(
     before = source.executed()
     with source.session() as cursor:
         cursor.execute(f"SET binlog_transaction_compression = {int(compressed)}")
+        cursor.execute(f"SET sql_mode = '{LENIENT_SQL_MODE}'")
         for number in range(ROWS):
             row = ", ".join(literals(random, CASES, number, nulls))
             cursor.execute(f"INSERT INTO t VALUES ({number}, {row})")
@@ -81,6 +83,7 @@ def test_a_value_of_no_type_is_altered_by_the_decoder(
     rotated = ", ".join(f"t.`{case.name}` = o.`{case.name}`" for case in CASES)
     source.run(
         f"SET binlog_transaction_compression = {int(compressed)}",
+        f"SET sql_mode = '{LENIENT_SQL_MODE}'",
         f"UPDATE t JOIN t o ON o.id = t.id + 30 SET {rotated}, t.id = t.id + 1000",
         "DELETE FROM t WHERE id BETWEEN 40 AND 50",
     )

@@ -16,7 +16,7 @@ from pymysqlreplication.row_event import WriteRowsEvent
 from pipeline.mysql.table import Column, Field, Kind
 from tests.integration.stream_decoding.source import SourceServer, changes
 from tests.integration.stream_decoding.test_every_type import create, literals
-from tests.integration.stream_decoding.values import CASES
+from tests.support.values import CASES
 
 _DATES = ("date", "datetime", "timestamp")
 _COMPARED = tuple(

@@ -20,7 +20,7 @@ from pipeline.mysql.keyrange import (
     order,
     up_to,
 )
-from pipeline.mysql.table import Key
+from pipeline.mysql.table import Column, Key, Kind, Table, TableName
 
 Tuple = tuple[int, ...]
 Rows = Callable[[Key, str], list[Tuple]]
@@ -93,7 +93,10 @@ def test_open_on_both_sides_is_every_key(rows: Rows, key: Key) -> None:
 def test_an_empty_range_and_an_empty_list_hold_nothing(rows: Rows, key: Key) -> None:
     same = literals((1,) * len(key.columns))
     assert rows(key, KeyRange(same, same).condition(key)) == []
-    assert rows(key, is_one_of(key, [])) == []
+    columns = tuple(
+        Column(name, Kind.INTEGER, "int", "int", nullable=False) for name in key.columns
+    )
+    assert rows(key, is_one_of(Table(TableName("s", "t"), columns, key), [])) == []
 
 
 def test_a_condition_stays_whole_when_it_is_joined_with_others(rows: Rows) -> None:

@@ -122,9 +122,12 @@ def _bit(count: int) -> TypeCase:
 
 
 def _members(kind: str, count: int) -> TypeCase:
-    labels = ",".join(f"'m{number}é'" for number in range(count))
+    odd = ["", "it''s", "back\\\\slash", *(["a,b"] if kind == "enum" else [])][: count - 1]
+    names = [*odd, *(f"m{number}é" for number in range(count - len(odd)))]
+    labels = ",".join(f"'{name}'" for name in names)
     high = count if kind == "enum" else (1 << count) - 1
-    edges = ("1", str(high)) if kind == "enum" else ("0", "1", str(high))
+    # "0" is an ENUM's error value, which only a lenient session can write.
+    edges = ("0", "1", str(high))
     return TypeCase(
         f"c_{kind}{count}", f"{kind}({labels}) character set latin1", edges,
         lambda random: str(random.randint(1, high)),
