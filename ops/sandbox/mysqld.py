@@ -8,10 +8,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pymysql
 
@@ -35,6 +35,7 @@ OPTIONS = {
     # A sandbox survives the death of its servers, not of the machine.
     "innodb-flush-log-at-trx-commit": "2",
     "sync-binlog": "0",
+    "secure-file-priv": "NULL",
 }
 
 
@@ -53,6 +54,9 @@ class MySQLServer:
 
     host = "127.0.0.1"
     user = USER
+    flavour = "mysql"
+    product = MYSQL
+    defaults: ClassVar[Mapping[str, str]] = OPTIONS
 
     @property
     def datadir(self) -> Path:
@@ -113,20 +117,19 @@ class MySQLServer:
 
     def _command(self) -> list[str]:
         options = {
-            **OPTIONS,
+            **self.defaults,
             "datadir": str(self.datadir),
             "port": str(self.port),
             "socket": str(self.socket),
             "server-id": str(self.server_id),
             "log-error": str(self.log),
             "pid-file": str(self.directory / "pid"),
-            "secure-file-priv": "NULL",
             "lc-messages-dir": str(self.prefix.path / "usr/share/mysql"),
             "character-sets-dir": str(self.prefix.path / "usr/share/mysql/charsets"),
             **self.options,
         }
         flags = [f"--{name}={value}" for name, value in options.items()]
-        return [*self.prefix.command(MYSQL.program), "--no-defaults", *_as_root(), *flags]
+        return [*self.prefix.command(self.product.program), "--no-defaults", *_as_root(), *flags]
 
     def _answers(self) -> bool:
         try:
@@ -137,12 +140,24 @@ class MySQLServer:
 
     def _initialise(self) -> None:
         """Copy an initialised data directory; make it the first time (three seconds)."""
-        template = self.prefix.path.parent / "mysql.data"
+        template = self.prefix.path.parent / f"{self.product.name}.data"
         if not template.exists():
-            _make_template(self.prefix, template)
+            self._make_template(template)
         self.directory.mkdir(parents=True, exist_ok=True)
         shutil.copytree(template, self.datadir)
         (self.datadir / "auto.cnf").unlink(missing_ok=True)  # each server its own uuid
+
+    def _make_template(self, template: Path) -> None:
+        initialise = [*self.prefix.command(self.product.program), "--no-defaults", *_as_root()]
+        make_template(template, self._fill_template, initialise)
+
+    def _fill_template(self, work: Path, command: list[str]) -> subprocess.CompletedProcess[str]:
+        share = self.prefix.path / "usr/share/mysql"
+        flags = [
+            "--initialize-insecure", f"--datadir={work}", f"--lc-messages-dir={share}",
+            f"--character-sets-dir={share / 'charsets'}",
+        ]  # fmt: skip
+        return subprocess.run([*command, *flags], capture_output=True, text=True, check=False)
 
     def _let_user_in(self) -> None:
         self.run(
@@ -168,16 +183,19 @@ def _as_root() -> list[str]:
     return ["--user=root"] if os.getuid() == 0 else []
 
 
-def _make_template(prefix: Prefix, template: Path) -> None:
+Fill = Callable[[Path, list[str]], "subprocess.CompletedProcess[str]"]
+
+
+def make_template(template: Path, fill: Fill, command: list[str]) -> None:
+    """An initialised data directory at `template`, once, whoever else makes one meanwhile.
+
+    Raises:
+        SandboxError: with the end of what the server said.
+    """
     work = template.with_suffix(f".{os.getpid()}")
-    command = [
-        *prefix.command(MYSQL.program), "--no-defaults", *_as_root(), "--initialize-insecure",
-        f"--datadir={work}", f"--lc-messages-dir={prefix.path / 'usr/share/mysql'}",
-        f"--character-sets-dir={prefix.path / 'usr/share/mysql/charsets'}",
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = fill(work, command)
     if done.returncode:
-        raise SandboxError(f"mysqld can't initialise a data directory: {done.stderr[-300:]}")
+        raise SandboxError(f"{command[0]} can't make a data directory: {done.stderr[-300:]}")
     if template.exists():  # another process was quicker
         shutil.rmtree(work)
     else:

@@ -4,7 +4,7 @@ apt runs with a sources list, state, cache and an empty package database of its 
 downloads whole sets of packages and installs nothing; they are unpacked into one prefix
 each, and their programs run through that prefix's own dynamic loader. The mirror is the one
 that the machine's apt is configured with; no host is named here. MySQL is in the unstable
-suite only, Redis in the machine's own as well; each is a set by itself.
+suite only, MariaDB 10.11 in bookworm; each is a set by itself.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ class Product:
 
 
 MYSQL = Product("mysql", "sid", ("mysql-server-core", "mysql-client-core"), "usr/sbin/mysqld")
+MARIADB = Product(
+    "mariadb", "bookworm", ("mariadb-server-core", "mariadb-client"), "usr/sbin/mariadbd"
+)
 REDIS = Product("redis", "sid", ("redis-server",), "usr/bin/redis-server")
 
 

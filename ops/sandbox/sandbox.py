@@ -1,4 +1,4 @@
-"""Any number of MySQL servers and a Redis, without Docker and without installing anything.
+"""MySQL and MariaDB servers and a Redis, without Docker and without installing anything.
 
 Everything lies below one directory: downloads in `cache`, a directory for each server in
 `run`, and `state.json`, which says what runs, so that another process can end exactly that.
@@ -13,14 +13,16 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from ops.sandbox import process
+from ops.sandbox.mariadbd import MariaDBServer
 from ops.sandbox.mysqld import MySQLServer, clear_socket
-from ops.sandbox.packages import MYSQL, REDIS, fetch
+from ops.sandbox.packages import REDIS, fetch
 from ops.sandbox.process import Identity, free_port
 from ops.sandbox.redisd import RedisServer
 
+AnyServer = TypeVar("AnyServer", bound=MySQLServer)
 _ROOT = Path(__file__).resolve().parents[2] / ".sandbox"
 
 
@@ -53,8 +55,17 @@ class Sandbox:
 
     def mysql(self, name: str, options: Mapping[str, str] | None = None) -> MySQLServer:
         """A running MySQL server called `name`."""
-        server = MySQLServer(
-            prefix=fetch(MYSQL, self.root / "cache"),
+        return self._server(MySQLServer, name, options)
+
+    def mariadb(self, name: str, options: Mapping[str, str] | None = None) -> MariaDBServer:
+        """A running MariaDB server called `name`."""
+        return self._server(MariaDBServer, name, options)
+
+    def _server(
+        self, kind: type[AnyServer], name: str, options: Mapping[str, str] | None
+    ) -> AnyServer:
+        server = kind(
+            prefix=fetch(kind.product, self.root / "cache"),
             directory=self.directory / name,
             port=free_port(),
             server_id=1 + len(self._known()),

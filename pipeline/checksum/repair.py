@@ -20,10 +20,10 @@ from pipeline.control.records import Moved
 from pipeline.control.streams import read_stream
 from pipeline.copy.transfer import read_lines, write_lines
 from pipeline.errors import FatalError
+from pipeline.mysql.flavours import wait_until_executed
 from pipeline.mysql.keyrange import KeyRange
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.quoting import quote_name
-from pipeline.mysql.servers import wait_until_executed
 from pipeline.mysql.table import TableName
 from pipeline.pausepoints import Point, reached
 

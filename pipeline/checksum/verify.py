@@ -34,10 +34,10 @@ from pipeline.control.ranges import look_over, mark_verified, range_state, set_w
 from pipeline.control.records import Moved
 from pipeline.control.streams import read_stream
 from pipeline.control.touched import TouchedKey, forget_range, forget_touched, touched_keys
+from pipeline.mysql.flavours import executed_gtids, wait_until_executed
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.keyrange import Bound, KeyRange
 from pipeline.mysql.pools import Pools
-from pipeline.mysql.servers import executed_gtids, wait_until_executed
 from pipeline.mysql.table import TableName
 from pipeline.pausepoints import Point, reached
 

@@ -18,8 +18,8 @@ from pipeline.coordinate.context import Context, Outcome
 from pipeline.coordinate.copying import ensure_stream
 from pipeline.copy.chunker import plan_chunk
 from pipeline.cutover.stages import AFTER_RENAME
+from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.pools import run
-from pipeline.mysql.servers import executed_gtids
 
 _OPEN_PIECE_FACTOR = 1.5
 

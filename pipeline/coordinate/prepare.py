@@ -11,9 +11,10 @@ from pipeline.control.pieces import create_key_tables, first_piece
 from pipeline.control.records import Moved, Stage
 from pipeline.control.streams import create_stream, read_stream
 from pipeline.coordinate.context import Context, Outcome
+from pipeline.mysql.flavours import visible_gtids
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote, quote_name
-from pipeline.mysql.servers import create_schema, create_statement, executed_gtids, table_exists
+from pipeline.mysql.servers import create_schema, create_statement, table_exists
 
 
 def prepare(context: Context) -> Outcome:
@@ -28,7 +29,7 @@ def prepare(context: Context) -> Outcome:
         known = read_stream(control, context.migration.id)
     if known is None:
         with context.source() as source:
-            position = executed_gtids(source)
+            position = visible_gtids(source)
         with context.control() as control:
             create_stream(control, context.migration.id, position)
     return context.enter(Stage.COPYING, "the target tables are there")

@@ -36,8 +36,8 @@ from pipeline.control.touched import count_touched
 from pipeline.coordinate.outlook import Situation, outlook
 from pipeline.cutover.stages import STAGES_THAT_VERIFY, wants_stream
 from pipeline.errors import RefusedError, RetryableError, TranshipError
+from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.pools import Pools, run
-from pipeline.mysql.servers import executed_gtids
 
 _PACE_S = 10.0
 _EVENTS = 5

@@ -19,6 +19,7 @@ from pipeline.control.records import Moved
 from pipeline.coordinate.context import Context
 from pipeline.errors import AmbiguousError, RetryableError
 from pipeline.mysql.failures import driver_errors
+from pipeline.mysql.flavours import raw_executed_gtids
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import kill_connection, run_raw
 from pipeline.mysql.quoting import quote_name
@@ -59,8 +60,7 @@ def rename(connection: RawConnection[Any], context: Context, *, back: bool = Fal
     """
     with driver_errors(context.migration.source):
         run_raw(connection, rename_statement(context, back=back))
-        executed = run_raw(connection, "SELECT @@GLOBAL.gtid_executed").rows[0][0]
-        return GtidSet.parse(str(executed))
+        return raw_executed_gtids(connection)
 
 
 def look(context: Context) -> SourceState:

@@ -34,8 +34,9 @@ from pipeline.cutover.rename import (
 )
 from pipeline.cutover.retry import next_attempt, too_early
 from pipeline.errors import RetryableError
+from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.gtid import GtidSet
-from pipeline.mysql.pools import raw_connection_id, run
+from pipeline.mysql.pools import raw_connection_id
 from pipeline.pausepoints import Point, reached
 from pipeline.preflight.findings import MoveRequest, Scope, refuse
 from pipeline.preflight.registry import run_preflight
@@ -112,8 +113,8 @@ def renaming(context: Context) -> Outcome:
         return context.enter(Stage.READY, message, retry_at=again, renamed_at=None)
     with context.source() as source:
         # Later than at the rename is safe: nothing writes to the tables any more.
-        drain = run(source, "SELECT @@GLOBAL.gtid_executed").rows[0][0]
-    return _renamed(context, GtidSet.parse(str(drain)))
+        drain = executed_gtids(source)
+    return _renamed(context, drain)
 
 
 def draining(context: Context) -> Outcome:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from pipeline.mysql.flavours import innodb_foreign, innodb_name, is_mariadb
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import text_literal
 from pipeline.mysql.table import TableName
@@ -34,7 +35,8 @@ class ForeignKey:
 def table_facts(connection: Connection, name: TableName) -> TableFacts | None:
     """None: there is no such table."""
     # The server keeps these for a day unless told otherwise; a new table would show 0.
-    run(connection, "SET SESSION information_schema_stats_expiry = 0")
+    if not is_mariadb(connection):
+        run(connection, "SET SESSION information_schema_stats_expiry = 0")
     rows = run(
         connection,
         "SELECT table_type, COALESCE(engine, ''), COALESCE(table_rows, 0),"
@@ -60,19 +62,16 @@ def trigger_names(connection: Connection, name: TableName) -> list[str]:
 def foreign_keys(connection: Connection, name: TableName) -> list[ForeignKey]:
     """Foreign keys of a table and to it, from whatever schema. Needs PROCESS."""
     # InnoDB's own dictionary, since key_column_usage hides the children that we have no
-    # rights on. It knows tables as `schema/table`.
-    ours = text_literal(f"{name.schema}/{name.name}")
+    # rights on.
+    ours = text_literal(str(name))
+    child, parent = (innodb_name(connection, column) for column in ("for_name", "ref_name"))
     rows = run(
         connection,
-        "SELECT SUBSTRING(id, LOCATE('/', id) + 1), for_name, ref_name"
-        f" FROM information_schema.innodb_foreign WHERE for_name = {ours} OR ref_name = {ours}"
-        " ORDER BY id",
+        f"SELECT SUBSTRING(id, LOCATE('/', id) + 1), {child} AS child, {parent} AS parent"
+        f" FROM information_schema.{innodb_foreign(connection)}"
+        f" HAVING child = {ours} OR parent = {ours} ORDER BY id",
     ).rows
-    return [ForeignKey(str(key), _dotted(child), _dotted(parent)) for key, child, parent in rows]
-
-
-def _dotted(name: str) -> str:
-    return name.replace("/", ".", 1)
+    return [ForeignKey(str(key), str(child), str(parent)) for key, child, parent in rows]
 
 
 def collations(connection: Connection) -> set[str]:

@@ -1,7 +1,11 @@
-"""GTID sets as MySQL writes them: `uuid:1-5:7, uuid:tag:1-3`.
+"""Sets of transactions, as MySQL writes them, `uuid:1-5:7, uuid:tag:1-3`, and as MariaDB does.
 
 Kept as merged, closed intervals for each source, so that a stream of single GTIDs that
 arrive in order costs constant time and memory.
+
+MariaDB's `domain-server-number` stands for that transaction and all before it in its domain,
+whose numbers only grow. So a domain is a source with one interval that begins at 1; the
+server that wrote the last transaction is kept beside it.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from dataclasses import dataclass, field
 Interval = tuple[int, int]
 _UUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
 _INTERVAL = re.compile(r"([1-9][0-9]*)(?:-([1-9][0-9]*))?")
+_DOMAIN = re.compile(r"(\d+)-(\d+)-(\d+)")
 _TAG = re.compile(r"[a-z_][a-z0-9_]{0,31}")
 
 
@@ -21,10 +26,11 @@ class GtidSet:
     """A mutable set of transactions."""
 
     intervals: dict[str, list[Interval]] = field(default_factory=dict)
+    writers: dict[str, str] = field(default_factory=dict)  # MariaDB: domain to server id
 
     @classmethod
     def parse(cls, text: str) -> GtidSet:
-        """Read MySQL's notation.
+        """Read either notation.
 
         Raises:
             ValueError: it isn't.
@@ -36,6 +42,10 @@ class GtidSet:
         return result
 
     def _parse_source(self, part: str) -> None:
+        domain = _DOMAIN.fullmatch(part)
+        if domain is not None:
+            self._add_to_domain(domain)
+            return
         uuid, *rest = part.lower().split(":")
         if not rest or not _UUID.fullmatch(uuid):
             raise ValueError(f"not a GTID set: {part!r}")
@@ -52,15 +62,32 @@ class GtidSet:
                 self._add(source, (low, high))
 
     def add(self, gtid: str) -> None:
-        """Take in one transaction, `uuid:7` or `uuid:tag:7`."""
+        """Take in one transaction, `uuid:7`, `uuid:tag:7` or `0-1-7`.
+
+        Raises:
+            ValueError: a MariaDB domain whose numbers do not grow.
+        """
+        domain = _DOMAIN.fullmatch(gtid)
+        if domain is not None:
+            self._add_to_domain(domain)
+            return
         source, _, number = gtid.lower().rpartition(":")
         self._add(source, (int(number), int(number)))
+
+    def _add_to_domain(self, gtid: re.Match[str]) -> None:
+        source, number = gtid[1], int(gtid[3])
+        known = self.intervals.get(source)
+        if known and known[0][1] >= number:
+            raise ValueError(f"GTID {gtid[0]} does not come after {known[0][1]} of its domain")
+        self.intervals[source] = [(1, number)]
+        self.writers[source] = gtid[2]
 
     def update(self, other: GtidSet) -> None:
         """Take in every transaction of `other`."""
         for source, intervals in other.intervals.items():
             for interval in intervals:
                 self._add(source, interval)
+        self.writers.update(other.writers)
 
     def _add(self, source: str, new: Interval) -> None:
         known = self.intervals.setdefault(source, [])
@@ -78,6 +105,9 @@ class GtidSet:
         known[start:end] = [(low, high)]
 
     def __contains__(self, gtid: str) -> bool:
+        domain = _DOMAIN.fullmatch(gtid)
+        if domain is not None:
+            return self._covers(domain[1], (1, int(domain[3])))
         source, _, number = gtid.lower().rpartition(":")
         return self._covers(source, (int(number), int(number)))
 
@@ -105,7 +135,9 @@ class GtidSet:
 
     def __str__(self) -> str:
         return ",".join(
-            f"{source}:" + ":".join(_interval_text(interval) for interval in intervals)
+            f"{source}-{self.writers[source]}-{intervals[0][1]}"
+            if source in self.writers
+            else f"{source}:" + ":".join(_interval_text(interval) for interval in intervals)
             for source, intervals in sorted(self.intervals.items())
         )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.mysql.servers import binlog_filters, variable
+from pipeline.mysql.flavours import is_mariadb, variable
+from pipeline.mysql.servers import binlog_filters
 from pipeline.preflight.findings import Answer, Inquiry, refused, warning
 
 _WANTED = {
@@ -15,6 +16,7 @@ _WANTED = {
         "",
         "SET GLOBAL binlog_row_value_options = ''; partial JSON updates can't be applied.",
     ),
+    "log_bin_compress": ("OFF", "SET GLOBAL log_bin_compress = OFF; new sessions use it."),
 }
 _DAY_S = 86_400
 
@@ -24,6 +26,8 @@ def written(inquiry: Inquiry) -> Iterator[Answer]:
     with inquiry.source() as source:
         for name, (wanted, remedy) in _WANTED.items():
             found = variable(source, name)
+            if name == "log_bin_compress":
+                found = found or "OFF"  # MySQL does not know it
             if found != wanted:
                 yield refused(
                     f"{name} is {found or 'empty'} on {inquiry.request.source}, where"
@@ -35,6 +39,8 @@ def written(inquiry: Inquiry) -> Iterator[Answer]:
 def gtids(inquiry: Inquiry) -> Iterator[Answer]:
     """Positions are GTID sets."""
     with inquiry.source() as source:
+        if is_mariadb(source):
+            return  # GTIDs can't be switched off
         for name in ("gtid_mode", "enforce_gtid_consistency"):
             found = variable(source, name)
             if found != "ON":

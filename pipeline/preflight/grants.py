@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from pipeline.mysql.flavours import is_mariadb
 from pipeline.mysql.pools import run
 
 _LINE = re.compile(
@@ -18,6 +19,8 @@ _LINE = re.compile(
     r"(?:`(?:[^`]|``)*`|\*)) (?:TO|FROM) "
 )
 _PARTS = re.compile(r"(`(?:[^`]|``)*`|\*)\.(`(?:[^`]|``)*`|\*)")
+# MariaDB's newer names of what both know.
+_ALSO = {"BINLOG MONITOR": "REPLICATION CLIENT", "REPLICATION REPLICA": "REPLICATION SLAVE"}
 _EVERYTHING = "ALL PRIVILEGES"
 
 
@@ -58,8 +61,9 @@ class Grants:
 
 def session_grants(connection: Connection) -> Grants:
     """The privileges of this session, active roles included."""
-    roles = str(run(connection, "SELECT CURRENT_ROLE()").rows[0][0])
-    using = "" if roles == "NONE" else f" USING {roles}"
+    roles = str(run(connection, "SELECT CURRENT_ROLE()").rows[0][0] or "NONE")
+    # MariaDB shows what the active role gives without being asked.
+    using = "" if roles == "NONE" or is_mariadb(connection) else f" USING {roles}"
     rows = run(connection, f"SHOW GRANTS FOR CURRENT_USER(){using}").rows
     return parse([str(row[0]) for row in rows])
 
@@ -77,7 +81,10 @@ def parse(lines: list[str]) -> Grants:
 
 def _grant(found: re.Match[str]) -> Grant:
     # A privilege on some columns only, SELECT (`a`), is not the privilege on the table.
-    names = frozenset(name.strip().upper() for name in re.split(r",(?![^(]*\))", found["what"]))
+    names = frozenset(
+        _ALSO.get(name.strip().upper(), name.strip().upper())
+        for name in re.split(r",(?![^(]*\))", found["what"])
+    )
     place = _PARTS.fullmatch(found["where"])
     assert place is not None, found["where"]
     schema, table = place.groups()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pipeline.control.schema import SCHEMA
+from pipeline.mysql.flavours import replica_privileges
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote
 from pipeline.preflight.findings import Answer, Inquiry, refused
@@ -25,7 +26,8 @@ def on_source(inquiry: Inquiry) -> Iterator[Answer]:
     """Read rows and the binary log; rename the tables there and back."""
     with inquiry.source() as source:
         grants, user = session_grants(source), _user(source)
-    yield from _missing(inquiry.request.source, user, grants, SOURCE_GLOBAL, None)
+        wanted = (*SOURCE_GLOBAL, *replica_privileges(source))
+    yield from _missing(inquiry.request.source, user, grants, wanted, None)
     names = inquiry.request.tables
     for schema in sorted({name.schema for name in names}):
         # On the schema: the name set aside is one that does not exist yet.
@@ -37,7 +39,8 @@ def on_target(inquiry: Inquiry) -> Iterator[Answer]:
     request = inquiry.request
     with inquiry.target() as target:
         grants, user = session_grants(target), _user(target)
-    yield from _missing(request.target, user, grants, TARGET_GLOBAL, None)
+        wanted = (*TARGET_GLOBAL, *replica_privileges(target))
+    yield from _missing(request.target, user, grants, wanted, None)
     yield from _missing(request.target, user, grants, CONTROL, SCHEMA)
     for schema in sorted({request.target_name(name).schema for name in request.tables}):
         yield from _missing(request.target, user, grants, TARGET_TABLES, schema)

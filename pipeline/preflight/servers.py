@@ -6,36 +6,36 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from pipeline.mysql.servers import replica_sources, server_facts, variable
+from pipeline.mysql.flavours import replica_sources, variable
+from pipeline.mysql.servers import server_facts
 from pipeline.preflight.findings import Answer, Inquiry, info, refused, warning
 
 _OLDEST = (8, 0, 22)  # SHOW REPLICA STATUS
+_OLDEST_MARIADB = (10, 11, 0)
 _SMALL_PACKET = 16 * 1024 * 1024
 
 
 def versions(inquiry: Inquiry) -> Iterator[Answer]:
-    """MySQL 8.0.22 or later on both sides."""
+    """MySQL 8.0.22 or MariaDB 10.11 on both sides, or later."""
     for name, connection in _both(inquiry):
         facts = server_facts(connection)
-        if facts.is_mariadb:
+        kind = "MariaDB" if facts.is_mariadb else "MySQL"
+        oldest = _OLDEST_MARIADB if facts.is_mariadb else _OLDEST
+        if facts.version < oldest:
             yield refused(
-                f"Server {name} is MariaDB ({facts.version_text}), which is not supported yet.",
-                "Move between MySQL servers of version 8.0.22 or later.",
-            )
-        elif facts.version < _OLDEST:
-            yield refused(
-                f"Server {name} is MySQL {facts.version_text}; 8.0.22 is the oldest supported.",
+                f"Server {name} is {kind} {facts.version_text};"
+                f" {'.'.join(map(str, oldest))} is the oldest supported.",
                 "Upgrade it first.",
             )
         else:
-            yield info(f"{name} is MySQL {facts.version_text}.")
+            yield info(f"{name} is {kind} {facts.version_text}.")
 
 
 def two_servers(inquiry: Inquiry) -> Iterator[Answer]:
     """A move is between two servers, whatever their names in the configuration."""
     request = inquiry.request
-    uuids = [server_facts(connection).uuid for _, connection in _both(inquiry)]
-    if uuids[0] and uuids[0] == uuids[1]:
+    one, other = (server_facts(connection).identity for _, connection in _both(inquiry))
+    if one and one == other:
         yield refused(
             f"{request.source} and {request.target} are the same server.",
             "Name another server as the target.",
@@ -46,9 +46,9 @@ def replication(inquiry: Inquiry) -> Iterator[Answer]:
     """Neither may copy the other by itself, and the source must be where writes are made."""
     request = inquiry.request
     with inquiry.source() as source, inquiry.target() as target:
-        uuids = {
-            request.source: server_facts(source).uuid,
-            request.target: server_facts(target).uuid,
+        ids = {
+            request.source: server_facts(source).replication_id,
+            request.target: server_facts(target).replication_id,
         }
         followed = {
             request.source: replica_sources(source),
@@ -57,7 +57,7 @@ def replication(inquiry: Inquiry) -> Iterator[Answer]:
         read_only_source = variable(source, "read_only") == "ON"
         relays = variable(source, "log_replica_updates") or variable(source, "log_slave_updates")
     for one, other in ((request.source, request.target), (request.target, request.source)):
-        if uuids[other] in followed[one]:
+        if ids[other] in followed[one]:
             yield refused(
                 f"{one} is a replica of {other}: what is written to one arrives on the other,"
                 " the rename of the cut-over too.",

@@ -24,6 +24,7 @@ from pymysqlreplication import BinLogStreamReader
 
 from pipeline.errors import FatalError, RetryableError
 from pipeline.mysql.failures import code_of, translate
+from pipeline.mysql.flavours import raw_is_mariadb
 from pipeline.mysql.table import Table, TableName
 from pipeline.stream import decode_log as log
 from pipeline.stream.decode_log import RawEvent
@@ -70,6 +71,7 @@ class BinlogReader:
         self._server_id, self._position = server_id, position
         self._heartbeat_s = heartbeat_s
         self._connection: _Raw | None = None
+        self._dump: _Raw = None
         self._closed = False
         self._checksums = True
         self._ignore_case = False
@@ -117,7 +119,7 @@ class BinlogReader:
             yield packet.get_all_data()
 
     def _open(self) -> _Raw:
-        dump = _Dump(
+        dump = self._dump = _Dump(
             {"charset": "utf8mb4", "read_timeout": 2 * self._heartbeat_s + 5},
             self._server_id,
             blocking=True,
@@ -132,6 +134,8 @@ class BinlogReader:
         connection = self._connection = self._connect(**arguments)
         if self._closed:
             self.close()
+        if raw_is_mariadb(connection):
+            self._dump.is_mariadb, self._dump.auto_position = True, self._position
         with connection.cursor() as cursor:
             # Old files may have checksums where new ones have none: always know them.
             cursor.execute("SET @master_binlog_checksum = 'CRC32'")

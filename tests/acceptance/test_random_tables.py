@@ -49,7 +49,8 @@ def create(connection: pymysql.Connection[Any], schema: str, table: RandomTable)
             cursor.execute(statement)
         cursor.execute(f"USE {schema}")
         cursor.execute(table.create)
-        cursor.execute("SET SESSION sql_generate_invisible_primary_key = OFF")
+        if table.session:
+            cursor.execute("SET SESSION sql_generate_invisible_primary_key = OFF")
     return definition(connection, schema, table.name)
 
 

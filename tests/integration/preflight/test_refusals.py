@@ -14,8 +14,8 @@ from pipeline.configuration.load import load_settings
 from pipeline.control.records import Options
 from pipeline.coordinate.start import plan_move, start_move
 from pipeline.errors import RefusedError, RetryableError
+from pipeline.mysql.flavours import variable
 from pipeline.mysql.pools import Pools, run
-from pipeline.mysql.servers import variable
 from pipeline.mysql.table import TableName
 from pipeline.preflight.findings import Finding, MoveRequest, Scope, Severity
 from pipeline.preflight.registry import run_preflight

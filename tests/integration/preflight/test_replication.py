@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline.configuration.load import server_password
+from pipeline.mysql.flavours import replica_sources
 from pipeline.mysql.pools import Pools, run
-from pipeline.mysql.servers import replica_sources
 from pipeline.mysql.table import TableName
 from pipeline.preflight.findings import MoveRequest, Scope, Severity
 from pipeline.preflight.registry import run_preflight

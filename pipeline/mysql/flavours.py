@@ -1,0 +1,180 @@
+"""What MySQL and MariaDB say differently: the one place that knows which of them it talks to.
+
+MySQL shows a transaction in `gtid_executed` when its readers see it. MariaDB's
+`gtid_binlog_pos` moves when a transaction is in the binary log, a moment before; a consistent
+snapshot tells at which place of the log its readers are, so `visible_gtids` reads the position
+first, then the end of the log, and waits for the readers to get there.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+from sqlalchemy import Connection
+
+from pipeline.errors import RetryableError
+from pipeline.mysql.gtid import GtidSet
+from pipeline.mysql.pools import run, run_raw
+from pipeline.mysql.quoting import text_literal
+
+_POLL_S = 0.005
+_LIMIT_S = 10.0
+Place = tuple[int, int]  # number of the binary log file, offset in it
+
+
+def is_mariadb(connection: Connection) -> bool:
+    return raw_is_mariadb(connection.connection.driver_connection)
+
+
+def raw_is_mariadb(raw: Any) -> bool:
+    """The same for a connection of the driver."""
+    return "mariadb" in str(raw.get_server_info()).lower()
+
+
+def variable(connection: Connection, name: str) -> str:
+    """A global variable's value; "" where the server doesn't know it."""
+    rows = run(connection, f"SHOW GLOBAL VARIABLES WHERE Variable_name = {text_literal(name)}").rows
+    return str(rows[0][1]) if rows else ""
+
+
+def executed_gtids(connection: Connection) -> GtidSet:
+    """Every transaction that the server has committed by now, perhaps a few not yet visible."""
+    return raw_executed_gtids(connection.connection.driver_connection)
+
+
+def raw_executed_gtids(raw: Any) -> GtidSet:
+    """The same on a connection of the driver."""
+    name = "gtid_binlog_pos" if raw_is_mariadb(raw) else "gtid_executed"
+    return GtidSet.parse(str(run_raw(raw, f"SELECT @@GLOBAL.{name}").rows[0][0]))
+
+
+def visible_gtids(connection: Connection) -> GtidSet:
+    """Transactions that every later read sees. Ends the transaction that is open.
+
+    Raises:
+        RetryableError: readers stay behind the binary log.
+    """
+    executed = executed_gtids(connection)
+    if is_mariadb(connection) and not _wait_for_readers(connection, _LIMIT_S):
+        raise RetryableError("The source's readers do not see what is in its binary log.")
+    return executed
+
+
+def wait_until_executed(connection: Connection, gtids: GtidSet, limit_s: float) -> bool:
+    """Wait until readers of this server see `gtids`: the binlog runs ahead of them.
+
+    Ends the transaction that is open.
+    """
+    if not gtids.intervals:
+        return True
+    if not is_mariadb(connection):
+        statement = f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{gtids}', {limit_s})"
+        return bool(run(connection, statement).rows[0][0] == 0)
+    deadline = time.monotonic() + limit_s
+    while not executed_gtids(connection).contains(gtids):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_S)
+    return _wait_for_readers(connection, limit_s)
+
+
+def _wait_for_readers(connection: Connection, limit_s: float) -> bool:
+    end = _end_of_log(connection)
+    deadline = time.monotonic() + limit_s
+    while _readers_place(connection) < end:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True
+
+
+def _end_of_log(connection: Connection) -> Place:
+    name, offset, *_ = run(connection, "SHOW MASTER STATUS").rows[0]
+    return _place(str(name), offset)
+
+
+def _readers_place(connection: Connection) -> Place:
+    """Where in the binary log a snapshot taken now is."""
+    run(connection, "ROLLBACK")
+    run(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    run(connection, "START TRANSACTION WITH CONSISTENT SNAPSHOT")
+    rows = run(connection, "SHOW STATUS LIKE 'binlog_snapshot_%'").rows
+    run(connection, "ROLLBACK")
+    found = {str(name).lower(): str(value) for name, value in rows}
+    return _place(found["binlog_snapshot_file"], found["binlog_snapshot_position"])
+
+
+def _place(name: str, offset: Any) -> Place:
+    return int(name.rpartition(".")[2]), int(offset)
+
+
+def replica_sources(connection: Connection) -> set[str]:
+    """The servers that this one replicates from, as `replication_id` names them; "" unknown.
+
+    Raises:
+        pymysql.err.OperationalError: 1227, no REPLICATION CLIENT.
+    """
+    mariadb = is_mariadb(connection)
+    statement = "SHOW ALL SLAVES STATUS" if mariadb else "SHOW REPLICA STATUS"
+    column = "Master_Server_Id" if mariadb else "Source_UUID"
+    return {str(row.get(column) or "") for row in table(connection, statement)}
+
+
+def replication_id(connection: Connection) -> str:
+    """What a replica of this server calls it."""
+    return variable(connection, "server_id" if is_mariadb(connection) else "server_uuid")
+
+
+def identity(connection: Connection) -> str:
+    """Something that no other server has."""
+    if not is_mariadb(connection):
+        return variable(connection, "server_uuid")
+    return "/".join(variable(connection, name) for name in ("hostname", "port", "datadir"))
+
+
+def innodb_foreign(connection: Connection) -> str:
+    """The table of information_schema that holds InnoDB's foreign keys."""
+    return "innodb_sys_foreign" if is_mariadb(connection) else "innodb_foreign"
+
+
+def innodb_name(connection: Connection, column: str) -> str:
+    """SQL for `schema.table` of a column of it, which holds `schema/table`."""
+    halves = [f"SUBSTRING_INDEX({column}, '/', {number})" for number in (1, -1)]
+    if is_mariadb(connection):  # as the names of files: `a@0020b`
+        halves = [
+            f"CONVERT(CONVERT(CAST({half} AS BINARY) USING filename) USING utf8mb4)"
+            for half in halves
+        ]
+    return f"CONCAT({halves[0]}, '.', {halves[1]})"
+
+
+def replica_privileges(connection: Connection) -> tuple[str, ...]:
+    """What `replica_sources` needs beyond REPLICATION CLIENT."""
+    return ("SLAVE MONITOR",) if is_mariadb(connection) else ()
+
+
+def binlog_status(connection: Connection) -> list[dict[str, Any]]:
+    """The row that says what is logged, and where the log ends.
+
+    Raises:
+        pymysql.err.OperationalError: 1227, no REPLICATION CLIENT.
+    """
+    version = str(run(connection, "SELECT VERSION()").rows[0][0])
+    renamed = not is_mariadb(connection) and _numbers(version) >= (8, 2)
+    return table(connection, "SHOW BINARY LOG STATUS" if renamed else "SHOW MASTER STATUS")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+
+
+def table(connection: Connection, statement: str) -> list[dict[str, Any]]:
+    """The rows of a SHOW by column name: their order and number differ between versions."""
+    raw = connection.connection.driver_connection
+    assert raw is not None
+    with raw.cursor() as cursor:
+        cursor.execute(statement)
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
