@@ -18,7 +18,12 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from pipeline.errors import FatalError
-from pipeline.mysql.codecs import line_expression, literal_expression
+from pipeline.mysql.codecs import (
+    line_expression,
+    literal_expression,
+    portable_expression,
+    reparsed_expression,
+)
 from pipeline.mysql.keyrange import Bound, KeyRange, bound_from_row, is_one_of
 from pipeline.mysql.pools import run, warnings
 from pipeline.mysql.quoting import quote, quote_name
@@ -117,7 +122,12 @@ def _row_digests(
 
 
 def _row_bits(table: Table, is_source: bool) -> str:
-    line = line_expression(table.verified, reparse_json=is_source)
+    if table.between_flavours:
+        line = line_expression(table.verified, field=portable_expression)
+    elif is_source:
+        line = line_expression(table.verified, field=reparsed_expression)
+    else:
+        line = line_expression(table.verified)
     return f"CAST(CONV(LEFT(SHA2({line}, 256), 16), 16, 10) AS UNSIGNED)"
 
 

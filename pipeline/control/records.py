@@ -164,4 +164,5 @@ def table_from_json(value: dict[str, Any]) -> Table:
         Column(**{**column, "kind": Kind(column["kind"])}) for column in value["columns"]
     )
     key = Key(value["key"]["name"], tuple(value["key"]["columns"]))
-    return Table(TableName(**value["name"]), columns, key)
+    between = value.get("between_flavours", False)
+    return Table(TableName(**value["name"]), columns, key, between)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from pipeline.control.migrations import NewTable, create_migration, install, new_id
 from pipeline.control.records import Options
 from pipeline.mysql.catalogue import table_facts
-from pipeline.mysql.introspect import read_table
+from pipeline.mysql.introspect import read_table_to_move
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
 from pipeline.preflight.findings import Finding, MoveRequest, Scope, Severity, refuse
@@ -82,18 +82,21 @@ def _record(
 
 def _new_tables(pools: Pools, request: MoveRequest, options: Options) -> list[NewTable]:
     rows = options.chunk_rows or pools.settings.row_copy.chunk_rows
-    with pools.begin(request.source) as source:
-        return [_new_table(source, name, request.target_schema, rows) for name in request.tables]
+    with pools.begin(request.source) as source, pools.begin(request.target) as target:
+        return [
+            NewTable(
+                table=read_table_to_move(source, target, name),
+                target=request.target_name(name),
+                **_estimates(source, name),
+                chunk_rows=rows,
+            )
+            for name in request.tables
+        ]
 
 
-def _new_table(
-    source: Connection, name: TableName, target_schema: str | None, chunk_rows: int
-) -> NewTable:
+def _estimates(source: Connection, name: TableName) -> dict[str, int]:
     facts = table_facts(source, name)
-    return NewTable(
-        table=read_table(source, name),
-        target=TableName(target_schema or name.schema, name.name),
-        rows_estimate=facts.rows if facts else 0,
-        bytes_estimate=facts.data_bytes if facts else 0,
-        chunk_rows=chunk_rows,
-    )
+    return {
+        "rows_estimate": facts.rows if facts else 0,
+        "bytes_estimate": facts.data_bytes if facts else 0,
+    }

@@ -10,6 +10,8 @@ what is verified is what was moved.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from pipeline.mysql.keyrange import Bound
 from pipeline.mysql.quoting import quote
 from pipeline.mysql.table import Column, Field, Kind, Table
@@ -18,17 +20,17 @@ _AS_NUMBER = frozenset({Kind.BIT, Kind.ENUM, Kind.SET})
 _ESCAPED = frozenset({Kind.TEXT, Kind.BINARY, Kind.JSON, Kind.GEOMETRY, Kind.VECTOR})
 _TEMPORAL = frozenset({Kind.DATE, Kind.TIME, Kind.DATETIME, Kind.TIMESTAMP})
 _NUMERIC = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.DOUBLE, Kind.YEAR}) | _AS_NUMBER
-_REAL_WIDTH = 32
+_REAL_WIDTH = 400  # MariaDB writes small ones out: 0.0000…
 _REAL = frozenset({Kind.FLOAT, Kind.DOUBLE})
+# Least absolute value and factor, from above: what the factor makes of it fits a DECIMAL(65,30)
+# with all its digits.
+_DOUBLE_SCALES = ((1e34, None), (1e-13, 1e0), (1e-16, 2.0**50), (0e0, None))
+_FLOAT_SCALES = ((1e34, 2.0**-50), (1e-13, 1e0), (1e-30, 2.0**100), (0e0, 2.0**150))
 _SPECIAL = ((b"\\", b"\\\\"), (b"\t", b"\\t"), (b"\n", b"\\n"))
 
 
-def field_expression(column: Column, *, reparse_json: bool = False) -> str:
-    """SQL that yields the column's Field (NULL stays NULL), not escaped.
-
-    `reparse_json` sends a document through the server's own parser once more, to get what
-    the document becomes on a server that received it as text (digest.py says why).
-    """
+def field_expression(column: Column) -> str:
+    """SQL that yields the column's Field (NULL stays NULL), not escaped."""
     name = quote(column.name)
     if column.kind in _AS_NUMBER:
         return f"CAST({name} AS UNSIGNED)"
@@ -38,25 +40,65 @@ def field_expression(column: Column, *, reparse_json: bool = False) -> str:
         number = f"CAST({name} AS DOUBLE)" if column.kind is Kind.FLOAT else name
         return f"CAST(CAST({number} AS CHAR({_REAL_WIDTH})) AS BINARY)"
     if column.kind is Kind.JSON:
-        text = f"CAST({name} AS CHAR CHARACTER SET utf8mb4)"
-        if reparse_json:
-            text = f"CAST(CAST({text} AS JSON) AS CHAR CHARACTER SET utf8mb4)"
-        return f"CAST({text} AS BINARY)"
+        return f"CAST({_as_text(name)} AS BINARY)"
     if column.kind in (Kind.TEXT, Kind.GEOMETRY, Kind.VECTOR):
         return f"CAST({name} AS BINARY)"
     return name
 
 
-def line_expression(columns: tuple[Column, ...], *, reparse_json: bool = False) -> str:
-    """SQL that yields one row as one line, without its newline."""
+def reparsed_expression(column: Column) -> str:
+    """`field_expression`, of a document that went through the server's parser once more.
+
+    That is what it becomes on a server that received it as text (digest.py says why).
+    """
+    if column.kind is not Kind.JSON:
+        return field_expression(column)
+    document = f"CAST({_as_text(quote(column.name))} AS JSON)"
+    return f"CAST({_as_text(document)} AS BINARY)"
+
+
+def portable_expression(column: Column) -> str:
+    """`field_expression`, but a text that MySQL and MariaDB agree on.
+
+    They agree on the digits of a DOUBLE, but not on where the exponent begins. A DECIMAL has
+    none. What does not fit in one is scaled by a power of two, which is exact; a DOUBLE
+    outside of that has an exponent on both.
+    """
+    if column.kind not in _REAL:
+        return field_expression(column)
+    name = quote(column.name)
+    if column.kind is Kind.DOUBLE:
+        return _scaled(name, _DOUBLE_SCALES)
+    return _scaled(f"CAST({name} AS DOUBLE)", _FLOAT_SCALES)
+
+
+def _scaled(name: str, scales: Sequence[tuple[float, float | None]]) -> str:
+    """Of the first of `scales` whose lower limit `name` reaches: its factor, or the text."""
+    cases = []
+    for limit, factor in scales:
+        text = f"CONCAT({name})"
+        if factor is not None:
+            text = f"CONCAT({factor!r}, 'x', CAST({name} * {factor!r} AS DECIMAL(65,30)))"
+        cases.append(f"WHEN ABS({name}) >= {limit!r} THEN {text}")
+    return f"CAST(CASE {' '.join(cases)} END AS BINARY)"
+
+
+def _as_text(document: str) -> str:
+    return f"CAST({document} AS CHAR CHARACTER SET utf8mb4)"
+
+
+def line_expression(
+    columns: tuple[Column, ...], *, field: Callable[[Column], str] = field_expression
+) -> str:
+    """SQL that yields one row as one line, without its newline; `field` makes its parts."""
     fields = []
     for column in columns:
-        field = field_expression(column, reparse_json=reparse_json)
+        part = field(column)
         if column.kind in _ESCAPED:
-            field = _escaped_expression(field)
+            part = _escaped_expression(part)
         if column.nullable:
-            field = f"IFNULL({field}, _binary x'5c4e')"
-        fields.append(field)
+            part = f"IFNULL({part}, _binary x'5c4e')"
+        fields.append(part)
     # GROUP_CONCAT cuts each line at the length that its columns declare, which TINYINT(1) and
     # DOUBLE (22 characters, of which -2.7061851431813275e-129 has 24) do not keep to. An
     # alternative that is longer than 512 bytes makes it a BLOB, which has no limit.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection
 
 from pipeline.errors import RefusedError
+from pipeline.mysql.flavours import is_mariadb
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import text_literal
 from pipeline.mysql.table import Column, Key, Kind, Table, TableName
@@ -59,6 +61,17 @@ def read_table(connection: Connection, name: TableName) -> Table:
     if not columns:
         raise RefusedError(f"There is no table {name}.", "Check the names of schema and table.")
     return Table(name, columns, _choose_key(connection, name, columns))
+
+
+def read_table_to_move(source: Connection, target: Connection, name: TableName) -> Table:
+    """The definition of table `name` of the source, for a move to that target.
+
+    Raises:
+        RefusedError: as `read_table`.
+    """
+    return replace(
+        read_table(source, name), between_flavours=is_mariadb(source) != is_mariadb(target)
+    )
 
 
 def _columns(connection: Connection, name: TableName) -> tuple[Column, ...]:

@@ -23,6 +23,7 @@ from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.table import Table
 
 _DEPRECATED = frozenset({1287, 3719, 3778, 4165})
+_COMPLEMENT = "Cast to unsigned converted negative integer"
 
 
 @dataclass(frozen=True)
@@ -126,12 +127,17 @@ def leniency(connection: Connection, table: Table) -> Iterator[None]:
 def warnings(connection: Connection, answer: Result) -> list[tuple[int, str]]:
     """Number and text of the warnings of the last statement, whose answer this is.
 
-    Without those that a name's age brings (`_ucs2`, utf8mb3): they say nothing of values.
+    Without those that say nothing of values: a name's age (`_ucs2`, utf8mb3), and MariaDB's
+    of a SET or BIT whose 64th bit is set, which it converts rightly.
     """
     if not answer.warnings:
         return []
-    shown = run(connection, "SHOW WARNINGS").rows
-    return [(int(row[1]), str(row[2])) for row in shown if row[1] not in _DEPRECATED]
+    shown = [(int(row[1]), str(row[2])) for row in run(connection, "SHOW WARNINGS").rows]
+    return [
+        (number, text)
+        for number, text in shown
+        if number not in _DEPRECATED and not text.startswith(_COMPLEMENT)
+    ]
 
 
 def connection_id(connection: Connection) -> int:

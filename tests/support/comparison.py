@@ -7,6 +7,7 @@ Every column of every row as the bytes that the server holds, `CHECKSUM TABLE`, 
 from __future__ import annotations
 
 import re
+import struct
 import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,8 @@ from typing import Any
 import pymysql
 
 from tests.support.random_tables import quoted
+
+_REAL = {"float": "<f", "double": "<d"}
 
 
 def definition(connection: pymysql.Connection[Any], schema: str, name: str) -> str:
@@ -26,7 +29,7 @@ def definition(connection: pymysql.Connection[Any], schema: str, name: str) -> s
 
 
 def rows(connection: pymysql.Connection[Any], schema: str, name: str) -> Counter[Any]:
-    """Each row as the hexadecimal bytes of its columns; numbers as their text too."""
+    """Each row as the hexadecimal bytes of its columns; numbers as text, reals as their bits."""
     connection.rollback()
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION time_zone = '+00:00'")
@@ -35,16 +38,29 @@ def rows(connection: pymysql.Connection[Any], schema: str, name: str) -> Counter
             " WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position",
             (schema, name),
         )
-        columns = [_bytes_of(column, kind) for column, kind in cursor.fetchall()]
+        described = [(column, _decoded(kind)) for column, kind in cursor.fetchall()]
+        columns = [_bytes_of(column, kind) for column, kind in described]
         cursor.execute(f"SELECT {', '.join(columns)} FROM {quoted(schema)}.{quoted(name)}")
-        return Counter(cursor.fetchall())
+        forms = [_REAL.get(kind) for _, kind in described]
+        return Counter(
+            tuple(
+                struct.pack(form, float(value)) if form and value is not None else value
+                for form, value in zip(forms, row, strict=True)
+            )
+            for row in cursor.fetchall()
+        )
 
 
-def _bytes_of(name: str, kind: str | bytes) -> str:
-    kind = kind.decode() if isinstance(kind, bytes) else kind
+def _decoded(kind: str | bytes) -> str:
+    return kind.decode() if isinstance(kind, bytes) else kind
+
+
+def _bytes_of(name: str, kind: str) -> str:
     column = quoted(name)
-    if kind in ("float", "double"):
+    if kind == "float":
         return f"CONCAT(CAST({column} AS DOUBLE))"
+    if kind == "double":  # which CAST AS DOUBLE would round on MySQL
+        return f"CONCAT({column})"
     if kind in ("enum", "set"):
         return f"CONCAT(CAST({column} AS UNSIGNED), ':', HEX({column}))"
     if kind == "json":

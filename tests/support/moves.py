@@ -17,7 +17,7 @@ from pipeline.control.migrations import (
     read_migration,
 )
 from pipeline.control.records import Migration, Options, Stage
-from pipeline.mysql.introspect import read_table
+from pipeline.mysql.introspect import read_table_to_move
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
 
@@ -35,8 +35,10 @@ def begin_move(
 ) -> str:
     """Record a move of `tables`; whoever runs the workers does the rest."""
     migration_id = new_id()
-    with pools.begin(SOURCE) as source:
-        definitions = [read_table(source, TableName(schema, name)) for name in tables]
+    with pools.begin(SOURCE) as source, pools.begin(TARGET) as target:
+        definitions = [
+            read_table_to_move(source, target, TableName(schema, name)) for name in tables
+        ]
     with pools.begin(TARGET) as control:
         install(control)
     with pools.begin(TARGET) as control:

@@ -89,6 +89,7 @@ class RandomWriter:
     schema: str
     tables: list[RandomTable]
     seed: str
+    flavour: str = "mysql"
     transactions: int = 0
     error: BaseException | None = None
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -111,7 +112,7 @@ class RandomWriter:
         try:
             connection = self.connect()
             with connection.cursor() as cursor:
-                set_up(cursor, random, self.tables[0].flavour)
+                set_up(cursor, random, self.flavour)
                 while not self._stopping.is_set():
                     self._transaction(connection, cursor, random)
                     self.transactions += 1

@@ -13,13 +13,15 @@ from typing import Any, Protocol
 import pytest
 
 from ops.sandbox.errors import SandboxError
-from ops.sandbox.mysqld import OPTIONS
-from ops.sandbox.packages import MYSQL, fetch
+from ops.sandbox.mariadbd import OPTIONS as MARIADB_OPTIONS
+from ops.sandbox.mysqld import OPTIONS as MYSQL_OPTIONS
+from ops.sandbox.packages import MARIADB, MYSQL, fetch
 from ops.sandbox.process import free_port
 from ops.sandbox.sandbox import Sandbox, default_root
 from pipeline.configuration.load import server_password
 
-_DUMP = "usr/bin/mysqldump"
+_DUMPS = {"mysql": (MYSQL, "mysqldump"), "mariadb": (MARIADB, "mariadb-dump")}
+_MYSQL_ONLY = ("--set-gtid-purged=OFF", "--column-statistics=0")
 
 
 @dataclass(frozen=True)
@@ -59,14 +61,15 @@ class Servers:
 
 
 @contextmanager
-def running_servers() -> Iterator[Servers]:
+def running_servers(flavours: tuple[str, str] = ("mysql", "mysql")) -> Iterator[Servers]:
     """Servers for one session, ended afterwards.
 
     Skips on a machine that can't have them; fails there under CI.
     """
     try:
         with ExitStack() as stack:
-            yield _from_docker(stack) if _docker_answers() else _from_sandbox(stack)
+            start = _from_docker if _docker_answers() else _from_sandbox
+            yield start(stack, flavours)
     except SandboxError as error:
         if os.environ.get("CI"):
             raise
@@ -83,9 +86,13 @@ def _docker_answers() -> bool:
     return True
 
 
-def _from_sandbox(stack: ExitStack) -> Servers:
+def _from_sandbox(stack: ExitStack, flavours: tuple[str, str]) -> Servers:
     sandbox = stack.enter_context(Sandbox(tied=True, name=f"tests-{secrets.token_hex(4)}"))
-    old, new = (_address(sandbox.mysql(name)) for name in ("old", "new"))
+    start = {"mysql": sandbox.mysql, "mariadb": sandbox.mariadb}
+    old, new = (
+        _address(start[flavour](name))
+        for flavour, name in zip(flavours, ("old", "new"), strict=True)
+    )
     return Servers(old, new, Address("127.0.0.1", sandbox.redis().port))
 
 
@@ -93,16 +100,20 @@ def _address(server: Any) -> Address:
     return Address(server.host, server.port, server.user, server.password)
 
 
-def _from_docker(stack: ExitStack) -> Servers:
+_IMAGES = {"mysql": ("mysql:9.7", MYSQL_OPTIONS), "mariadb": ("mariadb:10.11", MARIADB_OPTIONS)}
+
+
+def _from_docker(stack: ExitStack, flavours: tuple[str, str]) -> Servers:
     from testcontainers.mysql import MySqlContainer
     from testcontainers.redis import RedisContainer
 
-    flags = " ".join(
-        f"--{name}={value}" for name, value in OPTIONS.items() if name != "bind-address"
-    )
     found = []
-    for number in (1, 2):
-        container = MySqlContainer("mysql:9.7", username="root", password="sandbox")
+    for number, flavour in enumerate(flavours, 1):
+        image, options = _IMAGES[flavour]
+        flags = " ".join(
+            f"--{name}={value}" for name, value in options.items() if name != "bind-address"
+        )
+        container = MySqlContainer(image, username="root", password="sandbox")
         container.with_command(f"{flags} --server-id={number}")
         started = stack.enter_context(container)
         host = started.get_container_host_ip().replace("localhost", "127.0.0.1")
@@ -149,13 +160,15 @@ class _RedisContainer:
         self.container.get_wrapped_container().restart()
 
 
-def dump_command(server: Any) -> tuple[list[str], dict[str, str]]:
-    """mysqldump, as it is on the machine or in the sandbox, for `server`; its environment."""
-    program = shutil.which("mysqldump")
-    command = [program] if program else fetch(MYSQL, default_root() / "cache").command(_DUMP)
+def dump_command(server: Any, flavour: str) -> tuple[list[str], dict[str, str]]:
+    """The servers' own dump client, for `server`, and its environment."""
+    product, name = _DUMPS[flavour]
+    program = shutil.which(name)
+    unpacked = fetch(product, default_root() / "cache")
+    command = [program] if program else unpacked.command(f"usr/bin/{name}")
     flags = [
         "--no-defaults", f"--host={server.host}", f"--port={server.port}",
-        f"--user={server.user}", "--default-character-set=utf8mb4", "--set-gtid-purged=OFF",
-        "--skip-lock-tables", "--no-tablespaces", "--column-statistics=0",
+        f"--user={server.user}", "--default-character-set=utf8mb4", "--skip-lock-tables",
+        "--no-tablespaces", *(_MYSQL_ONLY if flavour == "mysql" else ()),
     ]  # fmt: skip
     return [*command, *flags], {**os.environ, "MYSQL_PWD": server_password(server)}

@@ -71,8 +71,9 @@ CHARSETS = (
 
 
 def collations_of(charset: Charset, flavour: str) -> tuple[str, ...]:
-    mysql = flavour == "mysql"
-    return charset.collations + (charset.mysql_collations if mysql else charset.mariadb_collations)
+    """`flavour` "both": what both know."""
+    own = {"mysql": charset.mysql_collations, "mariadb": charset.mariadb_collations}
+    return charset.collations + own.get(flavour, ())
 
 
 def charsets_of(flavour: str) -> tuple[Charset, ...]:
