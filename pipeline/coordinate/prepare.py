@@ -6,15 +6,20 @@ every row at or before it is seen by the chunks' reads.
 
 from __future__ import annotations
 
+from sqlalchemy import Connection
+
 from pipeline.control.migrations import update_moved
 from pipeline.control.pieces import create_key_tables, first_piece
 from pipeline.control.records import Moved, Stage
 from pipeline.control.streams import create_stream, read_stream
 from pipeline.coordinate.context import Context, Outcome
+from pipeline.errors import FatalError
 from pipeline.mysql.flavours import visible_gtids
+from pipeline.mysql.introspect import read_table
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote, quote_name
 from pipeline.mysql.servers import create_schema, create_statement, table_exists
+from pipeline.mysql.shapes import differences
 
 
 def prepare(context: Context) -> Outcome:
@@ -47,6 +52,17 @@ def _create_target(context: Context, moved: Moved) -> None:
         create_schema(control, moved.target.schema)
     with context.control() as control:
         run(control, _renamed(statement, moved))
+    with context.control() as control:
+        _check_shape(control, moved)
+
+
+def _check_shape(target: Connection, moved: Moved) -> None:
+    """The target's server may have left out what it does not know."""
+    for difference in differences(moved.table, read_table(target, moved.target)):
+        raise FatalError(
+            f"{moved.target} was created with {difference}.",
+            "Nothing was copied. Abort and clean up; create the table by hand, then move again.",
+        )
 
 
 def _renamed(statement: str, moved: Moved) -> str:

@@ -89,7 +89,15 @@ def _column(table: TableName, row: tuple[Any, ...]) -> Column:
     data_type, column_type = _decoded(data_type), _decoded(column_type)
     kind = _KINDS.get(data_type.lower())
     if kind is None:
-        raise RefusedError(f"{table}: column {name} is of type {data_type}, which is not known.")
+        raise RefusedError(
+            f"{table}: column {name} is of type {data_type}, which is not known.",
+            "Convert it first, or leave the table where it is.",
+        )
+    if "COMPRESSED" in column_type:
+        raise RefusedError(
+            f"{table}: column {name} is COMPRESSED, which its server's binary log does not undo.",
+            "Convert it to a column that is not, first.",
+        )
     return Column(
         name=name,
         kind=kind,

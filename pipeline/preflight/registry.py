@@ -8,7 +8,7 @@ it is still free to stop.
 from __future__ import annotations
 
 from pipeline.mysql.pools import Pools
-from pipeline.preflight import binlog, foreign_keys, privileges, servers, tables
+from pipeline.preflight import binlog, flavours, foreign_keys, privileges, servers, tables
 from pipeline.preflight.findings import Check, Finding, Inquiry, MoveRequest, Scope
 
 _START = frozenset({Scope.START})
@@ -31,6 +31,7 @@ CHECKS = (
     Check("privileges on the source", privileges.on_source, _ALWAYS),
     Check("privileges on the target", privileges.on_target, _ALWAYS),
     Check("tables", tables.movable, _START),
+    Check("flavours", flavours.between, _START),
     Check("claims", tables.unclaimed, _START),
     Check("names set aside", tables.aside_names_free, _ALWAYS),
     Check("triggers", tables.triggers, _ALWAYS),

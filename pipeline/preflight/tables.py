@@ -13,8 +13,10 @@ from pipeline.control.records import aside_name
 from pipeline.control.schema import SCHEMA
 from pipeline.errors import RefusedError
 from pipeline.mysql.catalogue import collations, table_facts, trigger_names
+from pipeline.mysql.flavours import is_mariadb
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.servers import create_statement, table_exists, table_is_empty
+from pipeline.mysql.shapes import differences
 from pipeline.mysql.table import TableName
 from pipeline.preflight.findings import Answer, Inquiry, info, refused, warning
 
@@ -138,6 +140,9 @@ def _same_and_empty(
             f"{there} on {server} is there already and holds rows.",
             "Drop or empty it; Tranship never overwrites rows that it did not bring.",
         )
+    if is_mariadb(source) != is_mariadb(target):
+        yield from _same_shape(source, target, name, there, server)
+        return
     ours, theirs = (
         _definition(create_statement(link, table))
         for link, table in ((source, name), (target, there))
@@ -150,6 +155,22 @@ def _same_and_empty(
                 "Drop it, and it will be created, or define it as the source does.",
             )
             return
+
+
+def _same_shape(
+    source: Connection, target: Connection, name: TableName, there: TableName, server: str
+) -> Iterator[Answer]:
+    """Servers of two flavours write the same definition differently: compare what it means."""
+    try:
+        wanted, found = read_table(source, name), read_table(target, there)
+    except RefusedError as error:
+        yield refused(error.explanation, error.remedy)
+        return
+    for difference in differences(wanted, found):
+        yield refused(
+            f"{there} on {server} is defined differently: it has {difference}.",
+            "Drop it, and it will be created, or define it as the source does.",
+        )
 
 
 def _definition(statement: str) -> list[str]:
@@ -167,7 +188,9 @@ def _collations_known(
         columns = read_table(source, name).columns
     except RefusedError:
         return  # "tables" says so
-    missing = {column.collation for column in columns if column.collation} - collations(target)
+    used = {column.collation for column in columns if column.collation}
+    default = re.search(r"\bCOLLATE=(\w+)", create_statement(source, name).rpartition("\n)")[2])
+    missing = (used | ({default[1]} if default else set())) - collations(target)
     if missing:
         yield refused(
             f"{name} uses collations that {server} does not know: {', '.join(sorted(missing))}.",

@@ -1,0 +1,47 @@
+"""Whether two tables can hold the same values: what a server made of a CREATE TABLE.
+
+A server takes definitions of the other flavour without what it does not know (a comment of
+the form `/*!80023 INVISIBLE */` is a comment to MariaDB), so what it made is read back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import zip_longest
+
+from pipeline.mysql.table import Column, Table
+
+_WIDTH = re.compile(r"\b(\w*int|year)\(\d+\)(?! unsigned zerofill| zerofill)")
+# What MariaDB and MySQL each read as a comment, though the other one does not.
+_FOR_MYSQL = re.compile(r"/\*!(?:5[7-9]|[6-9]\d)\d{3} +(.*?) *\*/", re.S)
+_FOR_MARIADB = re.compile(r"/\*M!\d+ +(.*?) *\*/", re.S)
+_TEXT = re.compile(r"'(?:[^'\\]|\\.|'')*'|`(?:[^`]|``)*`", re.S)
+
+
+def differences(wanted: Table, found: Table) -> Iterator[str]:
+    """Where `found` could not hold every row of `wanted` as it is."""
+    for ours, theirs in zip_longest(wanted.columns, found.columns):
+        if ours is None or theirs is None or _shape(ours) != _shape(theirs):
+            yield f"{_shown(theirs)} where {_shown(ours)} is wanted"
+
+
+def lost_between_flavours(create_table: str, *, from_mariadb: bool) -> list[str]:
+    """Parts of a SHOW CREATE TABLE that the other flavour would take for comments."""
+    pattern = _FOR_MARIADB if from_mariadb else _FOR_MYSQL
+    return [str(part) for part in pattern.findall(_TEXT.sub("''", create_table))]
+
+
+def _shape(column: Column) -> tuple[object, ...]:
+    return (
+        column.name, column.kind, _WIDTH.sub(r"\1", column.column_type), column.nullable,
+        column.collation, column.generated, column.virtual, column.fraction_digits,
+    )  # fmt: skip
+
+
+def _shown(column: Column | None) -> str:
+    if column is None:
+        return "no column"
+    collation = f" collate {column.collation}" if column.collation else ""
+    null = "" if column.nullable else " not null"
+    return f"{column.name} {column.column_type}{collation}{null}"

@@ -1,0 +1,66 @@
+"""Moves between MySQL and MariaDB: what the other flavour can't hold, or writes differently."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline.errors import RefusedError
+from pipeline.mysql.flavours import is_mariadb
+from pipeline.mysql.introspect import read_table
+from pipeline.mysql.servers import create_statement, table_exists
+from pipeline.mysql.shapes import lost_between_flavours
+from pipeline.mysql.table import Kind, Table
+from pipeline.preflight.findings import Answer, Inquiry, refused, warning
+
+_NOT_BOTH = {
+    Kind.JSON: "is a document on MySQL and text on MariaDB",
+    Kind.VECTOR: "is not known to both",
+}
+_REAL = (Kind.FLOAT, Kind.DOUBLE)
+
+
+def between(inquiry: Inquiry) -> Iterator[Answer]:
+    """Nothing where both sides are of one flavour."""
+    with inquiry.source() as source, inquiry.target() as target:
+        from_mariadb = is_mariadb(source)
+        if from_mariadb == is_mariadb(target):
+            return
+        for name in dict.fromkeys(inquiry.request.tables):
+            if not table_exists(source, name):
+                continue  # "tables" says so
+            lost = lost_between_flavours(create_statement(source, name), from_mariadb=from_mariadb)
+            for part in lost:
+                yield refused(
+                    f"{name} is defined with {part}, which the other flavour takes for a comment.",
+                    f"Create {inquiry.request.target_name(name)} by hand as it should be, empty,"
+                    " after removing that from the source's definition.",
+                )
+            try:
+                table = read_table(source, name)
+            except RefusedError:
+                continue
+            yield from _columns(table)
+
+
+def _columns(table: Table) -> Iterator[Answer]:
+    for column in table.columns:
+        if column.kind in _NOT_BOTH:
+            yield refused(
+                f"{table.name}: column {column.name} is {column.data_type}, which"
+                f" {_NOT_BOTH[column.kind]}.",
+                "Move between servers of one flavour, or convert the column first.",
+            )
+    for column in table.key_columns:
+        if column.kind in _REAL:
+            yield refused(
+                f"{table.name} is copied by key column {column.name}, a {column.data_type}, which"
+                " the two flavours write differently.",
+                "Add a unique key over columns of another type.",
+            )
+    generated = [column.name for column in table.columns if column.generated]
+    if generated:
+        yield warning(
+            f"{table.name}: {', '.join(generated)} will be computed by the other flavour; a row"
+            " that comes out differently stops the move.",
+            "Look at functions that round, or depend on a collation.",
+        )

@@ -1,0 +1,94 @@
+"""What the other flavour can't hold is refused before the first write, by name (I8)."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.mysql.flavours import visible_gtids, wait_until_executed
+from pipeline.mysql.pools import Pools, run
+from pipeline.mysql.table import TableName
+from pipeline.preflight.findings import MoveRequest, Scope, Severity
+from pipeline.preflight.registry import run_preflight
+from tests.support.moves import SOURCE, TARGET
+
+_MYSQL_ONLY = [
+    ("j JSON", "document"),
+    ("v VECTOR(3)", "vector"),
+    ("n INT INVISIBLE", "INVISIBLE"),
+    ("v VARCHAR(9) COLLATE utf8mb4_0900_ai_ci", "utf8mb4_0900_ai_ci"),
+    ("f DOUBLE NOT NULL, PRIMARY KEY (f)", "the two flavours write differently"),
+]
+_MARIADB_ONLY = [
+    ("u UUID", "uuid"),
+    ("a INET6", "inet6"),
+    ("v VARCHAR(900) COMPRESSED", "COMPRESSED"),
+    ("v VARCHAR(9) COLLATE utf8mb4_uca1400_as_cs", "utf8mb4_uca1400_as_cs"),
+    ("f FLOAT NOT NULL, PRIMARY KEY (f)", "the two flavours write differently"),
+]
+CASES = {"mysql": _MYSQL_ONLY, "mariadb": _MARIADB_ONLY}
+
+
+def refusals(pools: Pools, schema: str) -> str:
+    request = MoveRequest(SOURCE, TARGET, (TableName(schema, "t"),))
+    found = run_preflight(pools, request, Scope.START)
+    return " ".join(
+        f"{one.explanation} {one.remedy}" for one in found if one.severity is Severity.REFUSED
+    )
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_what_the_other_flavour_lacks_is_refused_by_name(
+    number: int, flavours: tuple[str, str], pools: Pools, schema: str
+) -> None:
+    if flavours[0] == flavours[1]:
+        pytest.skip("both know it")
+    columns, reason = CASES[flavours[0]][number]
+    key = "" if "PRIMARY" in columns else "id INT PRIMARY KEY, "
+    with pools.begin(SOURCE) as source:
+        run(
+            source,
+            f"CREATE TABLE {schema}.t ({key}{columns}) CHARACTER SET utf8mb4"
+            " COLLATE utf8mb4_general_ci",
+        )
+    assert reason in refusals(pools, schema)
+
+
+def test_a_plain_table_is_not_refused(pools: Pools, schema: str) -> None:
+    with pools.begin(SOURCE) as source:
+        run(
+            source,
+            f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, v VARCHAR(9), d DOUBLE) CHARACTER SET"
+            " utf8mb4 COLLATE utf8mb4_general_ci",
+        )
+    assert refusals(pools, schema) == ""
+
+
+def test_a_target_made_by_hand_is_compared_by_what_it_means(pools: Pools, schema: str) -> None:
+    statement = (
+        f"CREATE TABLE {schema}.t (id INT(9) PRIMARY KEY, v VARCHAR(9) DEFAULT 'x')"
+        " CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci"
+    )
+    with pools.begin(SOURCE) as source:
+        run(source, statement)
+    with pools.begin(TARGET) as target:
+        run(target, f"CREATE DATABASE IF NOT EXISTS {schema}")
+        run(target, statement)
+    assert refusals(pools, schema) == ""
+    with pools.begin(TARGET) as target:
+        run(target, f"ALTER TABLE {schema}.t MODIFY v VARCHAR(8) DEFAULT 'x'")
+    assert "varchar(8)" in refusals(pools, schema)
+
+
+def test_readers_see_what_was_committed_before_the_position_was_read(
+    pools: Pools, schema: str
+) -> None:
+    """A position ahead of its readers would lose the rows in between."""
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY)")
+    for number in range(30):
+        with pools.begin(SOURCE) as source:
+            run(source, f"INSERT INTO {schema}.t VALUES ({number})")
+        with pools.begin(SOURCE) as reader:
+            position = visible_gtids(reader)
+            assert wait_until_executed(reader, position, 1)
+            assert run(reader, f"SELECT COUNT(*) FROM {schema}.t").rows == ((number + 1,),)
