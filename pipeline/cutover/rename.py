@@ -48,7 +48,7 @@ def open_rename_connection(context: Context) -> RawConnection[Any]:
     """A connection whose waits for locks are bounded."""
     connection = context.pools.connect(context.migration.source)
     limit = context.settings.cut_over.lock_wait_s
-    run_raw(connection, f"SET SESSION lock_wait_timeout = {limit}")
+    run_raw(connection, f"SET SESSION lock_wait_timeout = {limit}, foreign_key_checks = 1")
     return connection
 
 

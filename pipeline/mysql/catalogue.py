@@ -11,6 +11,9 @@ from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import text_literal
 from pipeline.mysql.table import TableName
 
+# CASCADE and SET NULL, on DELETE and on UPDATE, in InnoDB's flags of a foreign key.
+_ACTIONS = 1 | 2 | 4 | 8
+
 
 @dataclass(frozen=True)
 class TableFacts:
@@ -30,6 +33,7 @@ class ForeignKey:
     name: str
     child: str
     parent: str
+    acts: bool  # ON DELETE or ON UPDATE changes the child's rows
 
 
 def table_facts(connection: Connection, name: TableName) -> TableFacts | None:
@@ -67,11 +71,14 @@ def foreign_keys(connection: Connection, name: TableName) -> list[ForeignKey]:
     child, parent = (innodb_name(connection, column) for column in ("for_name", "ref_name"))
     rows = run(
         connection,
-        f"SELECT SUBSTRING(id, LOCATE('/', id) + 1), {child} AS child, {parent} AS parent"
+        f"SELECT SUBSTRING(id, LOCATE('/', id) + 1), {child} AS child, {parent} AS parent, type"
         f" FROM information_schema.{innodb_foreign(connection)}"
         f" HAVING child = {ours} OR parent = {ours} ORDER BY id",
     ).rows
-    return [ForeignKey(str(key), str(child), str(parent)) for key, child, parent in rows]
+    return [
+        ForeignKey(str(key), str(child), str(parent), bool(int(flags) & _ACTIONS))
+        for key, child, parent, flags in rows
+    ]
 
 
 def collations(connection: Connection) -> set[str]:

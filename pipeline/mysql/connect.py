@@ -60,7 +60,9 @@ def session_statements(timeouts: Timeouts) -> tuple[str, ...]:
         f", net_read_timeout = {timeouts.idle_s}, net_write_timeout = {timeouts.idle_s}"
         f", innodb_lock_wait_timeout = {timeouts.lock_wait_s}"
         f", lock_wait_timeout = {timeouts.lock_wait_s}"
-        f", group_concat_max_len = {LARGEST_CELL}",
+        f", group_concat_max_len = {LARGEST_CELL}"
+        # Chunks come in any order, and what a cascade does on the source arrives by itself.
+        ", foreign_key_checks = 0",
     )
 
 

@@ -150,6 +150,14 @@ def innodb_name(connection: Connection, column: str) -> str:
     return f"CONCAT({halves[0]}, '.', {halves[1]})"
 
 
+def cascades_are_logged(connection: Connection) -> bool:
+    """Whether what a foreign key does to its child's rows is in the binary log.
+
+    Since MySQL 9.6 the server does it; before, and in MariaDB, InnoDB does, unseen.
+    """
+    return variable(connection, "innodb_native_foreign_keys") == "OFF"
+
+
 def replica_privileges(connection: Connection) -> tuple[str, ...]:
     """What `replica_sources` needs beyond REPLICATION CLIENT."""
     return ("SLAVE MONITOR",) if is_mariadb(connection) else ()

@@ -1,25 +1,63 @@
-"""Refuses tables that take part in foreign keys.
+"""Foreign keys: all inside the moved set, or refused.
 
-The rename of a cut-over would drag the constraint along: children would refer to the old
-table, set aside, and the server's cascades never reach the binary log.
+The tables are created with their constraints, and written without checks, since chunks come
+in any order; rows that are equal to the source's satisfy them as the source's do. The
+cut-over's RENAME takes parent and child along in one statement.
+
+One that crosses the set can't follow: its other side would refer to the table set aside. And
+a cascade that the source does not log would leave rows on the target that nobody touches.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.mysql.catalogue import foreign_keys
-from pipeline.preflight.findings import Answer, Inquiry, refused
+from sqlalchemy import Connection
+
+from pipeline.mysql.catalogue import ForeignKey, foreign_keys
+from pipeline.mysql.flavours import cascades_are_logged
+from pipeline.preflight.findings import Answer, Inquiry, MoveRequest, info, refused
 
 
-def none(inquiry: Inquiry) -> Iterator[Answer]:
-    """No table may have a foreign key, or be referred to by one."""
+def inside(inquiry: Inquiry) -> Iterator[Answer]:
+    """Every foreign key of a moved table is between moved tables, and its actions are logged."""
+    request = inquiry.request
     with inquiry.source() as source:
-        for table in inquiry.request.tables:
-            for key in foreign_keys(source, table):
-                yield refused(
-                    f"{key.child} refers to {key.parent} by foreign key {key.name}; tables with"
-                    " foreign keys can't be moved yet.",
-                    f"Drop the constraint {key.name} for the time of the move, or leave"
-                    f" {table} where it is.",
-                )
+        logged = cascades_are_logged(source)
+        for key in _keys(source, request):
+            yield from _judged(key, request, logged)
+
+
+def _keys(source: Connection, request: MoveRequest) -> list[ForeignKey]:
+    found = (key for table in request.tables for key in foreign_keys(source, table))
+    return list(dict.fromkeys(found))
+
+
+def _judged(key: ForeignKey, request: MoveRequest, logged: bool) -> Iterator[Answer]:
+    moved = {str(table) for table in request.tables}
+    what = f"{key.child} refers to {key.parent} by foreign key {key.name}"
+    outside = [table for table in (key.child, key.parent) if table not in moved]
+    if outside:
+        yield refused(
+            f"{what}, and {outside[0]} is not moved with it.",
+            f"Move {outside[0]} too, or drop the constraint {key.name} for the time of the move.",
+        )
+    elif key.acts and not logged:
+        yield refused(
+            f"{what} with CASCADE or SET NULL, and {request.source} does not log what that does"
+            " to the child's rows: they would be missed.",
+            f"Define {key.name} without actions for the time of the move (MySQL logs them from"
+            " 9.6 on, with innodb_native_foreign_keys = OFF).",
+        )
+    elif request.target_schema is not None and _schema(key.child) != _schema(key.parent):
+        yield refused(
+            f"{what} in another schema, which a move to schema {request.target_schema} would"
+            " leave pointing there.",
+            "Move without --target-schema.",
+        )
+    else:
+        yield info(f"{what}; both are moved, and the constraint with them.")
+
+
+def _schema(table: str) -> str:
+    return table.partition(".")[0]

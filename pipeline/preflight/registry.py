@@ -35,7 +35,7 @@ CHECKS = (
     Check("claims", tables.unclaimed, _START),
     Check("names set aside", tables.aside_names_free, _ALWAYS),
     Check("triggers", tables.triggers, _ALWAYS),
-    Check("foreign keys", foreign_keys.none, _ALWAYS),
+    Check("foreign keys", foreign_keys.inside, _ALWAYS),
     Check("target tables", tables.targets_usable, _START),
     Check("space", tables.space, _START),
 )

@@ -92,3 +92,24 @@ def test_readers_see_what_was_committed_before_the_position_was_read(
             position = visible_gtids(reader)
             assert wait_until_executed(reader, position, 1)
             assert run(reader, f"SELECT COUNT(*) FROM {schema}.t").rows == ((number + 1,),)
+
+
+@pytest.mark.parametrize("action", ["CASCADE", "RESTRICT"])
+def test_a_cascade_that_is_not_in_the_binary_log_is_refused(
+    action: str, flavours: tuple[str, str], pools: Pools, schema: str
+) -> None:
+    options = " CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci"
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE TABLE {schema}.p (id INT PRIMARY KEY){options}")
+        run(
+            source,
+            f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, CONSTRAINT f FOREIGN KEY (id)"
+            f" REFERENCES {schema}.p (id) ON DELETE {action}){options}",
+        )
+    request = MoveRequest(SOURCE, TARGET, (TableName(schema, "t"), TableName(schema, "p")))
+    found = run_preflight(pools, request, Scope.START)
+    said = [one.explanation for one in found if one.severity is Severity.REFUSED]
+    unseen = action == "CASCADE" and flavours[0] == "mariadb"
+    assert len(said) == unseen
+    if unseen:
+        assert "foreign key f with CASCADE" in said[0]
