@@ -29,11 +29,17 @@ _TARGET_SCHEMA = click.option(
 )
 
 
+_WITH_TRIGGERS = click.option(
+    "--with-triggers", is_flag=True, help="Make the source's triggers on the target, at the end."
+)
+
+
 @click.command()
 @_SOURCE
 @_TARGET
 @_TABLES
 @_TARGET_SCHEMA
+@_WITH_TRIGGERS
 @click.option("--dry-run", is_flag=True, help="Print plan and findings; change nothing.")
 @click.option("--postpone-cut-over", is_flag=True, help="Cut over only after `tranship cut-over`.")
 @click.option(
@@ -47,12 +53,12 @@ _TARGET_SCHEMA = click.option(
 @pass_session
 def move(
     session: Session, source: str, target: str, tables: tuple[str, ...],
-    target_schema: str | None, dry_run: bool, postpone_cut_over: bool, hooks: tuple[str, ...],
-    chunk_rows: int | None, wait: bool,
+    target_schema: str | None, with_triggers: bool, dry_run: bool, postpone_cut_over: bool,
+    hooks: tuple[str, ...], chunk_rows: int | None, wait: bool,
 ) -> ExitCode:  # fmt: skip
     """Start moving tables; prints the migration's id."""
-    asked = _request(session, source, target, tables, target_schema)
-    options = Options(chosen_hooks(hooks), chunk_rows)
+    asked = _request(session, source, target, tables, target_schema, with_triggers)
+    options = Options(chosen_hooks(hooks), chunk_rows, with_triggers)
     if dry_run:
         return _dry_run(session, asked, options)
     migration_id = start_move(session.pools, asked, options, postpone_cut_over, who())
@@ -68,12 +74,14 @@ def move(
 @_TARGET
 @_TABLES
 @_TARGET_SCHEMA
+@_WITH_TRIGGERS
 @pass_session
 def doctor(
-    session: Session, source: str, target: str, tables: tuple[str, ...], target_schema: str | None
-) -> ExitCode:
+    session: Session, source: str, target: str, tables: tuple[str, ...],
+    target_schema: str | None, with_triggers: bool,
+) -> ExitCode:  # fmt: skip
     """Say what speaks against a move; change nothing."""
-    asked = _request(session, source, target, tables, target_schema)
+    asked = _request(session, source, target, tables, target_schema, with_triggers)
     return _report(examine(session.pools, asked))
 
 
@@ -108,12 +116,13 @@ def table_name(text: str) -> TableName:
 
 
 def _request(
-    session: Session, source: str, target: str, tables: Iterable[str], target_schema: str | None
-) -> MoveRequest:
+    session: Session, source: str, target: str, tables: Iterable[str],
+    target_schema: str | None, with_triggers: bool,
+) -> MoveRequest:  # fmt: skip
     for server in (source, target):
         server_settings(session.pools.settings, server)
     names = tuple(table_name(text) for text in tables)
-    return MoveRequest(source, target, names, target_schema)
+    return MoveRequest(source, target, names, target_schema, with_triggers)
 
 
 def _dry_run(session: Session, asked: MoveRequest, options: Options) -> ExitCode:

@@ -53,6 +53,7 @@ class Options:
 
     hooks: dict[str, str] = field(default_factory=dict)
     chunk_rows: int | None = None
+    with_triggers: bool = False
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from pipeline.cutover.rename import (
     rename_statement,
 )
 from pipeline.cutover.retry import next_attempt, too_early
+from pipeline.cutover.triggers import rehearse_triggers
 from pipeline.errors import RetryableError
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.gtid import GtidSet
@@ -54,6 +55,7 @@ def ready(context: Context) -> Outcome:
     # What may have changed since the start; here it is still free to stop.
     request = MoveRequest.of(migration, context.moved)
     refuse(run_preflight(context.pools, request, Scope.CUT_OVER))
+    rehearse_triggers(context)
     if not _before_cut_over(context):
         return Outcome.LATER
     return _begin(context)

@@ -15,6 +15,8 @@ from pipeline.coordinate.context import Context, Outcome
 from pipeline.cutover.hooking import hook
 from pipeline.cutover.hooks import ON_SUCCESS, HookResult
 from pipeline.cutover.retry import too_early
+from pipeline.cutover.triggers import create_triggers
+from pipeline.errors import TranshipError
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.servers import auto_increment, create_statement
@@ -30,6 +32,10 @@ def switching(context: Context) -> Outcome:
     if not told:
         if too_early(context):
             return Outcome.LATER
+        try:
+            create_triggers(context)
+        except TranshipError as error:
+            return _again(context, f"triggers: {error}")
         result = hook(context, ON_SUCCESS)
         if result is not None and not result.succeeded:
             return _tell_again(context, result)
@@ -41,6 +47,11 @@ def switching(context: Context) -> Outcome:
 
 
 def _tell_again(context: Context, result: HookResult) -> Outcome:
+    return _again(context, f"{ON_SUCCESS} exited {result.exit_code}: {result.output}")
+
+
+def _again(context: Context, what: str) -> Outcome:
+    """Past the point of no return there is only trying again, and saying why."""
     again_s = context.settings.cut_over.retry_s
     with context.control() as control:
         update_migration(
@@ -48,8 +59,8 @@ def _tell_again(context: Context, result: HookResult) -> Outcome:
             context.migration.id,
             retry_at=context.migration.now + timedelta(seconds=again_s),
         )
-        what = f"{ON_SUCCESS} exited {result.exit_code}: {result.output}; again in {again_s:g} s"
-        log_event(control, context.migration.id, "hook", what, context.lease.owner)
+        message = f"{what}; again in {again_s:g} s"
+        log_event(control, context.migration.id, "hook", message, context.lease.owner)
     return Outcome.LATER
 
 

@@ -63,6 +63,16 @@ def trigger_names(connection: Connection, name: TableName) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
+def triggers_of_schema(connection: Connection, schema: str) -> set[str]:
+    """The names of all its triggers, which are unique in a schema."""
+    rows = run(
+        connection,
+        "SELECT trigger_name FROM information_schema.triggers"
+        f" WHERE trigger_schema = {text_literal(schema)}",
+    ).rows
+    return {str(row[0]) for row in rows}
+
+
 def foreign_keys(connection: Connection, name: TableName) -> list[ForeignKey]:
     """Foreign keys of a table and to it, from whatever schema. Needs PROCESS."""
     # InnoDB's own dictionary, since key_column_usage hides the children that we have no

@@ -40,13 +40,16 @@ class MoveRequest:
     target: str
     tables: tuple[TableName, ...]
     target_schema: str | None = None
+    with_triggers: bool = False
 
     @classmethod
     def of(cls, migration: Migration, moved: Sequence[Moved]) -> MoveRequest:
         """The request that led to `migration`."""
         elsewhere = {one.target.schema for one in moved if one.target.schema != one.source.schema}
         tables = tuple(one.source for one in moved)
-        return cls(migration.source, migration.target, tables, next(iter(elsewhere), None))
+        schema = next(iter(elsewhere), None)
+        triggers = migration.options.with_triggers
+        return cls(migration.source, migration.target, tables, schema, triggers)
 
     def target_name(self, table: TableName) -> TableName:
         return TableName(self.target_schema or table.schema, table.name)

@@ -8,7 +8,7 @@ it is still free to stop.
 from __future__ import annotations
 
 from pipeline.mysql.pools import Pools
-from pipeline.preflight import binlog, flavours, foreign_keys, privileges, servers, tables
+from pipeline.preflight import binlog, flavours, foreign_keys, privileges, servers, tables, triggers
 from pipeline.preflight.findings import Check, Finding, Inquiry, MoveRequest, Scope
 
 _START = frozenset({Scope.START})
@@ -34,7 +34,7 @@ CHECKS = (
     Check("flavours", flavours.between, _START),
     Check("claims", tables.unclaimed, _START),
     Check("names set aside", tables.aside_names_free, _ALWAYS),
-    Check("triggers", tables.triggers, _ALWAYS),
+    Check("triggers", triggers.triggers, _ALWAYS),
     Check("foreign keys", foreign_keys.inside, _ALWAYS),
     Check("target tables", tables.targets_usable, _START),
     Check("space", tables.space, _START),

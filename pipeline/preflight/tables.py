@@ -12,7 +12,7 @@ from pipeline.control.migrations import claimed_by, is_installed, written_by
 from pipeline.control.records import aside_name
 from pipeline.control.schema import SCHEMA
 from pipeline.errors import RefusedError
-from pipeline.mysql.catalogue import collations, table_facts, trigger_names
+from pipeline.mysql.catalogue import collations, table_facts
 from pipeline.mysql.flavours import is_mariadb
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.servers import create_statement, table_exists, table_is_empty
@@ -94,23 +94,6 @@ def aside_names_free(inquiry: Inquiry) -> Iterator[Answer]:
                     " that name at the cut-over.",
                     "Drop or rename it; after an earlier move: tranship clean-up ID.",
                 )
-
-
-def triggers(inquiry: Inquiry) -> Iterator[Answer]:
-    """None on either side: our own writes would fire them."""
-    request = inquiry.request
-    places = ((request.source, inquiry.source), (request.target, inquiry.target))
-    for server, link in places:
-        with link() as connection:
-            for table in request.tables:
-                name = table if server == request.source else request.target_name(table)
-                found = trigger_names(connection, name)
-                if found:
-                    yield refused(
-                        f"{name} on {server} has triggers ({', '.join(found)}); tables with"
-                        " triggers can't be moved yet.",
-                        "Drop them for the time of the move.",
-                    )
 
 
 def targets_usable(inquiry: Inquiry) -> Iterator[Answer]:

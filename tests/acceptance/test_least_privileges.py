@@ -13,6 +13,7 @@ from pipeline.control.records import Options, Stage
 from pipeline.coordinate import control
 from pipeline.coordinate.start import start_move
 from pipeline.mysql.pools import Pools, run
+from pipeline.mysql.servers import table_exists
 from pipeline.mysql.table import TableName
 from pipeline.preflight.findings import MoveRequest
 from tests.conftest import Connect
@@ -71,3 +72,38 @@ def test_a_move_needs_no_privilege_that_the_examples_do_not_grant(
         assert differences(source, target, names) == []
     source.rollback()  # or the clean-up would wait for it
     assert len(control.clean_up(pools, TARGET, migration_id, "test")) == len(TABLES)
+
+
+def test_a_trigger_that_the_target_refuses_is_found_before_the_rename(
+    least: tuple[Pools, Stack], pools: Pools, connect: Connect, schema: str
+) -> None:
+    """Its definer is somebody that our user may not name; past the rename it would be late."""
+    weak, stack = least
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, v INT)")
+        run(
+            source,
+            f"CREATE TRIGGER {schema}.made_by_us BEFORE INSERT ON {schema}.t FOR EACH ROW"
+            " SET NEW.v = 1",
+        )
+    stack.start()
+    request = MoveRequest(SOURCE, TARGET, (TableName(schema, "t"),), with_triggers=True)
+    migration_id = start_move(weak, request, Options(with_triggers=True), False, "test")
+    migration = wait_for(pools, migration_id, Stage.FAILED, logs=stack.logs)
+    assert migration.failure is not None
+    assert "Trigger made_by_us" in migration.failure.explanation
+    assert "log_bin_trust_function_creators" in migration.failure.remedy
+    with pools.begin(SOURCE) as source:
+        assert table_exists(source, TableName(schema, "t"))
+    with pools.begin(TARGET) as target:
+        tables = run(target, f"SHOW TABLES FROM {schema}").rows
+        assert tables == (("t",),), "the rehearsal leaves nothing behind"
+        run(target, f"GRANT ALL ON *.* TO '{schema}'@'%'")
+    stack.stop()  # privileges are those of a new session
+    stack.start()
+    control.resume(weak, TARGET, migration_id, "test")
+    wait_for(pools, migration_id, Stage.DONE, logs=stack.logs)
+    with connect(TARGET).cursor() as cursor:
+        cursor.execute(f"INSERT INTO {schema}.t (id) VALUES (7)")
+        cursor.execute(f"SELECT v FROM {schema}.t")
+        assert cursor.fetchone() == (1,)

@@ -1,0 +1,78 @@
+"""`--with-triggers`: the source's triggers, made on the target once nothing of ours writes there.
+
+Our own writes must never fire them: what a trigger of the source did is in its binary log
+already. So they are made after the point of no return, when the stream has ended and before
+the application is told. That they can be made is rehearsed before the rename, on an empty
+table of the same definition, where a failure is still free.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from pipeline.control.records import Moved
+from pipeline.coordinate.context import Context
+from pipeline.errors import FatalError, TranshipError
+from pipeline.mysql.pools import run
+from pipeline.mysql.quoting import quote_name
+from pipeline.mysql.table import TableName
+from pipeline.mysql.triggers import Trigger, create_trigger, read_triggers
+
+
+def rehearse_triggers(context: Context) -> None:
+    """Make every trigger once on an empty table, and drop that.
+
+    Raises:
+        FatalError: the target does not take one; names it.
+    """
+    for moved in _with_triggers(context):
+        with context.source() as source:
+            triggers = read_triggers(source, moved.source)
+        if triggers:
+            _rehearse(context, moved, triggers)
+
+
+def _rehearse(context: Context, moved: Moved, triggers: list[Trigger]) -> None:
+    scratch = TableName(moved.target.schema, f"_tranship_{moved.id}_trg")
+    with context.control() as target:
+        run(target, f"DROP TABLE IF EXISTS {quote_name(scratch)}")
+        run(target, f"CREATE TABLE {quote_name(scratch)} LIKE {quote_name(moved.target)}")
+    try:
+        for number, trigger in enumerate(triggers):
+            _try(context, moved, trigger, scratch, f"_tranship_{moved.id}_{number}")
+    finally:
+        with context.control() as target:
+            run(target, f"DROP TABLE IF EXISTS {quote_name(scratch)}")
+
+
+def _try(context: Context, moved: Moved, trigger: Trigger, scratch: TableName, name: str) -> None:
+    try:
+        with context.control() as target:
+            create_trigger(target, trigger, scratch, name)
+    except TranshipError as error:
+        raise FatalError(
+            f"Trigger {trigger.name} of {moved.source} can't be made on the target:"
+            f" {error.explanation}",
+            "Make that possible there (its definer, log_bin_trust_function_creators, the tables"
+            " it names), then: tranship resume.",
+        ) from error
+
+
+def create_triggers(context: Context) -> None:
+    """Make what is not there yet; the source's tables are under their aside names."""
+    for moved in _with_triggers(context):
+        with context.source() as source:
+            triggers = read_triggers(source, moved.aside)
+        with context.control() as target:
+            _create_missing(target, moved, triggers)
+
+
+def _create_missing(target: Connection, moved: Moved, triggers: list[Trigger]) -> None:
+    there = {trigger.name for trigger in read_triggers(target, moved.target)}
+    for trigger in triggers:
+        if trigger.name not in there:
+            create_trigger(target, trigger, moved.target, trigger.name)
+
+
+def _with_triggers(context: Context) -> list[Moved]:
+    return list(context.moved) if context.migration.options.with_triggers else []

@@ -1,0 +1,57 @@
+"""Triggers of the moved tables: refused, or made on the target with `--with-triggers`.
+
+On the source they may act: what they do is in the binary log. On the target they must not
+exist while we write, since our writes would fire them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection
+
+from pipeline.mysql.catalogue import trigger_names, triggers_of_schema
+from pipeline.mysql.table import TableName
+from pipeline.preflight.findings import Answer, Inquiry, info, refused
+
+
+def triggers(inquiry: Inquiry) -> Iterator[Answer]:
+    """None on the target; those of the source have to be asked for."""
+    request = inquiry.request
+    with inquiry.source() as source, inquiry.target() as target:
+        for table in request.tables:
+            there = request.target_name(table)
+            firing = trigger_names(target, there)
+            if firing:
+                yield refused(
+                    f"{there} on {request.target} has triggers ({', '.join(firing)}), which our"
+                    " writes would fire.",
+                    "Drop them; --with-triggers makes the source's at the cut-over.",
+                )
+            found = trigger_names(source, table)
+            if found:
+                yield from _of_source(inquiry, target, table, found)
+
+
+def _of_source(
+    inquiry: Inquiry, target: Connection, table: TableName, found: list[str]
+) -> Iterator[Answer]:
+    request = inquiry.request
+    shown = ", ".join(found)
+    if not request.with_triggers:
+        yield refused(
+            f"{table} on {request.source} has triggers ({shown}), which would not move with it.",
+            "Move with --with-triggers, and they are made on the target at the cut-over; or drop"
+            " them.",
+        )
+        return
+    schema = request.target_name(table).schema
+    taken = sorted(set(found) & triggers_of_schema(target, schema))
+    if taken:
+        yield refused(
+            f"Schema {schema} on {request.target} has triggers of the same names already"
+            f" ({', '.join(taken)}).",
+            "Rename or drop them there.",
+        )
+    else:
+        yield info(f"{table}: triggers {shown} will be made on the target at the cut-over.")
