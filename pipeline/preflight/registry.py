@@ -8,7 +8,16 @@ it is still free to stop.
 from __future__ import annotations
 
 from pipeline.mysql.pools import Pools
-from pipeline.preflight import binlog, flavours, foreign_keys, privileges, servers, tables, triggers
+from pipeline.preflight import (
+    binlog,
+    flavours,
+    foreign_keys,
+    mentions,
+    privileges,
+    servers,
+    tables,
+    triggers,
+)
 from pipeline.preflight.findings import Check, Finding, Inquiry, MoveRequest, Scope
 
 _START = frozenset({Scope.START})
@@ -36,6 +45,7 @@ CHECKS = (
     Check("names set aside", tables.aside_names_free, _ALWAYS),
     Check("triggers", triggers.triggers, _ALWAYS),
     Check("foreign keys", foreign_keys.inside, _ALWAYS),
+    Check("views, routines, grants", mentions.named, _START),
     Check("target tables", tables.targets_usable, _START),
     Check("space", tables.space, _START),
 )

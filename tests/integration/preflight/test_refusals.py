@@ -266,3 +266,32 @@ def test_a_server_out_of_reach_is_one_error_to_try_again(schema: str, config_fil
     with pytest.raises(RetryableError, match=r"new \(.*:1\)"):
         run_preflight(pools, asked(schema), Scope.START)
     pools.close()
+
+
+def test_what_names_the_table_and_stays_behind_is_listed_as_a_warning(
+    pools: Pools, schema: str
+) -> None:
+    do(
+        pools, SOURCE, PLAIN.format(f"{schema}.t"),
+        f"CREATE VIEW {schema}.seen AS SELECT id FROM {schema}.t",
+        f"CREATE PROCEDURE {schema}.tidy() DELETE FROM t WHERE id = 0",
+        f"CREATE EVENT {schema}.nightly ON SCHEDULE EVERY 1 DAY DO DELETE FROM {schema}.t LIMIT 1",
+        f"CREATE TABLE {schema}.other (id INT PRIMARY KEY)",
+        f"CREATE TRIGGER {schema}.echo AFTER INSERT ON {schema}.other FOR EACH ROW"
+        f" INSERT INTO {schema}.t (id) VALUES (NEW.id)",
+        f"CREATE USER '{schema}'@'%' IDENTIFIED BY 'x'",
+        f"GRANT SELECT (id) ON {schema}.t TO '{schema}'@'%'",
+    )  # fmt: skip
+    try:
+        findings = run_preflight(pools, asked(schema), Scope.START)
+    finally:
+        do(pools, SOURCE, f"DROP USER '{schema}'@'%'")
+    said = [
+        one.explanation for one in findings
+        if one.check == "views, routines, grants" and one.severity is Severity.WARNING
+    ]  # fmt: skip
+    assert len(said) == 2
+    kinds = (f"view {schema}.seen", f"routine {schema}.tidy", f"event {schema}.nightly",
+             f"trigger {schema}.echo")  # fmt: skip
+    assert all(kind in said[0] for kind in kinds)
+    assert f"'{schema}'@'%'" in said[1]
