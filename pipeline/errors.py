@@ -47,3 +47,13 @@ def defect(error: Exception) -> FatalError:
         f"A defect of Tranship: {type(error).__name__}: {error}.",
         "Nothing is lost. The worker's log says where; report it. To try again: tranship resume.",
     )
+
+
+def document_refused(where: str, kind: str) -> FatalError:
+    """A JSON document that its text does not keep; `kind` is what it holds, if known."""
+    what = kind or "a DECIMAL, a date or time, or binary"
+    return FatalError(
+        f"{where} holds {what} inside its document, which as text becomes a DOUBLE or a string.",
+        "If that may be (it is what a dump does): tranship resume ID --json-as-text, or move with"
+        " --json-as-text.",
+    )

@@ -52,11 +52,15 @@ def abort(session: Session, migration_id: str, wait: bool) -> ExitCode:
 
 @click.command()
 @_ID
+@click.option(
+    "--json-as-text", is_flag=True,
+    help="From now on accept what JSON documents become as text, as in a dump.",
+)  # fmt: skip
 @pass_session
-def resume(session: Session, migration_id: str) -> None:
+def resume(session: Session, migration_id: str, json_as_text: bool) -> None:
     """Go on with a migration that failed, from the stage it failed in."""
     target, whole = session.find(migration_id)
-    control.resume(session.pools, target, whole, who())
+    control.resume(session.pools, target, whole, who(), json_as_text=json_as_text)
     click.echo(f"{whole}: resumed. See: tranship status {whole} --watch")
     push(target, whole)
 

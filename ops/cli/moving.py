@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import click
 
@@ -34,12 +35,19 @@ _WITH_TRIGGERS = click.option(
 )
 
 
+_JSON_AS_TEXT = click.option(
+    "--json-as-text", is_flag=True,
+    help="Let DECIMAL, dates and binary inside JSON become what their text says, as in a dump.",
+)  # fmt: skip
+
+
 @click.command()
 @_SOURCE
 @_TARGET
 @_TABLES
 @_TARGET_SCHEMA
 @_WITH_TRIGGERS
+@_JSON_AS_TEXT
 @click.option("--dry-run", is_flag=True, help="Print plan and findings; change nothing.")
 @click.option("--postpone-cut-over", is_flag=True, help="Cut over only after `tranship cut-over`.")
 @click.option(
@@ -53,12 +61,16 @@ _WITH_TRIGGERS = click.option(
 @pass_session
 def move(
     session: Session, source: str, target: str, tables: tuple[str, ...],
-    target_schema: str | None, with_triggers: bool, dry_run: bool, postpone_cut_over: bool,
+    target_schema: str | None, with_triggers: bool, json_as_text: bool, dry_run: bool,
+    postpone_cut_over: bool,
     hooks: tuple[str, ...], chunk_rows: int | None, wait: bool,
 ) -> ExitCode:  # fmt: skip
     """Start moving tables; prints the migration's id."""
-    asked = _request(session, source, target, tables, target_schema, with_triggers)
-    options = Options(chosen_hooks(hooks), chunk_rows, with_triggers)
+    asked = _request(
+        session, source, target, tables,
+        target_schema=target_schema, with_triggers=with_triggers, json_as_text=json_as_text,
+    )  # fmt: skip
+    options = Options(chosen_hooks(hooks), chunk_rows, with_triggers, json_as_text)
     if dry_run:
         return _dry_run(session, asked, options)
     migration_id = start_move(session.pools, asked, options, postpone_cut_over, who())
@@ -75,13 +87,17 @@ def move(
 @_TABLES
 @_TARGET_SCHEMA
 @_WITH_TRIGGERS
+@_JSON_AS_TEXT
 @pass_session
 def doctor(
     session: Session, source: str, target: str, tables: tuple[str, ...],
-    target_schema: str | None, with_triggers: bool,
+    target_schema: str | None, with_triggers: bool, json_as_text: bool,
 ) -> ExitCode:  # fmt: skip
     """Say what speaks against a move; change nothing."""
-    asked = _request(session, source, target, tables, target_schema, with_triggers)
+    asked = _request(
+        session, source, target, tables,
+        target_schema=target_schema, with_triggers=with_triggers, json_as_text=json_as_text,
+    )  # fmt: skip
     return _report(examine(session.pools, asked))
 
 
@@ -116,13 +132,12 @@ def table_name(text: str) -> TableName:
 
 
 def _request(
-    session: Session, source: str, target: str, tables: Iterable[str],
-    target_schema: str | None, with_triggers: bool,
-) -> MoveRequest:  # fmt: skip
+    session: Session, source: str, target: str, tables: Iterable[str], **options: Any
+) -> MoveRequest:
     for server in (source, target):
         server_settings(session.pools.settings, server)
     names = tuple(table_name(text) for text in tables)
-    return MoveRequest(source, target, names, target_schema, with_triggers)
+    return MoveRequest(source, target, names, **options)
 
 
 def _dry_run(session: Session, asked: MoveRequest, options: Options) -> ExitCode:

@@ -54,6 +54,7 @@ class Options:
     hooks: dict[str, str] = field(default_factory=dict)
     chunk_rows: int | None = None
     with_triggers: bool = False
+    json_as_text: bool = False
 
 
 @dataclass(frozen=True)

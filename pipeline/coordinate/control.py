@@ -17,10 +17,11 @@ from pipeline.control.migrations import (
     release_claims,
     transition,
     update_migration,
+    update_moved,
     written_by,
 )
 from pipeline.control.pieces import delete_pieces, drop_key_tables
-from pipeline.control.records import Migration, Moved, Role, Stage
+from pipeline.control.records import Migration, Moved, Role, Stage, table_to_json
 from pipeline.control.schema import NOW
 from pipeline.cutover.stages import can_abort
 from pipeline.errors import RefusedError
@@ -81,8 +82,12 @@ def abort(pools: Pools, target: str, migration_id: str, who: str) -> None:
             )  # fmt: skip
 
 
-def resume(pools: Pools, target: str, migration_id: str, who: str) -> None:
+def resume(
+    pools: Pools, target: str, migration_id: str, who: str, *, json_as_text: bool = False
+) -> None:
     """Go on with a migration that failed, from the stage it failed in.
+
+    `json_as_text` accepts from now on what documents become as text.
 
     Raises:
         RefusedError: it has ended, or what made it impossible is still there.
@@ -95,6 +100,10 @@ def resume(pools: Pools, target: str, migration_id: str, who: str) -> None:
             moved = read_moved(control, migration_id)
         refuse(run_preflight(pools, MoveRequest.of(migration, moved), Scope.RESUME))
     with _coordinating(pools, target, migration_id, who) as lease, pools.begin(target) as control:
+        if json_as_text:
+            for one in read_moved(control, migration_id):
+                definition = table_to_json(one.table.documents_as_text())
+                update_moved(control, one.id, definition=definition)
         update_migration(control, migration_id, failure=None, retry_at=None)
         if migration.stage is Stage.FAILED:
             stage = migration.resume_stage or Stage.PREPARING

@@ -15,7 +15,7 @@ from pipeline.control.records import Options
 from pipeline.mysql.catalogue import table_facts
 from pipeline.mysql.introspect import read_table_to_move
 from pipeline.mysql.pools import Pools
-from pipeline.mysql.table import TableName
+from pipeline.mysql.table import Table, TableName
 from pipeline.preflight.findings import Finding, MoveRequest, Scope, Severity, refuse
 from pipeline.preflight.registry import run_preflight
 
@@ -85,13 +85,18 @@ def _new_tables(pools: Pools, request: MoveRequest, options: Options) -> list[Ne
     with pools.begin(request.source) as source, pools.begin(request.target) as target:
         return [
             NewTable(
-                table=read_table_to_move(source, target, name),
+                table=_table(source, target, name, options),
                 target=request.target_name(name),
                 **_estimates(source, name),
                 chunk_rows=rows,
             )
             for name in request.tables
         ]
+
+
+def _table(source: Connection, target: Connection, name: TableName, options: Options) -> Table:
+    table = read_table_to_move(source, target, name)
+    return table.documents_as_text() if options.json_as_text else table
 
 
 def _estimates(source: Connection, name: TableName) -> dict[str, int]:

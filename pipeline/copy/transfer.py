@@ -20,10 +20,17 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from pipeline.errors import FatalError
-from pipeline.mysql.codecs import line_expression, literal, load_columns, unescape
+from pipeline.errors import FatalError, RetryableError, document_refused
+from pipeline.mysql.codecs import (
+    line_expression,
+    literal,
+    literal_expression,
+    load_columns,
+    typed_scalar_expression,
+    unescape,
+)
 from pipeline.mysql.failures import code_of
-from pipeline.mysql.keyrange import KeyRange
+from pipeline.mysql.keyrange import KeyRange, bound_from_row
 from pipeline.mysql.pools import Result, leniency, run, warnings
 from pipeline.mysql.quoting import quote, quote_list, quote_name
 from pipeline.mysql.table import Table, TableName
@@ -62,10 +69,13 @@ def read_lines(source: Connection, table: Table, name: TableName, keys: KeyRange
 def _read_cell(source: Connection, table: Table, name: TableName, keys: KeyRange) -> Lines:
     answer = run(
         source,
-        f"SELECT COUNT(*), GROUP_CONCAT({line_expression(table.written)} SEPARATOR x'0a')"
+        f"SELECT COUNT(*), {_typed(table)},"
+        f" GROUP_CONCAT({line_expression(table.written)} SEPARATOR x'0a')"
         f" FROM {_from(table, name, keys)}",
     )
-    rows, cell = answer.rows[0]
+    rows, typed, cell = answer.rows[0]
+    if typed:
+        _refuse_document(source, table, name, keys)
     if (rows and cell is None) or warnings(source, answer):
         raise CellTooLargeError
     data: bytes = cell + b"\n" if rows else b""
@@ -75,6 +85,10 @@ def _read_cell(source: Connection, table: Table, name: TableName, keys: KeyRange
 
 
 def _read_rows(source: Connection, table: Table, name: TableName, keys: KeyRange) -> Lines:
+    if table.exact_documents:
+        typed = f"SELECT {_typed(table)} FROM {_from(table, name, keys)}"
+        if run(source, typed).rows[0][0]:
+            _refuse_document(source, table, name, keys)
     answer = run(source, f"SELECT {line_expression(table.written)} FROM {_from(table, name, keys)}")
     found = warnings(source, answer)
     if found or any(row[0] is None for row in answer.rows):
@@ -85,6 +99,27 @@ def _read_rows(source: Connection, table: Table, name: TableName, keys: KeyRange
             "Raise max_allowed_packet on the source, then: tranship resume.",
         )
     return Lines(b"".join(row[0] + b"\n" for row in answer.rows), len(answer.rows))
+
+
+def _typed(table: Table) -> str:
+    """How many rows hold a document that would be another one as text."""
+    found = [typed_scalar_expression(column) for column in table.exact_documents]
+    return f"COALESCE(SUM({' OR '.join(found)}), 0)" if found else "0"
+
+
+def _refuse_document(source: Connection, table: Table, name: TableName, keys: KeyRange) -> None:
+    literals = ", ".join(literal_expression(column) for column in table.key_columns)
+    for column in table.exact_documents:
+        # HAVING, not WHERE: the optimizer finds nothing where it makes a semijoin of it.
+        rows = run(
+            source,
+            f"SELECT {literals}, {typed_scalar_expression(column)} AS typed"
+            f" FROM {_from(table, name, keys)} HAVING typed LIMIT 1",
+        ).rows
+        if rows:
+            key = ", ".join(bound_from_row(rows[0][:-1]))
+            raise document_refused(f"{name}: column {column.name}, at key {key},", "")
+    raise RetryableError(f"A document of {name} in {keys} changed while it was being read.")
 
 
 def _from(table: Table, name: TableName, keys: KeyRange) -> str:

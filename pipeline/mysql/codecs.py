@@ -20,6 +20,9 @@ _AS_NUMBER = frozenset({Kind.BIT, Kind.ENUM, Kind.SET})
 _ESCAPED = frozenset({Kind.TEXT, Kind.BINARY, Kind.JSON, Kind.GEOMETRY, Kind.VECTOR})
 _TEMPORAL = frozenset({Kind.DATE, Kind.TIME, Kind.DATETIME, Kind.TIMESTAMP})
 _NUMERIC = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.DOUBLE, Kind.YEAR}) | _AS_NUMBER
+# As JSON_TYPE() calls them.
+TYPED_SCALARS = ("DECIMAL", "DATE", "TIME", "DATETIME", "BLOB", "BIT", "OPAQUE")
+_LARGE_DOCUMENT = 4 << 20
 _REAL_WIDTH = 400  # MariaDB writes small ones out: 0.0000…
 _REAL = frozenset({Kind.FLOAT, Kind.DOUBLE})
 # Least absolute value and factor, from above: what the factor makes of it fits a DECIMAL(65,30)
@@ -55,6 +58,23 @@ def reparsed_expression(column: Column) -> str:
         return field_expression(column)
     document = f"CAST({_as_text(quote(column.name))} AS JSON)"
     return f"CAST({_as_text(document)} AS BINARY)"
+
+
+def typed_scalar_expression(column: Column) -> str:
+    """SQL that is 1 where a document holds a scalar whose type its text does not keep.
+
+    JSON_OBJECT('price', 1.50) holds a DECIMAL, which as text is read back as a DOUBLE; dates
+    become strings. Not for documents over 4 MiB, of which JSON_EXTRACT would make a copy for
+    each level.
+    """
+    name = quote(column.name)
+    scalars = (
+        f"JSON_TABLE(JSON_EXTRACT({name}, '$', '$**.*', '$**[*]'), '$[*]'"
+        " COLUMNS (v JSON PATH '$')) AS documents"
+    )
+    listed = ", ".join(f"'{kind}'" for kind in TYPED_SCALARS)
+    found = f"EXISTS (SELECT 1 FROM {scalars} WHERE JSON_TYPE(v) IN ({listed}))"
+    return f"IF(JSON_STORAGE_SIZE({name}) > {_LARGE_DOCUMENT}, 0, {found})"
 
 
 def portable_expression(column: Column) -> str:

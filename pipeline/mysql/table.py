@@ -10,13 +10,14 @@ read it: the source's formatter (row copy), the row decoder (binlog) or the dige
     CHAR, VARCHAR, TEXT       the bytes as stored, in the column's own character set
     BINARY, BLOB, GEOMETRY,   the bytes as stored
       VECTOR
-    JSON                      its text in UTF-8
+    JSON                      its text in UTF-8; DECIMAL, temporal and binary scalars lose
+                                their types in it, which is refused unless asked for
 NULL is None.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 Field = bytes | None
@@ -57,6 +58,7 @@ class Column:
     collation: str | None = None
     generated: bool = False
     virtual: bool = False  # generated, and computed whenever it is read
+    as_text: bool = False  # JSON: what a document becomes on its way as text is accepted
     fraction_digits: int = 0
 
     @property
@@ -117,6 +119,21 @@ class Table:
         of the source was lenient, and the row is there. A strict session could not write it.
         """
         return any(column.generated or column.kind is Kind.ENUM for column in self.columns)
+
+    @property
+    def exact_documents(self) -> tuple[Column, ...]:
+        """JSON columns whose documents must not hold what their text can't: DECIMAL, dates."""
+        return tuple(
+            column for column in self.written if column.kind is Kind.JSON and not column.as_text
+        )
+
+    def documents_as_text(self) -> Table:
+        """The same table, with documents taken for what their text says."""
+        columns = (
+            replace(column, as_text=True) if column.kind is Kind.JSON else column
+            for column in self.columns
+        )
+        return replace(self, columns=tuple(columns))
 
     @property
     def key_columns(self) -> tuple[Column, ...]:

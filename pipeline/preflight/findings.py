@@ -41,6 +41,7 @@ class MoveRequest:
     tables: tuple[TableName, ...]
     target_schema: str | None = None
     with_triggers: bool = False
+    json_as_text: bool = False
 
     @classmethod
     def of(cls, migration: Migration, moved: Sequence[Moved]) -> MoveRequest:
@@ -48,8 +49,8 @@ class MoveRequest:
         elsewhere = {one.target.schema for one in moved if one.target.schema != one.source.schema}
         tables = tuple(one.source for one in moved)
         schema = next(iter(elsewhere), None)
-        triggers = migration.options.with_triggers
-        return cls(migration.source, migration.target, tables, schema, triggers)
+        triggers, as_text = migration.options.with_triggers, migration.options.json_as_text
+        return cls(migration.source, migration.target, tables, schema, triggers, as_text)
 
     def target_name(self, table: TableName) -> TableName:
         return TableName(self.target_schema or table.schema, table.name)

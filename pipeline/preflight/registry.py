@@ -10,6 +10,7 @@ from __future__ import annotations
 from pipeline.mysql.pools import Pools
 from pipeline.preflight import (
     binlog,
+    documents,
     flavours,
     foreign_keys,
     mentions,
@@ -41,6 +42,7 @@ CHECKS = (
     Check("privileges on the target", privileges.on_target, _ALWAYS),
     Check("tables", tables.movable, _START),
     Check("flavours", flavours.between, _START),
+    Check("documents", documents.exact, _START),
     Check("claims", tables.unclaimed, _START),
     Check("names set aside", tables.aside_names_free, _ALWAYS),
     Check("triggers", triggers.triggers, _ALWAYS),

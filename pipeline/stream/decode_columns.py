@@ -24,7 +24,7 @@ from pipeline.stream.decode_time import (
     time_text,
     timestamp_text,
 )
-from pipeline.stream.jsonbinary import json_text
+from pipeline.stream.jsonbinary import exact_json_text, json_text
 
 
 class ShapeError(ValueError):
@@ -197,7 +197,11 @@ def _members(column: Column, stored: ColumnType) -> ColumnCode:
 
 def _json(column: Column, stored: ColumnType) -> ColumnCode:
     _expect_type(column, stored, types.JSON)
-    return ColumnCode("json_text({})", prefix=stored.length, names={"json_text": json_text})
+    if column.as_text:
+        return ColumnCode("json_text({})", prefix=stored.length, names={"json_text": json_text})
+    return ColumnCode(
+        "exact_json_text({})", prefix=stored.length, names={"exact_json_text": exact_json_text}
+    )
 
 
 def _as_stored(column: Column, stored: ColumnType) -> ColumnCode:

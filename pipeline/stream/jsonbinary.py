@@ -36,12 +36,43 @@ _SPECIAL = re.compile(rb'[\x00-\x1f"\\]')
 _DECIMAL, _DATE, _TIME, _DATETIMES = 246, 10, 11, (7, 12)
 _MOST_DIGITS_AS_FIXED = 15
 _BASE64_LINE = 76
+_OPAQUE_NAMES = {246: "a DECIMAL", 10: "a DATE", 11: "a TIME", 7: "a TIMESTAMP", 12: "a DATETIME"}
 _REMEMBERED_KEYS = 10_000
 
 
 def json_text(data: bytes) -> bytes:
     """The document's text. No bytes at all stand for JSON null, as on the server."""
     return _value(data[0], data, 1) if data else b"null"
+
+
+class TypedScalarError(Exception):
+    """A document holds a scalar whose type its text does not keep; the text names it."""
+
+
+def exact_json_text(data: bytes) -> bytes:
+    """`json_text`, of a document that is the same one when its text is read back.
+
+    Raises:
+        TypedScalarError: it holds a DECIMAL, a temporal or a binary value.
+    """
+    if bytes([_OPAQUE]) in data:  # perhaps as the type of a value, perhaps by chance
+        _refuse_opaque(data[0], data, 1)
+    return json_text(data)
+
+
+def _refuse_opaque(kind: int, data: bytes, at: int) -> None:
+    if kind == _OPAQUE:
+        raise TypedScalarError(_OPAQUE_NAMES.get(data[at], "binary"))
+    if kind > _LARGE_ARRAY:
+        return
+    large = kind in (_LARGE_OBJECT, _LARGE_ARRAY)
+    count, entries = _count(data, at, large)
+    if kind <= _LARGE_OBJECT:
+        entries += count * (6 if large else 4)
+    found = _table(("BI" if large else "BH") * count)(data, entries)
+    for inner, offset in zip(found[::2], found[1::2], strict=True):
+        if inner == _OPAQUE or inner <= _LARGE_ARRAY:
+            _refuse_opaque(inner, data, at + offset)
 
 
 def _value(kind: int, data: bytes, at: int) -> bytes:

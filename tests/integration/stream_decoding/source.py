@@ -70,7 +70,8 @@ class SourceServer:
         engine = create_engine("mysql+pymysql://", creator=self.connect, poolclass=StaticPool)
         try:
             with engine.connect() as connection:
-                return read_table(connection, self.name(name))
+                # Every document has a text, also those that a move refuses for it.
+                return read_table(connection, self.name(name)).documents_as_text()
         finally:
             engine.dispose()
 

@@ -1,0 +1,57 @@
+"""JSON documents that a copy as text would alter, found in a sample before the first write.
+
+The copy and the stream look at every document; this looks at the first and the last of them,
+so that the answer mostly comes before hours of copying and not after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection
+
+from pipeline.errors import RefusedError
+from pipeline.mysql.codecs import typed_scalar_expression
+from pipeline.mysql.introspect import read_table
+from pipeline.mysql.pools import run
+from pipeline.mysql.quoting import quote, quote_name
+from pipeline.mysql.servers import table_exists
+from pipeline.mysql.table import Column, Table
+from pipeline.preflight.findings import Answer, Inquiry, refused
+
+_SAMPLE = 500
+
+
+def exact(inquiry: Inquiry) -> Iterator[Answer]:
+    """None of the sampled documents holds what its text does not keep."""
+    if inquiry.request.json_as_text:
+        return
+    with inquiry.source() as source:
+        for name in dict.fromkeys(inquiry.request.tables):
+            if not table_exists(source, name):
+                continue  # "tables" says so
+            try:
+                table = read_table(source, name)
+            except RefusedError:
+                continue
+            for column in table.exact_documents:
+                if _sampled(source, table, column):
+                    yield refused(
+                        f"{name}: documents in column {column.name} hold a DECIMAL, a date or"
+                        " time, or binary, which as text becomes a DOUBLE or a string.",
+                        "If that may be (it is what a dump does), move with --json-as-text.",
+                    )
+
+
+def _sampled(source: Connection, table: Table, column: Column) -> bool:
+    typed = typed_scalar_expression(column)
+    for direction in ("", " DESC"):
+        order = ", ".join(quote(name) + direction for name in table.key.columns)
+        rows = run(
+            source,
+            f"SELECT COALESCE(MAX({typed}), 0) FROM (SELECT {quote(column.name)} FROM"
+            f" {quote_name(table.name)} ORDER BY {order} LIMIT {_SAMPLE}) AS sample",
+        ).rows
+        if rows[0][0]:
+            return True
+    return False
