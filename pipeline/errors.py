@@ -49,11 +49,10 @@ def defect(error: Exception) -> FatalError:
     )
 
 
-def document_refused(where: str, kind: str) -> FatalError:
-    """A JSON document that its text does not keep; `kind` is what it holds, if known."""
-    what = kind or "a DECIMAL, a date or time, or binary"
+def document_refused(where: str) -> FatalError:
+    """A JSON document that can't be made again."""
     return FatalError(
-        f"{where} holds {what} inside its document, which as text becomes a DOUBLE or a string.",
+        f"{where} holds binary inside a JSON document, which as text becomes a string.",
         "If that may be (it is what a dump does): tranship resume ID --json-as-text, or move with"
         " --json-as-text.",
     )

@@ -5,9 +5,9 @@ NULLs told from text. XOR is free of order. Not CRC32, though pt-table-checksum 
 use it: CRC is linear, so two rows that are stale in the same way, or that have swapped a
 value, cancel out under XOR with the count unchanged. SHA-256 has no such structure.
 
-JSON: a document reaches the target as text, and the servers' parser misrounds some doubles,
-so a document may render differently after one trip through text. The source's digest sends
-each document through that trip itself; what is compared is what a text copy can be at best.
+JSON: documents are compared by their text. Where a migration lets them become what their text
+says (`--json-as-text`), the source's digest sends each through that trip itself, since 1.50
+comes back from it as 1.5.
 """
 
 from __future__ import annotations

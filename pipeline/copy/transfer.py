@@ -5,6 +5,9 @@ and gathers the lines of a chunk in one cell; the target's server reads them wit
 LOCAL from a memory file. Where the target has `local_infile` off, the same lines become
 INSERT statements, slower.
 
+A document that its text does not say all of (mysql/documents.py) is made by an expression, in
+an INSERT of its own.
+
 Guarantee: all rows of the range arrive, or an error is raised. A server turns some errors
 into warnings (LOCAL does; a value cut at max_allowed_packet is NULL with a warning), so
 every warning but a duplicate key is an error here; of a table that may warn and still be
@@ -20,17 +23,18 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from pipeline.errors import FatalError, RetryableError, document_refused
+from pipeline.copy.documents import read_typed_lines
+from pipeline.errors import FatalError
 from pipeline.mysql.codecs import (
     line_expression,
     literal,
-    literal_expression,
     load_columns,
     typed_scalar_expression,
     unescape,
 )
+from pipeline.mysql.documents import MARK, is_typed
 from pipeline.mysql.failures import code_of
-from pipeline.mysql.keyrange import KeyRange, bound_from_row
+from pipeline.mysql.keyrange import KeyRange
 from pipeline.mysql.pools import Result, leniency, run, warnings
 from pipeline.mysql.quoting import quote, quote_list, quote_name
 from pipeline.mysql.table import Table, TableName
@@ -75,7 +79,8 @@ def _read_cell(source: Connection, table: Table, name: TableName, keys: KeyRange
     )
     rows, typed, cell = answer.rows[0]
     if typed:
-        _refuse_document(source, table, name, keys)
+        lines = read_typed_lines(source, table, name, _from(table, name, keys))
+        return Lines(lines, lines.count(b"\n"))
     if (rows and cell is None) or warnings(source, answer):
         raise CellTooLargeError
     data: bytes = cell + b"\n" if rows else b""
@@ -85,10 +90,6 @@ def _read_cell(source: Connection, table: Table, name: TableName, keys: KeyRange
 
 
 def _read_rows(source: Connection, table: Table, name: TableName, keys: KeyRange) -> Lines:
-    if table.exact_documents:
-        typed = f"SELECT {_typed(table)} FROM {_from(table, name, keys)}"
-        if run(source, typed).rows[0][0]:
-            _refuse_document(source, table, name, keys)
     answer = run(source, f"SELECT {line_expression(table.written)} FROM {_from(table, name, keys)}")
     found = warnings(source, answer)
     if found or any(row[0] is None for row in answer.rows):
@@ -107,21 +108,6 @@ def _typed(table: Table) -> str:
     return f"COALESCE(SUM({' OR '.join(found)}), 0)" if found else "0"
 
 
-def _refuse_document(source: Connection, table: Table, name: TableName, keys: KeyRange) -> None:
-    literals = ", ".join(literal_expression(column) for column in table.key_columns)
-    for column in table.exact_documents:
-        # HAVING, not WHERE: the optimizer finds nothing where it makes a semijoin of it.
-        rows = run(
-            source,
-            f"SELECT {literals}, {typed_scalar_expression(column)} AS typed"
-            f" FROM {_from(table, name, keys)} HAVING typed LIMIT 1",
-        ).rows
-        if rows:
-            key = ", ".join(bound_from_row(rows[0][:-1]))
-            raise document_refused(f"{name}: column {column.name}, at key {key},", "")
-    raise RetryableError(f"A document of {name} in {keys} changed while it was being read.")
-
-
 def _from(table: Table, name: TableName, keys: KeyRange) -> str:
     return (
         f"{quote_name(name)} FORCE INDEX ({quote(table.key.name)})"
@@ -137,8 +123,31 @@ def write_lines(
     Raises:
         FatalError: a value does not fit the target's definition.
     """
-    if not data:
-        return
+    plain, typed = _parted(table, data)
+    if typed:
+        with leniency(target, table):
+            _insert_lines(target, table, name, typed, replace)
+    if plain:
+        _load_lines(target, table, name, plain, replace)
+
+
+def _parted(table: Table, data: bytes) -> tuple[bytes, bytes]:
+    """The lines that LOAD DATA reads, and those with a document that an expression makes."""
+    if not table.exact_documents or MARK not in data:
+        return data, b""
+    places = [
+        number for number, column in enumerate(table.written) if column in table.exact_documents
+    ]
+    parts: tuple[list[bytes], list[bytes]] = ([], [])
+    for line in data.split(b"\n")[:-1]:
+        fields = line.split(b"\t")
+        parts[any(is_typed(fields[place]) for place in places)].append(line + b"\n")
+    return b"".join(parts[0]), b"".join(parts[1])
+
+
+def _load_lines(
+    target: Connection, table: Table, name: TableName, data: bytes, replace: bool
+) -> None:
     with _memory_file(data) as path, leniency(target, table):
         verb = "REPLACE" if replace else "IGNORE"
         try:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from pipeline.mysql.documents import document_literal
 from pipeline.mysql.keyrange import Bound
 from pipeline.mysql.quoting import quote
 from pipeline.mysql.table import Column, Field, Kind, Table
@@ -21,7 +22,8 @@ _ESCAPED = frozenset({Kind.TEXT, Kind.BINARY, Kind.JSON, Kind.GEOMETRY, Kind.VEC
 _TEMPORAL = frozenset({Kind.DATE, Kind.TIME, Kind.DATETIME, Kind.TIMESTAMP})
 _NUMERIC = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.DOUBLE, Kind.YEAR}) | _AS_NUMBER
 # As JSON_TYPE() calls them.
-TYPED_SCALARS = ("DECIMAL", "DATE", "TIME", "DATETIME", "BLOB", "BIT", "OPAQUE")
+BINARY_SCALARS = ("BLOB", "BIT", "OPAQUE")
+TYPED_SCALARS = ("DECIMAL", "DATE", "TIME", "DATETIME", *BINARY_SCALARS)
 _LARGE_DOCUMENT = 4 << 20
 _REAL_WIDTH = 400  # MariaDB writes small ones out: 0.0000…
 _REAL = frozenset({Kind.FLOAT, Kind.DOUBLE})
@@ -52,16 +54,17 @@ def field_expression(column: Column) -> str:
 def reparsed_expression(column: Column) -> str:
     """`field_expression`, of a document that went through the server's parser once more.
 
-    That is what it becomes on a server that received it as text (digest.py says why).
+    That is what it becomes on a server that received it as text alone, which is accepted
+    where a column says so.
     """
-    if column.kind is not Kind.JSON:
+    if not column.as_text:
         return field_expression(column)
     document = f"CAST({_as_text(quote(column.name))} AS JSON)"
     return f"CAST({_as_text(document)} AS BINARY)"
 
 
-def typed_scalar_expression(column: Column) -> str:
-    """SQL that is 1 where a document holds a scalar whose type its text does not keep.
+def typed_scalar_expression(column: Column, types: Sequence[str] = TYPED_SCALARS) -> str:
+    """SQL that is 1 where a document holds a scalar of one of `types`, lost in its text.
 
     JSON_OBJECT('price', 1.50) holds a DECIMAL, which as text is read back as a DOUBLE; dates
     become strings. Not for documents over 4 MiB, of which JSON_EXTRACT would make a copy for
@@ -72,7 +75,7 @@ def typed_scalar_expression(column: Column) -> str:
         f"JSON_TABLE(JSON_EXTRACT({name}, '$', '$**.*', '$**[*]'), '$[*]'"
         " COLUMNS (v JSON PATH '$')) AS documents"
     )
-    listed = ", ".join(f"'{kind}'" for kind in TYPED_SCALARS)
+    listed = ", ".join(f"'{kind}'" for kind in types)
     found = f"EXISTS (SELECT 1 FROM {scalars} WHERE JSON_TYPE(v) IN ({listed}))"
     return f"IF(JSON_STORAGE_SIZE({name}) > {_LARGE_DOCUMENT}, 0, {found})"
 
@@ -178,7 +181,7 @@ def literal(column: Column, field: Field) -> bytes:
     if column.kind in _TEMPORAL:
         return b"'" + field + b"'"
     if column.kind is Kind.JSON:
-        return b"CONVERT(x'" + field.hex().encode() + b"' USING utf8mb4)"
+        return document_literal(field)
     return _introducer(column).encode() + b"x'" + field.hex().encode() + b"'"
 
 

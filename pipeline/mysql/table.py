@@ -10,8 +10,8 @@ read it: the source's formatter (row copy), the row decoder (binlog) or the dige
     CHAR, VARCHAR, TEXT       the bytes as stored, in the column's own character set
     BINARY, BLOB, GEOMETRY,   the bytes as stored
       VECTOR
-    JSON                      its text in UTF-8; DECIMAL, temporal and binary scalars lose
-                                their types in it, which is refused unless asked for
+    JSON                      its text in UTF-8; before it, where there are any, the
+                                scalars that the text does not keep (documents.py)
 NULL is None.
 """
 
@@ -122,7 +122,7 @@ class Table:
 
     @property
     def exact_documents(self) -> tuple[Column, ...]:
-        """JSON columns whose documents must not hold what their text can't: DECIMAL, dates."""
+        """JSON columns whose documents keep what their text can't say: DECIMAL, dates."""
         return tuple(
             column for column in self.written if column.kind is Kind.JSON and not column.as_text
         )

@@ -1,7 +1,8 @@
-"""JSON documents that a copy as text would alter, found in a sample before the first write.
+"""JSON documents that can't be made again, found in a sample before the first write.
 
-The copy and the stream look at every document; this looks at the first and the last of them,
-so that the answer mostly comes before hours of copying and not after.
+What a document holds beyond its text (DECIMAL, dates, times) is copied with it; binary can't
+be. The copy and the stream look at every document; this looks at the first and the last of
+them, so that the answer mostly comes before hours of copying and not after.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection
 
 from pipeline.errors import RefusedError
-from pipeline.mysql.codecs import typed_scalar_expression
+from pipeline.mysql.codecs import BINARY_SCALARS, typed_scalar_expression
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote, quote_name
@@ -23,7 +24,7 @@ _SAMPLE = 500
 
 
 def exact(inquiry: Inquiry) -> Iterator[Answer]:
-    """None of the sampled documents holds what its text does not keep."""
+    """None of the sampled documents holds binary."""
     if inquiry.request.json_as_text:
         return
     with inquiry.source() as source:
@@ -37,14 +38,14 @@ def exact(inquiry: Inquiry) -> Iterator[Answer]:
             for column in table.exact_documents:
                 if _sampled(source, table, column):
                     yield refused(
-                        f"{name}: documents in column {column.name} hold a DECIMAL, a date or"
-                        " time, or binary, which as text becomes a DOUBLE or a string.",
+                        f"{name}: documents in column {column.name} hold binary, which as text"
+                        " becomes a string.",
                         "If that may be (it is what a dump does), move with --json-as-text.",
                     )
 
 
 def _sampled(source: Connection, table: Table, column: Column) -> bool:
-    typed = typed_scalar_expression(column)
+    typed = typed_scalar_expression(column, BINARY_SCALARS)
     for direction in ("", " DESC"):
         order = ", ".join(quote(name) + direction for name in table.key.columns)
         rows = run(

@@ -24,7 +24,7 @@ from pipeline.stream.decode_time import (
     time_text,
     timestamp_text,
 )
-from pipeline.stream.jsonbinary import exact_json_text, json_text
+from pipeline.stream.jsonbinary import exact_json_field, json_text
 
 
 class ShapeError(ValueError):
@@ -199,9 +199,8 @@ def _json(column: Column, stored: ColumnType) -> ColumnCode:
     _expect_type(column, stored, types.JSON)
     if column.as_text:
         return ColumnCode("json_text({})", prefix=stored.length, names={"json_text": json_text})
-    return ColumnCode(
-        "exact_json_text({})", prefix=stored.length, names={"exact_json_text": exact_json_text}
-    )
+    names = {"exact_json_field": exact_json_field}
+    return ColumnCode("exact_json_field({})", prefix=stored.length, names=names)
 
 
 def _as_stored(column: Column, stored: ColumnType) -> ColumnCode:

@@ -11,9 +11,10 @@ from __future__ import annotations
 import base64
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
+from pipeline.mysql.documents import ROOT, TypedScalar, decimal_type, element, member, typed_field
 from pipeline.stream.decode_decimal import decimal_text
 
 _SMALL_OBJECT, _LARGE_OBJECT, _SMALL_ARRAY, _LARGE_ARRAY = 0, 1, 2, 3
@@ -36,7 +37,7 @@ _SPECIAL = re.compile(rb'[\x00-\x1f"\\]')
 _DECIMAL, _DATE, _TIME, _DATETIMES = 246, 10, 11, (7, 12)
 _MOST_DIGITS_AS_FIXED = 15
 _BASE64_LINE = 76
-_OPAQUE_NAMES = {246: "a DECIMAL", 10: "a DATE", 11: "a TIME", 7: "a TIMESTAMP", 12: "a DATETIME"}
+_SQL_TYPES = {10: "DATE", 11: "TIME(6)", 7: "DATETIME(6)", 12: "DATETIME(6)"}
 _REMEMBERED_KEYS = 10_000
 
 
@@ -45,34 +46,53 @@ def json_text(data: bytes) -> bytes:
     return _value(data[0], data, 1) if data else b"null"
 
 
-class TypedScalarError(Exception):
-    """A document holds a scalar whose type its text does not keep; the text names it."""
+class BinaryScalarError(Exception):
+    """A document holds a binary value, which nothing but its own server can make again."""
 
 
-def exact_json_text(data: bytes) -> bytes:
-    """`json_text`, of a document that is the same one when its text is read back.
+def exact_json_field(data: bytes) -> bytes:
+    """The Field of a document: its text, and the types of the scalars that need one.
 
     Raises:
-        TypedScalarError: it holds a DECIMAL, a temporal or a binary value.
+        BinaryScalarError: it holds binary.
     """
-    if bytes([_OPAQUE]) in data:  # perhaps as the type of a value, perhaps by chance
-        _refuse_opaque(data[0], data, 1)
-    return json_text(data)
+    text = json_text(data)
+    if bytes([_OPAQUE]) not in data:  # as the type of a value, or by chance
+        return text
+    return typed_field(text, list(_typed_scalars(data[0], data, 1, ROOT)))
 
 
-def _refuse_opaque(kind: int, data: bytes, at: int) -> None:
+def _typed_scalars(kind: int, data: bytes, at: int, path: str) -> Iterator[TypedScalar]:
     if kind == _OPAQUE:
-        raise TypedScalarError(_OPAQUE_NAMES.get(data[at], "binary"))
+        yield _typed_scalar(data, at, path)
+        return
     if kind > _LARGE_ARRAY:
         return
     large = kind in (_LARGE_OBJECT, _LARGE_ARRAY)
     count, entries = _count(data, at, large)
+    keys: list[str] = []
     if kind <= _LARGE_OBJECT:
+        places = _table(("IH" if large else "HH") * count)(data, entries)
+        for offset, length in zip(places[::2], places[1::2], strict=True):
+            keys.append(data[at + offset : at + offset + length].decode())
         entries += count * (6 if large else 4)
     found = _table(("BI" if large else "BH") * count)(data, entries)
-    for inner, offset in zip(found[::2], found[1::2], strict=True):
+    for number, (inner, offset) in enumerate(zip(found[::2], found[1::2], strict=True)):
         if inner == _OPAQUE or inner <= _LARGE_ARRAY:
-            _refuse_opaque(inner, data, at + offset)
+            place = member(path, keys[number]) if keys else element(path, number)
+            yield from _typed_scalars(inner, data, at + offset, place)
+
+
+def _typed_scalar(data: bytes, at: int, path: str) -> TypedScalar:
+    kind = data[at]
+    length, start = _length(data, at + 1)
+    packed = data[start : start + length]
+    if kind == _DECIMAL:
+        text = _opaque(kind, packed).decode()
+        return TypedScalar(path, decimal_type(text), text)
+    if kind not in _SQL_TYPES:
+        raise BinaryScalarError
+    return TypedScalar(path, _SQL_TYPES[kind], _opaque(kind, packed).decode().strip('"'))
 
 
 def _value(kind: int, data: bytes, at: int) -> bytes:

@@ -20,7 +20,7 @@ from pipeline.stream.decode_columns import ColumnCode, ShapeError, column_code
 from pipeline.stream.decode_source import Image, Source, loop_source
 from pipeline.stream.decode_tablemap import TableMap, packed_integer
 from pipeline.stream.events import ChangeKind, Row, RowsChange
-from pipeline.stream.jsonbinary import TypedScalarError
+from pipeline.stream.jsonbinary import BinaryScalarError
 
 _Loop = Callable[[bytes, int, int, list[Row], list[Row]], int]
 _V1 = {23: ChangeKind.INSERT, 24: ChangeKind.UPDATE, 25: ChangeKind.DELETE}
@@ -58,10 +58,8 @@ class RowDecoder:
             before: list[Row] = []
             after: list[Row] = []
             reached = self._loop(present, change)(data, at, end, before, after)
-        except TypedScalarError as error:
-            raise document_refused(
-                f"A change of {self.table.name} in the log", str(error)
-            ) from None
+        except BinaryScalarError:
+            raise document_refused(f"A change of {self.table.name} in the log") from None
         except (struct.error, IndexError, KeyError, ValueError, OverflowError) as error:
             raise self._damaged(f"{type(error).__name__}: {error}") from error
         if reached != end:
