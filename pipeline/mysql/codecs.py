@@ -24,6 +24,7 @@ _NUMERIC = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.DOUBLE, Kind.
 # As JSON_TYPE() calls them.
 BINARY_SCALARS = ("BLOB", "BIT", "OPAQUE")
 TYPED_SCALARS = ("DECIMAL", "DATE", "TIME", "DATETIME", *BINARY_SCALARS)
+_LONGEST_LINE = 1 << 30
 _LARGE_DOCUMENT = 4 << 20
 _REAL_WIDTH = 400  # MariaDB writes small ones out: 0.0000…
 _REAL = frozenset({Kind.FLOAT, Kind.DOUBLE})
@@ -122,10 +123,11 @@ def line_expression(
         if column.nullable:
             part = f"IFNULL({part}, _binary x'5c4e')"
         fields.append(part)
-    # GROUP_CONCAT cuts each line at the length that its columns declare, which TINYINT(1) and
-    # DOUBLE (22 characters, of which -2.7061851431813275e-129 has 24) do not keep to. An
-    # alternative that is longer than 512 bytes makes it a BLOB, which has no limit.
-    return f"COALESCE(CONCAT_WS(_binary x'09', {', '.join(fields)}), REPEAT(_binary x'00', 1000))"
+    # GROUP_CONCAT cuts each line at the length that its parts declare, which TINYINT(1), DOUBLE
+    # (22 characters, of which -2.7061851431813275e-129 has 24) and REPLACE do not keep to. An
+    # alternative that declares more than any line has makes it a LONGBLOB.
+    longest = f"CAST(NULL AS BINARY({_LONGEST_LINE}))"
+    return f"COALESCE(CONCAT_WS(_binary x'09', {', '.join(fields)}), {longest})"
 
 
 def _escaped_expression(expression: str) -> str:
