@@ -11,12 +11,13 @@ LOCKING := $(VENV)/locking
 SOURCES := pipeline tasks workers ops tests
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-long lint types check format lock bench clean
+.PHONY: help venv demo test test-long lint types check docs format lock bench clean
 
 help:
 	@echo "make demo [SIZE=1000000]  move a live table between two servers, compare both sides"
 	@echo "make test                 the short tests (make test-long: the long ones)"
 	@echo "make lint types           linters, mypy"
+	@echo "make docs                 write docs/compatibility.md from the tests"
 	@echo "make bench                memory and copy rate (minutes)"
 	@echo "make lock                 pin the dependencies again"
 	@echo "make clean                stop the sandbox, remove everything that was made"
@@ -53,6 +54,9 @@ types: $(STAMP)
 	$(BIN)/mypy
 
 check: lint types test
+
+docs: $(STAMP)
+	$(BIN)/python -m ops.compatibility
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix $(SOURCES)

@@ -132,12 +132,17 @@ def warnings(connection: Connection, answer: Result) -> list[tuple[int, str]]:
     """
     if not answer.warnings:
         return []
-    shown = [(int(row[1]), str(row[2])) for row in run(connection, "SHOW WARNINGS").rows]
-    return [
-        (number, text)
-        for number, text in shown
-        if number not in _DEPRECATED and not text.startswith(_COMPLEMENT)
-    ]
+    return [one for one in shown_warnings(connection) if not is_harmless(*one)]
+
+
+def shown_warnings(connection: Connection) -> list[tuple[int, str]]:
+    """All that the server kept of the last statement's warnings: at most max_error_count."""
+    return [(int(row[1]), str(row[2])) for row in run(connection, "SHOW WARNINGS").rows]
+
+
+def is_harmless(number: int, text: str) -> bool:
+    """Whether a warning says nothing of values."""
+    return number in _DEPRECATED or text.startswith(_COMPLEMENT)
 
 
 def connection_id(connection: Connection) -> int:

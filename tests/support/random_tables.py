@@ -18,7 +18,7 @@ _OPTIONS = (
     "", "", "ROW_FORMAT=COMPRESSED", "ROW_FORMAT=REDUNDANT", "ROW_FORMAT=COMPACT",
     "COMMENT='it''s a \\\\ \"table\"'", "AUTO_INCREMENT=70000", "STATS_PERSISTENT=0",
 )  # fmt: skip
-_SPATIAL = ("geometry", "point", "linestring", "polygon", "multi")
+_SPATIAL = ("geom", "point", "linestring", "polygon", "multi")
 _NAMES = (
     "a b", "back`tick", "dot.ted", "größe", "名前", "select", "table", "key", "Ünï", "x" * 64,
     "quo'te", 'dou"ble', "per%cent", "semi;colon", "--dash", "#hash", "back\\slash", "$dollar",

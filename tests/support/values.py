@@ -142,6 +142,14 @@ def _double(random: Random) -> Literal:
     return repr(random.uniform(-1, 1) * 10.0 ** random.randint(-300, 300))
 
 
+def _spatial(name: str, text: str) -> TypeCase:
+    def make(random: Random) -> Literal:
+        shape = text.format(x=10 + random.random())
+        return f"ST_GeomFromText('{shape}'{random.choice(['', ', 4326'])})"
+
+    return TypeCase(f"c_{name}", name, (), make)
+
+
 _JSON_ALPHABET = 'aé"\\\n\t\x01/\x7f中😀'
 
 
@@ -225,6 +233,12 @@ CASES: tuple[TypeCase, ...] = (
     TypeCase("c_json", "json", _JSON_EDGES, _json),
     TypeCase("c_geometry", "geometry", ("ST_GeomFromText('POINT(1 2)', 4326)",),
              lambda random: f"ST_GeomFromText('LINESTRING(0 0, {random.random()} 5)')"),
+    _spatial("linestring", "LINESTRING(0 0, {x} 5, 7 7)"),
+    _spatial("polygon", "POLYGON((0 0, {x} 0, {x} 9, 0 9, 0 0), (1 1, 1 2, 2 2, 1 1))"),
+    _spatial("multipoint", "MULTIPOINT(1 2, {x} 4)"),
+    _spatial("multilinestring", "MULTILINESTRING((0 0, {x} 1), (3 3, 4 {x}))"),
+    _spatial("multipolygon", "MULTIPOLYGON(((0 0, {x} 0, {x} 9, 0 0)), ((20 20, 30 20, 30 30, 20 20)))"),  # noqa: E501
+    _spatial("geometrycollection", "GEOMETRYCOLLECTION(POINT({x} 1), LINESTRING(1 1, 2 {x}))"),
     TypeCase("c_point", "point srid 0", ("ST_GeomFromText('POINT(-1 2)')",),
              lambda random: f"POINT({random.random()}, 1)"),
     TypeCase("c_vector", "vector(4)", ("TO_VECTOR('[0,1,-2.5,3e20]')",),
