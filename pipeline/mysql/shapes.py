@@ -33,8 +33,9 @@ def lost_between_flavours(create_table: str, *, from_mariadb: bool) -> list[str]
 
 
 def _shape(column: Column) -> tuple[object, ...]:
+    declared = _WIDTH.sub(r"\1", column.column_type).replace("geometrycollection", "geomcollection")
     return (
-        column.name, column.kind, _WIDTH.sub(r"\1", column.column_type), column.nullable,
+        column.name, column.kind, declared, column.nullable,
         column.collation, column.generated, column.virtual, column.fraction_digits,
     )  # fmt: skip
 

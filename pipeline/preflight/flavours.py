@@ -39,11 +39,17 @@ def between(inquiry: Inquiry) -> Iterator[Answer]:
                 table = read_table(source, name)
             except RefusedError:
                 continue
-            yield from _columns(table)
+            yield from _columns(table, from_mariadb)
 
 
-def _columns(table: Table) -> Iterator[Answer]:
+def _columns(table: Table, from_mariadb: bool) -> Iterator[Answer]:
     for column in table.columns:
+        if column.data_type == "geomcollection" and not from_mariadb:
+            yield refused(
+                f"{table.name}: column {column.name} is a geomcollection, a name that MariaDB does"
+                " not know.",
+                "Convert it to geometry first.",
+            )
         if column.kind in _NOT_BOTH:
             yield refused(
                 f"{table.name}: column {column.name} is {column.data_type}, which"

@@ -17,6 +17,7 @@ _MYSQL_ONLY = [
     ("n INT INVISIBLE", "INVISIBLE"),
     ("v VARCHAR(9) COLLATE utf8mb4_0900_ai_ci", "utf8mb4_0900_ai_ci"),
     ("f DOUBLE NOT NULL, PRIMARY KEY (f)", "the two flavours write differently"),
+    ("g GEOMETRYCOLLECTION", "geomcollection"),
 ]
 _MARIADB_ONLY = [
     ("u UUID", "uuid"),
@@ -24,6 +25,7 @@ _MARIADB_ONLY = [
     ("v VARCHAR(900) COMPRESSED", "COMPRESSED"),
     ("v VARCHAR(9) COLLATE utf8mb4_uca1400_as_cs", "utf8mb4_uca1400_as_cs"),
     ("f FLOAT NOT NULL, PRIMARY KEY (f)", "the two flavours write differently"),
+    ("a INET4", "inet4"),
 ]
 CASES = {"mysql": _MYSQL_ONLY, "mariadb": _MARIADB_ONLY}
 
@@ -36,7 +38,7 @@ def refusals(pools: Pools, schema: str) -> str:
     )
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(6))
 def test_what_the_other_flavour_lacks_is_refused_by_name(
     number: int, flavours: tuple[str, str], pools: Pools, schema: str
 ) -> None:
