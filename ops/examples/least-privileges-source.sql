@@ -1,7 +1,7 @@
 -- What Tranship needs on a source. Replace `shop` by the schema of the tables to move.
 CREATE USER IF NOT EXISTS 'tranship'@'%' IDENTIFIED BY RANDOM PASSWORD;
 
--- The binary log and its status; PROCESS shows foreign keys of schemas it has no rights on.
+-- The binary log and its status (on MariaDB also SLAVE MONITOR); PROCESS shows foreign keys of schemas it has no rights on.
 GRANT REPLICATION SLAVE, REPLICATION CLIENT, PROCESS ON *.* TO 'tranship'@'%';
 
 -- Read rows; see triggers; rename the tables, there and back.

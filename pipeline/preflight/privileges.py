@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pipeline.control.schema import SCHEMA
+from pipeline.mysql.catalogue import foreign_keys
 from pipeline.mysql.flavours import replica_privileges
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote
@@ -42,8 +43,11 @@ def on_target(inquiry: Inquiry) -> Iterator[Answer]:
         wanted = (*TARGET_GLOBAL, *replica_privileges(target))
     yield from _missing(request.target, user, grants, wanted, None)
     yield from _missing(request.target, user, grants, CONTROL, SCHEMA)
+    with inquiry.source() as source:
+        constrained = any(foreign_keys(source, name) for name in request.tables)
+    tables = (*TARGET_TABLES, "REFERENCES") if constrained else TARGET_TABLES
     for schema in sorted({request.target_name(name).schema for name in request.tables}):
-        yield from _missing(request.target, user, grants, TARGET_TABLES, schema)
+        yield from _missing(request.target, user, grants, tables, schema)
 
 
 def _missing(

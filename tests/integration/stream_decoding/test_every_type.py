@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
 from random import Random
 
 import pytest
@@ -62,6 +63,16 @@ def assert_same(table: Table, found: list[Row], expected: list[Row]) -> None:
             assert got == wanted, f"{column.name}, row {one[0]!r}"
 
 
+@pytest.fixture(params=["MINIMAL", "FULL"])
+def metadata(request: pytest.FixtureRequest, source: SourceServer) -> Iterator[str]:
+    """How much of the columns' names and types the log repeats in each table map."""
+    before = source.run("SELECT @@global.binlog_row_metadata")[0][0]
+    source.run(f"SET GLOBAL binlog_row_metadata = {request.param}")
+    yield request.param
+    source.run(f"SET GLOBAL binlog_row_metadata = {before}")
+
+
+@pytest.mark.usefixtures("metadata")
 @pytest.mark.parametrize("compressed", [False, True], ids=["plain", "compressed"])
 @pytest.mark.parametrize("nulls", [0, 0.3], ids=["no nulls", "nulls"])
 def test_a_value_of_no_type_is_altered_by_the_decoder(
