@@ -7,6 +7,6 @@ GRANT REPLICATION CLIENT ON *.* TO 'tranship'@'%';
 -- The control schema.
 GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, INDEX, ALTER ON `tranship`.* TO 'tranship'@'%';
 
--- The tables themselves. With foreign keys also REFERENCES; on MariaDB, globally, SLAVE MONITOR.
+-- The tables themselves. With foreign keys also REFERENCES, on MariaDB globally also SLAVE MONITOR.
 GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX, TRIGGER ON `shop`.*
   TO 'tranship'@'%';

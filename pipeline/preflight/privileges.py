@@ -43,11 +43,17 @@ def on_target(inquiry: Inquiry) -> Iterator[Answer]:
         wanted = (*TARGET_GLOBAL, *replica_privileges(target))
     yield from _missing(request.target, user, grants, wanted, None)
     yield from _missing(request.target, user, grants, CONTROL, SCHEMA)
-    with inquiry.source() as source:
-        constrained = any(foreign_keys(source, name) for name in request.tables)
-    tables = (*TARGET_TABLES, "REFERENCES") if constrained else TARGET_TABLES
+    tables = (*TARGET_TABLES, "REFERENCES") if _constrained(inquiry) else TARGET_TABLES
     for schema in sorted({request.target_name(name).schema for name in request.tables}):
         yield from _missing(request.target, user, grants, tables, schema)
+
+
+def _constrained(inquiry: Inquiry) -> bool:
+    """Whether foreign keys will be made; unknown without PROCESS, which is asked for first."""
+    with inquiry.source() as source:
+        if not session_grants(source).has("PROCESS"):
+            return False
+        return any(foreign_keys(source, name) for name in inquiry.request.tables)
 
 
 def _missing(
