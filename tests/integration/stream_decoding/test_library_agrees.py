@@ -2,59 +2,124 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
+import struct
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Any
 
 import pytest
+from pymysql.charset import charset_by_name
 from pymysqlreplication import BinLogStreamReader
 from pymysqlreplication.row_event import WriteRowsEvent
 
 from pipeline.mysql.table import Column, Field, Kind
 from tests.integration.stream_decoding.source import SourceServer, changes
 from tests.integration.stream_decoding.test_every_type import create, literals
-from tests.support.values import CASES
+from tests.support.values import CASES, TypeCase
 
 _DATES = ("date", "datetime", "timestamp")
-_COMPARED = tuple(
-    # The library breaks on an impossible date, and has no value for a zero one.
-    replace(case, edges=()) if case.definition.startswith(_DATES) else case
-    for case in CASES
-    if case.definition.split("(")[0].split()[0]
-    in (
-        "tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "double", "date",
-        "datetime", "timestamp", "varbinary", "blob", "mediumblob", "bit",
-    )
-)  # fmt: skip
+# The library does not know VECTOR, reads UTF-16 and UTF-32 in the wrong byte order, and finds no
+# label of an ENUM that has more than 250.
+_LEFT_OUT = re.compile(r"vector|.*character set utf(16|32)|enum.*'m250")
+_NO_EDGES = (*_DATES, "year")
+
+
+def _known(case: TypeCase) -> TypeCase:
+    """The case, without values that the library breaks on or has none for."""
+    if case.definition.startswith(("enum", "set")):  # labels beyond ASCII, and with a quote
+        plain = case.definition.replace("é", "").replace("it''s", "its")
+        return replace(case, edges=(), definition=plain)
+    if case.definition.startswith(_NO_EDGES):  # impossible and zero dates, year 0
+        return replace(case, edges=())
+    if case.definition.startswith("time("):  # a fraction of a negative TIME it adds
+        edges = tuple(one for one in case.edges if "-" not in one)
+        return replace(case, edges=edges, random=lambda one: case.random(one).replace("-", ""))
+    if case.definition == "json":  # a TIME of more than a day, binary
+        return replace(case, edges=tuple(one for one in case.edges if "CAST(" not in one))
+    return case
+
+
+_COMPARED = tuple(_known(case) for case in CASES if not _LEFT_OUT.match(case.definition))
 
 
 def comparable(column: Column, field: Field) -> Any:
     """Our field as the value that the library gives."""
     if field is None:
         return None
-    text = field.decode("latin-1")
-    if column.kind is Kind.DOUBLE:
-        return float(text)
-    if column.kind is Kind.DECIMAL:
-        return Decimal(text)
-    if column.kind in (Kind.INTEGER, Kind.BIT):
-        return int(text)
-    return text if column.kind is not Kind.BINARY else field
+    made = _COMPARABLE.get(column.kind)
+    return field.decode("latin-1") if made is None else made(column, field)
+
+
+def _set(column: Column, field: bytes) -> set[str] | None:
+    found = {one for bit, one in enumerate(labels(column)) if int(field) >> bit & 1}
+    return found or None
+
+
+_COMPARABLE: dict[Kind, Callable[[Column, bytes], Any]] = {
+    Kind.DOUBLE: lambda _, field: float(field),
+    Kind.FLOAT: lambda _, field: struct.pack("<f", float(field)),
+    Kind.DECIMAL: lambda _, field: Decimal(field.decode()),
+    **dict.fromkeys((Kind.INTEGER, Kind.BIT, Kind.YEAR), lambda _, field: int(field)),
+    Kind.TIME: lambda _, field: _microseconds(field.decode()),
+    Kind.TEXT: lambda column, field: field.decode(charset_by_name(column.charset).encoding),
+    Kind.ENUM: lambda column, field: labels(column)[int(field) - 1] if int(field) else "",
+    Kind.SET: _set,
+    Kind.JSON: lambda _, field: json.loads(field, parse_float=Decimal),
+    **dict.fromkeys((Kind.BINARY, Kind.GEOMETRY), lambda _, field: field),
+}
+
+
+def labels(column: Column) -> list[str]:
+    """The members of an ENUM or SET."""
+    found = re.findall(r"'((?:[^'\\]|''|\\.)*)'", column.column_type)
+    return [one.replace("''", "'").replace("\\\\", "\\") for one in found]
+
+
+def _microseconds(text: str) -> int:
+    hours, minutes, seconds = text.lstrip("-").split(":")
+    total = (int(hours) * 60 + int(minutes)) * 60_000_000 + round(float(seconds) * 1_000_000)
+    return -total if text.startswith("-") else total
 
 
 def as_theirs(column: Column, value: Any) -> Any:
-    if column.kind is Kind.BIT and value is not None:
-        return int(value, 2)
+    if value is None:
+        return None
+    match column.kind:
+        case Kind.BIT:
+            return int(value, 2)
+        case Kind.FLOAT:
+            return struct.pack("<f", value)
+        case Kind.TIME:
+            return value // timedelta(microseconds=1)
+        case Kind.JSON:
+            return _plain(value)
+        case Kind.BINARY:
+            data = value.encode() if isinstance(value, str) else value
+            declared = re.fullmatch(r"binary\((\d+)\)", column.column_type)
+            # The log leaves the zeros at the end out, and so does the library.
+            return data.ljust(int(declared[1]), b"\0") if declared else data
     if isinstance(value, datetime):
         count = column.fraction_digits
         whole = f"{value.year:04d}{value.strftime('-%m-%d %H:%M:%S')}"
         return f"{whole}.{value.microsecond:06d}"[: 20 + count if count else 19]
-    if isinstance(value, date):
-        return value.isoformat()
-    return value.encode() if isinstance(value, str) and column.kind is Kind.BINARY else value
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _plain(value: Any) -> Any:
+    """A document of the library's, as json gives ours."""
+    if isinstance(value, dict):
+        return {_plain(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, bytes):
+        return value.decode()
+    return Decimal(repr(value)) if isinstance(value, float) else value
 
 
 def theirs(source: SourceServer, position: str) -> list[list[Any]]:
