@@ -12,18 +12,22 @@ from ops.sandbox.sandbox import Sandbox, clean
 
 @click.group()
 def main() -> None:
-    """MySQL servers and a Redis on free loopback ports, without Docker."""
+    """MySQL and MariaDB servers and a Redis on free loopback ports, without Docker."""
 
 
 @main.command()
-@click.option("--mysql", "names", multiple=True, default=("source", "target"))
-def up(names: tuple[str, ...]) -> None:
-    """Start the servers that are not running yet."""
+@click.option("--mysql", "mysql", multiple=True, metavar="NAME", help="A MySQL server.")
+@click.option("--mariadb", "mariadb", multiple=True, metavar="NAME", help="A MariaDB server.")
+def up(mysql: tuple[str, ...], mariadb: tuple[str, ...]) -> None:
+    """Start the servers that are not running yet: MySQL `source` and `target`, unless told."""
     sandbox = Sandbox()
     running = sandbox.status()
-    for name in names:
-        if name not in running:
-            sandbox.mysql(name)
+    if not mysql and not mariadb:
+        mysql = ("source", "target")
+    for start, names in ((sandbox.mysql, mysql), (sandbox.mariadb, mariadb)):
+        for name in names:
+            if name not in running:
+                start(name)
     if "redis" not in running:
         sandbox.redis()
     _show(sandbox)

@@ -32,6 +32,7 @@ CHECKS = (
     Check("replication", servers.replication, _ALWAYS),
     Check("read-only", servers.read_only, _ALWAYS),
     Check("names", servers.lower_case_names, _START),
+    Check("auto_increment", servers.auto_increment, _START),
     Check("packets", servers.packets, _NOT_AT_CUT_OVER),
     Check("local_infile", servers.local_infile, _NOT_AT_CUT_OVER),
     Check("binary log", binlog.written, _ALWAYS),

@@ -105,6 +105,18 @@ def lower_case_names(inquiry: Inquiry) -> Iterator[Answer]:
         )
 
 
+def auto_increment(inquiry: Inquiry) -> Iterator[Answer]:
+    """Ids that the target gives must not be those that another server gives."""
+    for name in ("auto_increment_increment", "auto_increment_offset"):
+        values = {server: variable(link, name) for server, link in _both(inquiry)}
+        if len(set(values.values())) > 1:
+            shown = ", ".join(f"{value} on {server}" for server, value in values.items())
+            yield warning(
+                f"{name} is {shown}: after the cut-over ids will be given in other steps.",
+                "Set it on the target as on the source, if other servers write these tables too.",
+            )
+
+
 def packets(inquiry: Inquiry) -> Iterator[Answer]:
     """A chunk is one cell, a row one value: both must fit max_allowed_packet."""
     with inquiry.source() as source, inquiry.target() as target:

@@ -230,3 +230,22 @@ def test_ddl_on_a_moved_table_stops_the_move_by_name(
     assert migration.failure is not None
     assert entries in migration.failure.explanation
     assert ddl.split()[0] in migration.failure.explanation
+
+
+def test_an_id_that_was_given_on_the_source_is_not_given_again(
+    pools: Pools, connect: Connect, schema: str, shared_stack: Stack
+) -> None:
+    """The row with the highest id is gone; the counter that gave it has gone on."""
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE TABLE {schema}.entries (id INT AUTO_INCREMENT PRIMARY KEY, v INT)")
+        run(source, f"INSERT INTO {schema}.entries (v) VALUES (1), (2), (3)")
+    migration_id = begin_move(pools, schema, ["entries"], postponed=True)
+    wait_for(pools, migration_id, Stage.READY, logs=shared_stack.logs)
+    with pools.begin(SOURCE) as source:
+        run(source, f"INSERT INTO {schema}.entries (v) VALUES (4), (5)")
+        run(source, f"DELETE FROM {schema}.entries WHERE id > 2")
+    control.cut_over(pools, TARGET, migration_id, "test")
+    wait_for(pools, migration_id, Stage.DONE, logs=shared_stack.logs)
+    with connect(TARGET).cursor() as cursor:
+        cursor.execute(f"INSERT INTO {schema}.entries (v) VALUES (6)")
+        assert cursor.lastrowid == 6

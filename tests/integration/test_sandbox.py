@@ -36,6 +36,16 @@ def test_two_servers_never_share_a_uuid_and_both_write_gtids(sandbox: Sandbox) -
     assert len(found) == 2
 
 
+def test_a_mariadb_server_logs_rows_under_gtids_of_its_own(sandbox: Sandbox) -> None:
+    with sandbox.mariadb("one").admin() as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE DATABASE made")
+        cursor.execute("SELECT @@version, @@binlog_format, @@binlog_row_image, @@gtid_binlog_pos")
+        version, *rest, position = cursor.fetchone() or ()
+        assert "MariaDB" in version
+        assert rest == ["ROW", "FULL"]
+        assert position.startswith("0-1-")
+
+
 def test_a_killed_server_comes_back_with_its_data(sandbox: Sandbox) -> None:
     server = sandbox.mysql("one")
     server.run("CREATE DATABASE kept")

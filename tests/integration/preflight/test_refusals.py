@@ -165,6 +165,7 @@ def test_a_server_that_is_set_up_otherwise_is_refused(
         (TARGET, "local_infile", "OFF", "local_infile"),
         (TARGET, "max_allowed_packet", "1048576", "packets"),
         (SOURCE, "binlog_expire_logs_seconds", "3600", "binlog retention"),
+        (TARGET, "auto_increment_offset", "2", "auto_increment"),
     ],
 )
 def test_what_only_slows_down_or_may_bite_later_is_a_warning(
