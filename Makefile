@@ -8,14 +8,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCKING := $(VENV)/locking
+ON_MARIADB := $(addprefix tests/,acceptance/test_cut_over.py acceptance/test_triggers.py \
+  acceptance/test_drain.py acceptance/test_crash.py acceptance/test_messages_twice.py \
+  integration/copy integration/checksum integration/control)
 SOURCES := pipeline tasks workers ops tests
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-long lint types check docs format lock bench clean
+.PHONY: help venv demo test test-long test-mariadb lint types check docs format lock bench clean
 
 help:
 	@echo "make demo [SIZE=1000000]  move a live table between two servers, compare both sides"
-	@echo "make test                 the short tests (make test-long: the long ones)"
+	@echo "make test                 the short tests (make test-long: the long ones; test-mariadb)"
 	@echo "make lint types           linters, mypy"
 	@echo "make docs                 write docs/compatibility.md from the tests"
 	@echo "make bench                memory and copy rate (minutes)"
@@ -44,6 +47,10 @@ test: $(STAMP)
 
 test-long: $(STAMP)
 	$(BIN)/pytest -m long
+
+# The same cut-overs, crashes, races and triggers on MariaDB.
+test-mariadb: $(STAMP)
+	TRANSHIP_TEST_FLAVOURS=mariadb,mariadb $(BIN)/pytest -m "not long" $(ON_MARIADB)
 
 lint: $(STAMP)
 	$(BIN)/ruff check $(SOURCES)

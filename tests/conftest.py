@@ -38,7 +38,8 @@ def config_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         return
     from tests.support.servers import running_servers
 
-    with running_servers() as servers:
+    one, other = os.environ.get("TRANSHIP_TEST_FLAVOURS", "mysql,mysql").split(",")
+    with running_servers((one, other)) as servers:
         path = tmp_path_factory.mktemp("config") / "tranship.toml"
         path.write_text(servers.as_toml())
         yield path

@@ -24,7 +24,7 @@ OPTIONS = {
     "innodb-buffer-pool-size": "256M",
     "innodb-flush-log-at-trx-commit": "2",
     "sync-binlog": "0",
-    "plugin-maturity": "unknown",
+    "character-set-server": "utf8mb4",
 }
 # What mariadb-install-db feeds to a server that is starting for the first time,
 # one statement a line, which is how it reads them.

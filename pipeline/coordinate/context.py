@@ -53,9 +53,14 @@ class Context:
 
     @contextmanager
     def control(self) -> Iterator[Connection]:
-        """A transaction on the control schema."""
+        """A transaction on the control schema; it commits only while the role is ours (I2).
+
+        Raises:
+            FencedError: somebody else coordinates now; nothing of it stays.
+        """
         with self.pools.begin(self.target) as connection:
             yield connection
+            fence(connection, self.lease)
 
     @contextmanager
     def source(self) -> Iterator[Connection]:

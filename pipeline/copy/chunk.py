@@ -22,7 +22,7 @@ from pipeline.copy.transfer import read_lines, write_lines
 from pipeline.errors import FencedError
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.keyrange import KeyRange, same_key
-from pipeline.mysql.pools import Pools, connection_id, run
+from pipeline.mysql.pools import Pools, connection_id, leniency, run
 from pipeline.mysql.quoting import quote_name
 from pipeline.pausepoints import Point, reached
 
@@ -69,7 +69,7 @@ def _copy(pools: Pools, source: str, target: str, session: Connection, claim: Cl
     with pools.begin(source) as reader:
         lines = read_lines(reader, moved.table, moved.source, keys)
     reached(Point.COPY_READ)
-    with driver_errors(target), session.begin():
+    with driver_errors(target), session.begin(), leniency(session, moved.table):
         write_lines(session, moved.table, moved.target, lines.data, replace=False)
         reached(Point.COPY_WRITTEN)
         sweep_tombstones(session, moved, keys)

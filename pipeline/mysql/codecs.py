@@ -145,7 +145,9 @@ def literal_expression(column: Column) -> str:
         return f"CONCAT('\\'', {name}, '\\'')"
     if column.kind in _REAL:
         text = field_expression(column)
-        return f"IF(LOCATE('e', {text}), {text}, CONCAT({text}, 'e0'))"
+        number = f"IF(LOCATE('e', {text}), {text}, CONCAT({text}, 'e0'))"
+        # A FLOAT's text has fewer digits than the DOUBLE that it is compared as.
+        return f"CONCAT('CAST(', {number}, ' AS FLOAT)')" if column.kind is Kind.FLOAT else number
     return f"CAST({field_expression(column)} AS CHAR)"
 
 
@@ -176,8 +178,9 @@ def literal(column: Column, field: Field) -> bytes:
     """The SQL literal of a Field."""
     if field is None:
         return b"NULL"
-    if column.kind in _REAL and b"e" not in field:
-        return field + b"e0"  # else it is a DECIMAL, which has no -0 and other partitions
+    if column.kind in _REAL:
+        number = field if b"e" in field else field + b"e0"  # else it is a DECIMAL, without -0
+        return b"CAST(" + number + b" AS FLOAT)" if column.kind is Kind.FLOAT else number
     if column.kind in _NUMERIC:
         return field
     if column.kind in _TEMPORAL:

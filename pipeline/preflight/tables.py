@@ -17,7 +17,7 @@ from pipeline.mysql.flavours import is_mariadb
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.servers import create_statement, table_exists, table_is_empty
 from pipeline.mysql.shapes import differences
-from pipeline.mysql.table import TableName
+from pipeline.mysql.table import Kind, TableName
 from pipeline.preflight.findings import Answer, Inquiry, info, refused, warning
 
 _WORTH_A_LOOK = 1 << 30
@@ -55,6 +55,13 @@ def _movable(source: Connection, name: TableName) -> Iterator[Answer]:
         )
     table = read_table(source, name)
     yield info(f"{name}: copied by key {table.key.name} ({', '.join(table.key.columns)}).")
+    real = [column.name for column in table.key_columns if column.kind in (Kind.FLOAT, Kind.DOUBLE)]
+    if real and "PARTITION BY" in create_statement(source, name):
+        yield refused(
+            f"{name} is partitioned, and its key holds {', '.join(real)}: 0 and -0 are one key to"
+            " an index, and two to the partitions.",
+            "Move it without partitions, or by a key of another type.",
+        )
     for place in re.findall(r"(?:DATA|INDEX) DIRECTORY='[^']*'", create_statement(source, name)):
         yield refused(
             f"{name} names a directory of its own ({place}), which the target may not have.",

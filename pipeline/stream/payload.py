@@ -30,7 +30,7 @@ def embedded_events(data: bytes, at: int, end: int) -> Iterator[bytes]:
         FatalError: the payload is damaged, or compressed in a way that is not known.
     """
     fields, at = _read_fields(data, at)
-    stream = _plain(io.BytesIO(memoryview(data)[at:end]), fields.get(_COMPRESSION, _NONE))
+    stream = _plain(memoryview(data)[at:end], fields.get(_COMPRESSION, _NONE))
     size = 0
     try:
         for event in _split(stream):
@@ -43,9 +43,9 @@ def embedded_events(data: bytes, at: int, end: int) -> Iterator[bytes]:
         raise _damaged(f"{size} bytes came out of it")
 
 
-def _plain(packed: BinaryIO, compression: int) -> BinaryIO:
+def _plain(packed: memoryview, compression: int) -> BinaryIO:
     if compression == _NONE:
-        return packed
+        return io.BytesIO(packed)
     if compression == _ZSTD:
         reader = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
         return io.BufferedReader(reader, _BUFFER)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.control.records import Stage
+from pipeline.mysql.flavours import is_mariadb
 from pipeline.mysql.pools import Pools
 from tests.conftest import Connect
 from tests.support.moves import SOURCE, begin_move, wait_for, wait_until
@@ -29,6 +30,9 @@ def test_the_drain_ends_whatever_the_last_transactions_are(
     pools: Pools, connect: Connect, schema: str, stack: Stack, tmp_path: Path,
     last: list[str],
 ) -> None:  # fmt: skip
+    with pools.begin(SOURCE) as link:
+        if "gtid_next" in last[0] and is_mariadb(link):
+            pytest.skip("MariaDB logs no empty transaction")
     mark, hold = tmp_path / "mark", tmp_path / "hold"
     hold.touch()
     source = connect(SOURCE, autocommit=True).cursor()

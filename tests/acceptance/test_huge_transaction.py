@@ -1,4 +1,7 @@
-"""One transaction of millions of rows is applied as one, in memory that does not grow with it."""
+"""One transaction of millions of rows is applied as one, in memory that does not grow with it.
+
+A compressed transaction is one event of the binary log, so that much is held, compressed.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,16 @@ from tests.conftest import Connect
 from tests.support.moves import SOURCE, TARGET, begin_move, scalar, wait_for
 from tests.support.stack import Stack
 
-ROWS = 2_000_000
 _MAY_GROW = 64 << 20
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("compressed", [0, 1], ids=["plain", "compressed"])
+@pytest.mark.parametrize(
+    ("compressed", "count"), [(0, 2_000_000), (1, 200_000)], ids=["plain", "compressed"]
+)
 def test_a_transaction_of_two_million_rows_is_never_held_whole(
-    pools: Pools, connect: Connect, schema: str, stack: Stack, compressed: int
+    pools: Pools, connect: Connect, schema: str, stack: Stack, compressed: int, count: int
 ) -> None:
     with pools.begin(SOURCE) as source:
         run(source, "SET SESSION cte_max_recursion_depth = 10000000")
@@ -28,7 +32,7 @@ def test_a_transaction_of_two_million_rows_is_never_held_whole(
         run(
             source,
             f"INSERT INTO {schema}.t WITH RECURSIVE s AS (SELECT 1 AS i UNION ALL SELECT i + 1"
-            f" FROM s WHERE i < {ROWS}) SELECT i, SHA2(i, 224), 0 FROM s",
+            f" FROM s WHERE i < {count}) SELECT i, SHA2(i, 224), 0 FROM s",
         )
     stack.start()
     migration_id = begin_move(pools, schema, ["t"], chunk_rows=20_000, postponed=True)
@@ -53,7 +57,7 @@ def test_a_transaction_of_two_million_rows_is_never_held_whole(
     wait_for(pools, migration_id, Stage.DONE, logs=stack.logs)
     print(f"streamer: {before >> 20} MiB before, {highest >> 20} MiB at most")
     assert highest - before < _MAY_GROW
-    assert scalar(connect(TARGET), f"SELECT SUM(n) FROM {schema}.t") == ROWS
+    assert scalar(connect(TARGET), f"SELECT SUM(n) FROM {schema}.t") == count
     sums = [
         scalar(connect(server), f"SELECT BIT_XOR(CRC32(CONCAT(id, v, n))) FROM {name}")
         for server, name in ((SOURCE, f"{schema}._t_del"), (TARGET, f"{schema}.t"))

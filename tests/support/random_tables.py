@@ -18,6 +18,11 @@ _OPTIONS = (
     "", "", "ROW_FORMAT=COMPRESSED", "ROW_FORMAT=REDUNDANT", "ROW_FORMAT=COMPACT",
     "COMMENT='it''s a \\\\ \"table\"'", "AUTO_INCREMENT=70000", "STATS_PERSISTENT=0",
 )  # fmt: skip
+# Of columns that may be NULL, by type.
+_DEFAULTS = {
+    "int": "1 + 2", "varchar": "concat('a', 'b')", "text": "'x'", "date": "'2020-01-01'",
+    "json": "json_array()", "double": "0.1e0", "blob": "'\\\\'",
+}  # fmt: skip
 _SPATIAL = ("geom", "point", "linestring", "polygon", "multi")
 _NAMES = (
     "a b", "back`tick", "dot.ted", "größe", "名前", "select", "table", "key", "Ünï", "x" * 64,
@@ -144,6 +149,9 @@ class _Maker:
         definition += (" NULL" if timestamp else "") if nullable else " NOT NULL"
         if timestamp and not nullable:
             definition += " DEFAULT '2001-02-03 04:05:06'"
+        if nullable and self.random.random() < 0.1:
+            default = _DEFAULTS.get(definition.split()[0].split("(")[0])
+            definition += f" DEFAULT ({default})" if default and "NULL" not in definition else ""
         if self.random.random() < 0.1 and self.flavour != "both":
             definition += " INVISIBLE" if nullable else ""
         self._add(definition, maker, json=json)
@@ -169,6 +177,7 @@ class _Maker:
             # What a TIMESTAMP's text is depends on the time zone of the session that writes.
             and not column.definition.startswith(("json", "vector", "timestamp"))
             and "AUTO_INCREMENT" not in column.definition
+            and "DEFAULT (" not in column.definition  # which it must come after
         ]  # fmt: skip
         if not bases:
             return
@@ -184,15 +193,38 @@ class _Maker:
         for number, column in enumerate(self.random.sample(narrow, min(2, len(narrow)))):
             order = self.random.choice(("", " DESC"))
             self.indexes.append(f"KEY `k {number}` ({quoted(column.name)}{order})")
+        self._rarer_indexes()
         checkable = [column for column in narrow if "AUTO_INCREMENT" not in column.definition]
         if checkable and self.random.random() < 0.3:
             name = quoted(self.random.choice(checkable).name)
             self.indexes.append(f"CONSTRAINT `c {self.number}` CHECK ({name} IS NULL OR 1 = 1)")
 
+    def _rarer_indexes(self) -> None:
+        """Over an expression, over the words of a text, over prefixes, over a document's array."""
+        for column in self.columns:
+            if column.value is None or self.random.random() > 0.15:
+                continue
+            name, kind, key = quoted(column.name), column.definition, f"`r {len(self.indexes)}`"
+            if kind.startswith(("text", "mediumtext")) and "utf8mb4" in kind:
+                self.indexes.append(f"FULLTEXT KEY {key} ({name})")
+            elif kind.startswith(("text", "blob", "varchar(500)")):
+                self.indexes.append(f"KEY {key} ({name}(9))")
+            elif kind.startswith("json") and self.flavour == "mysql":
+                self.indexes.append(f"KEY {key} ((CAST({name}->'$.n' AS UNSIGNED ARRAY)))")
+            elif kind.startswith(("int", "decimal")) and self.flavour == "mysql":
+                if "AUTO_INCREMENT" not in kind:
+                    self.indexes.append(f"KEY {key} ((ABS({name}) % 7))")
+            elif kind.startswith("point srid") and "NOT NULL" in kind:
+                self.indexes.append(f"SPATIAL KEY {key} ({name})")
+
     def _partitions(self, key: tuple[str, ...]) -> str:
         primary = any(index.startswith("PRIMARY") for index in self.indexes)
-        spatial = any(column.definition.startswith(_SPATIAL) for column in self.columns)
-        if not primary or spatial or self.random.random() > 0.15:
+        unpartitioned = any(
+            column.definition.startswith(_SPATIAL)
+            or (column.name in key and column.definition.startswith(("float", "double")))
+            for column in self.columns
+        ) or any(index.startswith(("FULLTEXT", "SPATIAL")) for index in self.indexes)
+        if not primary or unpartitioned or self.random.random() > 0.15:
             return ""
         names = ", ".join(quoted(name) for name in key)
         return f"PARTITION BY KEY ({names}) PARTITIONS 3"

@@ -25,7 +25,7 @@ _DDL = (
     "CREATE TABLE {schema}.orders (shop INT NOT NULL, no INT NOT NULL, state ENUM('new','paid',"
     "'sent') NOT NULL, detail JSON, weight FLOAT, flags BIT(9), slot INT, made DATETIME(6) NOT"
     " NULL, twice INT AS (no * 2) STORED, PRIMARY KEY (shop, no), UNIQUE KEY (shop, slot))",
-    "CREATE TABLE {schema}.words (word VARCHAR(40) COLLATE utf8mb4_0900_ai_ci NOT NULL PRIMARY"
+    "CREATE TABLE {schema}.words (word VARCHAR(40) COLLATE utf8mb4_unicode_520_ci NOT NULL PRIMARY"
     " KEY, hits BIGINT NOT NULL, raw VARBINARY(64), day DATE, old CHAR(10) CHARACTER SET latin1)",
 )
 
@@ -38,7 +38,9 @@ def create_tables(connection: pymysql.Connection[Any], schema: str, rows: int) -
         numbers = (
             f"WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < {rows})"
         )
-        cursor.execute("SET SESSION cte_max_recursion_depth = 10000000")
+        mariadb = "MariaDB" in connection.get_server_info()
+        limit = "max_recursive_iterations" if mariadb else "cte_max_recursion_depth"
+        cursor.execute(f"SET SESSION {limit} = 10000000")
         cursor.execute(
             f"INSERT INTO {schema}.accounts (email, balance, ratio, note, seen) {numbers}"
             " SELECT CONCAT('u', i, '@x'), i / 7, IF(i % 5, 1 / i, NULL),"

@@ -9,6 +9,7 @@ from pipeline.checksum.verify import Verdict
 from pipeline.control.ranges import LedgerState, ledger_state
 from pipeline.control.touched import count_touched
 from pipeline.errors import FatalError
+from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.keyrange import KeyRange
 from pipeline.mysql.pools import Pools, run
 from pipeline.pausepoints import Point, at
@@ -85,7 +86,7 @@ def test_a_target_that_is_only_behind_is_not_repaired(move: DirectMove) -> None:
 def drained(move: DirectMove) -> None:
     """Say that the position has everything (nothing has been written to the table since)."""
     with move.pools.begin(SOURCE) as source:
-        executed = run(source, "SELECT @@GLOBAL.gtid_executed").rows[0][0]
+        executed = executed_gtids(source)
     with move.pools.begin(TARGET) as control:
         run(control, f"UPDATE tranship.streams SET position = '{executed}'")
 

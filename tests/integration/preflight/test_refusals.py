@@ -90,6 +90,11 @@ def test_a_refused_start_writes_nothing(pools: Pools, schema: str) -> None:
         (["CREATE TABLE {s}.t (id INT UNIQUE)"], "tables", "id may be NULL"),
         (["CREATE TABLE {s}.t (v TEXT NOT NULL, UNIQUE (v(9)))"], "tables", "prefix"),
         (["CREATE TABLE {s}.t (id INT PRIMARY KEY) ENGINE = MyISAM"], "tables", "MyISAM"),
+        (
+            ["CREATE TABLE {s}.t (f FLOAT PRIMARY KEY) PARTITION BY KEY (f) PARTITIONS 2"],
+            "tables",
+            "0 and -0 are one key to an index",
+        ),
         ([PLAIN.format("{s}.u"), "CREATE VIEW {s}.t AS SELECT * FROM {s}.u"], "tables", "view"),
         ([], "tables", "no table"),
         (

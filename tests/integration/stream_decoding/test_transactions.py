@@ -232,3 +232,24 @@ def test_keys_come_in_the_order_of_the_key(source: SourceServer) -> None:
     table = source.table("k")
     events = after(source, table, "INSERT INTO k VALUES (1, 'x', 2)", "DELETE FROM k")
     assert changes(events)[1].before == [(b"2", b"x")]
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        "KEY ((a + 1))",
+        "KEY ((CAST(j->'$.n' AS UNSIGNED ARRAY)))",
+        "FULLTEXT KEY (t)",
+        "KEY ((LOWER(t)))",
+    ],
+)
+def test_the_hidden_columns_of_an_index_do_not_shift_the_others(
+    source: SourceServer, index: str
+) -> None:
+    columns = "id int PRIMARY KEY, a int, j json, t varchar(40)"
+    source.run(f"CREATE TABLE t ({columns}, {index})")
+    table = source.table("t")
+    before = source.executed()
+    source.run("INSERT INTO t VALUES (1, 5, JSON_OBJECT('n', JSON_ARRAY(3, 4)), 'Words')")
+    found = changes(source.events(before, table))
+    assert [change.after for change in found] == [[(b"1", b"5", b'{"n": [3, 4]}', b"Words")]]
