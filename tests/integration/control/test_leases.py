@@ -7,7 +7,9 @@ import time
 import pytest
 
 from pipeline.control.leases import Lease, fence, release_lease
-from pipeline.control.records import Role
+from pipeline.control.migrations import read_migration, record_failure
+from pipeline.control.records import Failure, Role
+from pipeline.coordinate.context import Context
 from pipeline.errors import FencedError
 from pipeline.mysql.pools import Pools, run
 from tests.support.direct import DirectMove
@@ -69,3 +71,21 @@ def test_an_older_holder_does_not_release_the_newer_ones_lease(move: DirectMove)
     with move.pools.begin(TARGET) as control:
         release_lease(control, old)
     assert move.take(Role.STREAM) is None
+
+
+def test_an_older_coordinator_plans_and_records_nothing(move: DirectMove) -> None:
+    """Not even a failure: what it stumbles over is what the newer one has done meanwhile."""
+    old = move.take(Role.COORDINATE, ttl_s=0.05)
+    time.sleep(0.1)
+    assert old is not None
+    with move.pools.begin(TARGET) as control:
+        migration = read_migration(control, move.migration_id)
+    assert migration is not None
+    context = Context(move.pools, TARGET, old, move.sent, migration, [move.moved])
+    assert move.take(Role.COORDINATE) is not None
+    with pytest.raises(FencedError), context.control() as control:
+        record_failure(control, move.migration_id, Failure("coordinate", "late", ""))
+    with move.pools.begin(TARGET) as control:
+        now = read_migration(control, move.migration_id)
+    assert now is not None
+    assert now.failure is None

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pipeline.copy.transfer import read_lines, write_lines
+from pipeline.mysql.codecs import literal_expression
 from pipeline.mysql.introspect import read_table
-from pipeline.mysql.keyrange import KeyRange
+from pipeline.mysql.keyrange import KeyRange, bound_from_row, is_one_of
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.servers import create_statement
 from pipeline.mysql.table import TableName
@@ -68,3 +69,21 @@ def test_a_deprecated_character_set_is_no_failure(pools: Pools, schema: str) -> 
     copied_exactly(
         pools, schema, "v VARCHAR(9) CHARACTER SET ucs2 PRIMARY KEY", "_ucs2 x'00e9005c0009'"
     )
+
+
+@pytest.mark.parametrize("kind", ["FLOAT", "DOUBLE"])
+def test_a_row_is_found_by_the_literal_of_its_key(pools: Pools, schema: str, kind: str) -> None:
+    """A literal with a digit less is another key: its row would never be deleted."""
+    numbers = ("0.1", "-7.0142467903855775e-33", "16777217", "-0e0", "1e-38", "3.4028234e38")
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE TABLE {schema}.t (f {kind} PRIMARY KEY)")
+        for number in numbers:
+            run(source, f"INSERT INTO {schema}.t VALUES ({number})")
+        table = read_table(source, TableName(schema, "t"))
+        (column,) = table.key_columns
+        read = run(source, f"SELECT {literal_expression(column)} FROM {schema}.t").rows
+        keys = [bound_from_row(row) for row in read]
+        assert len(set(keys)) == len(numbers)
+        for key in keys:
+            found = run(source, f"SELECT f FROM {schema}.t WHERE {is_one_of(table, [key])}").rows
+            assert len(found) == 1
