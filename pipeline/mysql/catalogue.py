@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from pipeline.mysql.flavours import innodb_foreign, innodb_name, is_mariadb
+from pipeline.mysql.flavours import collation_names, innodb_foreign, innodb_name, is_mariadb
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import text_literal
 from pipeline.mysql.table import TableName
@@ -93,7 +93,7 @@ def foreign_keys(connection: Connection, name: TableName) -> list[ForeignKey]:
 
 def collations(connection: Connection) -> set[str]:
     """Every collation that the server knows."""
-    rows = run(connection, "SELECT collation_name FROM information_schema.collations").rows
+    rows = run(connection, collation_names(connection)).rows
     return {str(row[0]) for row in rows}
 
 

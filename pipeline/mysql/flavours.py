@@ -134,6 +134,20 @@ def identity(connection: Connection) -> str:
     return "/".join(variable(connection, name) for name in ("hostname", "port", "datadir"))
 
 
+def collation_names(connection: Connection) -> str:
+    """The query that lists every collation by the name that columns show.
+
+    MariaDB's newer collations belong to no character set: `uca1400_as_cs` stands for
+    `utf8mb4_uca1400_as_cs` and others.
+    """
+    if is_mariadb(connection):
+        return (
+            "SELECT full_collation_name"
+            " FROM information_schema.collation_character_set_applicability"
+        )
+    return "SELECT collation_name FROM information_schema.collations"
+
+
 def innodb_foreign(connection: Connection) -> str:
     """The table of information_schema that holds InnoDB's foreign keys."""
     return "innodb_sys_foreign" if is_mariadb(connection) else "innodb_foreign"

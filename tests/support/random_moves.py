@@ -120,7 +120,7 @@ def move_random_tables(
         for finding in run_preflight(pools, request, Scope.START)
         if finding.severity is Severity.REFUSED
     ]
-    assert not refusals
+    assert not refusals, refusals
     writers = [
         RandomWriter(
             lambda: connect(SOURCE), schema, tables, f"{seed}/{number}", flavours[0]
