@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Callable
 from typing import Any
 
 import pymysql
@@ -17,6 +17,7 @@ from pipeline.mysql.table import TableName
 from pipeline.mysql.triggers import read_triggers
 from pipeline.preflight.findings import MoveRequest
 from tests.conftest import Connect
+from tests.support.background import writing
 from tests.support.moves import SOURCE, TARGET, scalar, wait_for
 from tests.support.stack import Stack
 from tests.support.workload import differences
@@ -46,17 +47,14 @@ def create(connection: pymysql.Connection[Any], schema: str) -> None:
     connection.commit()
 
 
-def write(connection: pymysql.Connection[Any], schema: str, stop: threading.Event) -> None:
-    number = ROWS
-    while not stop.is_set():
-        number += 1
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(f"INSERT INTO {schema}.t (id, v) VALUES ({number}, 'y')")
-                cursor.execute(f"UPDATE {schema}.t SET v = 'z' WHERE id = {number % ROWS}")
-            connection.commit()
-        except pymysql.err.MySQLError:
-            return  # the table is gone: the cut-over
+def writer(connection: pymysql.Connection[Any], schema: str) -> Callable[[int], None]:
+    def write(number: int) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"INSERT INTO {schema}.t (id, v) VALUES ({ROWS + number}, 'y')")
+            cursor.execute(f"UPDATE {schema}.t SET v = 'z' WHERE id = {number % ROWS}")
+        connection.commit()
+
+    return write
 
 
 def request(schema: str, *, with_triggers: bool) -> MoveRequest:
@@ -68,19 +66,16 @@ def test_triggers_are_made_on_the_target_and_never_fired_by_the_move(
     pools: Pools, connect: Connect, schema: str, shared_stack: Stack
 ) -> None:
     create(connect(SOURCE), schema)
-    stop = threading.Event()
-    writer = threading.Thread(target=write, args=(connect(SOURCE), schema, stop), daemon=True)
-    writer.start()
     options = Options(with_triggers=True, chunk_rows=200)
     asked = request(schema, with_triggers=True)
     with pools.begin(SOURCE) as link:
         before = read_triggers(link, TableName(schema, "t"))
-    migration_id = start_move(pools, asked, options, True, "test")
-    wait_for(pools, migration_id, Stage.READY, logs=shared_stack.logs)
-    control.cut_over(pools, TARGET, migration_id, "test")
-    wait_for(pools, migration_id, Stage.DONE, logs=shared_stack.logs)
-    stop.set()
-    writer.join(timeout=10)
+    with writing(writer(connect(SOURCE), schema), 1205, 1213) as end:
+        migration_id = start_move(pools, asked, options, True, "test")
+        wait_for(pools, migration_id, Stage.READY, logs=shared_stack.logs)
+        control.cut_over(pools, TARGET, migration_id, "test")
+        wait_for(pools, migration_id, Stage.DONE, logs=shared_stack.logs)
+        end()
     source, target = connect(SOURCE), connect(TARGET)
     for table in ("t", "audit"):
         assert differences(source, target, (f"{schema}._{table}_del", f"{schema}.{table}")) == []
