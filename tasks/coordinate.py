@@ -5,9 +5,10 @@ from __future__ import annotations
 from celery import shared_task
 from celery.utils.log import get_task_logger
 
-from pipeline.control.migrations import active_ids, is_installed
+from pipeline.control.migrations import active_ids, install, is_installed
 from pipeline.coordinate.advance import advance as advance_one
 from pipeline.errors import TranshipError
+from pipeline.mysql.pools import Pools
 from tasks import context
 from tasks.messages import ADVANCE, TICK, CeleryMessenger, send_advance
 
@@ -23,12 +24,26 @@ def advance(target: str, migration_id: str) -> None:
         log.warning("migration %s: %s", migration_id, error)
 
 
+_up_to_date: set[str] = set()
+
+
+def _bring_up_to_date(pools: Pools, target: str) -> None:
+    """A control schema that an older version made may lack columns; once a process."""
+    if target in _up_to_date:
+        return
+    with pools.begin(target) as control:
+        if is_installed(control):
+            install(control)
+            _up_to_date.add(target)
+
+
 @shared_task(name=TICK)
 def tick() -> None:
     """Look at every server that may be a target; one that is down does not stop the others."""
     pools = context.pools()
     for target in pools.settings.servers:
         try:
+            _bring_up_to_date(pools, target)
             with pools.begin(target) as control:
                 active = active_ids(control) if is_installed(control) else []
             for migration_id in active:

@@ -25,7 +25,7 @@ from pipeline.coordinate.start import start_move
 from pipeline.copy.chunk import copy_chunk
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import MoveRequest
+from pipeline.preflight.findings import Request
 
 _PROCESSES = 4  # two copy workers of two processes each, as the stack starts them
 _LIMIT_S = 600.0
@@ -71,7 +71,7 @@ def main(rows: int, rounds: int) -> None:
 
 
 def _begin(pools: Pools) -> str:
-    request = MoveRequest("old", "new", (TableName("bench", "narrow"),))
+    request = Request("old", "new", (TableName("bench", "narrow"),))
     return start_move(pools, request, Options(), True, "bench")
 
 

@@ -8,7 +8,7 @@ from ops.cli.exits import ExitCode
 from ops.cli.following import follow
 from ops.cli.session import Session, pass_session, push, who
 from pipeline.control.migrations import ENDED, read_migration, read_moved
-from pipeline.control.records import Migration, Moved, Stage
+from pipeline.control.records import Kind, Migration, Moved, Stage
 from pipeline.coordinate import control
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
@@ -105,7 +105,7 @@ def _leftovers(pools: Pools, target: str, migration_id: str) -> list[str]:
 
 def _leftover(migration: Migration, moved: Moved) -> str:
     if migration.stage is Stage.DONE:
-        return f"{moved.aside} on {migration.source} (the old table; the moved one stays)"
-    if moved.created_by_us:
+        return f"{moved.aside} on {migration.source} (the old table; the new one stays)"
+    if moved.created_by_us and migration.kind is Kind.MOVE:
         return f"{moved.target} on {migration.target} (the unfinished copy)"
     return ""

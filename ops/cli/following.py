@@ -15,7 +15,7 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from ops.cli.exits import ExitCode
-from ops.cli.wording import amount, duration
+from ops.cli.wording import amount, duration, refusal
 from pipeline.control.records import Stage
 from pipeline.coordinate.progress import Progress, read_progress
 from pipeline.errors import RetryableError
@@ -78,7 +78,7 @@ def summary(progress: Progress) -> str:
 
 def _last_words(progress: Progress) -> None:
     if progress.refused_s is not None:
-        click.echo(f"done; writes were refused for {duration(progress.refused_s)}")
+        click.echo(f"done; {refusal(progress.kind, progress.refused_s)}")
     if progress.failure is not None:
         click.echo(f"{progress.failure.explanation} {progress.failure.remedy}".rstrip(), err=True)
     click.echo(f"next: {progress.next}")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from ops.cli.altering import alter
 from ops.cli.controlling import abort, clean_up, cut_over, postpone, resume
 from ops.cli.exits import MEANINGS, ExitCode, exit_code
 from ops.cli.listing import events, list_
@@ -34,7 +35,7 @@ _EPILOG = "\b\nExit codes:\n" + "\n".join(
 @click.version_option(package_name="tranship")
 @click.pass_context
 def cli(context: click.Context, config: Path | None, debug: bool) -> None:
-    """Move live MySQL tables between servers while the application keeps writing."""
+    """Move and rebuild live MySQL tables while the application keeps writing."""
     if config is not None:
         # By the environment: the workers' modules and the hooks read it there.
         os.environ[PATH_VARIABLE] = str(config.absolute())
@@ -45,7 +46,7 @@ def cli(context: click.Context, config: Path | None, debug: bool) -> None:
 
 
 for _command in (
-    move, doctor, status, events, list_, cut_over, postpone, abort, resume, clean_up, worker
+    move, alter, doctor, status, events, list_, cut_over, postpone, abort, resume, clean_up, worker
 ):  # fmt: skip
     cli.add_command(_command)
 

@@ -17,7 +17,7 @@ from pipeline.coordinate.start import examine, plan_move, start_move
 from pipeline.cutover.hooks import NAMES
 from pipeline.errors import RefusedError
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import Finding, MoveRequest, Severity
+from pipeline.preflight.findings import Finding, Request, Severity
 
 _SOURCE = click.option("--source", required=True, metavar="S", help="Server to move from.")
 _TARGET = click.option("--target", required=True, metavar="T", help="Server to move to.")
@@ -48,7 +48,7 @@ _JSON_AS_TEXT = click.option(
 @_TARGET_SCHEMA
 @_WITH_TRIGGERS
 @_JSON_AS_TEXT
-@click.option("--dry-run", is_flag=True, help="Print plan and findings; change nothing.")
+@click.option("--dry-run", "dry", is_flag=True, help="Print plan and findings; change nothing.")
 @click.option("--postpone-cut-over", is_flag=True, help="Cut over only after `tranship cut-over`.")
 @click.option(
     "--hook", "hooks", multiple=True, metavar="NAME=COMMAND",
@@ -61,7 +61,7 @@ _JSON_AS_TEXT = click.option(
 @pass_session
 def move(
     session: Session, source: str, target: str, tables: tuple[str, ...],
-    target_schema: str | None, with_triggers: bool, json_as_text: bool, dry_run: bool,
+    target_schema: str | None, with_triggers: bool, json_as_text: bool, dry: bool,
     postpone_cut_over: bool,
     hooks: tuple[str, ...], chunk_rows: int | None, wait: bool,
 ) -> ExitCode:  # fmt: skip
@@ -71,8 +71,8 @@ def move(
         target_schema=target_schema, with_triggers=with_triggers, json_as_text=json_as_text,
     )  # fmt: skip
     options = Options(chosen_hooks(hooks), chunk_rows, with_triggers, json_as_text)
-    if dry_run:
-        return _dry_run(session, asked, options)
+    if dry:
+        return dry_run(session, asked, options)
     migration_id = start_move(session.pools, asked, options, postpone_cut_over, who())
     click.echo(migration_id)
     push(target, migration_id)
@@ -133,14 +133,15 @@ def table_name(text: str) -> TableName:
 
 def _request(
     session: Session, source: str, target: str, tables: Iterable[str], **options: Any
-) -> MoveRequest:
+) -> Request:
     for server in (source, target):
         server_settings(session.pools.settings, server)
     names = tuple(table_name(text) for text in tables)
-    return MoveRequest(source, target, names, **options)
+    return Request(source, target, names, **options)
 
 
-def _dry_run(session: Session, asked: MoveRequest, options: Options) -> ExitCode:
+def dry_run(session: Session, asked: Request, options: Options) -> ExitCode:
+    """Print what would be done, and what speaks against it."""
     plan = plan_move(session.pools, asked, options)
     for new in plan.tables:
         click.echo(

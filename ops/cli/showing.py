@@ -9,7 +9,7 @@ import click
 from ops.cli.exits import ExitCode
 from ops.cli.following import follow
 from ops.cli.session import Session, pass_session
-from ops.cli.wording import amount, duration, moment, share, size
+from ops.cli.wording import amount, duration, moment, refusal, share, size
 from pipeline.control.records import Stage
 from pipeline.coordinate.progress import Progress, StreamProgress, TableProgress, read_progress
 
@@ -38,7 +38,7 @@ def status_lines(progress: Progress) -> list[str]:
     """The whole answer of `tranship status`."""
     since = duration((progress.now - progress.since).total_seconds())
     lines = [
-        f"migration {progress.id}: {progress.source} → {progress.target},"
+        f"migration {progress.id}: {_what(progress)},"
         f" by {progress.created_by} at {moment(progress.created_at)}",
         f"stage: {progress.stage} for {since}{_marks(progress)}",
     ]
@@ -49,12 +49,18 @@ def status_lines(progress: Progress) -> list[str]:
     if progress.stream is not None:
         lines.append(_stream_line(progress.stream, progress.stage))
     if progress.refused_s is not None:
-        lines.append(f"writes were refused for {duration(progress.refused_s)}")
+        lines.append(refusal(progress.kind, progress.refused_s))
     if progress.failure is not None:
         failure = progress.failure
         lines.append(f"failure ({failure.role}): {failure.explanation} {failure.remedy}".rstrip())
     lines += [f"  {moment(event.at)} {event.kind}: {event.message}" for event in progress.events]
     return [*lines, f"next: {progress.next}", f"try: {progress.command}"]
+
+
+def _what(progress: Progress) -> str:
+    if progress.change is not None:
+        return f"alter on {progress.source}: {progress.change}"
+    return f"{progress.source} → {progress.target}"
 
 
 def _marks(progress: Progress) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pipeline.control.records import Kind
+
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -44,3 +46,9 @@ def share(part: int, whole: int) -> str:
     if whole <= 0:
         return "?"
     return f"{min(99 if part < whole else 100, int(100 * part / whole))}%"
+
+
+def refusal(kind: Kind, seconds: float) -> str:
+    """What the application felt of the cut-over."""
+    what = "were refused" if kind is Kind.MOVE else "had to wait"
+    return f"writes {what} for {duration(seconds)}"

@@ -15,8 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
+from pipeline.checksum.sides import Rows
 from pipeline.errors import FatalError
 from pipeline.mysql.codecs import (
     line_expression,
@@ -27,7 +26,6 @@ from pipeline.mysql.codecs import (
 from pipeline.mysql.keyrange import Bound, KeyRange, bound_from_row, is_one_of
 from pipeline.mysql.pools import run, warnings
 from pipeline.mysql.quoting import quote, quote_name
-from pipeline.mysql.table import Table, TableName
 
 _KEYS_A_STATEMENT = 500
 
@@ -44,95 +42,76 @@ class Digest:
         return Digest(self.rows - part.rows, self.bits ^ part.bits)
 
 
-def range_digest(
-    connection: Connection, table: Table, name: TableName, keys: KeyRange, *, is_source: bool
-) -> Digest:
-    """The digest of `keys` in table `name`, as its server sees it now. Takes no locks.
+def range_digest(rows: Rows, keys: KeyRange) -> Digest:
+    """The digest of the rows in `keys`, as their server sees them now. Takes no locks.
 
     Raises:
         FatalError: a row is too large for the server to hash.
     """
-    return _digest(connection, table, name, keys.condition(table.key), is_source)
+    return _digest(rows, keys.condition(rows.table.key))
 
 
-def keys_digest(
-    connection: Connection, table: Table, name: TableName, keys: Sequence[Bound], *, is_source: bool
-) -> Digest:
+def keys_digest(rows: Rows, keys: Sequence[Bound]) -> Digest:
     """The digest of the rows with one of `keys`."""
     total = Digest(0, 0)
     for some in _in_statements(keys):
-        part = _digest(connection, table, name, is_one_of(table, some), is_source)
+        part = _digest(rows, is_one_of(rows.table, some))
         total = Digest(total.rows + part.rows, total.bits ^ part.bits)
     return total
 
 
-def row_digests(
-    connection: Connection, table: Table, name: TableName, keys: Sequence[Bound], *, is_source: bool
-) -> dict[Bound, int]:
+def row_digests(rows: Rows, keys: Sequence[Bound]) -> dict[Bound, int]:
     """The bits of each row with one of `keys`, by its own key."""
     found: dict[Bound, int] = {}
     for some in _in_statements(keys):
-        condition = is_one_of(table, some)
-        found |= _row_digests(connection, table, name, condition, is_source)
+        found |= _row_digests(rows, is_one_of(rows.table, some))
     return found
 
 
-def _digest(
-    connection: Connection, table: Table, name: TableName, condition: str, is_source: bool
-) -> Digest:
-    bits = _row_bits(table, is_source)
+def _digest(rows: Rows, condition: str) -> Digest:
     answer = run(
-        connection, f"SELECT COUNT(*), BIT_XOR({bits}) FROM {_from(table, name, condition)}"
+        rows.connection,
+        f"SELECT COUNT(*), BIT_XOR({_row_bits(rows)}) FROM {_from(rows, condition)}",
     )
-    found = warnings(connection, answer)
+    found = warnings(rows.connection, answer)
     if found:
         raise FatalError(
-            f"A row of {name} is too large to be hashed (max_allowed_packet): {found[0][1]}",
+            f"A row of {rows.name} is too large to be hashed (max_allowed_packet): {found[0][1]}",
             "Raise max_allowed_packet on that server, then: tranship resume.",
         )
     return Digest(*answer.rows[0])
 
 
-def differing_keys(
-    source: Connection,
-    target: Connection,
-    table: Table,
-    names: tuple[TableName, TableName],
-    keys: KeyRange,
-    most: int = 10,
-) -> list[str]:
+def differing_keys(ours: Rows, theirs: Rows, keys: KeyRange, most: int = 10) -> list[str]:
     """The keys of up to `most` rows that differ, for a person to look at."""
-    condition = keys.condition(table.key)
-    ours = _row_digests(source, table, names[0], condition, True)
-    theirs = _row_digests(target, table, names[1], condition, False)
-    different = [key for key in ours if theirs.get(key) != ours[key]]
-    different += [key for key in theirs if key not in ours]
+    here = _row_digests(ours, keys.condition(ours.table.key))
+    there = _row_digests(theirs, keys.condition(theirs.table.key))
+    different = [key for key in here if there.get(key) != here[key]]
+    different += [key for key in there if key not in here]
     return [", ".join(key) for key in different[:most]]
 
 
-def _row_digests(
-    connection: Connection, table: Table, name: TableName, condition: str, is_source: bool
-) -> dict[Bound, int]:
-    literals = ", ".join(literal_expression(column) for column in table.key_columns)
+def _row_digests(rows: Rows, condition: str) -> dict[Bound, int]:
+    literals = ", ".join(literal_expression(column) for column in rows.table.key_columns)
     answer = run(
-        connection,
-        f"SELECT {_row_bits(table, is_source)}, {literals} FROM {_from(table, name, condition)}",
+        rows.connection, f"SELECT {_row_bits(rows)}, {literals} FROM {_from(rows, condition)}"
     )
     return {bound_from_row(row[1:]): row[0] for row in answer.rows}
 
 
-def _row_bits(table: Table, is_source: bool) -> str:
+def _row_bits(rows: Rows) -> str:
+    table = rows.table
     if table.between_flavours:
         line = line_expression(table.verified, field=portable_expression)
-    elif is_source:
+    elif rows.is_source:
         line = line_expression(table.verified, field=reparsed_expression)
     else:
         line = line_expression(table.verified)
     return f"CAST(CONV(LEFT(SHA2({line}, 256), 16), 16, 10) AS UNSIGNED)"
 
 
-def _from(table: Table, name: TableName, condition: str) -> str:
-    return f"{quote_name(name)} FORCE INDEX ({quote(table.key.name)}) WHERE {condition}"
+def _from(rows: Rows, condition: str) -> str:
+    return f"{quote_name(rows.name)} FORCE INDEX ({quote(rows.table.key.name)}) WHERE {condition}"
 
 
 def _in_statements(keys: Sequence[Bound]) -> Iterator[Sequence[Bound]]:

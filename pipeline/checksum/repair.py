@@ -8,11 +8,13 @@ source first. A repair is a touch itself, so that no verification that began bef
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from pipeline.checksum.digest import differing_keys
+from pipeline.checksum.sides import Source, target_rows
 from pipeline.configuration.settings import Checksum
 from pipeline.control.migrations import log_event
 from pipeline.control.ranges import count_repair, touch, touched_count
@@ -20,12 +22,13 @@ from pipeline.control.records import Moved
 from pipeline.control.streams import read_stream
 from pipeline.copy.transfer import read_lines, write_lines
 from pipeline.errors import FatalError
+from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.flavours import wait_until_executed
 from pipeline.mysql.keyrange import KeyRange
 from pipeline.mysql.pools import Pools, leniency, run
 from pipeline.mysql.quoting import quote_name
-from pipeline.mysql.table import TableName
 from pipeline.pausepoints import Point, reached
+from pipeline.rebuild.rows import copy_range
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,13 @@ class Repairer:
     """Repairs ranges of one table."""
 
     pools: Pools
-    source: str
     target: str
-    moved: Moved
-    source_name: TableName
+    source: Source
     settings: Checksum
+
+    @property
+    def moved(self) -> Moved:
+        return self.source.moved
 
     def repair(self, no: int, keys: KeyRange) -> bool:
         """Repair range `no`; False if it was written meanwhile.
@@ -54,9 +59,8 @@ class Repairer:
         return self._copy_again(no, keys)
 
     def _give_up(self, keys: KeyRange, repairs: int) -> None:
-        table, names = self.moved.table, (self.source_name, self.moved.target)
-        with self.pools.begin(self.source) as source, self.pools.begin(self.target) as target:
-            different = differing_keys(source, target, table, names, keys)
+        with self.source.range(keys) as ours, self.pools.begin(self.target) as target:
+            different = differing_keys(ours, target_rows(target, self.moved), keys)
         raise FatalError(
             f"{self.moved.source} still differs after {repairs} repairs, at the keys"
             f" {'; '.join(different)}.",
@@ -70,21 +74,37 @@ class Repairer:
             touched = touched_count(target, self.moved, no)
             state = read_stream(target, self.moved.migration_id)
         assert state is not None
-        with self.pools.begin(self.source) as source:
+        with self.pools.begin(self.source.server) as source:
             if not wait_until_executed(source, state.position, self.settings.drain_wait_s):
                 return False
-            lines = read_lines(source, self.moved.table, self.source_name, keys)
+            write = self._read(source, keys)
         reached(Point.REPAIR_READ)
-        with self.pools.engine(self.target).connect() as target, target.begin() as change:
-            self._rewrite(target, keys, lines.data)
+        with (
+            driver_errors(self.target),
+            self.pools.engine(self.target).connect() as target,
+            target.begin() as change,
+        ):
+            self._rewrite(target, keys, write)
             if touched_count(target, self.moved, no, lock=True) != touched:
                 change.rollback()
                 return False
             touch(target, self.moved, [no])
         return True
 
-    def _rewrite(self, target: Connection, keys: KeyRange, data: bytes) -> None:
-        condition = keys.condition(self.moved.table.key)
+    def _read(self, source: Connection, keys: KeyRange) -> Callable[[Connection], object]:
+        """Read the rows; what writes them. An alter's statement reads them itself."""
+        moved = self.moved
+        if moved.rebuild is not None:
+            return lambda target: copy_range(target, moved, keys)
+        lines = read_lines(source, moved.table, self.source.name, keys)
+        return lambda target: write_lines(
+            target, moved.table, moved.target, lines.data, replace=False
+        )
+
+    def _rewrite(
+        self, target: Connection, keys: KeyRange, write: Callable[[Connection], object]
+    ) -> None:
+        condition = keys.condition(self.moved.landed.key)
         with leniency(target, self.moved.table):
             run(target, f"DELETE FROM {quote_name(self.moved.target)} WHERE {condition}")
-        write_lines(target, self.moved.table, self.moved.target, data, replace=False)
+            write(target)

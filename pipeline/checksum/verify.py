@@ -26,8 +26,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from sqlalchemy import Connection
+
 from pipeline.checksum.digest import keys_digest, range_digest, row_digests
 from pipeline.checksum.repair import Repairer
+from pipeline.checksum.sides import Source, target_rows
 from pipeline.configuration.settings import Checksum
 from pipeline.control.pieces import key_range
 from pipeline.control.ranges import look_over, mark_verified, range_state, set_whole
@@ -67,7 +70,7 @@ class Look:
 @dataclass(frozen=True)
 class RangeVerifier:
     """Verifies ranges of one migration. `source_name` is where the rows are now: after the
-    rename of a cut-over they are under another name."""
+    rename of a cut-over they are under another name; `locked` is who alone may read them."""
 
     pools: Pools
     source: str
@@ -75,6 +78,11 @@ class RangeVerifier:
     moved: Moved
     source_name: TableName
     settings: Checksum
+    locked: Connection | None = None
+
+    @property
+    def _ours(self) -> Source:
+        return Source(self.pools, self.source, self.moved, self.source_name, self.locked)
 
     def verify(self, no: int) -> Verdict:
         """Verify range `no` once.
@@ -114,26 +122,24 @@ class RangeVerifier:
     # --- whole ------------------------------------------------------------------------
 
     def _verify_whole(self, look: Look) -> tuple[Verdict, int | None]:
-        table, theirs_name = self.moved.table, self.moved.target
-        with self.pools.snapshot(self.source) as source:
-            ours = range_digest(source, table, self.source_name, look.keys, is_source=True)
+        with self._ours.range(look.keys) as source:
+            ours = range_digest(source, look.keys)
             rows = ours.rows
             reached(Point.VERIFY_SOURCE_READ)
-            if not self._drained_to(executed_gtids(source)):
+            if not self._drained_to(executed_gtids(source.connection)):
                 return Verdict.MOVING, rows
             with self.pools.snapshot(self.target) as target:
                 later = touched_keys(
                     target, self.moved, look.keys, _KEYS_AT_ONCE + 1, after=look.batch
                 )
-                theirs = range_digest(target, table, theirs_name, look.keys, is_source=False)
+                there = target_rows(target, self.moved)
+                theirs = range_digest(there, look.keys)
                 if len(later) > _KEYS_AT_ONCE:
                     return Verdict.MOVING, rows
                 apart = [one.key for one in later]
-                theirs = theirs.without(
-                    keys_digest(target, table, theirs_name, apart, is_source=False)
-                )
+                theirs = theirs.without(keys_digest(there, apart))
             reached(Point.VERIFY_TARGET_READ)
-            ours = ours.without(keys_digest(source, table, self.source_name, apart, is_source=True))
+            ours = ours.without(keys_digest(source, apart))
         if ours == theirs:
             return self._record_whole(look), rows
         return self._repair(look), rows
@@ -146,9 +152,7 @@ class RangeVerifier:
         return Verdict.VERIFIED if recorded else Verdict.MOVING
 
     def _repair(self, look: Look) -> Verdict:
-        repairer = Repairer(
-            self.pools, self.source, self.target, self.moved, self.source_name, self.settings
-        )
+        repairer = Repairer(self.pools, self.target, self._ours, self.settings)
         return Verdict.REPAIRED if repairer.repair(look.no, look.keys) else Verdict.MOVING
 
     # --- by its keys ------------------------------------------------------------------
@@ -170,13 +174,13 @@ class RangeVerifier:
 
     def _compare(self, pending: Sequence[TouchedKey]) -> tuple[set[TouchedKey], GtidSet]:
         """Those whose rows are not equal on both sides, and what the source had executed."""
-        table, keys = self.moved.table, [one.key for one in pending]
-        with self.pools.begin(self.source) as source:
-            ours = row_digests(source, table, self.source_name, keys, is_source=True)
-            executed = executed_gtids(source)
+        keys = [one.key for one in pending]
+        with self._ours.keys(keys) as source:
+            ours = row_digests(source, keys)
+            executed = executed_gtids(source.connection)
         reached(Point.VERIFY_SOURCE_READ)
         with self.pools.begin(self.target) as target:
-            theirs = row_digests(target, table, self.moved.target, keys, is_source=False)
+            theirs = row_digests(target_rows(target, self.moved), keys)
         reached(Point.VERIFY_TARGET_READ)
         # Rows found by a key that is equal to theirs by collation only.
         named = set(keys)

@@ -8,17 +8,18 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Table as SchemaTable
 from sqlalchemy.dialects.mysql import insert
 from sqlalchemy.exc import IntegrityError
 
 from pipeline.control.leases import Lease, fence
 from pipeline.control.records import (
     Failure,
+    Kind,
     Migration,
     Moved,
     Options,
     Stage,
-    table_to_json,
 )
 from pipeline.control.schema import (
     NOW,
@@ -33,7 +34,8 @@ from pipeline.control.schema import (
 from pipeline.errors import FencedError, RefusedError
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote, text_literal
-from pipeline.mysql.table import Table, TableName
+from pipeline.mysql.table import Table, TableName, table_to_json
+from pipeline.rebuild.definition import Rebuild
 
 ENDED = (Stage.DONE, Stage.ABORTED)
 
@@ -47,12 +49,29 @@ class NewTable:
     rows_estimate: int
     bytes_estimate: int
     chunk_rows: int
+    rebuild: Rebuild | None = None
 
 
 def install(connection: Connection) -> None:
-    """Create the control schema where it isn't there yet."""
+    """Create the control schema where it isn't there yet; bring an older one up to date."""
     run(connection, f"CREATE DATABASE IF NOT EXISTS {quote(SCHEMA)} CHARACTER SET utf8mb4")
     metadata.create_all(connection)
+    for table in metadata.sorted_tables:
+        _add_missing_columns(connection, table)
+
+
+def _add_missing_columns(connection: Connection, table: SchemaTable) -> None:
+    """What a newer version knows of a table; it can be NULL, so rows of an older one are right."""
+    rows = run(
+        connection,
+        "SELECT column_name FROM information_schema.columns"
+        f" WHERE table_schema = {text_literal(SCHEMA)} AND table_name = {text_literal(table.name)}",
+    ).rows
+    known = {str(row[0]) for row in rows}
+    for column in table.columns:
+        if column.name not in known:
+            kind = column.type.compile(dialect=connection.dialect)
+            run(connection, f"ALTER TABLE {SCHEMA}.{table.name} ADD COLUMN {column.name} {kind}")
 
 
 def is_installed(connection: Connection) -> bool:
@@ -78,6 +97,7 @@ def create_migration(
     options: Options,
     postponed: bool,
     who: str,
+    kind: Kind = Kind.MOVE,
 ) -> None:
     """Record a migration and lock its tables, all or nothing.
 
@@ -86,7 +106,7 @@ def create_migration(
     """
     connection.execute(
         migrations.insert().values(
-            id=migration_id, kind="move", source=source, target=target, stage=Stage.PREPARING,
+            id=migration_id, kind=kind, source=source, target=target, stage=Stage.PREPARING,
             stage_since=NOW, options=asdict(options), postponed=postponed, abort_asked=False,
             attempt=0, created_at=NOW, created_by=who,
         )
@@ -99,10 +119,18 @@ def create_migration(
                 target_schema=new.target.schema, target_name=new.target.name,
                 rows_estimate=new.rows_estimate, bytes_estimate=new.bytes_estimate,
                 created_by_us=False, planned=False, copied=False, chunk_rows=new.chunk_rows,
+                rebuild=new.rebuild.as_json() if new.rebuild is not None else None,
             )
         )  # fmt: skip
+    log_event(connection, migration_id, "created", _what(source, target, tables), who)
+
+
+def _what(source: str, target: str, tables: Sequence[NewTable]) -> str:
     names = ", ".join(str(new.table.name) for new in tables)
-    log_event(connection, migration_id, "created", f"move {names} from {source} to {target}", who)
+    rebuild = tables[0].rebuild
+    if rebuild is not None:
+        return f"alter {names} on {source}: {rebuild.ddl}"
+    return f"move {names} from {source} to {target}"
 
 
 def _claim(connection: Connection, migration_id: str, source: str, name: TableName) -> None:
@@ -116,7 +144,7 @@ def _claim(connection: Connection, migration_id: str, source: str, name: TableNa
     except IntegrityError:
         other = claimed_by(connection, source, name)
         raise RefusedError(
-            f"{name} is already being moved by migration {other}.",
+            f"{name} belongs to migration {other}.",
             f"Wait for it, or end it with: tranship abort {other} && tranship clean-up {other}",
         ) from None
 

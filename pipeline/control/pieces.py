@@ -37,7 +37,9 @@ def touched_table(moved: Moved) -> str:
 def create_key_tables(connection: Connection, moved: Moved) -> None:
     """The three tables whose key columns are typed and collated as the moved table's are."""
     columns = quote_list(moved.table.key.columns)
-    rows = f"{columns} FROM {quote_name(moved.target)} LIMIT 0"
+    # Of an alter the original is here, and its key is what they are about.
+    like = moved.target if moved.rebuild is None else moved.source
+    rows = f"{columns} FROM {quote_name(like)} LIMIT 0"
     run(
         connection,
         f"CREATE TABLE IF NOT EXISTS {bounds_table(moved)}"

@@ -133,6 +133,12 @@ def send_dirty(
     return list(numbers)
 
 
+def dirty_ranges(connection: Connection, moved: Moved) -> list[int]:
+    """The numbers of all ranges that were touched since they were verified."""
+    query = select(ranges.c.no).where(ranges.c.moved_id == moved.id, DIRTY).order_by(ranges.c.no)
+    return [int(no) for no in connection.execute(query).scalars()]
+
+
 @dataclass(frozen=True)
 class LedgerState:
     """How far verification is: ranges, those dirty, those never verified whole."""

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from hashlib import blake2s
 from typing import Any
 
-from pipeline.mysql.table import Column, Key, Kind, Table, TableName
+from pipeline.mysql.table import Table, TableName, table_from_json
+from pipeline.rebuild.definition import Rebuild
 
-# Of 64 characters, less `_` and `_del`.
+# Of 64 characters, less `_` and `_del`, or `_tranship_new`.
 _ASIDE_KEEPS = 59
+_SHADOW_KEEPS = 51
+
+
+class Kind(StrEnum):
+    """What a migration does; the two differ in how they write, and in how they cut over."""
+
+    MOVE = "move"  # tables go to another server
+    ALTER = "alter"  # one table is rebuilt in place
 
 
 class Stage(StrEnum):
@@ -24,6 +33,7 @@ class Stage(StrEnum):
     RENAMING = "renaming"
     DRAINING = "draining"
     VERIFYING = "verifying"
+    SWAPPING = "swapping"  # of an alter only
     SWITCHING = "switching"
     RESTORING = "restoring"
     DONE = "done"
@@ -55,6 +65,8 @@ class Options:
     chunk_rows: int | None = None
     with_triggers: bool = False
     json_as_text: bool = False
+    lock_timeout_s: float | None = None  # of an alter; otherwise cut_over.lock_wait_s
+    force_after_s: float | None = None  # from then on what blocks the cut-over is killed
 
 
 @dataclass(frozen=True)
@@ -71,7 +83,7 @@ class Migration:
     """One row of `migration`."""
 
     id: str
-    kind: str
+    kind: Kind
     source: str
     target: str
     stage: Stage
@@ -84,6 +96,9 @@ class Migration:
     attempt: int
     retry_at: datetime | None
     rename_connection: int | None
+    lock_connection: int | None
+    first_attempt_at: datetime | None
+    held_s: float | None
     renamed_at: datetime | None
     drain_gtids: str | None
     failure: Failure | None
@@ -95,6 +110,7 @@ class Migration:
     @classmethod
     def from_row(cls, row: Any) -> Migration:
         values = dict(row._mapping)
+        values["kind"] = Kind(values["kind"])
         for name in ("stage", "resume_stage", "after_restore"):
             values[name] = Stage(values[name]) if values[name] else None
         values["options"] = Options(**values["options"])
@@ -117,6 +133,12 @@ class Moved:
     planned: bool
     copied: bool
     chunk_rows: int
+    rebuild: Rebuild | None = None  # of an alter
+
+    @property
+    def landed(self) -> Table:
+        """The target's definition of what is copied; `target` is its name there."""
+        return self.rebuild.shadow if self.rebuild is not None else self.table
 
     @property
     def source(self) -> TableName:
@@ -125,12 +147,15 @@ class Moved:
     @property
     def aside(self) -> TableName:
         """The source table's name once it has been cut over."""
-        return aside_name(self.table.name)
+        name = self.table.name
+        return aside_name(name) if self.rebuild is None else old_name(name)
 
     @classmethod
     def from_row(cls, row: Any) -> Moved:
         values = dict(row._mapping)
         values["table"] = table_from_json(values.pop("definition"))
+        rebuild = values.pop("rebuild")
+        values["rebuild"] = Rebuild.from_json(rebuild) if rebuild else None
         values["target"] = TableName(values.pop("target_schema"), values.pop("target_name"))
         return cls(**values)
 
@@ -152,19 +177,34 @@ def aside_name(name: TableName) -> TableName:
     """
     kept = name.name
     if len(kept) > _ASIDE_KEEPS:
-        digest = blake2s(kept.encode(), digest_size=4).hexdigest()
-        kept = f"{kept[: _ASIDE_KEEPS - 9]}_{digest}"
+        kept = f"{kept[: _ASIDE_KEEPS - 9]}_{_digest(kept)}"
     return TableName(name.schema, f"_{kept}_del")
 
 
-def table_to_json(table: Table) -> dict[str, Any]:
-    return asdict(table)
+def shadow_name(name: TableName) -> TableName:
+    """`t_tranship_new`: the table that an alter fills."""
+    return _sorted_after(name, "new")
 
 
-def table_from_json(value: dict[str, Any]) -> Table:
-    columns = tuple(
-        Column(**{**column, "kind": Kind(column["kind"])}) for column in value["columns"]
-    )
-    key = Key(value["key"]["name"], tuple(value["key"]["columns"]))
-    between = value.get("between_flavours", False)
-    return Table(TableName(**value["name"]), columns, key, between)
+def old_name(name: TableName) -> TableName:
+    """`t_tranship_old`: the sentry of an alter, then the table as it was."""
+    return _sorted_after(name, "old")
+
+
+def _sorted_after(name: TableName, suffix: str) -> TableName:
+    """A name of at most 64 characters that sorts after `name`, byte by byte.
+
+    A server takes the locks of a RENAME in the order of the names. So the rename of a swap
+    waits for the table itself, first in line, and holds no lock on the shadow until then
+    (cutover/swap.py).
+    """
+    kept = name.name
+    if len(kept) > _SHADOW_KEEPS:
+        place = _SHADOW_KEEPS - 9
+        higher = "~" if kept[place] < "~" else "\uffee"
+        kept = f"{kept[:place]}{higher}{_digest(kept)}"
+    return TableName(name.schema, f"{kept}_tranship_{suffix}")
+
+
+def _digest(text: str) -> str:
+    return blake2s(text.encode(), digest_size=4).hexdigest()

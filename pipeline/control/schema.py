@@ -14,6 +14,10 @@ it speaks of. Catalogue:
     hooks          one durable row a hook: state and number of attempts
     events         what happened, in order, for people
 
+and for each table of an alter, empty tables that temporary ones are made like:
+
+    staged_<id>, converted_<id>, reverted_<id>    (pipeline/rebuild/conversion.py)
+
 and for each moved table, with its key columns as the source types and collates them:
 
     bounds_<id>      no, key: piece `no` of the key space ends here, inclusive. The last
@@ -71,6 +75,9 @@ migrations = Table(
     Column("attempt", Integer, nullable=False),  # cut-over attempts so far
     Column("retry_at", Moment),  # no attempt before this
     Column("rename_connection", BigInteger),  # the only one that may rename (I7)
+    Column("lock_connection", BigInteger),  # of an alter: the only one that may lock
+    Column("first_attempt_at", Moment),  # of an alter: what --force-after counts from
+    Column("held_s", Float),  # of an alter: how long writes had to wait for the swap
     Column("renamed_at", Moment),
     Column("drain_gtids", LONGTEXT),
     Column("failure", JSON(none_as_null=True)),  # {"role", "explanation", "remedy"}
@@ -106,6 +113,7 @@ moved_tables = Table(
     Column("planned", Boolean, nullable=False),  # the chunker has seen the end of the key
     Column("copied", Boolean, nullable=False),  # no chunk can be in flight any more
     Column("chunk_rows", Integer, nullable=False),  # adapted as the copy goes on
+    Column("rebuild", JSON(none_as_null=True)),  # of an alter
     UniqueConstraint("migration_id", "ordinal"),
     **_OPTIONS,
 )

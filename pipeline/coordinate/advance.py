@@ -16,7 +16,7 @@ from datetime import timedelta
 
 from pipeline.control.leases import Lease, release_lease, take_lease
 from pipeline.control.migrations import read_migration, read_moved, record_failure
-from pipeline.control.records import Failure, Migration, Role, Stage
+from pipeline.control.records import Failure, Kind, Migration, Role, Stage
 from pipeline.coordinate.context import Context, Messenger, Outcome
 from pipeline.coordinate.converging import converge
 from pipeline.coordinate.copying import copy
@@ -25,6 +25,7 @@ from pipeline.cutover.restore import restoring
 from pipeline.cutover.retry import next_attempt
 from pipeline.cutover.stages import RENAMED, RULES, Undo, can_abort
 from pipeline.cutover.steps import draining, ready, renaming, verifying
+from pipeline.cutover.swapping import interrupted, ready_to_swap, swapping, unlocking
 from pipeline.cutover.switch import switching
 from pipeline.errors import FencedError, RetryableError, TranshipError, defect
 from pipeline.mysql.pools import Pools
@@ -39,17 +40,37 @@ _LIMITED = {
     Stage.VERIFYING: "not every range could be verified",
 }
 
-STEPS: dict[Stage, Callable[[Context], Outcome]] = {
+Step = Callable[[Context], Outcome]
+_COMMON: dict[Stage, Step] = {
     Stage.PREPARING: prepare,
     Stage.COPYING: copy,
     Stage.CONVERGING: converge,
-    Stage.READY: ready,
-    Stage.RENAMING: renaming,
-    Stage.DRAINING: draining,
-    Stage.VERIFYING: verifying,
     Stage.SWITCHING: switching,
-    Stage.RESTORING: restoring,
 }
+# The two differ in how they cut over, and in nothing else.
+STEPS: dict[Kind, dict[Stage, Step]] = {
+    Kind.MOVE: {
+        **_COMMON,
+        Stage.READY: ready,
+        Stage.RENAMING: renaming,
+        Stage.DRAINING: draining,
+        Stage.VERIFYING: verifying,
+        Stage.RESTORING: restoring,
+    },
+    Kind.ALTER: {
+        **_COMMON,
+        Stage.READY: ready_to_swap,
+        Stage.RENAMING: interrupted,
+        Stage.DRAINING: interrupted,
+        Stage.VERIFYING: interrupted,
+        Stage.SWAPPING: swapping,
+        Stage.RESTORING: unlocking,
+    },
+}
+
+
+# An abort or a failure does not stop what has happened, or may have.
+_GOES_ON = (Undo.IMPOSSIBLE, Undo.LOOK_FIRST)
 
 
 def advance(
@@ -82,7 +103,7 @@ def advance(
 def _steps(pools: Pools, target: str, lease: Lease, messenger: Messenger, deadline: float) -> Stage:
     while True:
         context = _context(pools, target, lease, messenger)
-        step = STEPS.get(context.migration.stage)
+        step = STEPS[context.migration.kind].get(context.migration.stage)
         if step is None:
             return context.migration.stage
         outcome = _divert(context) or _guarded(step, context)
@@ -111,7 +132,7 @@ def _context(pools: Pools, target: str, lease: Lease, messenger: Messenger) -> C
 def _divert(context: Context) -> Outcome | None:
     """An abort, or a failure that some role has recorded, comes before the stage's own step."""
     migration = context.migration
-    if migration.stage is Stage.RESTORING or RULES[migration.stage].undo is Undo.IMPOSSIBLE:
+    if migration.stage is Stage.RESTORING or RULES[migration.stage].undo in _GOES_ON:
         return None
     if migration.abort_asked and can_abort(migration.stage):
         return context.enter(Stage.RESTORING, "abort was asked for", after_restore=Stage.ABORTED)
@@ -144,7 +165,7 @@ def _resume_stage(migration: Migration) -> Stage:
     return Stage.READY if after_ready else migration.stage
 
 
-def _guarded(step: Callable[[Context], Outcome], context: Context) -> Outcome:
+def _guarded(step: Step, context: Context) -> Outcome:
     """Passing trouble is tried again; anything else is recorded as a failure."""
     try:
         return step(context)

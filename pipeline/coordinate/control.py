@@ -21,15 +21,16 @@ from pipeline.control.migrations import (
     written_by,
 )
 from pipeline.control.pieces import delete_pieces, drop_key_tables
-from pipeline.control.records import Migration, Moved, Role, Stage, table_to_json
+from pipeline.control.records import Migration, Moved, Role, Stage
 from pipeline.control.schema import NOW
 from pipeline.cutover.stages import can_abort
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.quoting import quote_name
-from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import MoveRequest, Scope, refuse
+from pipeline.mysql.table import TableName, table_to_json
+from pipeline.preflight.findings import Request, Scope, refuse
 from pipeline.preflight.registry import run_preflight
+from pipeline.rebuild.conversion import drop_templates
 
 _LEASE_WAIT_S = 15.0
 
@@ -98,12 +99,14 @@ def resume(
     if migration.stage is Stage.FAILED:
         with pools.begin(target) as control:
             moved = read_moved(control, migration_id)
-        refuse(run_preflight(pools, MoveRequest.of(migration, moved), Scope.RESUME))
+        refuse(run_preflight(pools, Request.of(migration, moved), Scope.RESUME))
     with _coordinating(pools, target, migration_id, who) as lease, pools.begin(target) as control:
         if json_as_text:
             for one in read_moved(control, migration_id):
-                definition = table_to_json(one.table.documents_as_text())
-                update_moved(control, one.id, definition=definition)
+                values = {"definition": table_to_json(one.table.documents_as_text())}
+                if one.rebuild is not None:
+                    values["rebuild"] = one.rebuild.documents_as_text().as_json()
+                update_moved(control, one.id, **values)
         update_migration(control, migration_id, failure=None, retry_at=None)
         if migration.stage is Stage.FAILED:
             stage = migration.resume_stage or Stage.PREPARING
@@ -139,6 +142,7 @@ def clean_up(pools: Pools, target: str, migration_id: str, who: str) -> list[str
     for moved in tables:
         with pools.begin(target) as control:
             drop_key_tables(control, moved)
+            drop_templates(control, moved)
         with pools.begin(target) as control:
             delete_pieces(control, moved)
     with pools.begin(target) as control:

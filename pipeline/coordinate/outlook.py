@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline.control.records import Failure, Stage
+from pipeline.control.records import Failure, Kind, Stage
 from pipeline.cutover.stages import wants_stream
 
 _COORDINATOR_SILENT_S = 10.0
@@ -30,6 +30,7 @@ class Situation:
     """The facts that the outlook depends on. `_s` are seconds; ages unless said otherwise."""
 
     id: str
+    kind: Kind
     source: str
     target: str
     stage: Stage
@@ -69,23 +70,33 @@ def _command(now: Situation) -> str:
 # --- it has ended ---------------------------------------------------------------------
 
 
+def _untouched(now: Situation) -> str:
+    return f"{now.source} has its tables" if now.kind is Kind.MOVE else "the table is as it was"
+
+
 def _done(now: Situation) -> Outlook:
+    where = f"the tables live on {now.target}; {now.source} keeps the old ones"
+    if now.kind is Kind.ALTER:
+        where = f"the table is rebuilt; {now.source} keeps the old one beside it"
     return Outlook(
-        f"nothing: the tables live on {now.target}; {now.source} keeps the old ones until clean-up",
+        f"nothing: {where} until clean-up",
         f"tranship clean-up {now.id}",
     )
 
 
 def _aborted(now: Situation) -> Outlook:
+    left = f"{now.source} has its tables; what was copied to {now.target} is left there"
+    if now.kind is Kind.ALTER:
+        left = "the table is as it was; only the migration's own notes are left"
     return Outlook(
-        f"nothing: {now.source} has its tables; what was copied to {now.target} is left there",
+        f"nothing: {left}",
         f"tranship clean-up {now.id}",
     )
 
 
 def _failed(now: Situation) -> Outlook:
     return Outlook(
-        f"nothing by itself: {now.source} has its tables; mend the cause, then resume, or abort",
+        f"nothing by itself: {_untouched(now)}; mend the cause, then resume, or abort",
         f"tranship resume {now.id}",
     )
 
@@ -154,7 +165,18 @@ def _ready(now: Situation) -> str:
     return f"cut-over; {_count(now.touched, 'changed row')} left to verify again"
 
 
+_SWAP_WAITS = {
+    Stage.RENAMING: "a lock on the table",
+    Stage.DRAINING: "the shadow to have the table's last changes",
+    Stage.VERIFYING: "the last ranges to be verified",
+    Stage.SWAPPING: "the rename",
+}
+
+
 def _cutting_over(now: Situation) -> str:
+    if now.kind is Kind.ALTER:
+        waits_for = _SWAP_WAITS[now.stage]
+        return f"the swap; waiting for {waits_for}; writes to the table wait too"
     waits = {
         Stage.RENAMING: "the source's tables to be renamed",
         Stage.DRAINING: f"{now.target} to have the source's last changes",
@@ -174,6 +196,8 @@ def _switching(now: Situation) -> str:
 def _restoring(now: Situation) -> str:
     then = f", then: {now.after_restore}" if now.after_restore else ""
     why = f" ({now.failure.explanation})" if now.failure else ""
+    if now.kind is Kind.ALTER:
+        return f"the table is unlocked{then}{why}"
     return f"{now.source} gets its tables back{then}{why}"
 
 
@@ -193,6 +217,7 @@ _SENTENCES: dict[Stage, Callable[[Situation], str]] = {
     Stage.RENAMING: _cutting_over,
     Stage.DRAINING: _cutting_over,
     Stage.VERIFYING: _cutting_over,
+    Stage.SWAPPING: _cutting_over,
     Stage.SWITCHING: _switching,
     Stage.RESTORING: _restoring,
 }

@@ -13,6 +13,7 @@ from pipeline.control.pieces import create_key_tables, first_piece
 from pipeline.control.records import Moved, Stage
 from pipeline.control.streams import create_stream, read_stream
 from pipeline.coordinate.context import Context, Outcome
+from pipeline.coordinate.shadow import prepare_shadow
 from pipeline.errors import FatalError
 from pipeline.mysql.flavours import visible_gtids
 from pipeline.mysql.introspect import read_table
@@ -41,6 +42,9 @@ def prepare(context: Context) -> Outcome:
 
 
 def _create_target(context: Context, moved: Moved) -> None:
+    if moved.rebuild is not None:
+        prepare_shadow(context, moved, moved.rebuild)
+        return
     with context.control() as control:
         if table_exists(control, moved.target):
             return

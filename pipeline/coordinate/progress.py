@@ -20,7 +20,7 @@ from pipeline.control.migrations import (
     read_migration,
     read_moved,
 )
-from pipeline.control.records import Failure, Migration, Moved, Role, Stage
+from pipeline.control.records import Failure, Kind, Migration, Moved, Role, Stage
 from pipeline.control.streams import StreamState, read_stream
 from pipeline.control.summary import (
     Event,
@@ -82,6 +82,8 @@ class Progress:
     """One migration, at the control server's time `now`."""
 
     id: str
+    kind: Kind
+    change: str | None  # of an alter
     source: str
     target: str
     stage: Stage
@@ -98,7 +100,7 @@ class Progress:
     postponed: bool
     abort_asked: bool
     cut_over_attempt: int
-    refused_s: float | None  # how long writes were refused: the last rename to `done`
+    refused_s: float | None  # how long writes were refused (move) or had to wait (alter)
     failure: Failure | None
     events: tuple[Event, ...]
     next: str
@@ -114,6 +116,7 @@ class Listed:
     """One line of `tranship list`."""
 
     id: str
+    kind: Kind
     source: str
     target: str
     tables: tuple[str, ...]
@@ -190,7 +193,9 @@ def _from_control(control: Connection, migration: Migration, moved: list[Moved])
     pace = _pace(control, migration, moved)
     coordinator = holder(control, migration.id, Role.COORDINATE)
     return Progress(
-        id=migration.id, source=migration.source, target=migration.target,
+        id=migration.id, kind=migration.kind,
+        change=moved[0].rebuild.ddl if moved and moved[0].rebuild is not None else None,
+        source=migration.source, target=migration.target,
         stage=migration.stage, since=migration.stage_since, now=migration.now,
         created_at=migration.created_at, created_by=migration.created_by,
         tables=tables, rows_per_s=pace, eta_s=_eta(migration.stage, tables, pace),
@@ -229,7 +234,9 @@ def _pace(control: Connection, migration: Migration, moved: list[Moved]) -> floa
 
 
 def _refused(migration: Migration) -> float | None:
-    """How long the source's tables were away: from the last rename's intent to `done`."""
+    """How long writes were refused, from the last rename's intent to `done`; or had to wait."""
+    if migration.kind is Kind.ALTER:
+        return migration.held_s
     if migration.stage is not Stage.DONE or migration.renamed_at is None:
         return None
     return _seconds(migration.renamed_at, migration.stage_since)
@@ -273,7 +280,7 @@ def _with_lag(
 def _situation(pools: Pools, migration: Migration, progress: Progress) -> Situation:
     tables, stream = progress.tables, progress.stream
     return Situation(
-        id=migration.id, source=migration.source, target=migration.target,
+        id=migration.id, kind=migration.kind, source=migration.source, target=migration.target,
         stage=migration.stage, after_restore=migration.after_restore,
         postponed=migration.postponed, failure=migration.failure,
         chunks_left=sum(one.chunks_known - one.chunks_done for one in tables),
@@ -298,7 +305,7 @@ def _listed(control: Connection, server: str) -> list[Listed]:
     tables = tables_by_migration(control)
     return [
         Listed(
-            one.id, one.source, one.target, tuple(tables.get(one.id, ())), one.stage,
+            one.id, one.kind, one.source, one.target, tuple(tables.get(one.id, ())), one.stage,
             one.stage_since, one.created_by, one.failure.explanation if one.failure else None,
         )
         for one in all_migrations(control)

@@ -6,7 +6,7 @@ transaction, so a start that is interrupted leaves either a whole migration or n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -16,8 +16,9 @@ from pipeline.mysql.catalogue import table_facts
 from pipeline.mysql.introspect import read_table_to_move
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import Table, TableName
-from pipeline.preflight.findings import Finding, MoveRequest, Scope, Severity, refuse
+from pipeline.preflight.findings import Finding, Request, Scope, Severity, refuse
 from pipeline.preflight.registry import run_preflight
+from pipeline.rebuild.plan import plan_rebuild
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Plan:
     findings: tuple[Finding, ...]
 
 
-def examine(pools: Pools, request: MoveRequest) -> list[Finding]:
+def examine(pools: Pools, request: Request) -> list[Finding]:
     """The preflight alone; writes nothing.
 
     Raises:
@@ -37,7 +38,7 @@ def examine(pools: Pools, request: MoveRequest) -> list[Finding]:
     return run_preflight(pools, request, Scope.START)
 
 
-def plan_move(pools: Pools, request: MoveRequest, options: Options) -> Plan:
+def plan_move(pools: Pools, request: Request, options: Options) -> Plan:
     """What `start_move` would do: no tables where it would refuse. Writes nothing."""
     findings = tuple(examine(pools, request))
     if any(finding.severity is Severity.REFUSED for finding in findings):
@@ -45,10 +46,8 @@ def plan_move(pools: Pools, request: MoveRequest, options: Options) -> Plan:
     return Plan(tuple(_new_tables(pools, request, options)), findings)
 
 
-def start_move(
-    pools: Pools, request: MoveRequest, options: Options, postponed: bool, who: str
-) -> str:
-    """Put the tables under migration; the coordinator does the rest.
+def start_move(pools: Pools, request: Request, options: Options, postponed: bool, who: str) -> str:
+    """Put the tables under migration (of an alter: the table); the coordinator does the rest.
 
     Returns:
         the new migration's id.
@@ -63,7 +62,7 @@ def start_move(
 
 def _record(
     pools: Pools,
-    request: MoveRequest,
+    request: Request,
     tables: list[NewTable],
     options: Options,
     postponed: bool,
@@ -75,33 +74,42 @@ def _record(
         install(control)
     with pools.begin(request.target) as control:
         create_migration(
-            control, migration_id, request.source, request.target, tables, options, postponed, who
-        )
+            control, migration_id, request.source, request.target, tables, options, postponed,
+            who, request.kind,
+        )  # fmt: skip
     return migration_id
 
 
-def _new_tables(pools: Pools, request: MoveRequest, options: Options) -> list[NewTable]:
+def _new_tables(pools: Pools, request: Request, options: Options) -> list[NewTable]:
     rows = options.chunk_rows or pools.settings.row_copy.chunk_rows
     with pools.begin(request.source) as source, pools.begin(request.target) as target:
-        return [
-            NewTable(
-                table=_table(source, target, name, options),
-                target=request.target_name(name),
-                **_estimates(source, name),
-                chunk_rows=rows,
-            )
-            for name in request.tables
-        ]
+        return [_new_table(source, target, request, name, options, rows) for name in request.tables]
+
+
+def _new_table(
+    source: Connection,
+    target: Connection,
+    request: Request,
+    name: TableName,
+    options: Options,
+    chunk_rows: int,
+) -> NewTable:
+    table, rebuild = _table(source, target, name, options), None
+    if request.alteration is not None:
+        rebuild = plan_rebuild(source, name, request.alteration)
+        table = replace(table, key=rebuild.kept.key)
+        rebuild = rebuild.documents_as_text() if options.json_as_text else rebuild
+    facts = table_facts(source, name)
+    return NewTable(
+        table=table,
+        target=request.target_name(name),
+        rows_estimate=facts.rows if facts else 0,
+        bytes_estimate=facts.data_bytes if facts else 0,
+        chunk_rows=chunk_rows,
+        rebuild=rebuild,
+    )
 
 
 def _table(source: Connection, target: Connection, name: TableName, options: Options) -> Table:
     table = read_table_to_move(source, target, name)
     return table.documents_as_text() if options.json_as_text else table
-
-
-def _estimates(source: Connection, name: TableName) -> dict[str, int]:
-    facts = table_facts(source, name)
-    return {
-        "rows_estimate": facts.rows if facts else 0,
-        "bytes_estimate": facts.data_bytes if facts else 0,
-    }

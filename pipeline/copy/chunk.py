@@ -11,7 +11,9 @@ comes later belongs to a delete that waits for our rows' locks.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -25,6 +27,9 @@ from pipeline.mysql.keyrange import KeyRange, same_key
 from pipeline.mysql.pools import Pools, connection_id, leniency, run
 from pipeline.mysql.quoting import quote_name
 from pipeline.pausepoints import Point, reached
+from pipeline.rebuild.rows import copy_range
+
+Write = Callable[[Connection], tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -66,17 +71,33 @@ def _copy(pools: Pools, source: str, target: str, session: Connection, claim: Cl
     started = time.monotonic()
     with pools.begin(target) as control:
         keys = key_range(control, moved, claim.no)
-    with pools.begin(source) as reader:
-        lines = read_lines(reader, moved.table, moved.source, keys)
+    write = _read(pools, source, moved, keys)
     reached(Point.COPY_READ)
     with driver_errors(target), session.begin(), leniency(session, moved.table):
-        write_lines(session, moved.table, moved.target, lines.data, replace=False)
+        rows, size = write(session)
         reached(Point.COPY_WRITTEN)
         sweep_tombstones(session, moved, keys)
         seconds = time.monotonic() - started
-        finish_chunk(session, claim, lines.rows, len(lines.data), seconds)
+        finish_chunk(session, claim, rows, size, seconds)
         reached(Point.COPY_BEFORE_COMMIT)
-    return Copied(lines.rows, len(lines.data), seconds)
+    return Copied(rows, size, seconds)
+
+
+def _read(pools: Pools, source: str, moved: Moved, keys: KeyRange) -> Write:
+    """Read the rows of a move; what writes them then, and says how many rows and bytes.
+
+    An alter has nothing to read: its statement reads and writes on the same server.
+    """
+    if moved.rebuild is not None:
+        return partial(copy_range, moved=moved, keys=keys)
+    with pools.begin(source) as reader:
+        lines = read_lines(reader, moved.table, moved.source, keys)
+
+    def write(session: Connection) -> tuple[int, int]:
+        write_lines(session, moved.table, moved.target, lines.data, replace=False)
+        return lines.rows, len(lines.data)
+
+    return write
 
 
 def sweep_tombstones(target: Connection, moved: Moved, keys: KeyRange) -> None:
@@ -93,7 +114,7 @@ def sweep_tombstones(target: Connection, moved: Moved, keys: KeyRange) -> None:
     run(
         target,
         f"DELETE FROM {table} USING {table} JOIN {tombstones} AS dead"
-        f" ON {same_key(moved.table, table, 'dead')}"
+        f" ON {same_key(moved.landed, table, 'dead', moved.table)}"
         f" WHERE {keys.condition(key, 'dead')}",
     )
 

@@ -33,7 +33,7 @@ from pipeline.mysql.codecs import (
     unescape,
 )
 from pipeline.mysql.documents import MARK, is_typed
-from pipeline.mysql.failures import code_of
+from pipeline.mysql.failures import DUPLICATE_KEY, TRUNCATED, code_of
 from pipeline.mysql.keyrange import KeyRange
 from pipeline.mysql.pools import (
     Result,
@@ -48,9 +48,7 @@ from pipeline.mysql.table import Table, TableName
 
 _COMMAND_DENIED_LOCAL = {1148, 3948, 2068}
 _STATEMENT_BYTES = 1 << 20
-_DUPLICATE = frozenset({1062})
-# Out of range, data truncated, incorrect value, division by zero, incorrect text.
-_TRUNCATED = frozenset({1264, 1265, 1292, 1365, 1366, 1406, 1411, 1690})
+_DUPLICATE = frozenset({DUPLICATE_KEY})
 
 
 class CellTooLargeError(Exception):
@@ -192,7 +190,7 @@ def _check_warnings(target: Connection, table: Table, name: TableName, answer: R
     if total == int(counts.get("Skipped", 0)):
         return
     shown = shown_warnings(target)
-    allowed = _DUPLICATE | _TRUNCATED if table.judged_by_digest else _DUPLICATE
+    allowed = _DUPLICATE | TRUNCATED if table.judged_by_digest else _DUPLICATE
     other = [text for one, text in shown if one not in allowed and not is_harmless(one, text)]
     if not other and (table.judged_by_digest or len(shown) >= total):
         return

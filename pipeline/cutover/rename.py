@@ -92,17 +92,25 @@ def end_rename_connection(context: Context) -> None:
     number = context.migration.rename_connection
     if number is None:
         return
+    end_connection(context, number)
+    with context.control() as control:
+        update_migration(control, context.migration.id, rename_connection=None)
+
+
+def end_connection(context: Context, number: int) -> None:
+    """Kill connection `number` of the source, and see it gone.
+
+    Raises:
+        RetryableError: it is still there.
+    """
     kill_connection(context.pools, context.migration.source, number)
     deadline = time.monotonic() + _GONE_S
     while time.monotonic() < deadline:
         with context.source() as source:
             if not connection_is_alive(source, number):
-                break
+                return
         time.sleep(0.05)
-    else:
-        raise RetryableError(f"The rename's connection {number} does not end.")
-    with context.control() as control:
-        update_migration(control, context.migration.id, rename_connection=None)
+    raise RetryableError(f"Connection {number} of the cut-over does not end.")
 
 
 def _names(moved: list[Moved]) -> str:

@@ -25,6 +25,11 @@ def restoring(context: Context) -> Outcome:
     # Without an intent nobody has renamed anything, whatever else became of the tables.
     if context.migration.renamed_at is not None and look(context) is SourceState.ASIDE:
         _rename_back(context)
+    return back_from(context, "the source has its tables")
+
+
+def back_from(context: Context, what: str) -> Outcome:
+    """Leave RESTORING for the stage that was noted when it was entered."""
     after = context.migration.after_restore
     if after is None:
         raise AmbiguousError("The source is restored, but what then was not recorded.")
@@ -33,7 +38,7 @@ def restoring(context: Context) -> Outcome:
         context.enter_in(
             control,
             after,
-            "the source has its tables",
+            what,
             after_restore=None,
             renamed_at=None,
             **values,

@@ -6,6 +6,10 @@ tables back; from it on, the target is the truth.
     preparing → copying → converging → ready ⇄ renaming → draining → verifying → switching → done
                                          ↑         └──────────┴──────────┘
                                          └─────────── restoring → aborted, failed
+
+An alter goes the same way; what it calls `renaming` is a rename that waits for a table lock, and
+between `verifying` and `switching` it is `swapping`: the lock is about to go, and after a crash
+the servers say whether the swap has happened.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ class Undo(Enum):
 
     NOTHING = "nothing: the source is as it was"
     RENAME_BACK = "rename the source's tables back"
+    LOOK_FIRST = "if the swap has not happened, unlock the table"
     IMPOSSIBLE = "the target is the truth now"
 
 
@@ -63,8 +68,12 @@ RULES: dict[Stage, Rule] = {
         "apply the last changes of the source",
     ),
     S.VERIFYING: _rule(
-        {S.SWITCHING, S.RESTORING}, Undo.RENAME_BACK, True,
+        {S.SWITCHING, S.SWAPPING, S.RESTORING}, Undo.RENAME_BACK, True,
         "verify the ranges touched since",
+    ),
+    S.SWAPPING: _rule(
+        {S.SWITCHING, S.RESTORING}, Undo.LOOK_FIRST, True,
+        "let the waiting rename through",
     ),
     S.SWITCHING: _rule(
         {S.DONE}, Undo.IMPOSSIBLE, False, "run the on-success hook: writes go on",
@@ -82,9 +91,11 @@ RULES: dict[Stage, Rule] = {
 }  # fmt: skip
 
 # Where the source's rows may be under their aside name.
-AFTER_RENAME = frozenset({S.RENAMING, S.DRAINING, S.VERIFYING, S.SWITCHING, S.RESTORING})
+AFTER_RENAME = frozenset(
+    {S.RENAMING, S.DRAINING, S.VERIFYING, S.SWAPPING, S.SWITCHING, S.RESTORING}
+)
 # Where the application can't write, and only we can give it its tables back.
-RENAMED = frozenset({S.RENAMING, S.DRAINING, S.VERIFYING, S.RESTORING})
+RENAMED = frozenset({S.RENAMING, S.DRAINING, S.VERIFYING, S.SWAPPING, S.RESTORING})
 STAGES_THAT_COPY = frozenset({S.COPYING})
 STAGES_THAT_VERIFY = frozenset({S.CONVERGING, S.READY, S.VERIFYING})
 
@@ -106,4 +117,6 @@ def can_abort(stage: Stage) -> bool:
 
 def source_name(stage: Stage, moved: Moved) -> TableName:
     """Where a table's rows are on the source in this stage."""
+    if moved.rebuild is not None:  # no stage that reads rows comes after the swap
+        return moved.source
     return moved.aside if stage in AFTER_RENAME else moved.source

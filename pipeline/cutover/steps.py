@@ -39,26 +39,33 @@ from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import raw_connection_id
 from pipeline.pausepoints import Point, reached
-from pipeline.preflight.findings import MoveRequest, Scope, refuse
+from pipeline.preflight.findings import Request, Scope, refuse
 from pipeline.preflight.registry import run_preflight
 
 
 def ready(context: Context) -> Outcome:
     """Keep verified; begin a cut-over when nothing speaks against it."""
+    return _begin(context) if may_begin(context) else Outcome.LATER
+
+
+def may_begin(context: Context) -> bool:
+    """Keep verified; whether a cut-over may begin now, its hook included.
+
+    Raises:
+        RefusedError: something has changed that speaks against it for good.
+    """
     ensure_stream(context)
     send_verifications(context)
     migration, settings = context.migration, context.settings.cut_over
     if migration.postponed or too_early(context):
-        return Outcome.LATER
+        return False
     if not converged(context) or apply_lag_s(context) > settings.ready_lag_s:
-        return Outcome.LATER
+        return False
     # What may have changed since the start; here it is still free to stop.
-    request = MoveRequest.of(migration, context.moved)
+    request = Request.of(migration, context.moved)
     refuse(run_preflight(context.pools, request, Scope.CUT_OVER))
     rehearse_triggers(context)
-    if not _before_cut_over(context):
-        return Outcome.LATER
-    return _begin(context)
+    return _before_cut_over(context)
 
 
 def _before_cut_over(context: Context) -> bool:

@@ -10,22 +10,27 @@ from pipeline.control.migrations import (
     release_claims,
     update_migration,
 )
-from pipeline.control.records import Stage
+from pipeline.control.records import Kind, Stage
 from pipeline.coordinate.context import Context, Outcome
+from pipeline.cutover.counters import keep_counter
 from pipeline.cutover.hooking import hook
 from pipeline.cutover.hooks import ON_SUCCESS, HookResult
 from pipeline.cutover.retry import too_early
 from pipeline.cutover.triggers import create_triggers
 from pipeline.errors import TranshipError
-from pipeline.mysql.pools import run
-from pipeline.mysql.quoting import quote_name
-from pipeline.mysql.servers import auto_increment, create_statement
 from pipeline.pausepoints import Point, reached
+
+_ENDED = {
+    Kind.MOVE: "the tables live on the target",
+    Kind.ALTER: "the table is rebuilt",
+}
 
 
 def switching(context: Context) -> Outcome:
     """The target is the truth. Tell the operator's side so, until it has heard."""
-    _keep_counters(context)
+    if context.migration.kind is Kind.MOVE:
+        for moved in context.moved:
+            keep_counter(context, moved.aside, moved.target)
     reached(Point.BEFORE_SUCCESS_HOOK)
     with context.control() as control:
         told = hook_succeeded(control, context.migration.id, ON_SUCCESS)
@@ -33,7 +38,8 @@ def switching(context: Context) -> Outcome:
         if too_early(context):
             return Outcome.LATER
         try:
-            create_triggers(context)
+            if context.migration.kind is Kind.MOVE:
+                create_triggers(context)
         except TranshipError as error:
             return _again(context, f"triggers: {error}")
         result = hook(context, ON_SUCCESS)
@@ -41,7 +47,7 @@ def switching(context: Context) -> Outcome:
             return _tell_again(context, result)
     reached(Point.AFTER_SUCCESS_HOOK)
     with context.control() as control:
-        context.enter_in(control, Stage.DONE, "the tables live on the target")
+        context.enter_in(control, Stage.DONE, _ENDED[context.migration.kind])
         release_claims(control, context.migration.id)
     return Outcome.CHANGED
 
@@ -62,14 +68,3 @@ def _again(context: Context, what: str) -> Outcome:
         message = f"{what}; again in {again_s:g} s"
         log_event(control, context.migration.id, "hook", message, context.lease.owner)
     return Outcome.LATER
-
-
-def _keep_counters(context: Context) -> None:
-    """AUTO_INCREMENT goes on where the source's stood: deleted ids are not given again."""
-    for moved in context.moved:
-        with context.source() as source:
-            wanted = auto_increment(create_statement(source, moved.aside))
-        with context.control() as control:
-            there = auto_increment(create_statement(control, moved.target))
-            if wanted is not None and (there is None or there < wanted):
-                run(control, f"ALTER TABLE {quote_name(moved.target)} AUTO_INCREMENT = {wanted}")

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from pipeline.control.records import Moved
 from pipeline.coordinate.context import Context
+from pipeline.cutover.names import other_name
 from pipeline.errors import FatalError, TranshipError
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
@@ -65,6 +66,27 @@ def create_triggers(context: Context) -> None:
             triggers = read_triggers(source, moved.aside)
         with context.control() as target:
             _create_missing(target, moved, triggers)
+
+
+def create_on_shadow(context: Context, moved: Moved) -> None:
+    """Of an alter: under the lock, once nothing of ours writes to the shadow any more.
+
+    The old table keeps its triggers until it is dropped, so these get other names.
+    """
+    if not context.migration.options.with_triggers:
+        return
+    with context.source() as source:
+        triggers = read_triggers(source, moved.source)
+    with context.control() as target:
+        for trigger in triggers:
+            create_trigger(target, trigger, moved.target, other_name(trigger.name))
+
+
+def drop_from_shadow(server: Connection, moved: Moved) -> None:
+    """The swap did not happen: our writes to the shadow must not fire them."""
+    for trigger in read_triggers(server, moved.target):
+        name = quote_name(TableName(moved.target.schema, trigger.name))
+        run(server, f"DROP TRIGGER IF EXISTS {name}")
 
 
 def _create_missing(target: Connection, moved: Moved, triggers: list[Trigger]) -> None:

@@ -14,6 +14,9 @@ DEADLOCK, LOCK_WAIT_TIMEOUT = 1213, 1205
 NO_SUCH_TABLE = 1146
 NO_SUCH_THREAD = 1094
 PACKET_TOO_LARGE = 1153
+DUPLICATE_KEY = 1062
+# Out of range, data truncated, incorrect value, division by zero, incorrect text.
+TRUNCATED = frozenset({1264, 1265, 1292, 1365, 1366, 1406, 1411, 1690})
 
 _PASSING = {
     DEADLOCK, LOCK_WAIT_TIMEOUT,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -50,6 +50,27 @@ KEY_KINDS = frozenset(
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class KeyPart:
+    """A column of a key, whole or its first `prefix` characters; or an expression."""
+
+    column: str
+    prefix: int | None
+    expression: str | None
+
+
+@dataclass(frozen=True)
+class UniqueKey:
+    """A unique key as it is, usable or not."""
+
+    name: str
+    parts: tuple[KeyPart, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(part.column for part in self.parts)
+
+
 def read_table(connection: Connection, name: TableName) -> Table:
     """The definition of table `name`.
 
@@ -57,7 +78,7 @@ def read_table(connection: Connection, name: TableName) -> Table:
         RefusedError: there is no such table, it has no usable key, or a column's type
             is not known.
     """
-    columns = _columns(connection, name)
+    columns = read_columns(connection, name)
     if not columns:
         raise RefusedError(f"There is no table {name}.", "Check the names of schema and table.")
     return Table(name, columns, _choose_key(connection, name, columns))
@@ -74,7 +95,12 @@ def read_table_to_move(source: Connection, target: Connection, name: TableName) 
     )
 
 
-def _columns(connection: Connection, name: TableName) -> tuple[Column, ...]:
+def read_columns(connection: Connection, name: TableName) -> tuple[Column, ...]:
+    """The columns of table `name`; none where there is no such table.
+
+    Raises:
+        RefusedError: a column's type is not known.
+    """
     rows = run(
         connection,
         "SELECT column_name, data_type, column_type, is_nullable, character_set_name,"
@@ -82,6 +108,18 @@ def _columns(connection: Connection, name: TableName) -> tuple[Column, ...]:
         f" FROM information_schema.columns WHERE {_is_table(name)} ORDER BY ordinal_position",
     ).rows
     return tuple(_column(name, row) for row in rows)
+
+
+def unfilled_columns(connection: Connection, name: TableName) -> list[Column]:
+    """Columns that an INSERT has to name: NOT NULL, without default, not numbered or computed."""
+    rows = run(
+        connection,
+        f"SELECT column_name FROM information_schema.columns WHERE {_is_table(name)}"
+        " AND is_nullable = 'NO' AND column_default IS NULL AND extra NOT LIKE '%auto_increment%'"
+        " AND extra NOT LIKE '%GENERATED%'",
+    ).rows
+    unfilled = {str(row[0]) for row in rows}
+    return [column for column in read_columns(connection, name) if column.name in unfilled]
 
 
 def _column(table: TableName, row: tuple[Any, ...]) -> Column:
@@ -113,13 +151,23 @@ def _column(table: TableName, row: tuple[Any, ...]) -> Column:
     )
 
 
+def usable_keys(connection: Connection, name: TableName) -> list[Key]:
+    """Every key that chunks can be bounded by, the primary key first."""
+    by_name = {column.name: column for column in read_columns(connection, name)}
+    return [
+        Key(key.name, key.columns)
+        for key in unique_keys(connection, name)
+        if _unusable(key, by_name) is None
+    ]
+
+
 def _choose_key(connection: Connection, name: TableName, columns: tuple[Column, ...]) -> Key:
     by_name = {column.name: column for column in columns}
     reasons = []
-    for key, prefixed in _unique_keys(connection, name):
-        reason = _unusable(key, prefixed, by_name)
+    for key in unique_keys(connection, name):
+        reason = _unusable(key, by_name)
         if reason is None:
-            return key
+            return Key(key.name, key.columns)
         reasons.append(f"{key.name}: {reason}")
     why = "; ".join(reasons) or "it has no unique key"
     raise RefusedError(
@@ -128,25 +176,25 @@ def _choose_key(connection: Connection, name: TableName, columns: tuple[Column, 
     )
 
 
-def _unique_keys(connection: Connection, name: TableName) -> list[tuple[Key, bool]]:
-    """Every unique key, the primary key first, with whether it is of prefixes or functions."""
+def unique_keys(connection: Connection, name: TableName) -> list[UniqueKey]:
+    """Every unique key, the primary key first."""
+    expression = "NULL" if is_mariadb(connection) else "expression"
     rows = run(
         connection,
-        "SELECT index_name, COALESCE(column_name, ''), sub_part IS NOT NULL OR column_name IS NULL"
+        f"SELECT index_name, COALESCE(column_name, ''), sub_part, {expression}"
         f" FROM information_schema.statistics WHERE {_is_table(name)} AND non_unique = 0"
         " ORDER BY index_name <> 'PRIMARY', index_name, seq_in_index",
     ).rows
-    found: dict[str, list[tuple[str, bool]]] = {}
-    for index, column, prefixed in rows:
-        found.setdefault(index, []).append((column, bool(prefixed)))
-    return [
-        (Key(index, tuple(column for column, _ in parts)), any(prefixed for _, prefixed in parts))
-        for index, parts in found.items()
-    ]
+    found: dict[str, list[KeyPart]] = {}
+    for index, column, prefix, formula in rows:
+        found.setdefault(index, []).append(
+            KeyPart(column, prefix, None if formula is None else _decoded(formula))
+        )
+    return [UniqueKey(index, tuple(parts)) for index, parts in found.items()]
 
 
-def _unusable(key: Key, prefixed: bool, columns: dict[str, Column]) -> str | None:
-    if prefixed:
+def _unusable(key: UniqueKey, columns: dict[str, Column]) -> str | None:
+    if any(part.prefix is not None or not part.column for part in key.parts):
         return "it covers only a prefix or an expression"
     for name in key.columns:
         column = columns[name]

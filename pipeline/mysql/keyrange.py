@@ -70,11 +70,15 @@ def is_one_of(table: Table, keys: Sequence[Bound], *more: str) -> str:
     return f"({', '.join(names)}) IN ({listed})"
 
 
-def same_key(table: Table, one: str, other: str) -> str:
-    """The condition that joins two tables, named `one` and `other`, by key."""
+def same_key(table: Table, one: str, other: str, named: Table | None = None) -> str:
+    """The condition that joins two tables, named `one` and `other`, by key.
+
+    Where `other` has other names for the same columns, they are those of `named`.
+    """
     parts = []
-    for column in table.key_columns:
-        names = [f"{alias}.{quote(column.name)}" for alias in (one, other)]
+    pairs = zip(table.key_columns, (named or table).key_columns, strict=True)
+    for column, theirs in pairs:
+        names = [f"{one}.{quote(column.name)}", f"{other}.{quote(theirs.name)}"]
         parts.append(" = ".join(names))
         if column.kind in _MEMBERS:  # the error value and the label '' are the same text
             parts.append(" = ".join(f"{name} + 0" for name in names))

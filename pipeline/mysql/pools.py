@@ -145,6 +145,13 @@ def is_harmless(number: int, text: str) -> bool:
     return number in _DEPRECATED or text.startswith(_COMPLEMENT)
 
 
+def end_of_work(connection: Connection) -> None:
+    """Close a connection that must not go back to its pool."""
+    with suppress(Exception):  # it may be lost already
+        connection.invalidate()
+    connection.close()
+
+
 def connection_id(connection: Connection) -> int:
     """The server's number for this connection: what KILL wants."""
     return raw_connection_id(connection.connection.driver_connection)

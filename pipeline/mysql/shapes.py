@@ -32,12 +32,18 @@ def lost_between_flavours(create_table: str, *, from_mariadb: bool) -> list[str]
     return [str(part) for part in pattern.findall(_TEXT.sub("''", create_table))]
 
 
+def same_values(one: Column, other: Column) -> bool:
+    """Whether both hold values of one type, whatever their names and whether they may be NULL."""
+    return _values(one) == _values(other)
+
+
 def _shape(column: Column) -> tuple[object, ...]:
+    return (column.name, column.nullable, column.generated, column.virtual, *_values(column))
+
+
+def _values(column: Column) -> tuple[object, ...]:
     declared = _WIDTH.sub(r"\1", column.column_type).replace("geometrycollection", "geomcollection")
-    return (
-        column.name, column.kind, declared, column.nullable,
-        column.collation, column.generated, column.virtual, column.fraction_digits,
-    )  # fmt: skip
+    return column.kind, declared, column.collation, column.fraction_digits
 
 
 def _shown(column: Column | None) -> str:

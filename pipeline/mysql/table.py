@@ -17,8 +17,9 @@ NULL is None.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 Field = bytes | None
 
@@ -139,3 +140,16 @@ class Table:
     def key_columns(self) -> tuple[Column, ...]:
         by_name = {column.name: column for column in self.columns}
         return tuple(by_name[name] for name in self.key.columns)
+
+
+def table_to_json(table: Table) -> dict[str, Any]:
+    return asdict(table)
+
+
+def table_from_json(value: dict[str, Any]) -> Table:
+    columns = tuple(
+        Column(**{**column, "kind": Kind(column["kind"])}) for column in value["columns"]
+    )
+    key = Key(value["key"]["name"], tuple(value["key"]["columns"]))
+    between = value.get("between_flavours", False)
+    return Table(TableName(**value["name"]), columns, key, between)

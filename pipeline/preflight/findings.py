@@ -9,10 +9,11 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
-from pipeline.control.records import Migration, Moved
+from pipeline.control.records import Kind, Migration, Moved, shadow_name
 from pipeline.errors import FatalError, RefusedError
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
+from pipeline.rebuild.plan import Alteration
 
 
 class Scope(StrEnum):
@@ -33,8 +34,11 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True)
-class MoveRequest:
-    """A move as it is asked for. `target_schema` None: the schema of the source."""
+class Request:
+    """What is asked for. `target_schema` None: the schema of the source.
+
+    Of an alter `alteration` says what, and source and target are one server.
+    """
 
     source: str
     target: str
@@ -42,17 +46,29 @@ class MoveRequest:
     target_schema: str | None = None
     with_triggers: bool = False
     json_as_text: bool = False
+    alteration: Alteration | None = None
+    force: bool = False  # what blocks the cut-over may be killed
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.MOVE if self.alteration is None else Kind.ALTER
 
     @classmethod
-    def of(cls, migration: Migration, moved: Sequence[Moved]) -> MoveRequest:
+    def of(cls, migration: Migration, moved: Sequence[Moved]) -> Request:
         """The request that led to `migration`."""
         elsewhere = {one.target.schema for one in moved if one.target.schema != one.source.schema}
         tables = tuple(one.source for one in moved)
         schema = next(iter(elsewhere), None)
-        triggers, as_text = migration.options.with_triggers, migration.options.json_as_text
-        return cls(migration.source, migration.target, tables, schema, triggers, as_text)
+        options, rebuild = migration.options, moved[0].rebuild
+        return cls(
+            migration.source, migration.target, tables, schema, options.with_triggers,
+            options.json_as_text, None if rebuild is None else Alteration(rebuild.ddl),
+            options.force_after_s is not None,
+        )  # fmt: skip
 
     def target_name(self, table: TableName) -> TableName:
+        if self.alteration is not None:
+            return shadow_name(table)
         return TableName(self.target_schema or table.schema, table.name)
 
 
@@ -80,7 +96,7 @@ class Inquiry:
     """What a check may look at. It reads only."""
 
     pools: Pools
-    request: MoveRequest
+    request: Request
 
     @contextmanager
     def source(self) -> Iterator[Connection]:
@@ -100,6 +116,7 @@ class Check:
     name: str
     look: Callable[[Inquiry], Iterable[Answer]]
     scopes: frozenset[Scope]
+    kinds: frozenset[Kind] = frozenset(Kind)
 
     def findings(self, inquiry: Inquiry) -> list[Finding]:
         """What the check says; "ok" when it has nothing to say.

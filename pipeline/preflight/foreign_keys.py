@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from pipeline.mysql.catalogue import ForeignKey, foreign_keys
 from pipeline.mysql.flavours import cascades_are_logged
-from pipeline.preflight.findings import Answer, Inquiry, MoveRequest, info, refused
+from pipeline.preflight.findings import Answer, Inquiry, Request, info, refused
 
 
 def inside(inquiry: Inquiry) -> Iterator[Answer]:
@@ -28,12 +28,12 @@ def inside(inquiry: Inquiry) -> Iterator[Answer]:
             yield from _judged(key, request, logged)
 
 
-def _keys(source: Connection, request: MoveRequest) -> list[ForeignKey]:
+def _keys(source: Connection, request: Request) -> list[ForeignKey]:
     found = (key for table in request.tables for key in foreign_keys(source, table))
     return list(dict.fromkeys(found))
 
 
-def _judged(key: ForeignKey, request: MoveRequest, logged: bool) -> Iterator[Answer]:
+def _judged(key: ForeignKey, request: Request, logged: bool) -> Iterator[Answer]:
     moved = {str(table) for table in request.tables}
     what = f"{key.child} refers to {key.parent} by foreign key {key.name}"
     outside = [table for table in (key.child, key.parent) if table not in moved]

@@ -21,6 +21,8 @@ TARGET_GLOBAL = ("REPLICATION CLIENT",)
 TARGET_TABLES = (
     "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX", "TRIGGER",
 )  # fmt: skip
+# LOCK TABLES is what the swap asks for.
+ALTERED_TABLES = (*TARGET_TABLES, "LOCK TABLES")
 CONTROL = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "INDEX", "ALTER")
 
 
@@ -47,6 +49,20 @@ def on_target(inquiry: Inquiry) -> Iterator[Answer]:
     tables = (*TARGET_TABLES, "REFERENCES") if _constrained(inquiry) else TARGET_TABLES
     for schema in sorted({request.target_name(name).schema for name in request.tables}):
         yield from _missing(request.target, user, grants, tables, schema)
+
+
+def on_one_server(inquiry: Inquiry) -> Iterator[Answer]:
+    """Of an alter: read and write the table and its shadow, follow the log, lock, see locks."""
+    request = inquiry.request
+    with inquiry.source() as server:
+        grants, user = session_grants(server), _user(server)
+    wanted = (*SOURCE_GLOBAL, *(["CONNECTION_ADMIN"] if request.force else []))
+    yield from _missing(request.source, user, grants, wanted, None)
+    control = (*CONTROL, "CREATE TEMPORARY TABLES")
+    yield from _missing(request.source, user, grants, control, SCHEMA)
+    yield from _missing(request.source, user, grants, ("SELECT",), "performance_schema")
+    for schema in sorted({name.schema for name in request.tables}):
+        yield from _missing(request.source, user, grants, ALTERED_TABLES, schema)
 
 
 def _constrained(inquiry: Inquiry) -> bool:

@@ -7,6 +7,7 @@ it is still free to stop.
 
 from __future__ import annotations
 
+from pipeline.control.records import Kind
 from pipeline.mysql.pools import Pools
 from pipeline.preflight import (
     binlog,
@@ -15,46 +16,56 @@ from pipeline.preflight import (
     foreign_keys,
     mentions,
     privileges,
+    rebuilds,
     servers,
     tables,
     triggers,
 )
-from pipeline.preflight.findings import Check, Finding, Inquiry, MoveRequest, Scope
+from pipeline.preflight.findings import Check, Finding, Inquiry, Request, Scope
 
 _START = frozenset({Scope.START})
 _NOT_AT_CUT_OVER = frozenset({Scope.START, Scope.RESUME})
 _ALWAYS = frozenset(Scope)
+_MOVE = frozenset({Kind.MOVE})
+_ALTER = frozenset({Kind.ALTER})
 
 # In the order in which a person wants to read about them.
 CHECKS = (
     Check("version", servers.versions, _NOT_AT_CUT_OVER),
-    Check("two servers", servers.two_servers, _NOT_AT_CUT_OVER),
-    Check("replication", servers.replication, _ALWAYS),
+    Check("two servers", servers.two_servers, _NOT_AT_CUT_OVER, _MOVE),
+    Check("replication", servers.replication, _ALWAYS, _MOVE),
     Check("read-only", servers.read_only, _ALWAYS),
-    Check("names", servers.lower_case_names, _START),
-    Check("auto_increment", servers.auto_increment, _START),
+    Check("names", servers.lower_case_names, _START, _MOVE),
+    Check("auto_increment", servers.auto_increment, _START, _MOVE),
     Check("packets", servers.packets, _NOT_AT_CUT_OVER),
     Check("local_infile", servers.local_infile, _NOT_AT_CUT_OVER),
     Check("binary log", binlog.written, _ALWAYS),
     Check("gtid", binlog.gtids, _ALWAYS),
     Check("binlog filters", binlog.filters, _ALWAYS),
     Check("binlog retention", binlog.retention, _NOT_AT_CUT_OVER),
-    Check("privileges on the source", privileges.on_source, _ALWAYS),
-    Check("privileges on the target", privileges.on_target, _ALWAYS),
+    Check("privileges on the source", privileges.on_source, _ALWAYS, _MOVE),
+    Check("privileges on the target", privileges.on_target, _ALWAYS, _MOVE),
+    Check("privileges", privileges.on_one_server, _ALWAYS, _ALTER),
+    Check("metadata locks", rebuilds.metadata_locks, _ALWAYS, _ALTER),
     Check("tables", tables.movable, _START),
-    Check("flavours", flavours.between, _START),
+    Check("flavours", flavours.between, _START, _MOVE),
     Check("documents", documents.exact, _START),
     Check("claims", tables.unclaimed, _START),
-    Check("names set aside", tables.aside_names_free, _ALWAYS),
-    Check("triggers", triggers.triggers, _ALWAYS),
-    Check("foreign keys", foreign_keys.inside, _ALWAYS),
-    Check("views, routines, grants", mentions.named, _START),
-    Check("target tables", tables.targets_usable, _START),
+    Check("names set aside", tables.aside_names_free, _ALWAYS, _MOVE),
+    Check("triggers", triggers.triggers, _ALWAYS, _MOVE),
+    Check("foreign keys", foreign_keys.inside, _ALWAYS, _MOVE),
+    Check("views, routines, grants", mentions.named, _START, _MOVE),
+    Check("target tables", tables.targets_usable, _START, _MOVE),
+    Check("names beside the table", rebuilds.names_free, _ALWAYS, _ALTER),
+    Check("shadow", rebuilds.shadow_free, _START, _ALTER),
+    Check("triggers", rebuilds.triggers, _ALWAYS, _ALTER),
+    Check("foreign keys", rebuilds.no_foreign_keys, _ALWAYS, _ALTER),
+    Check("change", rebuilds.change, _START, _ALTER),
     Check("space", tables.space, _START),
 )
 
 
-def run_preflight(pools: Pools, request: MoveRequest, scope: Scope) -> list[Finding]:
+def run_preflight(pools: Pools, request: Request, scope: Scope) -> list[Finding]:
     """What speaks for and against `request`, in the order of the checks. Writes nothing.
 
     Raises:
@@ -65,5 +76,8 @@ def run_preflight(pools: Pools, request: MoveRequest, scope: Scope) -> list[Find
     with inquiry.source(), inquiry.target():
         pass  # a server out of reach is one error, not one for each check
     return [
-        finding for check in CHECKS if scope in check.scopes for finding in check.findings(inquiry)
+        finding
+        for check in CHECKS
+        if scope in check.scopes and request.kind in check.kinds
+        for finding in check.findings(inquiry)
     ]

@@ -56,6 +56,8 @@ class Applier:
     target_name: str
     batches: int  # committed so far, by whoever
     tombstones: bool = True
+    ends_at_swap: bool = False  # of an alter: the table of that name is another one from there on
+    ended: bool = False  # the swap was seen; nothing after it is ours
     _batches: dict[TableName, TableBatch] = field(default_factory=dict)
     _touched: dict[TableName, TouchedRanges] = field(default_factory=dict)
     _inside: bool = False  # within a source transaction
@@ -75,6 +77,8 @@ class Applier:
             FencedError: somebody else streams this migration now.
             RetryableError: begin again from the committed position.
         """
+        if self.ended:
+            return
         match event:
             case RowsChange():
                 self._add(event)
@@ -98,6 +102,16 @@ class Applier:
         if self._inside or not self._ended:
             return False
         return self._full or time.monotonic() - self._since >= self.settings.batch_s
+
+    @property
+    def has_rows(self) -> bool:
+        """Rows of ours are waiting to be committed, not a position alone."""
+        return bool(self._rows) or self._spilled
+
+    @property
+    def waiting_s(self) -> float:
+        """How long the oldest part of what is to be committed has been waiting."""
+        return time.monotonic() - self._since
 
     @property
     def between_transactions(self) -> bool:
@@ -139,8 +153,9 @@ class Applier:
             self._since = time.monotonic()
 
     def _stop_at(self, seen: StatementSeen) -> None:
-        if RENAME_MARK + self.lease.migration_id in seen.sql:
-            return  # our own cut-over
+        if RENAME_MARK + self.lease.migration_id in seen.sql:  # our own cut-over
+            self.ended = self.ends_at_swap
+            return
         self._inside = False
         self.commit()
         raise FatalError(

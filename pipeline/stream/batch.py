@@ -29,7 +29,8 @@ from pipeline.mysql.codecs import line, literal_bound
 from pipeline.mysql.keyrange import Bound, is_one_of
 from pipeline.mysql.pools import leniency, run
 from pipeline.mysql.quoting import quote_list, quote_name
-from pipeline.mysql.table import Field
+from pipeline.mysql.table import Field, Table
+from pipeline.rebuild.rows import replace_rows
 from pipeline.stream.events import RowsChange
 
 KeyFields = tuple[Field, ...]
@@ -81,9 +82,9 @@ class TableBatch:
         with leniency(target, self.moved.table):
             if self.tombstones:
                 self._bury(target, deleted)
-            self._delete(target, quote_name(self.moved.target), deleted)
+            self._delete(target, quote_name(self.moved.target), self.moved.landed, deleted)
             if self.tombstones:
-                self._delete(target, tombstones_table(self.moved), replaced)
+                self._delete(target, tombstones_table(self.moved), self.moved.table, replaced)
             self._replace(target)
             self._note(target, number)
 
@@ -100,15 +101,18 @@ class TableBatch:
         for some in _in_statements(self.keys):
             run(target, head + b",".join(lead + self._literals(key) + b")" for key in some))
 
-    def _delete(self, target: Connection, table: str, keys: list[KeyFields]) -> None:
+    def _delete(self, target: Connection, name: str, table: Table, keys: list[KeyFields]) -> None:
         for some in _in_statements(keys):
             bounds = [self._bound(key) for key in some]
-            run(target, f"DELETE FROM {table} WHERE {is_one_of(self.moved.table, bounds)}")
+            run(target, f"DELETE FROM {name} WHERE {is_one_of(table, bounds)}")
 
     def _replace(self, target: Connection) -> None:
         table = self.moved.table
         data = b"".join(line(table, row) for row in self.rows.values() if row is not None)
-        write_lines(target, table, self.moved.target, data, replace=True)
+        if self.moved.rebuild is None:
+            write_lines(target, table, self.moved.target, data, replace=True)
+        elif data:
+            replace_rows(target, self.moved, data)
 
     def _literals(self, key: KeyFields) -> bytes:
         return ",".join(self._bound(key)).encode("ascii")

@@ -12,15 +12,18 @@ from sqlalchemy import Connection
 
 from pipeline.control.leases import Lease, fence
 from pipeline.control.migrations import read_migration, read_moved
-from pipeline.control.records import Migration, Moved
+from pipeline.control.records import Kind, Migration, Moved
 from pipeline.control.streams import read_stream
-from pipeline.cutover.stages import wants_stream
+from pipeline.cutover.stages import RENAMED, wants_stream
 from pipeline.mysql.pools import Pools
+from pipeline.mysql.table import TableName
 from pipeline.stream.applier import Applier
 from pipeline.stream.queue import EventQueue
 from pipeline.stream.reader import BinlogReader
 
 _QUIET_S = 0.02  # no event for so long: commit what there is, the batch will not fill
+# An alter reads its own commits back. Each would lead to the next, were it not to wait a bit.
+_OWN_ECHO_S = 0.2
 _LOOK_S = 0.5
 _SENDER_WAITS_S = 3600
 
@@ -68,13 +71,21 @@ class StreamSession:
             event = self.queue.get(_QUIET_S)
             if event is not None:
                 self.applier.handle(event)
-            elif not self.applier.idle and self.applier.between_transactions:
+            elif self._has_time_to_commit():
                 self.applier.commit()
                 self._renewed = time.monotonic()
             self._keep_lease()
             self._look()
 
+    def _has_time_to_commit(self) -> bool:
+        if self.applier.idle or not self.applier.between_transactions:
+            return False
+        hurry = self.migration.kind is Kind.MOVE or self.migration.stage in RENAMED
+        return hurry or self.applier.has_rows or self.applier.waiting_s > _OWN_ECHO_S
+
     def _may_leave(self) -> bool:
+        if self.applier.ended:
+            return True
         if not (self.stopping.is_set() or not wants_stream(self.migration.stage)):
             return False
         if self.applier.between_transactions and not self.applier.idle:
@@ -116,6 +127,7 @@ class StreamSession:
             target_name=self.target,
             batches=state.batches,
             tombstones=not all(moved.copied for moved in self.moved),
+            ends_at_swap=self.migration.kind is Kind.ALTER,
         )
 
     def _new_reader(self, position: str) -> BinlogReader:
@@ -123,11 +135,16 @@ class StreamSession:
             connect=self._connect_to_source,
             server_id=replica_id(self.lease),
             tables={moved.source: moved.table for moved in self.moved},
-            # After the rename of a cut-over the source's rows go by another name.
-            aliases={moved.aside: moved.source for moved in self.moved},
+            aliases=self._aliases(),
             position=position,
             heartbeat_s=self.pools.settings.stream.heartbeat_s,
         )
+
+    def _aliases(self) -> dict[TableName, TableName]:
+        """After the rename of a move's cut-over the source's rows go by another name."""
+        if self.migration.kind is Kind.ALTER:
+            return {}
+        return {moved.aside: moved.source for moved in self.moved}
 
     def _connect_to_source(self, **arguments: Any) -> RawConnection[Any]:
         connection = self.pools.connect(self.migration.source, **arguments)

@@ -12,7 +12,7 @@ from pipeline.coordinate.start import start_move
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import MoveRequest
+from pipeline.preflight.findings import Request
 from tests.conftest import Connect
 from tests.support.moves import SOURCE, TARGET, begin_move, scalar, wait_for
 from tests.support.stack import Stack
@@ -46,8 +46,8 @@ def table(pools: Pools, schema: str) -> str:
     return f"{schema}.t"
 
 
-def request(schema: str, *, as_text: bool = False) -> MoveRequest:
-    return MoveRequest(SOURCE, TARGET, (TableName(schema, "t"),), json_as_text=as_text)
+def request(schema: str, *, as_text: bool = False) -> Request:
+    return Request(SOURCE, TARGET, (TableName(schema, "t"),), json_as_text=as_text)
 
 
 def insert(pools: Pools, table: str, number: int, document: str) -> None:

@@ -51,7 +51,8 @@ def create(connection: pymysql.Connection[Any], schema: str) -> None:
 def writer(connection: pymysql.Connection[Any], schema: str) -> Callable[[int], None]:
     chance = random.Random(7)
     statements = (
-        "DELETE FROM {s}.shop WHERE id = {shop} AND id > 30", "INSERT INTO {s}.shop VALUES ({shop}, {other})",
+        "DELETE FROM {s}.shop WHERE id = {shop} AND id > 30",
+        "INSERT INTO {s}.shop VALUES ({shop}, {other})",
         "UPDATE {s}.bill SET id = id + 50 WHERE id = {bill}",
         "DELETE FROM {s}.bill WHERE id = {bill}",
         "INSERT INTO {s}.bill VALUES ({bill}, {shop})", "INSERT INTO {s}.line VALUES ({bill}, 3)",

@@ -15,7 +15,7 @@ from pipeline.coordinate.start import start_move
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.servers import table_exists
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import MoveRequest
+from pipeline.preflight.findings import Request
 from tests.conftest import Connect
 from tests.support.moves import SOURCE, TARGET, wait_for
 from tests.support.stack import Stack
@@ -62,7 +62,7 @@ def test_a_move_needs_no_privilege_that_the_examples_do_not_grant(
     create_tables(connect(), schema, ROWS)
     writers = Workload(lambda: connect(SOURCE), schema, ROWS, seed=21).start()
     stack.start()
-    request = MoveRequest(SOURCE, TARGET, tuple(TableName(schema, name) for name in TABLES))
+    request = Request(SOURCE, TARGET, tuple(TableName(schema, name) for name in TABLES))
     migration_id = start_move(pools, request, Options(), False, "test")
     wait_for(pools, migration_id, Stage.DONE, logs=stack.logs)
     writers.stop()
@@ -87,7 +87,7 @@ def test_a_trigger_that_the_target_refuses_is_found_before_the_rename(
             " SET NEW.v = 1",
         )
     stack.start()
-    request = MoveRequest(SOURCE, TARGET, (TableName(schema, "t"),), with_triggers=True)
+    request = Request(SOURCE, TARGET, (TableName(schema, "t"),), with_triggers=True)
     migration_id = start_move(weak, request, Options(with_triggers=True), False, "test")
     migration = wait_for(pools, migration_id, Stage.FAILED, logs=stack.logs)
     assert migration.failure is not None

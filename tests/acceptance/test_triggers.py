@@ -15,7 +15,7 @@ from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
 from pipeline.mysql.triggers import read_triggers
-from pipeline.preflight.findings import MoveRequest
+from pipeline.preflight.findings import Request
 from tests.conftest import Connect
 from tests.support.background import writing
 from tests.support.moves import SOURCE, TARGET, scalar, wait_for
@@ -57,9 +57,9 @@ def writer(connection: pymysql.Connection[Any], schema: str) -> Callable[[int], 
     return write
 
 
-def request(schema: str, *, with_triggers: bool) -> MoveRequest:
+def request(schema: str, *, with_triggers: bool) -> Request:
     tables = (TableName(schema, "t"), TableName(schema, "audit"))
-    return MoveRequest(SOURCE, TARGET, tables, with_triggers=with_triggers)
+    return Request(SOURCE, TARGET, tables, with_triggers=with_triggers)
 
 
 def test_triggers_are_made_on_the_target_and_never_fired_by_the_move(

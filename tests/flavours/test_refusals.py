@@ -7,7 +7,7 @@ import pytest
 from pipeline.mysql.flavours import visible_gtids, wait_until_executed
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import MoveRequest, Scope, Severity
+from pipeline.preflight.findings import Request, Scope, Severity
 from pipeline.preflight.registry import run_preflight
 from tests.support.moves import SOURCE, TARGET
 
@@ -31,7 +31,7 @@ CASES = {"mysql": _MYSQL_ONLY, "mariadb": _MARIADB_ONLY}
 
 
 def refusals(pools: Pools, schema: str) -> str:
-    request = MoveRequest(SOURCE, TARGET, (TableName(schema, "t"),))
+    request = Request(SOURCE, TARGET, (TableName(schema, "t"),))
     found = run_preflight(pools, request, Scope.START)
     return " ".join(
         f"{one.explanation} {one.remedy}" for one in found if one.severity is Severity.REFUSED
@@ -108,7 +108,7 @@ def test_a_cascade_that_is_not_in_the_binary_log_is_refused(
             f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, CONSTRAINT f FOREIGN KEY (id)"
             f" REFERENCES {schema}.p (id) ON DELETE {action}){options}",
         )
-    request = MoveRequest(SOURCE, TARGET, (TableName(schema, "t"), TableName(schema, "p")))
+    request = Request(SOURCE, TARGET, (TableName(schema, "t"), TableName(schema, "p")))
     found = run_preflight(pools, request, Scope.START)
     said = [one.explanation for one in found if one.severity is Severity.REFUSED]
     unseen = action == "CASCADE" and flavours[0] == "mariadb"

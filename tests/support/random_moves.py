@@ -15,7 +15,7 @@ from pipeline.control.records import Stage, aside_name
 from pipeline.coordinate import control
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import MoveRequest, Scope, Severity
+from pipeline.preflight.findings import Request, Scope, Severity
 from pipeline.preflight.registry import run_preflight
 from tests.conftest import Connect
 from tests.support.comparison import checksum, definition, dump, first_difference, rows
@@ -114,7 +114,7 @@ def move_random_tables(
     known_by = flavours[0] if same else "both"
     tables, definitions = make_tables(connect(SOURCE), schema, random, known_by)
     names = [table.name for table in tables]
-    request = MoveRequest(SOURCE, TARGET, tuple(TableName(schema, name) for name in names))
+    request = Request(SOURCE, TARGET, tuple(TableName(schema, name) for name in names))
     refusals = [
         finding.explanation
         for finding in run_preflight(pools, request, Scope.START)

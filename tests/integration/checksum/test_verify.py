@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.checksum.digest import range_digest
+from pipeline.checksum.sides import Rows
 from pipeline.checksum.verify import Verdict
 from pipeline.control.ranges import LedgerState, ledger_state
 from pipeline.control.touched import count_touched
@@ -56,8 +57,8 @@ def test_no_difference_escapes_the_digest(move: DirectMove, change: str) -> None
     on_target(move, change)
     table = move.moved.table
     with move.pools.begin(SOURCE) as source, move.pools.begin(TARGET) as target:
-        ours = range_digest(source, table, table.name, EVERYTHING, is_source=True)
-        theirs = range_digest(target, table, table.name, EVERYTHING, is_source=False)
+        ours = range_digest(Rows(source, table, table.name, True), EVERYTHING)
+        theirs = range_digest(Rows(target, table, table.name, False), EVERYTHING)
     assert ours != theirs
 
 

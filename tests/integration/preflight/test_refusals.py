@@ -17,15 +17,15 @@ from pipeline.errors import RefusedError, RetryableError
 from pipeline.mysql.flavours import variable
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import Finding, MoveRequest, Scope, Severity
+from pipeline.preflight.findings import Finding, Request, Scope, Severity
 from pipeline.preflight.registry import run_preflight
 from tests.support.moves import SOURCE, TARGET, begin_move
 
 PLAIN = "CREATE TABLE {} (id INT PRIMARY KEY, v VARCHAR(9))"
 
 
-def asked(schema: str, *tables: str) -> MoveRequest:
-    return MoveRequest(SOURCE, TARGET, tuple(TableName(schema, name) for name in tables or "t"))
+def asked(schema: str, *tables: str) -> Request:
+    return Request(SOURCE, TARGET, tuple(TableName(schema, name) for name in tables or "t"))
 
 
 def do(pools: Pools, server: str, *statements: str) -> None:
@@ -47,7 +47,7 @@ def setting(pools: Pools, server: str, name: str, value: str) -> Iterator[None]:
            f"SET GLOBAL {name} = {before}")  # fmt: skip
 
 
-def against(pools: Pools, request: MoveRequest, scope: Scope = Scope.START) -> dict[str, Finding]:
+def against(pools: Pools, request: Request, scope: Scope = Scope.START) -> dict[str, Finding]:
     """The refusals, by check."""
     findings = run_preflight(pools, request, scope)
     return {found.check: found for found in findings if found.severity is Severity.REFUSED}
@@ -184,7 +184,7 @@ def test_what_only_slows_down_or_may_bite_later_is_a_warning(
 
 def test_a_move_to_the_same_server_is_refused(pools: Pools, schema: str) -> None:
     do(pools, SOURCE, PLAIN.format(f"{schema}.t"))
-    request = MoveRequest(SOURCE, SOURCE, (TableName(schema, "t"),), f"{schema}_2")
+    request = Request(SOURCE, SOURCE, (TableName(schema, "t"),), f"{schema}_2")
     assert "same server" in against(pools, request)["two servers"].explanation
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
+from pipeline.control.records import Kind as MigrationKind
 from pipeline.control.records import Migration, Moved, Options, Stage
 from pipeline.coordinate.context import Context
 from pipeline.cutover.hooking import _variables, hook
@@ -17,9 +18,11 @@ from pipeline.mysql.table import Column, Key, Kind, Table, TableName
 _README = Path(__file__).resolve().parents[3] / "README.md"
 _NOW = datetime(2020, 1, 1)
 MIGRATION = Migration(
-    id="m1", kind="move", source="old", target="new", stage=Stage.SWITCHING, stage_since=_NOW,
+    id="m1", kind=MigrationKind.MOVE, source="old", target="new",
+    stage=Stage.SWITCHING, stage_since=_NOW,
     resume_stage=None, after_restore=None, options=Options(), postponed=False, abort_asked=False,
-    attempt=3, retry_at=None, rename_connection=None, renamed_at=None,
+    attempt=3, retry_at=None, rename_connection=None, lock_connection=None,
+    first_attempt_at=None, held_s=None, renamed_at=None,
     drain_gtids="aaaaaaaa-0000-0000-0000-000000000001:1-9", failure=None, created_at=_NOW,
     created_by="who", cleaned_at=None, now=_NOW,
 )  # fmt: skip

@@ -1,0 +1,101 @@
+"""`alter`: rebuilds a table in place, or lets the server change it at once where it can."""
+
+from __future__ import annotations
+
+import click
+
+from ops.cli.durations import DURATION
+from ops.cli.exits import ExitCode
+from ops.cli.following import follow
+from ops.cli.moving import chosen_hooks, dry_run, table_name
+from ops.cli.session import Session, pass_session, push, who
+from pipeline.configuration.load import server_settings
+from pipeline.control.records import Options, Stage
+from pipeline.coordinate.start import start_move
+from pipeline.cutover.hooks import NAMES
+from pipeline.errors import RefusedError
+from pipeline.preflight.findings import Request
+from pipeline.rebuild.instant import alter_at_once
+from pipeline.rebuild.plan import Alteration
+
+
+@click.command()
+@click.option("--server", required=True, metavar="S", help="Server that the table is on.")
+@click.option("--table", required=True, metavar="SCHEMA.TABLE", help="The table to change.")
+@click.option(
+    "--rename", "renames", multiple=True, metavar="OLD=NEW",
+    help="Confirm that the change renames a column.",
+)  # fmt: skip
+@click.option(
+    "--accept", "accepted", multiple=True, metavar="COLUMN",
+    help="Take what the server makes of this column's values, rounded or cut as it may be.",
+)  # fmt: skip
+@click.option(
+    "--try-instant", is_flag=True, help="If the server can change it at once, have it do so."
+)
+@click.option("--with-triggers", is_flag=True, help="Make the table's triggers on the new one.")
+@click.option(
+    "--json-as-text", is_flag=True,
+    help="Let DECIMAL, dates and binary inside JSON become what their text says.",
+)  # fmt: skip
+@click.option(
+    "--lock-timeout", type=click.FloatRange(min=1), metavar="SECONDS",
+    help="How long the cut-over may wait for its lock, and hold it; otherwise 3.",
+)  # fmt: skip
+@click.option(
+    "--force-after", type=DURATION, metavar="DURATION",
+    help="Kill what blocks the cut-over once it has been tried for that long (10m, 2h).",
+)  # fmt: skip
+@click.option("--dry-run", "dry", is_flag=True, help="Print plan and findings; change nothing.")
+@click.option("--postpone-cut-over", is_flag=True, help="Cut over only after `tranship cut-over`.")
+@click.option(
+    "--hook", "hooks", multiple=True, metavar="NAME=COMMAND",
+    help=f"A command to run at a point of the cut-over: {' or '.join(NAMES)}.",
+)  # fmt: skip
+@click.option(
+    "--chunk-rows", type=click.IntRange(min=1), metavar="N", help="Rows a chunk at first."
+)
+@click.option("--wait", is_flag=True, help="Follow to the end; exit 0 only when it is done.")
+@click.argument("change", metavar="CHANGE")
+@pass_session
+def alter(
+    session: Session, server: str, table: str, renames: tuple[str, ...],
+    accepted: tuple[str, ...], try_instant: bool, with_triggers: bool, json_as_text: bool,
+    lock_timeout: float | None, force_after: float | None, dry: bool, postpone_cut_over: bool,
+    hooks: tuple[str, ...], chunk_rows: int | None, wait: bool, change: str,
+) -> ExitCode:  # fmt: skip
+    """Rebuild a table in place; prints the migration's id.
+
+    CHANGE is what follows the table's name in ALTER TABLE: "ADD COLUMN c INT, DROP INDEX i".
+    """
+    server_settings(session.pools.settings, server)
+    pairs = tuple(_rename(text) for text in renames)
+    asked = Request(
+        server, server, (table_name(table),), with_triggers=with_triggers,
+        json_as_text=json_as_text, alteration=Alteration(change, pairs, accepted),
+        force=force_after is not None,
+    )  # fmt: skip
+    options = Options(
+        chosen_hooks(hooks), chunk_rows, with_triggers, json_as_text, lock_timeout, force_after
+    )
+    if dry:
+        return dry_run(session, asked, options)
+    if try_instant:
+        done = alter_at_once(session.pools, asked, lock_timeout)
+        if done is not None:
+            click.echo(f"done at once ({done}); nothing was copied")
+            return ExitCode.OK
+        click.echo("the server can't do it at once: rebuilding the table", err=True)
+    migration_id = start_move(session.pools, asked, options, postpone_cut_over, who())
+    click.echo(migration_id)
+    push(server, migration_id)
+    if wait:
+        return follow(session.pools, server, migration_id, wanted=Stage.DONE)
+    return ExitCode.OK
+
+
+def _rename(text: str) -> tuple[str, str]:
+    old, _, new = text.partition("=")
+    if not old or not new:
+        raise RefusedError(f"--rename '{text}' is not OLD=NEW.", "Name both columns.")
+    return old, new

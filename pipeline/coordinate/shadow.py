@@ -1,0 +1,40 @@
+"""Makes the shadow table of an alter, and what the conversion of its rows needs."""
+
+from __future__ import annotations
+
+from pipeline.control.migrations import update_moved
+from pipeline.control.records import Moved
+from pipeline.coordinate.context import Context
+from pipeline.errors import FatalError
+from pipeline.mysql.pools import run
+from pipeline.mysql.quoting import quote_name
+from pipeline.mysql.servers import table_exists
+from pipeline.rebuild.conversion import create_templates
+from pipeline.rebuild.definition import Rebuild
+from pipeline.rebuild.plan import create_shadow, remap
+
+
+def prepare_shadow(context: Context, moved: Moved, rebuild: Rebuild) -> None:
+    """Create the shadow; one that an interrupted call left is made again.
+
+    Raises:
+        FatalError: the table is not what it was when the change was planned.
+    """
+    with context.control() as control:
+        if table_exists(control, moved.target) and not moved.created_by_us:
+            raise FatalError(
+                f"{moved.target} has come to be since the start, and is not ours.",
+                "Drop or rename it, then: tranship resume.",
+            )
+        # Said before it is done: clean-up may then drop it, whatever happens in between.
+        update_moved(control, moved.id, created_by_us=True)
+    with context.control() as control:
+        run(control, f"DROP TABLE IF EXISTS {quote_name(moved.target)}")
+        create_shadow(control, moved.source, moved.target, rebuild.ddl)
+    with context.control() as control:
+        if remap(control, moved.source, moved.target, rebuild) != rebuild:
+            raise FatalError(
+                f"{moved.source} was changed while its change was being planned.",
+                "Nothing was copied. Abort, clean up and start again.",
+            )
+        create_templates(control, moved, rebuild)

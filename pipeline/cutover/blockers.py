@@ -1,0 +1,72 @@
+"""Who holds a table that the cut-over of an alter has to lock, and what waits for what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from pipeline.mysql.pools import run
+from pipeline.mysql.quoting import text_literal
+from pipeline.mysql.table import TableName
+
+_SHOWN = 120
+
+
+@dataclass(frozen=True)
+class Blocker:
+    """A connection that holds a metadata lock on the table. `s` are seconds."""
+
+    id: int
+    user: str
+    in_transaction_s: int | None
+    statement: str
+
+    def __str__(self) -> str:
+        since = self.in_transaction_s
+        doing = "" if since is None else f" in a transaction for {since} s,"
+        return f"connection {self.id} ({self.user}),{doing} last statement: {self.statement}"
+
+
+def blockers(connection: Connection, table: TableName, ours: tuple[int, ...]) -> list[Blocker]:
+    """Whoever holds a lock on `table`, but for connections `ours`."""
+    rows = run(
+        connection,
+        "SELECT DISTINCT t.processlist_id, CONCAT(t.processlist_user, '@', t.processlist_host),"
+        " TIMESTAMPDIFF(SECOND, x.trx_started, NOW()),"
+        f" LEFT(COALESCE(t.processlist_info, s.sql_text, '?'), {_SHOWN})"
+        " FROM performance_schema.metadata_locks m"
+        " JOIN performance_schema.threads t ON t.thread_id = m.owner_thread_id"
+        " LEFT JOIN performance_schema.events_statements_current s ON s.thread_id = t.thread_id"
+        " LEFT JOIN information_schema.innodb_trx x ON x.trx_mysql_thread_id = t.processlist_id"
+        f" WHERE {_on(table)} AND m.lock_status = 'GRANTED' AND t.processlist_id IS NOT NULL"
+        f" AND t.processlist_id NOT IN ({', '.join(map(str, (0, *ours)))})",
+    ).rows
+    return [
+        Blocker(int(number), str(user), None if since is None else int(since), _line(text))
+        for number, user, since, text in rows
+    ]
+
+
+def waits_for(connection: Connection, number: int, table: TableName) -> bool:
+    """Whether connection `number` waits for an exclusive lock on `table`."""
+    rows = run(
+        connection,
+        "SELECT 1 FROM performance_schema.metadata_locks m"
+        " JOIN performance_schema.threads t ON t.thread_id = m.owner_thread_id"
+        f" WHERE t.processlist_id = {number} AND m.lock_status = 'PENDING'"
+        f" AND m.lock_type = 'EXCLUSIVE' AND {_on(table)}",
+    ).rows
+    return bool(rows)
+
+
+def _on(table: TableName) -> str:
+    return (
+        f"m.object_type = 'TABLE' AND m.object_schema = {text_literal(table.schema)}"
+        f" AND m.object_name = {text_literal(table.name)}"
+    )
+
+
+def _line(text: object) -> str:
+    shown = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
+    return " ".join(shown.split())

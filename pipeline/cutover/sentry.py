@@ -1,0 +1,77 @@
+"""The sentry table, and what the names on the server say of a swap.
+
+    t                the table, original or rebuilt: always there
+    t_tranship_new   the shadow; gone once it has become `t`
+    t_tranship_old   the sentry until the swap, the original after it
+
+The rename of the swap wants to give the original the sentry's name, so it can't succeed while
+there is a sentry: not by mistake, and not when the connection that holds the lock dies.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from sqlalchemy import Connection
+
+from pipeline.control.records import Moved
+from pipeline.errors import AmbiguousError
+from pipeline.mysql.pools import run
+from pipeline.mysql.quoting import quote_name, text_literal
+from pipeline.mysql.servers import table_exists
+from pipeline.mysql.table import TableName
+
+_MARK = "sentry of tranship"
+
+
+class SwapState(Enum):
+    """Which of the two tables has the name."""
+
+    NOT_YET = "the original is in place"
+    SWAPPED = "the rebuilt table is in place"
+
+
+def create_sentry(connection: Connection, moved: Moved) -> None:
+    """Raises: whatever the server says to a name that is taken."""
+    run(
+        connection,
+        f"CREATE TABLE {quote_name(moved.aside)} (id INT PRIMARY KEY) ENGINE=InnoDB"
+        f" COMMENT='{_MARK}'",
+    )
+
+
+def drop_sentry(connection: Connection, moved: Moved) -> None:
+    """Drop the sentry if there is one; never a table that is not one."""
+    if is_sentry(connection, moved.aside):
+        run(connection, f"DROP TABLE {quote_name(moved.aside)}")
+
+
+def is_sentry(connection: Connection, name: TableName) -> bool:
+    rows = run(
+        connection,
+        "SELECT 1 FROM information_schema.tables"
+        f" WHERE table_schema = {text_literal(name.schema)}"
+        f" AND table_name = {text_literal(name.name)} AND table_comment = {text_literal(_MARK)}",
+    ).rows
+    return bool(rows)
+
+
+def look(connection: Connection, moved: Moved) -> SwapState:
+    """What the names say.
+
+    Raises:
+        AmbiguousError: nothing that Tranship does leads there.
+    """
+    there = table_exists(connection, moved.source)
+    shadow = table_exists(connection, moved.target)
+    aside = table_exists(connection, moved.aside) and not is_sentry(connection, moved.aside)
+    if there and shadow and not aside:
+        return SwapState.NOT_YET
+    if there and aside and not shadow:
+        return SwapState.SWAPPED
+    names = {moved.source: there, moved.target: shadow, moved.aside: aside}
+    said = ", ".join(f"{name} {'exists' if found else 'does not'}" for name, found in names.items())
+    raise AmbiguousError(
+        f"The swap of {moved.source} can't be told from the names on the server: {said}.",
+        "Nothing was changed. Give the tables their names by hand, then: tranship resume.",
+    )

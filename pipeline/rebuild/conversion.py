@@ -1,0 +1,278 @@
+"""Converts rows to the new definition, by the server, and says which row it can't convert.
+
+A connection has up to three temporary tables for it, which are neither logged nor replicated:
+
+    staged     rows of the original: from the binary log, or as one read of it found them
+    converted  the kept columns, as the shadow defines them
+    reverted   converted rows, as the original defines them
+
+Guarantee: a row arrives with every kept value, or an error names its key. Most conversions
+that lose something say so (an error in a strict session, a warning in others; both stop here).
+Of those that would not say so (`Rebuild.checked`: a rounded DOUBLE, a fraction of a second) the
+values are taken there and back, and have to be what they were.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from pipeline.control.records import Moved
+from pipeline.control.schema import SCHEMA
+from pipeline.errors import FatalError, RetryableError
+from pipeline.mysql.codecs import literal_expression
+from pipeline.mysql.failures import DUPLICATE_KEY, TRUNCATED, translate
+from pipeline.mysql.keyrange import bound_from_row, order, same_key
+from pipeline.mysql.pools import Result, is_harmless, run, shown_warnings
+from pipeline.mysql.quoting import quote, quote_list, quote_name
+from pipeline.mysql.table import Column, Key, Kind, Table, TableName
+from pipeline.rebuild.definition import Rebuild
+
+_AS_BYTES = frozenset({Kind.TEXT, Kind.BINARY, Kind.GEOMETRY, Kind.VECTOR})
+_AS_NUMBER = frozenset({Kind.ENUM, Kind.SET, Kind.BIT})
+_ROW = re.compile(r"at row (\d+)")
+_PRIMARY = "PRIMARY"
+
+
+def create_templates(connection: Connection, moved: Moved, rebuild: Rebuild) -> None:
+    """Empty tables, from which each connection makes its temporary ones."""
+    original, shadow = moved.source, moved.target
+    for kind, table, name in (
+        ("staged", replace(moved.table, columns=moved.table.written), original),
+        ("converted", rebuild.shadow, shadow),
+        ("reverted", rebuild.kept, original),
+    ):
+        run(
+            connection,
+            f"CREATE TABLE IF NOT EXISTS {quote_name(_template(moved, kind))}"
+            f" (PRIMARY KEY ({quote_list(table.key.columns)})) ENGINE=InnoDB"
+            f" SELECT {_columns(table)} FROM {quote_name(name)} LIMIT 0",
+        )
+
+
+def drop_templates(connection: Connection, moved: Moved) -> None:
+    kinds = ("staged", "converted", "reverted")
+    names = ", ".join(quote_name(_template(moved, kind)) for kind in kinds)
+    run(connection, f"DROP TABLE IF EXISTS {names}")
+
+
+def staged_table(connection: Connection, moved: Moved) -> Table:
+    """The connection's table for rows of the original, emptied."""
+    name = _temporary(connection, moved, "staged")
+    return replace(moved.table, name=name, key=Key(_PRIMARY, moved.table.key.columns))
+
+
+def converted_rows(connection: Connection, moved: Moved, condition: str) -> Table:
+    """The original's rows under `condition`, as the shadow would hold them, frozen.
+
+    Raises:
+        FatalError: one can't be converted; names its key.
+    """
+    rebuild = _rebuild(moved)
+    return _convert(connection, moved, rebuild, replace(moved.table, name=moved.source), condition)
+
+
+def into_shadow(
+    connection: Connection, moved: Moved, verb: str, rows: Table, condition: str
+) -> Result:
+    """`INSERT IGNORE` or `REPLACE` rows of the original, which `rows` has, into the shadow.
+
+    Raises:
+        FatalError: one can't be converted without loss; names its key.
+        RetryableError: its value of a new unique key is another row's, at least for now.
+    """
+    rebuild = _rebuild(moved)
+    if rebuild.checked:
+        frozen = _staged(connection, moved, rows, condition)
+        converted = _convert(connection, moved, rebuild, frozen, "TRUE")
+        _check_reverted(connection, moved, rebuild, frozen)
+        columns, rows, condition = _columns(converted), converted, "TRUE"
+    else:
+        columns = _columns(rebuild.kept)
+    fills = [fill.literal for fill in rebuild.fills]
+    names = quote_list([column.name for column in rebuild.shadow.columns])
+    added = [quote(fill.column) for fill in rebuild.fills]
+    return _write(
+        connection, moved, rebuild, rows, condition,
+        f"{verb} INTO {quote_name(moved.target)} ({', '.join([names, *added])})"
+        f" SELECT {', '.join([columns, *fills])} FROM {_from(rows, condition)}",
+    )  # fmt: skip
+
+
+def _staged(connection: Connection, moved: Moved, rows: Table, condition: str) -> Table:
+    """`rows`, where a second statement finds what the first one did."""
+    if rows.name.schema == SCHEMA:
+        return rows
+    staged = staged_table(connection, moved)
+    columns = quote_list([column.name for column in moved.table.written])
+    run(
+        connection,
+        f"INSERT INTO {quote_name(staged.name)} ({columns})"
+        f" SELECT {columns} FROM {_from(rows, condition)}",
+    )
+    return staged
+
+
+def _convert(
+    connection: Connection, moved: Moved, rebuild: Rebuild, rows: Table, condition: str
+) -> Table:
+    name = _temporary(connection, moved, "converted")
+    _write(
+        connection, moved, rebuild, rows, condition,
+        f"INSERT INTO {quote_name(name)} ({_columns(rebuild.shadow)})"
+        f" SELECT {_columns(rebuild.kept)} FROM {_from(rows, condition)}",
+    )  # fmt: skip
+    return replace(rebuild.shadow, name=name, key=Key(_PRIMARY, rebuild.shadow.key.columns))
+
+
+def _check_reverted(connection: Connection, moved: Moved, rebuild: Rebuild, rows: Table) -> None:
+    """Convert back, and compare with what there was."""
+    name = _temporary(connection, moved, "reverted")
+    converted = TableName(SCHEMA, _name(moved, "converted"))
+    run(
+        connection,
+        f"INSERT IGNORE INTO {quote_name(name)} ({_columns(rebuild.kept)})"
+        f" SELECT {_columns(rebuild.shadow)} FROM {quote_name(converted)}",
+    )
+    here = quote_name(rows.name)
+    for old, new in rebuild.checks:
+        same = f"{same_key(moved.table, here, 'back')} AND {_same_value(old, here, 'back')}"
+        found = run(
+            connection,
+            f"SELECT {_literals(rows)} FROM {here} WHERE NOT EXISTS"
+            f" (SELECT 1 FROM {quote_name(name)} AS back WHERE {same})"
+            f" ORDER BY {order(rows.key)} LIMIT 1",
+        ).rows
+        if found:
+            key = ", ".join(bound_from_row(found[0]))
+            raise _lossy(moved, key, f"{old.name} as {new.column_type} is not what it was")
+
+
+def _write(
+    connection: Connection,
+    moved: Moved,
+    rebuild: Rebuild,
+    rows: Table,
+    condition: str,
+    statement: str,
+) -> Result:
+    try:
+        answer = run(connection, statement)
+    except Exception as error:
+        ours = translate(error, moved.target.schema)
+        if isinstance(ours, RetryableError):
+            raise
+        text = str(error.args[-1]) if error.args else str(error)
+        key = _key_of(connection, rows, condition, text)
+        raise _lossy(moved, key, text) from error
+    if answer.warnings:
+        _judge(connection, moved, rebuild, rows, condition, answer)
+    return answer
+
+
+def _judge(
+    connection: Connection,
+    moved: Moved,
+    rebuild: Rebuild,
+    rows: Table,
+    condition: str,
+    answer: Result,
+) -> None:
+    """A row that is there already is no loss; anything else that the server says is."""
+    lenient = moved.table.judged_by_digest and not rebuild.retyped
+    for code, text in shown_warnings(connection):
+        if code == DUPLICATE_KEY:
+            _refuse_new_duplicate(moved, rebuild, text)
+        elif not (is_harmless(code, text) or (lenient and code in TRUNCATED)):
+            raise _lossy(moved, _key_of(connection, rows, condition, text), text)
+    counts = dict(part.split(": ") for part in answer.message.split("  ") if ": " in part)
+    hidden = int(counts.get("Warnings", 0)) - int(counts.get("Duplicates", 0))
+    if hidden > len(shown_warnings(connection)) and not lenient:
+        raise _lossy(moved, None, f"{hidden} warnings that the server does not show")
+
+
+def _refuse_new_duplicate(moved: Moved, rebuild: Rebuild, text: str) -> None:
+    """Rows with one value for a unique key that is new: passing, if it moved between them."""
+    if any(text.rstrip("'").endswith((f".{key}", f"'{key}")) for key in rebuild.new_unique):
+        raise RetryableError(f"{moved.source}: two rows for one value of a new unique key: {text}.")
+
+
+def _key_of(connection: Connection, rows: Table, condition: str, text: str) -> str | None:
+    """The key of the row that a message numbers, unless it has gone meanwhile."""
+    number = _ROW.search(text)
+    if number is None:
+        return None
+    found = run(
+        connection,
+        f"SELECT {_literals(rows)} FROM {_from(rows, condition)} LIMIT 1"
+        f" OFFSET {int(number[1]) - 1}",
+    ).rows
+    return ", ".join(bound_from_row(found[0])) if found else None
+
+
+def _lossy(moved: Moved, key: str | None, text: str) -> FatalError:
+    where = f" with key {key}" if key is not None else ""
+    return FatalError(
+        f"A row of {moved.source}{where} can't be converted without loss: {text.rstrip('.')}.",
+        "The table is as it was. Correct that row and resume, or abort and choose another"
+        " definition (--accept COLUMN takes what the server makes of a column's values).",
+    )
+
+
+def _same_value(column: Column, one: str, other: str) -> str:
+    names = [f"{alias}.{quote(column.name)}" for alias in (one, other)]
+    if column.kind in _AS_BYTES:
+        names = [f"CAST({name} AS BINARY)" for name in names]
+    elif column.kind in _AS_NUMBER:
+        names = [f"{name} + 0" for name in names]
+    return " <=> ".join(names)
+
+
+def _from(rows: Table, condition: str) -> str:
+    return (
+        f"{quote_name(rows.name)} FORCE INDEX ({quote(rows.key.name)})"
+        f" WHERE {condition} ORDER BY {order(rows.key)}"
+    )
+
+
+def _literals(rows: Table) -> str:
+    return ", ".join(literal_expression(column) for column in rows.key_columns)
+
+
+def _columns(table: Table) -> str:
+    return quote_list([column.name for column in table.columns])
+
+
+def _temporary(connection: Connection, moved: Moved, kind: str) -> TableName:
+    """The connection's own table, made once and emptied each time."""
+    name = TableName(SCHEMA, _name(moved, kind))
+    made: set[str] = connection.info.setdefault("temporary", set())
+    if name.name in made:
+        run(connection, f"DELETE FROM {quote_name(name)}")
+    else:
+        template = quote_name(_template(moved, kind))
+        run(connection, f"CREATE TEMPORARY TABLE {quote_name(name)} LIKE {template}")
+        made.add(name.name)
+    return name
+
+
+def make_temporaries(connection: Connection, moved: Moved) -> None:
+    """Make all of them now: a connection that holds LOCK TABLES can't."""
+    for kind in ("staged", "converted", "reverted"):
+        _temporary(connection, moved, kind)
+
+
+def _name(moved: Moved, kind: str) -> str:
+    # Not by the table's number alone, which another control schema may have given before.
+    return f"{kind}_{moved.migration_id}_{moved.ordinal}"
+
+
+def _template(moved: Moved, kind: str) -> TableName:
+    return TableName(SCHEMA, f"{kind}_{moved.id}")
+
+
+def _rebuild(moved: Moved) -> Rebuild:
+    assert moved.rebuild is not None
+    return moved.rebuild
