@@ -29,12 +29,10 @@ _up_to_date: set[str] = set()
 
 def _bring_up_to_date(pools: Pools, target: str) -> None:
     """A control schema that an older version made may lack columns; once a process."""
-    if target in _up_to_date:
-        return
-    with pools.begin(target) as control:
-        if is_installed(control):
+    if target not in _up_to_date:
+        with pools.begin(target) as control:
             install(control)
-            _up_to_date.add(target)
+        _up_to_date.add(target)
 
 
 @shared_task(name=TICK)
@@ -43,9 +41,10 @@ def tick() -> None:
     pools = context.pools()
     for target in pools.settings.servers:
         try:
-            _bring_up_to_date(pools, target)
             with pools.begin(target) as control:
-                active = active_ids(control) if is_installed(control) else []
+                active = active_ids(control, target) if is_installed(control) else []
+            if active:
+                _bring_up_to_date(pools, target)
             for migration_id in active:
                 send_advance(target, migration_id)
         except TranshipError as error:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from ops.cli.exits import ExitCode
 from ops.cli.following import follow
 from ops.cli.session import Session, pass_session, push, who
+from ops.cli.wording import amount
 from pipeline.control.migrations import ENDED, read_migration, read_moved
 from pipeline.control.records import Kind, Migration, Moved, Stage
 from pipeline.coordinate import control
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
 
+_SAY_S = 10.0
 _ID = click.argument("migration_id", metavar="ID")
 
 
@@ -68,9 +72,14 @@ def resume(session: Session, migration_id: str, json_as_text: bool) -> None:
 @click.command("clean-up")
 @_ID
 @click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--at-once", is_flag=True, help="Drop the tables without emptying them in batches.")
 @pass_session
-def clean_up(session: Session, migration_id: str, yes: bool) -> None:
-    """Drop what a migration that has ended left behind."""
+def clean_up(session: Session, migration_id: str, yes: bool, at_once: bool) -> None:
+    """Drop what a migration that has ended left behind, gently.
+
+    Rows are deleted in batches, with a rest after each, before a table is dropped. Interrupted,
+    it goes on where it was when it is called again.
+    """
     target, whole = session.find(migration_id)
     leftovers = _leftovers(session.pools, target, whole)
     for what in leftovers:
@@ -79,9 +88,22 @@ def clean_up(session: Session, migration_id: str, yes: bool) -> None:
         click.echo("no table will be dropped, only the migration's own notes")
     if not yes:
         click.confirm("Go on?", abort=True)
-    for what in control.clean_up(session.pools, target, whole, who()):
+    gently = None if at_once else _Deleted()
+    for what in control.clean_up(session.pools, target, whole, who(), gently):
         click.echo(f"dropped: {what}")
     click.echo(f"{whole}: cleaned up.")
+
+
+class _Deleted:
+    """Says from time to time how far it is."""
+
+    def __init__(self) -> None:
+        self._said = time.monotonic()
+
+    def __call__(self, rows: int) -> None:
+        if time.monotonic() - self._said > _SAY_S:
+            self._said = time.monotonic()
+            click.echo(f"{amount(rows, 'row')} deleted")
 
 
 def _leftovers(pools: Pools, target: str, migration_id: str) -> list[str]:

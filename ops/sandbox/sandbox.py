@@ -57,12 +57,30 @@ class Sandbox:
         """A running MySQL server called `name`."""
         return self._server(MySQLServer, name, options)
 
+    def replica(self, name: str, source: MySQLServer) -> MySQLServer:
+        """A running replica of a MySQL server, read-only."""
+        # The user comes along by replication, with the source's password.
+        options = {"read-only": "ON"}
+        server = self._server(MySQLServer, name, options, password=source.password)
+        server.run(
+            f"CHANGE REPLICATION SOURCE TO SOURCE_HOST = '{source.host}',"
+            f" SOURCE_PORT = {source.port}, SOURCE_USER = '{source.user}',"
+            f" SOURCE_PASSWORD = '{source.password}', SOURCE_AUTO_POSITION = 1,"
+            " GET_SOURCE_PUBLIC_KEY = 1, SOURCE_CONNECT_RETRY = 1",
+            "START REPLICA",
+        )
+        return server
+
     def mariadb(self, name: str, options: Mapping[str, str] | None = None) -> MariaDBServer:
         """A running MariaDB server called `name`."""
         return self._server(MariaDBServer, name, options)
 
     def _server(
-        self, kind: type[AnyServer], name: str, options: Mapping[str, str] | None
+        self,
+        kind: type[AnyServer],
+        name: str,
+        options: Mapping[str, str] | None,
+        **more: str,
     ) -> AnyServer:
         server = kind(
             prefix=fetch(kind.product, self.root / "cache"),
@@ -71,6 +89,7 @@ class Sandbox:
             server_id=1 + len(self._known()),
             tied=self.tied,
             options=options or {},
+            **more,  # type: ignore[arg-type]
         )
         server.start()
         self._remember(name, server)

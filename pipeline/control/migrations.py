@@ -193,14 +193,16 @@ def all_migrations(connection: Connection) -> list[Migration]:
     return [Migration.from_row(row) for row in rows]
 
 
-def active_ids(connection: Connection) -> list[str]:
-    """Migrations that `advance` has something to do for."""
+def active_ids(connection: Connection, target: str) -> list[str]:
+    """Migrations of `target` that `advance` has something to do for.
+
+    A replica of a target has a copy of its control schema, which is not to be touched.
+    """
     inactive = (*ENDED, Stage.FAILED)
-    return list(
-        connection.execute(select(migrations.c.id).where(migrations.c.stage.not_in(inactive)))
-        .scalars()
-        .all()
+    query = select(migrations.c.id).where(
+        migrations.c.stage.not_in(inactive), migrations.c.target == target
     )
+    return list(connection.execute(query).scalars())
 
 
 def read_moved(connection: Connection, migration_id: str) -> list[Moved]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection
@@ -21,13 +21,13 @@ from pipeline.control.migrations import (
     written_by,
 )
 from pipeline.control.pieces import delete_pieces, drop_key_tables
-from pipeline.control.records import Migration, Moved, Role, Stage
+from pipeline.control.records import Kind, Migration, Moved, Role, Stage
 from pipeline.control.schema import NOW
+from pipeline.coordinate.dropping import drop_table
 from pipeline.cutover.stages import can_abort
 from pipeline.errors import RefusedError
-from pipeline.mysql.pools import Pools, run
-from pipeline.mysql.quoting import quote_name
-from pipeline.mysql.table import TableName, table_to_json
+from pipeline.mysql.pools import Pools
+from pipeline.mysql.table import table_to_json
 from pipeline.preflight.findings import Request, Scope, refuse
 from pipeline.preflight.registry import run_preflight
 from pipeline.rebuild.conversion import drop_templates
@@ -115,11 +115,18 @@ def resume(
             log_event(control, migration_id, "control", "resumed", who)
 
 
-def clean_up(pools: Pools, target: str, migration_id: str, who: str) -> list[str]:
+def clean_up(
+    pools: Pools,
+    target: str,
+    migration_id: str,
+    who: str,
+    gently: Callable[[int], None] | None = None,
+) -> list[str]:
     """Drop what a migration that has ended left behind; what was dropped, in words.
 
-    After a move: the source's old tables, kept aside until now. After an abort: the target
-    tables that the migration itself had created.
+    After a move or an alter: the old tables, kept until now. After an abort of a move: the
+    target tables that the migration itself had created. With `gently` their rows go in batches
+    first; it is called with how many have gone.
 
     Raises:
         RefusedError: it has not ended.
@@ -138,7 +145,7 @@ def clean_up(pools: Pools, target: str, migration_id: str, who: str) -> list[str
         tables = read_moved(control, migration_id)
         for moved in tables:
             _refuse_if_written(control, migration, moved)
-    dropped = [_drop_leftover(pools, migration, moved) for moved in tables]
+    dropped = [_drop_leftover(pools, migration, moved, gently) for moved in tables]
     for moved in tables:
         with pools.begin(target) as control:
             drop_key_tables(control, moved)
@@ -162,18 +169,17 @@ def _refuse_if_written(control: Connection, migration: Migration, moved: Moved) 
         )
 
 
-def _drop_leftover(pools: Pools, migration: Migration, moved: Moved) -> str:
+def _drop_leftover(
+    pools: Pools, migration: Migration, moved: Moved, gently: Callable[[int], None] | None
+) -> str:
     if migration.stage is Stage.DONE:
-        return _drop(pools, migration.source, moved.aside)
-    if moved.created_by_us:
-        return _drop(pools, migration.target, moved.target)
+        drop_table(pools, migration.source, moved.aside, gently)
+        return f"{moved.aside} on {migration.source}"
+    # Of an alter the abort itself has dropped the shadow.
+    if moved.created_by_us and migration.kind is Kind.MOVE:
+        drop_table(pools, migration.target, moved.target, gently)
+        return f"{moved.target} on {migration.target}"
     return ""
-
-
-def _drop(pools: Pools, server: str, name: TableName) -> str:
-    with pools.begin(server) as connection:
-        run(connection, f"DROP TABLE IF EXISTS {quote_name(name)}")
-    return f"{name} on {server}"
 
 
 def _read(pools: Pools, target: str, migration_id: str) -> Migration:

@@ -36,6 +36,7 @@ from pipeline.cutover.steps import may_begin
 from pipeline.cutover.swap import POLL_S, Swap, open_swap
 from pipeline.cutover.triggers import create_on_shadow, drop_from_shadow
 from pipeline.errors import RetryableError
+from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import kill_connection, run
@@ -70,7 +71,8 @@ def _attempt(context: Context) -> Outcome:
         reached(Point.INTENT_WRITTEN)
         attempt = Attempt(context.at(Stage.RENAMING), swap, limit_s)
         try:
-            return attempt.run()
+            with driver_errors(migration.source):
+                return attempt.run()
         except RetryableError as error:
             return _gave_up(attempt.context, error)
 

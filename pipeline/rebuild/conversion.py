@@ -34,6 +34,7 @@ _AS_BYTES = frozenset({Kind.TEXT, Kind.BINARY, Kind.GEOMETRY, Kind.VECTOR})
 _AS_NUMBER = frozenset({Kind.ENUM, Kind.SET, Kind.BIT})
 _ROW = re.compile(r"at row (\d+)")
 _PRIMARY = "PRIMARY"
+_LONGEST_SEARCH = 1 << 20
 
 
 def create_templates(connection: Connection, moved: Moved, rebuild: Rebuild) -> None:
@@ -165,32 +166,34 @@ def _write(
         if isinstance(ours, RetryableError):
             raise
         text = str(error.args[-1]) if error.args else str(error)
-        key = _key_of(connection, rows, condition, text)
+        key = _key_of(connection, rows, condition, statement, text)
         raise _lossy(moved, key, text) from error
     if answer.warnings:
-        _judge(connection, moved, rebuild, rows, condition, answer)
+        found = _loss(connection, moved, rebuild, answer)
+        if found is not None:
+            key = _key_of(connection, rows, condition, statement, found)
+            raise _lossy(moved, key, found)
     return answer
 
 
-def _judge(
-    connection: Connection,
-    moved: Moved,
-    rebuild: Rebuild,
-    rows: Table,
-    condition: str,
-    answer: Result,
-) -> None:
-    """A row that is there already is no loss; anything else that the server says is."""
+def _loss(connection: Connection, moved: Moved, rebuild: Rebuild, answer: Result) -> str | None:
+    """What was lost, if anything was. A row that is there already is no loss.
+
+    Raises:
+        RetryableError: a row meets another one in a new unique key.
+    """
     lenient = moved.table.judged_by_digest and not rebuild.retyped
-    for code, text in shown_warnings(connection):
+    shown = shown_warnings(connection)
+    for code, text in shown:
         if code == DUPLICATE_KEY:
             _refuse_new_duplicate(moved, rebuild, text)
         elif not (is_harmless(code, text) or (lenient and code in TRUNCATED)):
-            raise _lossy(moved, _key_of(connection, rows, condition, text), text)
+            return text
     counts = dict(part.split(": ") for part in answer.message.split("  ") if ": " in part)
     hidden = int(counts.get("Warnings", 0)) - int(counts.get("Duplicates", 0))
-    if hidden > len(shown_warnings(connection)) and not lenient:
-        raise _lossy(moved, None, f"{hidden} warnings that the server does not show")
+    if hidden > len(shown) and not lenient:
+        return f"{hidden} warnings that the server does not show"
+    return None
 
 
 def _refuse_new_duplicate(moved: Moved, rebuild: Rebuild, text: str) -> None:
@@ -199,17 +202,46 @@ def _refuse_new_duplicate(moved: Moved, rebuild: Rebuild, text: str) -> None:
         raise RetryableError(f"{moved.source}: two rows for one value of a new unique key: {text}.")
 
 
-def _key_of(connection: Connection, rows: Table, condition: str, text: str) -> str | None:
-    """The key of the row that a message numbers, unless it has gone meanwhile."""
+def _key_of(
+    connection: Connection, rows: Table, condition: str, statement: str, text: str
+) -> str | None:
+    """The key of the row that a message is about, unless it has gone meanwhile."""
     number = _ROW.search(text)
-    if number is None:
-        return None
+    place = int(number[1]) if number is not None else _search(connection, statement)
     found = run(
         connection,
-        f"SELECT {_literals(rows)} FROM {_from(rows, condition)} LIMIT 1"
-        f" OFFSET {int(number[1]) - 1}",
+        f"SELECT {_literals(rows)} FROM {_from(rows, condition)} LIMIT 1 OFFSET {place - 1}",
     ).rows
     return ", ".join(bound_from_row(found[0])) if found else None
+
+
+def _search(connection: Connection, statement: str) -> int:
+    """The number of the first row that `statement` can't write: it is in every longer prefix."""
+    good, bad = 0, 1
+    while _is_written(connection, statement, bad) and bad < _LONGEST_SEARCH:
+        good, bad = bad, 2 * bad
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        if _is_written(connection, statement, middle):
+            good = middle
+        else:
+            bad = middle
+    return bad
+
+
+def _is_written(connection: Connection, statement: str, rows: int) -> bool:
+    """Whether the first `rows` rows go without a word. Nothing of it stays."""
+    run(connection, "SAVEPOINT search")
+    try:
+        answer = run(connection, f"{statement} LIMIT {rows}")
+        codes = {code for code, _ in shown_warnings(connection)} if answer.warnings else set()
+        return codes <= {DUPLICATE_KEY}
+    except Exception as error:
+        if isinstance(translate(error, ""), RetryableError):
+            raise
+        return False
+    finally:
+        run(connection, "ROLLBACK TO search")
 
 
 def _lossy(moved: Moved, key: str | None, text: str) -> FatalError:

@@ -13,7 +13,11 @@ from sqlalchemy import Connection
 
 from pipeline.control.records import Moved
 from pipeline.copy.transfer import write_lines
-from pipeline.mysql.keyrange import KeyRange
+from pipeline.errors import FatalError
+from pipeline.mysql.keyrange import KeyRange, same_key
+from pipeline.mysql.pools import Result, run
+from pipeline.mysql.quoting import quote_name
+from pipeline.mysql.table import Table
 from pipeline.rebuild.conversion import into_shadow, staged_table
 
 
@@ -29,8 +33,7 @@ def copy_range(target: Connection, moved: Moved, keys: KeyRange) -> tuple[int, i
     """
     original = replace(moved.table, name=moved.source)
     answer = into_shadow(target, moved, "INSERT IGNORE", original, keys.condition(moved.table.key))
-    counts = dict(part.split(": ") for part in answer.message.split("  ") if ": " in part)
-    rows = int(counts.get("Records", answer.affected))
+    rows = _counts(answer).get("Records", answer.affected)
     return rows, rows * moved.bytes_estimate // max(1, moved.rows_estimate)
 
 
@@ -42,4 +45,44 @@ def replace_rows(target: Connection, moved: Moved, data: bytes) -> None:
     """
     staged = staged_table(target, moved)
     write_lines(target, staged, staged.name, data, replace=True)
-    into_shadow(target, moved, "REPLACE", staged, "TRUE")
+    there = _already_there(target, moved, staged)
+    run(target, "SAVEPOINT replacing")
+    answer = into_shadow(target, moved, "REPLACE", staged, "TRUE")
+    if moved.rebuild is not None and moved.rebuild.new_unique:
+        _refuse_victims(target, moved, staged, _counts(answer).get("Duplicates", 0) - there)
+
+
+def _already_there(target: Connection, moved: Moved, staged: Table) -> int:
+    """How many of the staged rows a REPLACE takes away, if it takes no other."""
+    if moved.rebuild is None or not moved.rebuild.new_unique:
+        return 0
+    same = same_key(moved.landed, "shadow", "staged", staged)
+    names = f"{quote_name(moved.target)} AS shadow JOIN {quote_name(staged.name)} AS staged"
+    return int(run(target, f"SELECT COUNT(*) FROM {names} ON {same}").rows[0][0])
+
+
+def _refuse_victims(target: Connection, moved: Moved, staged: Table, victims: int) -> None:
+    """A key that the original has takes a row away only if an event of its own is coming. A new
+    one has no such promise: the row would be lost, and nobody would look at it again."""
+    if victims <= 0:
+        return
+    assert moved.rebuild is not None
+    same = same_key(moved.landed, quote_name(moved.target), "staged", staged)
+    run(target, "ROLLBACK TO replacing")
+    run(
+        target,
+        f"DELETE FROM {quote_name(moved.target)} USING {quote_name(moved.target)}"
+        f" JOIN {quote_name(staged.name)} AS staged ON {same}",
+    )
+    into_shadow(target, moved, "INSERT", staged, "TRUE")  # says which value of which key
+    names = ", ".join(moved.rebuild.new_unique)
+    raise FatalError(
+        f"{moved.source}: a change gives two rows one value of a new unique key ({names}).",
+        "The table is as it was. Make the values differ, abort, and start again.",
+    )
+
+
+def _counts(answer: Result) -> dict[str, int]:
+    """`Records: 3  Duplicates: 1  Warnings: 0`."""
+    parts = (part.split(": ") for part in answer.message.split("  ") if ": " in part)
+    return {name: int(number) for name, number in parts}

@@ -1,0 +1,47 @@
+"""Drops a large table gently: its rows in batches first, with a rest after each.
+
+DROP TABLE of a large table holds up a server while it frees the pages and the file; a table
+that is empty by then costs nothing. It rests for as long as the batch took, so that it has at
+most half of what one connection can use, and a replica keeps up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from pipeline.mysql.pools import Pools, run
+from pipeline.mysql.quoting import quote_name
+from pipeline.mysql.servers import table_exists
+from pipeline.mysql.table import TableName
+
+BATCH_ROWS = 5000
+_LONGEST_REST_S = 5.0
+
+
+def drop_table(
+    pools: Pools, server: str, name: TableName, gently: Callable[[int], None] | None
+) -> None:
+    """Drop a table, if it is there; with `gently` in batches, which it is told the rows of.
+
+    Cut short, it has deleted some rows; called again it goes on.
+    """
+    if gently is not None:
+        _empty(pools, server, name, gently)
+    with pools.begin(server) as connection:
+        run(connection, f"DROP TABLE IF EXISTS {quote_name(name)}")
+
+
+def _empty(pools: Pools, server: str, name: TableName, tell: Callable[[int], None]) -> None:
+    deleted = 0
+    while True:
+        began = time.monotonic()
+        with pools.begin(server) as connection:
+            if not table_exists(connection, name):
+                return
+            batch = run(connection, f"DELETE FROM {quote_name(name)} LIMIT {BATCH_ROWS}").affected
+        deleted += batch
+        tell(deleted)
+        if batch < BATCH_ROWS:
+            return
+        time.sleep(min(time.monotonic() - began, _LONGEST_REST_S))

@@ -1,0 +1,196 @@
+"""Starts alters, and says what the server itself would have made of a table."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pymysql
+
+from pipeline.control.records import Options
+from pipeline.coordinate.start import start_move
+from pipeline.mysql.pools import Pools, run
+from pipeline.mysql.table import TableName
+from pipeline.preflight.findings import Request
+from pipeline.rebuild.plan import Alteration
+from tests.support.comparison import definition, rows
+from tests.support.moves import TARGET
+
+SERVER = TARGET  # its control schema is where the other tests' migrations are too
+
+
+def begin_alter(
+    pools: Pools,
+    schema: str,
+    table: str,
+    ddl: str,
+    *,
+    renames: tuple[tuple[str, str], ...] = (),
+    accepted: tuple[str, ...] = (),
+    postponed: bool = False,
+    **options: Any,
+) -> str:
+    """Start an alter as the command line does."""
+    request = Request(
+        SERVER, SERVER, (TableName(schema, table),), alteration=Alteration(ddl, renames, accepted),
+        with_triggers=options.get("with_triggers", False),
+        force=options.get("force_after_s") is not None,
+    )  # fmt: skip
+    chosen = Options(**{"chunk_rows": 200, **options})
+    return start_move(pools, request, chosen, postponed, "test")
+
+
+def differences_from_native(
+    connection: pymysql.Connection[Any], schema: str, table: str, ddl: str
+) -> list[str]:
+    """Where the rebuilt table is not what ALTER TABLE makes of the old one."""
+    old, wanted = f"{table}_tranship_old", f"{table}_native"
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION time_zone = '+00:00'")
+        cursor.execute(f"DROP TABLE IF EXISTS {schema}.`{wanted}`")
+        cursor.execute(f"CREATE TABLE {schema}.`{wanted}` LIKE {schema}.`{old}`")
+        cursor.execute(
+            f"INSERT INTO {schema}.`{wanted}` ({_plain(cursor, schema, old)})"
+            f" SELECT {_plain(cursor, schema, old)} FROM {schema}.`{old}`"
+        )
+        cursor.execute(f"ALTER TABLE {schema}.`{wanted}` {ddl}")
+    connection.commit()
+    found = []
+    ours, theirs = (definition(connection, schema, name) for name in (table, wanted))
+    if ours.replace(f"`{table}`", "") != theirs.replace(f"`{wanted}`", ""):
+        found.append(f"{ours} instead of {theirs}")
+    here, there = (rows(connection, schema, name) for name in (table, wanted))
+    found += [f"missing {row}" for row in list((there - here).elements())[:5]]
+    found += [f"too many {row}" for row in list((here - there).elements())[:5]]
+    return found
+
+
+def _plain(cursor: Any, schema: str, table: str) -> str:
+    """The columns that can be written."""
+    cursor.execute(
+        "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND"
+        " table_name = %s AND extra NOT LIKE '%% GENERATED%%' ORDER BY ordinal_position",
+        (schema, table),
+    )
+    return ", ".join(f"`{row[0]}`" for row in cursor.fetchall())
+
+
+@dataclass
+class Bookkeeper:
+    """Writers of `id` and `v` that know what each row has to hold: each has its own ids.
+
+    An answer that was lost leaves two possible truths for one row, and both are remembered.
+    """
+
+    connect: Callable[[], pymysql.Connection[Any]]
+    table: str
+    rows: int
+    seed: int
+    writers: int = 4
+    pause_s: float = 0.001
+    first: int = 1  # their lowest id
+    truth: dict[int, set[str | None]] = field(default_factory=dict)
+    written: int = 0
+    longest_s: float = 0.0
+    errors: list[BaseException] = field(default_factory=list)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    def start(self) -> Bookkeeper:
+        for number in range(self.writers):
+            chance = random.Random(f"{self.seed}/{number}")
+            thread = threading.Thread(target=self._run, args=(number, chance), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        return self
+
+    def stop(self) -> None:
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join(timeout=30)
+            assert not thread.is_alive(), "a writer hangs"
+        if self.errors:
+            raise self.errors[0]
+
+    def broken_promises(self, connection: pymysql.Connection[Any]) -> list[str]:
+        """Rows that are not what was acknowledged."""
+        connection.rollback()
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT id, v FROM {self.table}")
+            found = dict(cursor.fetchall())
+        return [
+            f"{number}: {found.get(number)!r} instead of {wanted}"
+            for number, wanted in sorted(self.truth.items())
+            if found.get(number) not in wanted
+        ] + [f"{number}: nobody wrote it" for number in found if number not in self.truth]
+
+    def _run(self, writer: int, chance: random.Random) -> None:
+        connection: pymysql.Connection[Any] | None = None
+        while not self._stopping.is_set():
+            number = chance.randrange(2 * self.rows) * self.writers + writer + self.first
+            value = f"w{chance.randrange(10**9)}"
+            wanted = None if chance.random() < 0.3 else value
+            try:
+                connection = connection or self.connect()
+                self._write(connection, number, wanted)
+            except pymysql.err.ProgrammingError as error:  # 1146: the table is missing
+                self.errors.append(error)
+                return
+            except (pymysql.err.MySQLError, OSError) as error:
+                connection = None
+                if not self._passing(error):
+                    self.errors.append(error)
+                    return
+                self.truth[number] = self.truth.get(number, {None}) | {wanted}
+                time.sleep(0.05)
+                continue
+            self.truth[number] = {wanted}
+            self.written += 1
+            time.sleep(self.pause_s)
+
+    def _passing(self, error: BaseException) -> bool:
+        """Lost connections, and a lock that somebody waits for."""
+        code = error.args[0] if error.args else 0
+        return isinstance(error, OSError) or code in (0, 1205, 1213, 2003, 2006, 2013, 1053, 1317)
+
+    def _write(self, connection: pymysql.Connection[Any], number: int, value: str | None) -> None:
+        began = time.monotonic()
+        with connection.cursor() as cursor:
+            if value is None:
+                cursor.execute(f"DELETE FROM {self.table} WHERE id = {number}")
+            else:
+                cursor.execute(
+                    f"INSERT INTO {self.table} (id, v) VALUES ({number}, '{value}')"
+                    f" ON DUPLICATE KEY UPDATE v = '{value}'"
+                )
+        connection.commit()
+        self.longest_s = max(self.longest_s, time.monotonic() - began)
+
+
+def make_table(
+    connection: pymysql.Connection[Any], schema: str, name: str, number: int
+) -> dict[int, set[str | None]]:
+    """A table of `number` rows, and what they hold."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE IF NOT EXISTS {schema}")
+        cursor.execute(
+            f"CREATE TABLE {schema}.`{name}` (id BIGINT AUTO_INCREMENT PRIMARY KEY,"
+            " v VARCHAR(20) CHARACTER SET latin1, n INT NULL)"
+        )
+        values = [f"({each}, 'w{each}', {each % 7})" for each in range(1, number + 1)]
+        for start in range(0, number, 1000):
+            cursor.execute(
+                f"INSERT INTO {schema}.`{name}` VALUES {', '.join(values[start : start + 1000])}"
+            )
+    connection.commit()
+    return {each: {f"w{each}"} for each in range(1, number + 1)}
+
+
+def leftovers(pools: Pools, schema: str) -> list[str]:
+    """The tables that there are."""
+    with pools.begin(SERVER) as server:
+        return [str(row[0]) for row in run(server, f"SHOW TABLES FROM {schema}").rows]
