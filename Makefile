@@ -14,10 +14,11 @@ ON_MARIADB := $(addprefix tests/,acceptance/test_cut_over.py acceptance/test_tri
 SOURCES := pipeline tasks workers ops tests
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-long test-mariadb lint types check docs format lock bench clean
+.PHONY: help venv demo demo-alter test test-long test-mariadb lint types check docs format lock bench clean
 
 help:
 	@echo "make demo [SIZE=1000000]  move a live table between two servers, compare both sides"
+	@echo "make demo-alter           rebuild a live table in place, compare it with what it was"
 	@echo "make test                 the short tests (make test-long: the long ones; test-mariadb)"
 	@echo "make lint types           linters, mypy"
 	@echo "make docs                 write docs/compatibility.md from the tests"
@@ -41,6 +42,9 @@ $(STAMP): requirements.lock pyproject.toml
 
 demo: $(STAMP)
 	@$(BIN)/python -m ops.demo --rows $(SIZE)
+
+demo-alter: $(STAMP)
+	@$(BIN)/python -m ops.demo.alter --rows $(SIZE)
 
 test: $(STAMP)
 	$(BIN)/pytest -m "not long"

@@ -21,7 +21,7 @@ def stack_with_table(rows: int) -> Iterator[Stack]:
     """A stack whose source has `bench.narrow` with `rows` rows; workers are not started."""
     with (
         tempfile.TemporaryDirectory(prefix="tranship-bench-") as directory,
-        running_stack(Path(directory)) as stack,
+        running_stack(Path(directory), ("old", "new")) as stack,
     ):
         with stack.connect("old") as connection, connection.cursor() as cursor:
             cursor.execute("CREATE DATABASE bench")

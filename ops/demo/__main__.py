@@ -9,21 +9,18 @@ on-success hook; then both sides are compared row by row. The last line is
 from __future__ import annotations
 
 import shlex
-import signal
 import sys
-import tempfile
 import time
 from pathlib import Path
-from types import FrameType
 
 import click
 
 from ops.demo import hook
 from ops.demo.compare import broken_promises, compare
+from ops.demo.showing import DemoError, perform, say
 from ops.demo.stack import Stack, running_stack
 from ops.demo.tables import CUSTOMERS, ORDERS, SCHEMA, create
 from ops.demo.writer import Writer
-from ops.sandbox.errors import SandboxError
 from pipeline.configuration.load import load_settings
 from pipeline.control.migrations import read_events
 from pipeline.coordinate.progress import Progress, list_migrations, read_progress
@@ -32,36 +29,27 @@ from pipeline.mysql.pools import Pools
 _AFTERWARDS_S = 2.0
 
 
-class DemoError(Exception):
-    """Why the demonstration failed."""
-
-
 @click.command()
 @click.option("--rows", type=click.IntRange(min=1000), default=1_000_000, show_default=True)
 def main(rows: int) -> None:
     """Move a live table of ROWS rows between two servers, and compare both sides."""
-    signal.signal(signal.SIGTERM, _interrupted)
-    with tempfile.TemporaryDirectory(prefix="tranship-demo-") as directory:
-        try:
-            _say("starting two MySQL servers and Redis (the first time they are downloaded)")
-            with running_stack(Path(directory)) as stack:
-                moved = _run(stack, rows)
-        except (DemoError, SandboxError) as error:
-            _say(f"FAILED: {error}")
-            sys.exit(1)
-        except KeyboardInterrupt:
-            _say("interrupted; everything is stopped")
-            sys.exit(130)
-    _say(f"{moved} rows moved, both sides identical")
+    perform(lambda directory: _show(directory, rows))
+
+
+def _show(directory: Path, rows: int) -> str:
+    say("starting two MySQL servers and Redis (the first time they are downloaded)")
+    with running_stack(directory, ("old", "new")) as stack:
+        moved = _run(stack, rows)
+    return f"{moved} rows moved, both sides identical"
 
 
 def _run(stack: Stack, rows: int) -> int:
-    _say(f"making a table of {rows:,} rows and a small one")
+    say(f"making a table of {rows:,} rows and a small one")
     create(stack.connect("old"), rows)
     stack.start()
     if not stack.flower_answers():
         raise DemoError(f"Flower does not show the workers.\n{stack.logs()}")
-    _say(f"workers are up; Flower: {stack.flower}")
+    say(f"workers are up; Flower: {stack.flower}")
     writes_to = stack.directory / "writes-to"
     writes_to.write_text("old")
     writer = Writer(stack.connect, writes_to, rows)
@@ -90,7 +78,7 @@ def _move(stack: Stack, writes_to: Path) -> None:
 def _prove(stack: Stack, writer: Writer) -> int:
     if not writer.moved.wait(timeout=30):
         raise DemoError(f"the writer did not follow to the target: {writer.errors}")
-    _say("comparing both sides, row by row")
+    say("comparing both sides, row by row")
     moved = 0
     for table in (ORDERS, CUSTOMERS):
         rows, differences = compare(stack.connect("old"), stack.connect("new"), table)
@@ -119,11 +107,11 @@ def _report(stack: Stack, writer: Writer, moved: int) -> None:
         pools.close()
     copied = sum(table.rows_copied for table in progress.tables)
     applied = progress.stream.rows_applied if progress.stream else 0
-    _say(f"rows moved: {moved:,} ({copied:,} copied in {copy_s:.1f} s: {copied / copy_s:,.0f}/s)")
-    _say(f"row changes applied from the binary log: {applied:,}")
-    _say(f"writer: {writer.transactions:,} transactions, each of them there")
-    _say(f"writes were refused for {sum(writer.refused_s):.2f} s")
-    _say(f"Flower was at {stack.flower}")
+    say(f"rows moved: {moved:,} ({copied:,} copied in {copy_s:.1f} s: {copied / copy_s:,.0f}/s)")
+    say(f"row changes applied from the binary log: {applied:,}")
+    say(f"writer: {writer.transactions:,} transactions, each of them there")
+    say(f"writes were refused for {sum(writer.refused_s):.2f} s")
+    say(f"Flower was at {stack.flower}")
 
 
 def _copy_s(pools: Pools, progress: Progress) -> float:
@@ -132,14 +120,6 @@ def _copy_s(pools: Pools, progress: Progress) -> float:
         at = {event.message.split(":")[0]: event.at for event in read_events(control, progress.id)}
     copying = at["copying → converging"] - at["preparing → copying"]
     return max(float(copying.total_seconds()), 1e-3)
-
-
-def _interrupted(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def _say(text: str) -> None:
-    click.echo(f"demo: {text}")
 
 
 if __name__ == "__main__":

@@ -33,6 +33,40 @@ def compare(
     return rows, found
 
 
+def changed_rows(
+    one: pymysql.Connection[Any],
+    other: pymysql.Connection[Any],
+    old: str,
+    new: str,
+    acknowledged: Mapping[Key, int | None],
+) -> tuple[int, int, list[str]]:
+    """(rows of `new`, those that differ from `old` as was acknowledged, those that just differ).
+
+    Reads both tables of one server in the order of the key, one row at a time.
+    """
+    before, after = _rows(one, old, new), _rows(other, new, new)
+    rows, changed, strange = 0, 0, list[str]()
+    here, there = next(before, None), next(after, None)
+    while here is not None or there is not None:
+        number = min(_id(text) for text in (here, there) if text is not None)
+        ours = here if here is not None and _id(here) == number else None
+        theirs = there if there is not None and _id(there) == number else None
+        rows += theirs is not None
+        if ours != theirs:
+            version = None if theirs is None else int(theirs.rpartition("|")[2])
+            if (new, number) in acknowledged and acknowledged[new, number] == version:
+                changed += 1
+            else:
+                strange.append(f"{ours} before, {theirs} now")
+        here = next(before, None) if ours is not None else here
+        there = next(after, None) if theirs is not None else there
+    return rows, changed, strange[:_SHOWN]
+
+
+def _id(text: str) -> int:
+    return int(text.partition("|")[0])
+
+
 def _rows(connection: pymysql.Connection[Any], name: str, table: str) -> Iterator[str]:
     connection.rollback()
     with connection.cursor() as cursor:

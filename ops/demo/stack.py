@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,11 +139,11 @@ class Stack:
 
 
 @contextmanager
-def running_stack(directory: Path) -> Iterator[Stack]:
+def running_stack(directory: Path, names: Sequence[str]) -> Iterator[Stack]:
     """Servers, started and configured; workers are the caller's to start."""
     with ExitStack() as stack:
         sandbox = stack.enter_context(Sandbox(tied=True, name=f"demo-{secrets.token_hex(4)}"))
-        servers = {name: sandbox.mysql(name) for name in ("old", "new")}
+        servers = {name: sandbox.mysql(name) for name in names}
         running = Stack(directory, servers, sandbox.redis().url)
         stack.callback(running.stop)
         running.configure()

@@ -29,10 +29,10 @@ ROW_TEXT = {
 }
 
 
-def create(connection: pymysql.Connection[Any], rows: int) -> None:
+def create(connection: pymysql.Connection[Any], rows: int, charset: str = "utf8mb4") -> None:
     """Both tables, `rows` orders and a thousand customers."""
     with connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {SCHEMA}")
+        cursor.execute(f"CREATE DATABASE {SCHEMA} CHARACTER SET {charset}")
         cursor.execute(f"SET SESSION cte_max_recursion_depth = {_BATCH}")
         for ddl in _DDL:
             cursor.execute(ddl)

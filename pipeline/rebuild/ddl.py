@@ -31,8 +31,9 @@ _NOT_COLUMNS = frozenset(
 
 @dataclass(frozen=True)
 class Wording:
-    """Column names as the text has them."""
+    """Column names as the text has them, and the first two words of each clause."""
 
+    heads: tuple[tuple[str, ...], ...]
     renamed: tuple[tuple[str, str], ...]
     dropped: tuple[str, ...]
     added: tuple[str, ...]
@@ -50,6 +51,7 @@ def read_ddl(ddl: str) -> Wording:
     for clause in clauses:
         _refuse(clause)
     return Wording(
+        heads=tuple(tuple(token.word for token in clause[:2]) for clause in clauses),
         renamed=tuple(pair for clause in clauses if (pair := _renamed(clause)) is not None),
         dropped=tuple(name for clause in clauses if (name := _named(clause, "DROP"))),
         added=tuple(name for clause in clauses if (name := _named(clause, "ADD"))),

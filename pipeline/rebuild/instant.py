@@ -1,8 +1,8 @@
 """`--try-instant`: a change that only touches metadata is the server's to make, at once.
 
 ALGORITHM=INSTANT is such by definition. INPLACE may rebuild the table or build an index for
-hours, so it is used only where the definitions before and after say that it does not: secondary
-indexes fewer or renamed, VARCHARs longer with as many bytes of length as before.
+hours, so it is used only where the text and the definitions before and after say that it does
+not: secondary indexes fewer or renamed, VARCHARs longer with as many bytes of length as before.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from pipeline.rebuild.plan import scratch_table
 # Not supported in this way; out of row versions; the clause names another algorithm already.
 _CANT = frozenset({1845, 1846, 1800, 4092, 1064, 1221, 3083, 4157})
 _LONGEST_OF_ONE_BYTE = 255
+_OF_INDEXES = frozenset(
+    (verb, thing) for verb in ("DROP", "RENAME", "ALTER") for thing in ("INDEX", "KEY")
+)
 
 
 def alter_at_once(pools: Pools, request: Request, lock_timeout_s: float | None) -> str | None:
@@ -38,10 +41,10 @@ def alter_at_once(pools: Pools, request: Request, lock_timeout_s: float | None) 
     refuse(run_preflight(pools, request, Scope.START))
     assert request.alteration is not None
     ddl, (name,) = request.alteration.ddl, request.tables
-    read_ddl(ddl)
+    modest = all(_is_modest(head) for head in read_ddl(ddl).heads)
     limit_s = max(1, round(lock_timeout_s or pools.settings.cut_over.lock_wait_s))
     with pools.begin(request.source) as connection:
-        metadata_only = _metadata_only(connection, name, ddl)
+        metadata_only = modest and _metadata_only(connection, name, ddl)
         run(connection, f"SET SESSION lock_wait_timeout = {limit_s}")
         try:
             for algorithm in ("INSTANT", "INPLACE"):
@@ -65,6 +68,11 @@ def _try(connection: Connection, server: str, change: str, algorithm: str) -> bo
         with driver_errors(server):
             raise
     return True
+
+
+def _is_modest(head: tuple[str, ...]) -> bool:
+    """Whether a clause that begins so can be one of those at all; FORCE and the like can't."""
+    return head[0] in ("MODIFY", "CHANGE") or head in _OF_INDEXES
 
 
 def _metadata_only(connection: Connection, name: TableName, ddl: str) -> bool:

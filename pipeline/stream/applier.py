@@ -40,7 +40,8 @@ from pipeline.stream.events import (
 )
 from pipeline.stream.ledger import TouchedRanges
 
-_TRIES = 8
+_TRIES = 14
+_LONGEST_PAUSE_S = 0.4  # chunks of an alter hold their locks for about half a second
 RENAME_MARK = "/* tranship "
 
 
@@ -182,7 +183,7 @@ class Applier:
                 self.connection.rollback()
                 if not self._may_retry(error, attempt):
                     raise
-                time.sleep(random.uniform(0, 0.01 * 2**attempt))
+                time.sleep(random.uniform(0, min(_LONGEST_PAUSE_S, 0.01 * 2**attempt)))
         self.batches += 1
         self._forget()
         reached(Point.STREAM_COMMITTED)

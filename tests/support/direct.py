@@ -50,6 +50,7 @@ class DirectMove:
     pools: Pools
     migration_id: str
     sent: Recorded = field(default_factory=Recorded)
+    server: str = SOURCE  # where the rows are read
 
     @classmethod
     def of(cls, pools: Pools, schema: str, table: str, chunk_rows: int = 1000) -> DirectMove:
@@ -66,7 +67,7 @@ class DirectMove:
             return read_moved(control, self.migration_id)[0]
 
     def copy(self, no: int) -> Copied | None:
-        return copy_chunk(self.pools, SOURCE, TARGET, self.moved, no, "test")
+        return copy_chunk(self.pools, self.server, TARGET, self.moved, no, "test")
 
     def copy_all(self) -> None:
         """Copy until the coordinator has no chunk left to send."""
@@ -83,7 +84,7 @@ class DirectMove:
 
     def verifier(self) -> RangeVerifier:
         moved, settings = self.moved, self.pools.settings.checksum
-        return RangeVerifier(self.pools, SOURCE, TARGET, moved, moved.source, settings)
+        return RangeVerifier(self.pools, self.server, TARGET, moved, moved.source, settings)
 
     @contextmanager
     def applier(self, *, tombstones: bool = True) -> Iterator[Feed]:
