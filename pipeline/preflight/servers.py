@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
+from pipeline.control.records import Kind
 from pipeline.mysql.flavours import replica_sources, variable
 from pipeline.mysql.servers import server_facts
 from pipeline.preflight.findings import Answer, Inquiry, info, refused, warning
@@ -151,5 +152,7 @@ def local_infile(inquiry: Inquiry) -> Iterator[Answer]:
 def _both(inquiry: Inquiry) -> Iterator[tuple[str, Connection]]:
     with inquiry.source() as source:
         yield inquiry.request.source, source
+    if inquiry.request.kind is Kind.ALTER:
+        return
     with inquiry.target() as target:
         yield inquiry.request.target, target

@@ -17,6 +17,7 @@ from pipeline.mysql.servers import table_exists
 from pipeline.mysql.table import TableName
 from pipeline.preflight.findings import Request
 from tests.conftest import Connect
+from tests.support.alters import begin_alter, differences_from_native, make_table
 from tests.support.moves import SOURCE, TARGET, wait_for
 from tests.support.stack import Stack
 from tests.support.workload import TABLES, Workload, create_tables, differences
@@ -34,6 +35,14 @@ def statements(side: str, schema: str, user: str) -> list[str]:
     return [one.strip() for one in text.split(";") if one.strip()]
 
 
+def as_user(config_file: Path, user: str, directory: Path) -> Path:
+    """The same configuration, for a user with the password `least`."""
+    path = directory / "tranship.toml"
+    text = re.sub(r'^user = ".*"$', f'user = "{user}"', config_file.read_text(), flags=re.M)
+    path.write_text(re.sub(r'^password = ".*"$', 'password = "least"', text, flags=re.M))
+    return path
+
+
 @pytest.fixture
 def least(
     pools: Pools, config_file: Path, schema: str, tmp_path: Path
@@ -43,9 +52,7 @@ def least(
         for statement in statements(side, schema, schema):
             with pools.begin(server) as connection:
                 run(connection, statement)
-    path = tmp_path / "tranship.toml"
-    text = re.sub(r'^user = ".*"$', f'user = "{schema}"', config_file.read_text(), flags=re.M)
-    path.write_text(re.sub(r'^password = ".*"$', 'password = "least"', text, flags=re.M))
+    path = as_user(config_file, schema, tmp_path)
     stack, weak = Stack(path, tmp_path), Pools(load_settings(path))
     yield weak, stack
     weak.close()
@@ -107,3 +114,25 @@ def test_a_trigger_that_the_target_refuses_is_found_before_the_rename(
         cursor.execute(f"INSERT INTO {schema}.t (id) VALUES (7)")
         cursor.execute(f"SELECT v FROM {schema}.t")
         assert cursor.fetchone() == (1,)
+
+
+def test_an_alter_needs_no_privilege_that_the_examples_do_not_grant(
+    pools: Pools, config_file: Path, connect: Connect, schema: str, stack: Stack, tmp_path: Path
+) -> None:
+    make_table(connect(TARGET), schema, "t", 2000)
+    for statement in statements("alter", schema, schema):
+        with pools.begin(TARGET) as connection:
+            run(connection, statement)
+    stack.config = as_user(config_file, schema, tmp_path)
+    weak = Pools(load_settings(stack.config))
+    stack.start()
+    try:
+        ddl = "ADD COLUMN c INT, MODIFY n DOUBLE, CONVERT TO CHARACTER SET utf8mb4"
+        migration_id = begin_alter(weak, schema, "t", ddl)
+        wait_for(pools, migration_id, Stage.DONE, logs=stack.logs)
+        assert differences_from_native(connect(TARGET), schema, "t", ddl) == []
+        assert len(control.clean_up(weak, TARGET, migration_id, "test")) == 1
+    finally:
+        weak.close()
+        with pools.begin(TARGET) as connection:
+            run(connection, f"DROP USER '{schema}'@'%'")
