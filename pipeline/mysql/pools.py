@@ -52,7 +52,7 @@ class Pools:
                 "mysql+pymysql://",
                 creator=lambda: self.connect(name),
                 pool_size=4,
-                max_overflow=16,
+                max_overflow=-1,  # as many as there are threads: a streamer each, for one
                 pool_pre_ping=True,
                 pool_recycle=max(1, self.settings.timeouts.idle_s // 2),
             )

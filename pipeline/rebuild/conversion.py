@@ -15,6 +15,7 @@ values are taken there and back, and have to be what they were.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -27,6 +28,7 @@ from pipeline.mysql.failures import DUPLICATE_KEY, TRUNCATED, translate
 from pipeline.mysql.keyrange import bound_from_row, order, same_key
 from pipeline.mysql.pools import Result, is_harmless, run, shown_warnings
 from pipeline.mysql.quoting import quote, quote_list, quote_name
+from pipeline.mysql.shapes import same_values
 from pipeline.mysql.table import Column, Key, Kind, Table, TableName
 from pipeline.rebuild.definition import Rebuild
 
@@ -89,9 +91,10 @@ def into_shadow(
         frozen = _staged(connection, moved, rows, condition)
         converted = _convert(connection, moved, rebuild, frozen, "TRUE")
         _check_reverted(connection, moved, rebuild, frozen)
-        columns, rows, condition = _columns(converted), converted, "TRUE"
+        columns = _values(rebuild.shadow.columns, rebuild.shadow.columns)
+        rows, condition = converted, "TRUE"
     else:
-        columns = _columns(rebuild.kept)
+        columns = _values(rebuild.kept.columns, rebuild.shadow.columns)
     fills = [fill.literal for fill in rebuild.fills]
     names = quote_list([column.name for column in rebuild.shadow.columns])
     added = [quote(fill.column) for fill in rebuild.fills]
@@ -107,11 +110,11 @@ def _staged(connection: Connection, moved: Moved, rows: Table, condition: str) -
     if rows.name.schema == SCHEMA:
         return rows
     staged = staged_table(connection, moved)
-    columns = quote_list([column.name for column in moved.table.written])
+    written = moved.table.written
     run(
         connection,
-        f"INSERT INTO {quote_name(staged.name)} ({columns})"
-        f" SELECT {columns} FROM {_from(rows, condition)}",
+        f"INSERT INTO {quote_name(staged.name)} ({quote_list([one.name for one in written])})"
+        f" SELECT {_values(written, written)} FROM {_from(rows, condition)}",
     )
     return staged
 
@@ -123,7 +126,8 @@ def _convert(
     _write(
         connection, moved, rebuild, rows, condition,
         f"INSERT INTO {quote_name(name)} ({_columns(rebuild.shadow)})"
-        f" SELECT {_columns(rebuild.kept)} FROM {_from(rows, condition)}",
+        f" SELECT {_values(rebuild.kept.columns, rebuild.shadow.columns)}"
+        f" FROM {_from(rows, condition)}",
     )  # fmt: skip
     return replace(rebuild.shadow, name=name, key=Key(_PRIMARY, rebuild.shadow.key.columns))
 
@@ -135,7 +139,8 @@ def _check_reverted(connection: Connection, moved: Moved, rebuild: Rebuild, rows
     run(
         connection,
         f"INSERT IGNORE INTO {quote_name(name)} ({_columns(rebuild.kept)})"
-        f" SELECT {_columns(rebuild.shadow)} FROM {quote_name(converted)}",
+        f" SELECT {_values(rebuild.shadow.columns, rebuild.kept.columns)}"
+        f" FROM {quote_name(converted)}",
     )
     here = quote_name(rows.name)
     for old, new in rebuild.checks:
@@ -271,6 +276,21 @@ def _from(rows: Table, condition: str) -> str:
 
 def _literals(rows: Table) -> str:
     return ", ".join(literal_expression(column) for column in rows.key_columns)
+
+
+def _values(columns: Sequence[Column], become: Sequence[Column]) -> str:
+    """The columns as a SELECT has to name them, to become those of `become`.
+
+    A server copies ENUM and SET by their labels, even to a column of the same definition. The
+    label '' is also what no member looks like, so where the members are the same they go by
+    number.
+    """
+    return ", ".join(
+        f"CAST({quote(old.name)} AS UNSIGNED)"
+        if old.kind in _AS_NUMBER and same_values(old, new)
+        else quote(old.name)
+        for old, new in zip(columns, become, strict=True)
+    )
 
 
 def _columns(table: Table) -> str:

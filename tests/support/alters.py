@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 
 import pymysql
 
-from pipeline.control.records import Options
+from pipeline.control.records import Options, old_name
 from pipeline.coordinate.start import start_move
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
@@ -19,6 +20,7 @@ from pipeline.preflight.findings import Request
 from pipeline.rebuild.plan import Alteration
 from tests.support.comparison import definition, rows
 from tests.support.moves import TARGET
+from tests.support.random_tables import quoted
 
 SERVER = TARGET  # its control schema is where the other tests' migrations are too
 
@@ -48,35 +50,52 @@ def differences_from_native(
     connection: pymysql.Connection[Any], schema: str, table: str, ddl: str
 ) -> list[str]:
     """Where the rebuilt table is not what ALTER TABLE makes of the old one."""
-    old, wanted = f"{table}_tranship_old", f"{table}_native"
+    old, wanted = old_name(TableName(schema, table)).name, "native copy"
     with connection.cursor() as cursor:
-        cursor.execute("SET SESSION time_zone = '+00:00'")
+        # What any session may have written, and what ours write by.
+        cursor.execute("SET SESSION time_zone = '+00:00', foreign_key_checks = 0")
+        cursor.execute("SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'")
         cursor.execute(f"DROP TABLE IF EXISTS {schema}.`{wanted}`")
-        cursor.execute(f"CREATE TABLE {schema}.`{wanted}` LIKE {schema}.`{old}`")
+        cursor.execute(f"CREATE TABLE {schema}.`{wanted}` LIKE {schema}.{quoted(old)}")
+        columns, values = _plain(cursor, schema, old)
         cursor.execute(
-            f"INSERT INTO {schema}.`{wanted}` ({_plain(cursor, schema, old)})"
-            f" SELECT {_plain(cursor, schema, old)} FROM {schema}.`{old}`"
+            f"INSERT INTO {schema}.`{wanted}` ({columns})"
+            f" SELECT {values} FROM {schema}.{quoted(old)}"
         )
         cursor.execute(f"ALTER TABLE {schema}.`{wanted}` {ddl}")
     connection.commit()
     found = []
-    ours, theirs = (definition(connection, schema, name) for name in (table, wanted))
-    if ours.replace(f"`{table}`", "") != theirs.replace(f"`{wanted}`", ""):
+    ours, theirs = (_shape(connection, schema, name) for name in (table, wanted))
+    if ours != theirs:
         found.append(f"{ours} instead of {theirs}")
     here, there = (rows(connection, schema, name) for name in (table, wanted))
     found += [f"missing {row}" for row in list((there - here).elements())[:5]]
     found += [f"too many {row}" for row in list((here - there).elements())[:5]]
+    connection.commit()  # or the next call, and a clean-up, would wait for it
     return found
 
 
-def _plain(cursor: Any, schema: str, table: str) -> str:
-    """The columns that can be written."""
+def _shape(connection: pymysql.Connection[Any], schema: str, name: str) -> str:
+    """The definition without the table's name, which the names of its checks hold too."""
+    text = definition(connection, schema, name)
+    head, _, rest = text.partition("(")
+    assert quoted(name) in head + rest
+    return re.sub(r"CONSTRAINT `[^`]*_chk_(\d+)`", r"CONSTRAINT \1", rest)
+
+
+def _plain(cursor: Any, schema: str, table: str) -> tuple[str, str]:
+    """The columns that can be written, and their values: members by number, not by label."""
     cursor.execute(
-        "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND"
+        "SELECT column_name, data_type IN ('enum', 'set')"
+        " FROM information_schema.columns WHERE table_schema = %s AND"
         " table_name = %s AND extra NOT LIKE '%% GENERATED%%' ORDER BY ordinal_position",
         (schema, table),
     )
-    return ", ".join(f"`{row[0]}`" for row in cursor.fetchall())
+    found = cursor.fetchall()
+    values = (
+        f"CAST({quoted(name)} AS UNSIGNED)" if members else quoted(name) for name, members in found
+    )
+    return ", ".join(quoted(name) for name, _ in found), ", ".join(values)
 
 
 @dataclass
