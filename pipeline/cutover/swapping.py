@@ -96,6 +96,7 @@ class Attempt:
     _renewed: float = field(default_factory=time.monotonic)
     _deadline: float = 0.0
     _blocked_by: str = ""
+    _looks: int = 0  # at who holds the table
 
     def run(self) -> Outcome:
         """Make the swap.
@@ -141,8 +142,9 @@ class Attempt:
 
     def _while_locked_out(self, waited_s: float) -> None:
         self._keep_lease()
-        if waited_s < _NAME_BLOCKERS_S:
+        if waited_s < _NAME_BLOCKERS_S * (self._looks + 1):
             return
+        self._looks += 1
         with self.context.source() as server:
             found = blockers(server, self.swap.moved.source, self.swap.numbers)
         if found:

@@ -174,30 +174,36 @@ def _write(
         key = _key_of(connection, rows, condition, statement, text)
         raise _lossy(moved, key, text) from error
     if answer.warnings:
-        found = _loss(connection, moved, rebuild, answer)
+        found = _loss(connection, moved, rebuild, answer, statement)
         if found is not None:
             key = _key_of(connection, rows, condition, statement, found)
             raise _lossy(moved, key, found)
     return answer
 
 
-def _loss(connection: Connection, moved: Moved, rebuild: Rebuild, answer: Result) -> str | None:
+def _loss(
+    connection: Connection, moved: Moved, rebuild: Rebuild, answer: Result, statement: str
+) -> str | None:
     """What was lost, if anything was. A row that is there already is no loss.
 
     Raises:
         RetryableError: a row meets another one in a new unique key.
     """
     lenient = moved.table.judged_by_digest and not rebuild.retyped
-    shown = shown_warnings(connection)
-    for code, text in shown:
+    others = 0
+    for code, text in shown_warnings(connection):
         if code == DUPLICATE_KEY:
             _refuse_new_duplicate(moved, rebuild, text)
-        elif not (is_harmless(code, text) or (lenient and code in TRUNCATED)):
+            continue
+        others += 1
+        if not (is_harmless(code, text) or (lenient and code in TRUNCATED)):
             return text
+    # The server shows the first max_error_count of them, and counts all. What a REPLACE counts
+    # as duplicates are rows that it has removed, without a warning.
     counts = dict(part.split(": ") for part in answer.message.split("  ") if ": " in part)
-    hidden = int(counts.get("Warnings", 0)) - int(counts.get("Duplicates", 0))
-    if hidden > len(shown) and not lenient:
-        return f"{hidden} warnings that the server does not show"
+    ignored = 0 if statement.startswith("REPLACE") else int(counts.get("Duplicates", 0))
+    if int(counts.get("Warnings", 0)) - ignored > others and not lenient:
+        return "the server has more to say than it shows (max_error_count)"
     return None
 
 

@@ -33,7 +33,7 @@ def test_the_demonstration_ends_with_both_sides_identical() -> None:
 
 
 def test_an_interrupted_demonstration_leaves_no_process() -> None:
-    run = demo(20_000)
+    run = demo(200_000)  # it must not be over before it is interrupted
     assert run.stdout is not None
     started: dict[int, psutil.Process] = {}
     for line in run.stdout:
