@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
+
 from celery import shared_task
 from celery.utils.log import get_task_logger
 
 from pipeline.checksum.verify import RangeVerifier, Verdict
+from pipeline.control.ranges import recall
 from pipeline.control.records import Migration, Moved
-from pipeline.cutover.stages import STAGES_THAT_VERIFY, source_name
+from pipeline.cutover.stages import RENAMED, STAGES_THAT_VERIFY, source_name
 from pipeline.errors import FencedError, RetryableError, TranshipError
 from pipeline.mysql.pools import Pools
 from tasks import context
-from tasks.facts import find, stop_for_good
+from tasks.facts import find, holds_back, rest, stop_for_good
 from tasks.messages import VERIFY_RANGE, send_advance
 
 log = get_task_logger(__name__)
@@ -25,10 +28,19 @@ def verify_range(target: str, migration_id: str, moved_id: int, no: int) -> None
         migration, moved = find(pools, target, migration_id, moved_id)
         if migration.stage not in STAGES_THAT_VERIFY or migration.failure is not None:
             return
+        throttle = holds_back(pools, target, migration_id)
+        # Under a cut-over's refusal of writes there is nothing to be nice about.
+        if throttle.throttled and migration.stage not in RENAMED:
+            with pools.begin(target) as control:
+                recall(control, moved, no)
+            return
+        began = time.monotonic()
         verdict = _verifier(pools, migration, moved).verify(no)
         log.info("migration %s: %s range %d: %s", migration_id, moved.source, no, verdict.value)
         if verdict is not Verdict.MOVING:
             send_advance(target, migration_id)
+        if migration.stage not in RENAMED:
+            rest(pools, throttle, time.monotonic() - began)
     except FencedError as error:
         log.info("migration %s: %s", migration_id, error)
     except RetryableError as error:

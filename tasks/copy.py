@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import time
+
 from celery import shared_task
 from celery.utils.log import get_task_logger
 
-from pipeline.control.chunks import chunk_attempts
+from pipeline.control.chunks import chunk_attempts, take_back
 from pipeline.control.records import Migration, Moved
 from pipeline.copy.chunk import copy_chunk as copy_one
 from pipeline.cutover.stages import STAGES_THAT_COPY
 from pipeline.errors import FatalError, FencedError, RetryableError
 from pipeline.mysql.pools import Pools
 from tasks import context
-from tasks.facts import find, stop_for_good
+from tasks.facts import find, holds_back, rest, stop_for_good
 from tasks.messages import COPY_CHUNK, send_advance
 
 log = get_task_logger(__name__)
@@ -24,8 +26,16 @@ def copy_chunk(target: str, migration_id: str, moved_id: int, no: int) -> None:
     pools = context.pools()
     try:
         migration, moved = find(pools, target, migration_id, moved_id)
-        if migration.stage in STAGES_THAT_COPY and migration.failure is None:
-            _copy(pools, migration, moved, no)
+        if migration.stage not in STAGES_THAT_COPY or migration.failure is not None:
+            return
+        throttle = holds_back(pools, target, migration_id)
+        if throttle.throttled:
+            with pools.begin(target) as control:
+                take_back(control, moved, no)
+            return
+        began = time.monotonic()
+        _copy(pools, migration, moved, no)
+        rest(pools, throttle, time.monotonic() - began)
     except FencedError as error:
         log.info("migration %s: %s", migration_id, error)
     except RetryableError as error:

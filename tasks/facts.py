@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 from pipeline.control.migrations import read_migration, read_moved, record_failure
 from pipeline.control.records import Failure, Migration, Moved
+from pipeline.control.throttles import ThrottleState, read_throttle
 from pipeline.errors import FencedError, TranshipError
 from pipeline.mysql.pools import Pools
+from pipeline.throttle.assess import overridden
+
+_LONGEST_REST_S = 60.0
 
 
 def find(pools: Pools, target: str, migration_id: str, moved_id: int) -> tuple[Migration, Moved]:
@@ -21,6 +27,18 @@ def find(pools: Pools, target: str, migration_id: str, moved_id: int) -> tuple[M
         if migration is not None and moved.id == moved_id:
             return migration, moved
     raise FencedError(f"Migration {migration_id} has no table {moved_id} any more.")
+
+
+def holds_back(pools: Pools, target: str, migration_id: str) -> ThrottleState:
+    """What a worker looks at before it takes on anything."""
+    with pools.begin(target) as control:
+        return read_throttle(control, migration_id)
+
+
+def rest(pools: Pools, throttle: ThrottleState, worked_s: float) -> None:
+    """Be nice: rest for a multiple of the time that the work took."""
+    ratio = overridden(pools.settings.throttle, throttle).nice_ratio
+    time.sleep(min(ratio * worked_s, _LONGEST_REST_S))
 
 
 def stop_for_good(

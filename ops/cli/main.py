@@ -17,6 +17,7 @@ from ops.cli.listing import events, list_
 from ops.cli.moving import doctor, move
 from ops.cli.session import Session
 from ops.cli.showing import status
+from ops.cli.throttling import set_, throttle, unthrottle
 from ops.cli.working import worker
 from pipeline.configuration.load import PATH_VARIABLE
 from pipeline.errors import TranshipError
@@ -46,7 +47,8 @@ def cli(context: click.Context, config: Path | None, debug: bool) -> None:
 
 
 for _command in (
-    move, alter, doctor, status, events, list_, cut_over, postpone, abort, resume, clean_up, worker
+    move, alter, doctor, status, events, list_, cut_over, postpone, throttle, unthrottle, set_,
+    abort, resume, clean_up, worker,
 ):  # fmt: skip
     cli.add_command(_command)
 

@@ -46,6 +46,7 @@ def status_lines(progress: Progress) -> list[str]:
         lines += _table_lines(table)
     if progress.stage is Stage.COPYING:
         lines.append(f"pace: {progress.rows_per_s:,.0f} rows/s, ETA {duration(progress.eta_s)}")
+    lines += [f"throttled: {reason}" for reason in progress.throttled]
     if progress.stream is not None:
         lines.append(_stream_line(progress.stream, progress.stage))
     if progress.refused_s is not None:

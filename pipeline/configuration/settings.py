@@ -118,6 +118,29 @@ class CutOver(_Strict):
     hook_limit_s: Seconds = 60
 
 
+class Throttle(_Strict):
+    """What the copy and the verification yield to. Every limit is one that must not be reached.
+
+    `replicas` are servers of this file that replicate from the target. `max_load` and
+    `critical_load` are status variables, as in `{ Threads_running = 40 }`; critical stops the
+    migration. The query is asked of the source: anything but 0 or NULL throttles.
+    """
+
+    replicas: list[str] = []
+    max_lag_s: Seconds = 10
+    max_load: dict[str, Seconds] = {}
+    critical_load: dict[str, Seconds] = {}
+    max_history_list: Seconds | None = None
+    max_apply_lag_s: Seconds | None = None
+    flag_file: Path | None = None
+    query: str | None = None
+    http: str | None = None
+    http_timeout_s: Seconds = 1
+    nice_ratio: Annotated[float, Field(ge=0, le=100), _Number] = 0  # rest after work, by its time
+    stream: bool = False  # the streamer yields too
+    check_s: Seconds = 1
+
+
 class Timeouts(_Strict):
     """Sessions. `idle_s` frees the locks of a worker that stalls in a transaction."""
 
@@ -142,6 +165,7 @@ class Settings(BaseSettings):
     stream: Stream = Stream()
     checksum: Checksum = Checksum()
     cut_over: CutOver = CutOver()
+    throttle: Throttle = Throttle()
     timeouts: Timeouts = Timeouts()
 
     @classmethod

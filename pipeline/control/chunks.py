@@ -30,6 +30,16 @@ def mark_sent(connection: Connection, moved: Moved, no: int) -> None:
     )
 
 
+def take_back(connection: Connection, moved: Moved, no: int) -> None:
+    """A worker has the message and must not work on it now: to be sent again."""
+    connection.execute(
+        update(chunks)
+        .where(chunks.c.moved_id == moved.id, chunks.c.no == no)
+        .where(chunks.c.state == ChunkState.SENT)
+        .values(state=ChunkState.PENDING)
+    )
+
+
 def forget_unclaimed(connection: Connection, moved: Moved, after_s: float) -> None:
     """Chunks whose message was not taken in time are pending again: the broker may have
     lost it, and if not, the attempt number sees to the duplicate."""

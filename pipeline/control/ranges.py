@@ -45,6 +45,13 @@ def recall_sent(connection: Connection, moved: Moved) -> None:
     )
 
 
+def recall(connection: Connection, moved: Moved, no: int) -> None:
+    """A worker has the message and must not work on it now: to be sent again."""
+    connection.execute(
+        update(ranges).where(ranges.c.moved_id == moved.id, ranges.c.no == no).values(sent_at=None)
+    )
+
+
 @dataclass(frozen=True)
 class RangeState:
     """A range as a verification finds it."""

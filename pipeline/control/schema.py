@@ -9,6 +9,8 @@ it speaks of. Catalogue:
     chunks         key ranges to copy, and who copies them (attempt number: I3)
     ranges         the ledger: for each key range, how often it was touched, at which count
                    it was last verified, and whether it was ever verified whole (I6)
+    throttles      what holds a migration back, and what was set for it alone
+    heartbeat      one row: the present time, which replicas show how late they are by
     streams        the position applied and committed (I1), and what the applier has done
     leases         who holds a role, under which epoch (I2)
     hooks          one durable row a hook: state and number of attempts
@@ -166,6 +168,27 @@ streams = Table(
     Column("rows_applied", BigInteger, nullable=False),
     Column("source_time", BigInteger, nullable=False),  # epoch s of the last transaction
     Column("applied_at", Moment, nullable=False),
+    **_OPTIONS,
+)
+
+throttles = Table(
+    "throttles",
+    metadata,
+    Column("migration_id", Identity, primary_key=True),
+    Column("manual", String(255)),  # who asked for it
+    Column("reasons", JSON(none_as_null=True)),
+    Column("since", Moment),
+    Column("window", Integer),  # chunks that may be in flight
+    Column("overrides", JSON(none_as_null=True)),
+    Column("checked_at", Moment),
+    **_OPTIONS,
+)
+
+heartbeat = Table(
+    "heartbeat",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
     **_OPTIONS,
 )
 

@@ -23,6 +23,7 @@ from pipeline.control.migrations import (
 from pipeline.control.pieces import delete_pieces, drop_key_tables
 from pipeline.control.records import Kind, Migration, Moved, Role, Stage
 from pipeline.control.schema import NOW
+from pipeline.control.throttles import set_manual, set_override
 from pipeline.coordinate.dropping import drop_table
 from pipeline.cutover.stages import can_abort
 from pipeline.errors import RefusedError
@@ -33,6 +34,8 @@ from pipeline.preflight.registry import run_preflight
 from pipeline.rebuild.conversion import drop_templates
 
 _LEASE_WAIT_S = 15.0
+# What may be set for one migration: numbers of [throttle].
+SETTABLE = ("max_lag_s", "max_history_list", "max_apply_lag_s", "nice_ratio")
 
 
 def postpone(pools: Pools, target: str, migration_id: str, who: str) -> None:
@@ -81,6 +84,54 @@ def abort(pools: Pools, target: str, migration_id: str, who: str) -> None:
                 ctl, lease, Stage.FAILED, Stage.RESTORING, "abort was asked for",
                 after_restore=Stage.ABORTED,
             )  # fmt: skip
+
+
+def throttle(pools: Pools, target: str, migration_id: str, who: str) -> None:
+    """Hold copy and verification back until `unthrottle`; effective within a second.
+
+    Raises:
+        RefusedError: the migration has ended.
+    """
+    _refuse_ended(_read(pools, target, migration_id))
+    with pools.begin(target) as control:
+        set_manual(control, migration_id, who)
+        log_event(control, migration_id, "control", "throttled by hand", who)
+
+
+def unthrottle(pools: Pools, target: str, migration_id: str, who: str) -> None:
+    """Take back what `throttle` asked for. What the servers' health asks for stays.
+
+    Raises:
+        RefusedError: the migration has ended.
+    """
+    _refuse_ended(_read(pools, target, migration_id))
+    with pools.begin(target) as control:
+        set_manual(control, migration_id, None)
+        log_event(control, migration_id, "control", "not throttled by hand any more", who)
+
+
+def set_limit(
+    pools: Pools, target: str, migration_id: str, name: str, value: float | None, who: str
+) -> None:
+    """Set a limit of the throttle for this migration alone; None: as the configuration has it.
+
+    Raises:
+        RefusedError: the migration has ended, or there is no such limit.
+    """
+    if name not in SETTABLE:
+        raise RefusedError(f"There is no limit {name}.", f"There are: {', '.join(SETTABLE)}.")
+    if value is not None and (value < 0 or (value == 0 and name != "nice_ratio")):
+        raise RefusedError(f"{name} can't be {value:g}.", "Give a number above 0.")
+    _refuse_ended(_read(pools, target, migration_id))
+    with pools.begin(target) as control:
+        set_override(control, migration_id, name, value)
+        shown = "as configured" if value is None else f"{value:g}"
+        log_event(control, migration_id, "control", f"{name}: {shown}", who)
+
+
+def _refuse_ended(migration: Migration) -> None:
+    if migration.stage in ENDED:
+        raise RefusedError(f"Migration {migration.id} is {migration.stage}; it has ended.")
 
 
 def resume(

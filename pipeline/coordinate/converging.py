@@ -7,19 +7,15 @@ is written all over, all the time, is dirty all the time.)
 
 from __future__ import annotations
 
-import math
-
 from pipeline.control.pieces import last_piece
 from pipeline.control.ranges import ledger_state, range_rows, send_dirty
 from pipeline.control.records import Moved, Stage
-from pipeline.control.streams import read_stream
 from pipeline.control.touched import count_touched
 from pipeline.coordinate.context import Context, Outcome
 from pipeline.coordinate.copying import ensure_stream
 from pipeline.copy.chunker import plan_chunk
 from pipeline.cutover.stages import AFTER_RENAME
-from pipeline.mysql.flavours import executed_gtids
-from pipeline.mysql.pools import run
+from pipeline.throttle.assess import assess
 
 _OPEN_PIECE_FACTOR = 1.5
 
@@ -27,6 +23,8 @@ _OPEN_PIECE_FACTOR = 1.5
 def converge(context: Context) -> Outcome:
     """One pass of verification; on to READY when it has converged."""
     ensure_stream(context)
+    if assess(context).throttled:
+        return Outcome.LATER
     send_verifications(context)
     if not converged(context):
         return Outcome.LATER
@@ -63,17 +61,3 @@ def converged(context: Context) -> bool:
             return False
         touched = sum(count_touched(control, moved) for moved in context.moved)
     return touched <= context.settings.checksum.converged_keys
-
-
-def apply_lag_s(context: Context) -> float:
-    """Seconds of the source's time that the target is behind; 0 when nothing is missing."""
-    with context.source() as source:
-        executed = executed_gtids(source)
-        now = float(run(source, "SELECT UNIX_TIMESTAMP(NOW(6))").rows[0][0])
-    with context.control() as control:
-        state = read_stream(control, context.migration.id)
-    assert state is not None
-    if state.position.contains(executed):
-        return 0.0
-    # Before the first transaction arrives there is no time to compare with.
-    return max(0.0, now - state.source_time) if state.source_time else math.inf

@@ -22,6 +22,7 @@ from pipeline.control.records import ChunkState, Moved, Role, Stage
 from pipeline.coordinate.context import Context, Outcome
 from pipeline.copy.chunker import chunk_rows, plan_chunk
 from pipeline.mysql.pools import kill_connection
+from pipeline.throttle.assess import assess
 
 
 def ensure_stream(context: Context) -> None:
@@ -35,10 +36,13 @@ def ensure_stream(context: Context) -> None:
 def copy(context: Context) -> Outcome:
     """One pass: free what is stuck, plan, send."""
     ensure_stream(context)
+    throttle = assess(context)
     for moved in context.moved:
         if not moved.copied:
             _free_stuck(context, moved)
-            _advance_table(context, moved)
+            if not throttle.throttled:
+                most = context.settings.row_copy.window
+                _advance_table(context, moved, min(most, throttle.window or most))
     with context.control() as control:
         left = [moved for moved in context.moved if not moved.copied]
         copied = [
@@ -63,16 +67,16 @@ def _free_stuck(context: Context, moved: Moved) -> None:
         context.note("chunk", f"{moved.source} chunk {no}: its worker is gone; freed")
 
 
-def _advance_table(context: Context, moved: Moved) -> None:
+def _advance_table(context: Context, moved: Moved, window: int) -> None:
     with context.control() as control:
         unfinished = dict(unfinished_chunks(control, moved))
         open_piece = last_piece(control, moved)
     if not moved.planned:
         unfinished.pop(open_piece, None)
-        unfinished |= _plan(context, moved, context.settings.row_copy.window - len(unfinished))
+        unfinished |= _plan(context, moved, window - len(unfinished))
     pending = [no for no, state in unfinished.items() if state is ChunkState.PENDING]
     in_flight = len(unfinished) - len(pending)
-    for no in pending[: max(0, context.settings.row_copy.window - in_flight)]:
+    for no in pending[: max(0, window - in_flight)]:
         _send(context, moved, no)
 
 

@@ -15,6 +15,7 @@ from pipeline.cutover.stages import wants_stream
 _COORDINATOR_SILENT_S = 10.0
 _MESSAGES_WAIT_S = 15.0
 _STREAMER_STARTS_S = 3.0
+_YIELDING = frozenset({Stage.COPYING, Stage.CONVERGING, Stage.READY})
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Situation:
     after_restore: Stage | None
     postponed: bool
     failure: Failure | None
+    throttled: tuple[str, ...]
     chunks_left: int
     planned: bool
     dirty: int
@@ -58,7 +60,7 @@ def outlook(now: Situation) -> Outlook:
     """What a person reads first."""
     if now.stage in _ENDS:
         return _ENDS[now.stage](now)
-    return _missing(now) or Outlook(_SENTENCES[now.stage](now), _command(now))
+    return _missing(now) or _held_back(now) or Outlook(_SENTENCES[now.stage](now), _command(now))
 
 
 def _command(now: Situation) -> str:
@@ -125,6 +127,15 @@ def _missing(now: Situation) -> Outlook | None:
     if now.waiting_s > _MESSAGES_WAIT_S:
         return _start("copy", f"no copy worker has taken a message for {now.waiting_s:.0f} s")
     return None
+
+
+def _held_back(now: Situation) -> Outlook | None:
+    if not now.throttled or now.stage not in _YIELDING:
+        return None
+    reasons = "; ".join(now.throttled)
+    by_hand = any(reason.startswith("asked for by") for reason in now.throttled)
+    command = f"tranship unthrottle {now.id}" if by_hand else f"tranship status {now.id} --watch"
+    return Outlook(f"{now.stage} goes on when it is not throttled any more: {reasons}", command)
 
 
 def _start(role: str, what: str) -> Outlook:

@@ -32,6 +32,7 @@ from pipeline.control.summary import (
     rows_copied_lately,
     tables_by_migration,
 )
+from pipeline.control.throttles import read_throttle
 from pipeline.control.touched import count_touched
 from pipeline.coordinate.outlook import Situation, outlook
 from pipeline.cutover.stages import STAGES_THAT_VERIFY, wants_stream
@@ -97,6 +98,8 @@ class Progress:
     stream: StreamProgress | None
     coordinated_s_ago: float | None
     coordinator: str | None
+    throttled: tuple[str, ...]  # why copy and verification are held back now
+    chunks_allowed: int | None  # in flight, by the throttle
     postponed: bool
     abort_asked: bool
     cut_over_attempt: int
@@ -192,6 +195,7 @@ def _from_control(control: Connection, migration: Migration, moved: list[Moved])
     tables = tuple(_table(control, migration.stage, one) for one in moved)
     pace = _pace(control, migration, moved)
     coordinator = holder(control, migration.id, Role.COORDINATE)
+    throttle = read_throttle(control, migration.id)
     return Progress(
         id=migration.id, kind=migration.kind,
         change=moved[0].rebuild.ddl if moved and moved[0].rebuild is not None else None,
@@ -202,6 +206,7 @@ def _from_control(control: Connection, migration: Migration, moved: list[Moved])
         stream=_stream(control, migration.id),
         coordinated_s_ago=coordinated_s_ago(control, migration.id),
         coordinator=coordinator.owner if coordinator and coordinator.alive else None,
+        throttled=throttle.all_reasons, chunks_allowed=throttle.window,
         postponed=migration.postponed, abort_asked=migration.abort_asked,
         cut_over_attempt=migration.attempt,
         refused_s=_refused(migration),
@@ -282,7 +287,7 @@ def _situation(pools: Pools, migration: Migration, progress: Progress) -> Situat
     return Situation(
         id=migration.id, kind=migration.kind, source=migration.source, target=migration.target,
         stage=migration.stage, after_restore=migration.after_restore,
-        postponed=migration.postponed, failure=migration.failure,
+        postponed=migration.postponed, failure=migration.failure, throttled=progress.throttled,
         chunks_left=sum(one.chunks_known - one.chunks_done for one in tables),
         planned=all(one.planned for one in tables),
         dirty=sum(one.ranges_dirty for one in tables),

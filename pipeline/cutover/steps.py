@@ -20,8 +20,9 @@ from pipeline.control.records import Stage
 from pipeline.control.schema import NOW
 from pipeline.control.streams import read_stream
 from pipeline.coordinate.context import Context, Outcome
-from pipeline.coordinate.converging import apply_lag_s, converged, send_verifications
+from pipeline.coordinate.converging import converged, send_verifications
 from pipeline.coordinate.copying import ensure_stream
+from pipeline.coordinate.lag import apply_lag_s
 from pipeline.cutover.hooking import hook
 from pipeline.cutover.hooks import BEFORE_CUT_OVER
 from pipeline.cutover.rename import (
@@ -41,6 +42,7 @@ from pipeline.mysql.pools import raw_connection_id
 from pipeline.pausepoints import Point, reached
 from pipeline.preflight.findings import Request, Scope, refuse
 from pipeline.preflight.registry import run_preflight
+from pipeline.throttle.assess import assess
 
 
 def ready(context: Context) -> Outcome:
@@ -55,6 +57,8 @@ def may_begin(context: Context) -> bool:
         RefusedError: something has changed that speaks against it for good.
     """
     ensure_stream(context)
+    if assess(context).throttled:
+        return False
     send_verifications(context)
     migration, settings = context.migration, context.settings.cut_over
     if migration.postponed or too_early(context):

@@ -14,6 +14,7 @@ from pipeline.control.leases import Lease, fence
 from pipeline.control.migrations import read_migration, read_moved
 from pipeline.control.records import Kind, Migration, Moved
 from pipeline.control.streams import read_stream
+from pipeline.control.throttles import read_throttle
 from pipeline.cutover.stages import RENAMED, wants_stream
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
@@ -45,6 +46,7 @@ class StreamSession:
         self.migration, self.moved = self._read_facts()
         self.applier = self._new_applier(data)
         self._looked = self._renewed = time.monotonic()
+        self._yields = False
 
     def run(self) -> None:
         """Stream until asked to stop, or until the stage wants no stream any more.
@@ -68,6 +70,11 @@ class StreamSession:
 
     def _loop(self) -> None:
         while not self._may_leave():
+            if self._yields:
+                self._keep_lease()
+                self._look()
+                self.stopping.wait(_LOOK_S / 2)
+                continue
             event = self.queue.get(_QUIET_S)
             if event is not None:
                 self.applier.handle(event)
@@ -105,8 +112,17 @@ class StreamSession:
         now = time.monotonic()
         if now - self._looked > _LOOK_S:
             self.migration, self.moved = self._read_facts()
+            self._yields = self._read_throttle()
             self.applier.tombstones = not all(moved.copied for moved in self.moved)
             self._looked = now
+
+    def _read_throttle(self) -> bool:
+        """Whether the stream stands still: by option, between transactions, not in a cut-over."""
+        if not self.pools.settings.throttle.stream or self.migration.stage in RENAMED:
+            return False
+        with self.pools.begin(self.target) as control:
+            throttled = read_throttle(control, self.lease.migration_id).throttled
+        return throttled and self.applier.between_transactions
 
     def _read_facts(self) -> tuple[Migration, list[Moved]]:
         with self.pools.begin(self.target) as control:

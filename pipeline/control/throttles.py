@@ -1,0 +1,116 @@
+"""Statements on throttles, and on the heartbeat that shows a replica's lag."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects.mysql import insert
+
+from pipeline.control.schema import NOW, ago, heartbeat, throttles
+
+_ONLY = 1
+
+
+@dataclass(frozen=True)
+class ThrottleState:
+    """What holds a migration back. `window` is how many chunks may be in flight; None: all."""
+
+    manual: str | None = None  # who asked for it
+    reasons: tuple[str, ...] = ()
+    since: datetime | None = None
+    window: int | None = None
+    overrides: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def throttled(self) -> bool:
+        return bool(self.all_reasons)
+
+    @property
+    def all_reasons(self) -> tuple[str, ...]:
+        by_hand = (f"asked for by {self.manual}",) if self.manual else ()
+        return (*by_hand, *self.reasons)
+
+
+def read_throttle(connection: Connection, migration_id: str) -> ThrottleState:
+    row = connection.execute(
+        select(
+            throttles.c.manual, throttles.c.reasons, throttles.c.since, throttles.c.window,
+            throttles.c.overrides,
+        ).where(throttles.c.migration_id == migration_id)
+    ).one_or_none()  # fmt: skip
+    if row is None:
+        return ThrottleState()
+    return ThrottleState(
+        row.manual, tuple(row.reasons or ()), row.since, row.window, row.overrides or {}
+    )
+
+
+def throttle_is_due(connection: Connection, migration_id: str, every_s: float) -> bool:
+    """Whether the signals have to be read again."""
+    row = connection.execute(
+        select(throttles.c.checked_at >= ago(every_s)).where(
+            throttles.c.migration_id == migration_id
+        )
+    ).one_or_none()
+    return row is None or not row[0]
+
+
+def record_readings(
+    connection: Connection, migration_id: str, reasons: Sequence[str], window: int
+) -> None:
+    _change(
+        connection, migration_id, reasons=list(reasons), window=window, checked_at=NOW,
+        since=NOW if reasons else None,
+    )  # fmt: skip
+
+
+def set_manual(connection: Connection, migration_id: str, who: str | None) -> None:
+    """Throttle by hand, or no more."""
+    _change(connection, migration_id, manual=who)
+
+
+def set_override(connection: Connection, migration_id: str, name: str, value: float | None) -> None:
+    """A setting of this migration alone; None gives it back to the configuration."""
+    overrides = {**read_throttle(connection, migration_id).overrides, name: value}
+    kept = {key: one for key, one in overrides.items() if one is not None}
+    _change(connection, migration_id, overrides=kept)
+
+
+def _change(connection: Connection, migration_id: str, **values: Any) -> None:
+    connection.execute(
+        insert(throttles)
+        .values(migration_id=migration_id)
+        .on_duplicate_key_update(migration_id=migration_id)
+    )
+    if values.get("since") is NOW:
+        values["since"] = throttles.c.since
+        connection.execute(
+            update(throttles)
+            .where(throttles.c.migration_id == migration_id, throttles.c.since.is_(None))
+            .values(since=NOW)
+        )
+    connection.execute(
+        update(throttles).where(throttles.c.migration_id == migration_id).values(**values)
+    )
+
+
+def beat_heart(connection: Connection) -> None:
+    """Write the present time where replicas will see it."""
+    connection.execute(insert(heartbeat).values(id=_ONLY, at=NOW).on_duplicate_key_update(at=NOW))
+
+
+def heartbeat_age_s(target: Connection, replica: Connection) -> float:
+    """How old the heartbeat is that `replica` has, by the target's clock.
+
+    Raises:
+        ValueError: no heartbeat has arrived there yet.
+    """
+    now = target.execute(select(NOW)).scalar_one()
+    at = replica.execute(select(heartbeat.c.at).where(heartbeat.c.id == _ONLY)).scalar_one_or_none()
+    if at is None:
+        raise ValueError("no heartbeat has arrived there")
+    return max(0.0, float((now - at).total_seconds()))

@@ -1,0 +1,87 @@
+"""Decides how much a migration may load the servers now, and stops it where that is critical.
+
+Read once every `check_s` by whoever coordinates. Over a limit nothing new is sent. Close to one
+the number of chunks in flight is halved, down to one; far from all of them it grows by a
+quarter, up to `row_copy.window`: so mostly it slows down before it has to stop.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from pipeline.configuration.settings import Throttle
+from pipeline.control.migrations import log_event
+from pipeline.control.throttles import (
+    ThrottleState,
+    beat_heart,
+    read_throttle,
+    record_readings,
+    throttle_is_due,
+)
+from pipeline.coordinate.context import Context
+from pipeline.coordinate.lag import apply_lag_s
+from pipeline.errors import FatalError
+from pipeline.throttle.signals import Reading, load, readings
+
+_GROWTH = 4
+
+
+def assess(context: Context) -> ThrottleState:
+    """What holds the migration back now.
+
+    Raises:
+        FatalError: a critical load; resume when it is over.
+    """
+    wanted, migration = context.settings.throttle, context.migration
+    with context.control() as control:
+        before = read_throttle(control, migration.id)
+        if not throttle_is_due(control, migration.id, wanted.check_s):
+            return before
+        beat_heart(control)
+    wanted = overridden(wanted, before)
+    _stop_if_critical(context, wanted)
+    found = [
+        *readings(context.pools, wanted, migration.source, migration.target),
+        *_apply_lag(context, wanted),
+    ]
+    reasons = [str(reading) for reading in found if reading.over]
+    window = next_window(before.window, context.settings.row_copy.window, found)
+    with context.control() as control:
+        record_readings(control, migration.id, reasons, window)
+        if bool(reasons) != bool(before.reasons):
+            what = f"throttled: {'; '.join(reasons)}" if reasons else "not throttled any more"
+            log_event(control, migration.id, "throttle", what, context.lease.owner)
+        return read_throttle(control, migration.id)
+
+
+def _apply_lag(context: Context, wanted: Throttle) -> Iterator[Reading]:
+    if wanted.max_apply_lag_s is not None:
+        lag_s = apply_lag_s(context)
+        # Before the first transaction arrives there is no lag that could be told.
+        known_s = 0.0 if math.isinf(lag_s) else lag_s
+        yield Reading("apply lag, in s", known_s, wanted.max_apply_lag_s)
+
+
+def overridden(wanted: Throttle, state: ThrottleState) -> Throttle:
+    """The configuration with what was set for this migration alone."""
+    return wanted.model_copy(update=state.overrides)
+
+
+def next_window(before: int | None, most: int, found: Sequence[Reading]) -> int:
+    """How many chunks may be in flight: fewer near a limit, more again far from it."""
+    now = min(before or most, most)
+    if any(reading.near for reading in found):
+        return max(1, now // 2)
+    return min(most, now + max(1, now // _GROWTH))
+
+
+def _stop_if_critical(context: Context, wanted: Throttle) -> None:
+    migration = context.migration
+    for server in dict.fromkeys((migration.source, migration.target)):
+        for reading in load(context.pools, server, wanted.critical_load):
+            if reading.value is not None and reading.over:
+                raise FatalError(
+                    f"Critical load: {reading}.",
+                    f"Nothing is lost. When it is over: tranship resume {migration.id}",
+                )
