@@ -51,14 +51,26 @@ def forget_unclaimed(connection: Connection, moved: Moved, after_s: float) -> No
     )
 
 
-def stale_claims(connection: Connection, moved: Moved, after_s: float) -> list[tuple[int, int]]:
-    """(no, connection number) of chunks claimed so long ago that their worker is gone."""
+@dataclass(frozen=True)
+class StaleClaim:
+    """A chunk whose worker is gone, and the connection that it had, `age_s` ago."""
+
+    no: int
+    connection_id: int
+    age_s: float
+
+
+def stale_claims(connection: Connection, moved: Moved, after_s: float) -> list[StaleClaim]:
+    """Chunks claimed so long ago that their worker is gone."""
     rows = connection.execute(
-        select(chunks.c.no, chunks.c.connection_id)
+        select(chunks.c.no, chunks.c.connection_id, chunks.c.claimed_at, NOW.label("now"))
         .where(chunks.c.moved_id == moved.id, chunks.c.state == ChunkState.CLAIMED)
         .where(chunks.c.claimed_at < ago(after_s))
     )
-    return [(row.no, row.connection_id) for row in rows]
+    return [
+        StaleClaim(row.no, row.connection_id, (row.now - row.claimed_at).total_seconds())
+        for row in rows
+    ]
 
 
 def claim_chunk(

@@ -37,6 +37,7 @@ class Holder:
     epoch: int
     connection_id: int | None
     alive: bool
+    expired_s: float  # how long ago; negative while it is good
 
 
 def take_lease(
@@ -115,9 +116,14 @@ def holder(connection: Connection, migration_id: str, role: Role) -> Holder | No
             leases.c.epoch,
             leases.c.connection_id,
             (leases.c.owner.is_not(None) & (leases.c.expires_at >= NOW)).label("alive"),
+            leases.c.expires_at,
+            NOW.label("now"),
         ).where(leases.c.migration_id == migration_id, leases.c.role == role)
     ).one_or_none()
-    return Holder(row.owner, row.epoch, row.connection_id, bool(row.alive)) if row else None
+    if row is None:
+        return None
+    expired_s = (row.now - row.expires_at).total_seconds()
+    return Holder(row.owner, row.epoch, row.connection_id, bool(row.alive), expired_s)
 
 
 def _expiry(ttl_s: float) -> object:

@@ -60,11 +60,11 @@ def _free_stuck(context: Context, moved: Moved) -> None:
     with context.control() as control:
         forget_unclaimed(control, moved, settings.resend_s)
         stale = stale_claims(control, moved, settings.stale_claim_s)
-    for no, connection in stale:
-        kill_connection(context.pools, context.target, connection)
+    for claim in stale:
+        kill_connection(context.pools, context.target, claim.connection_id, claim.age_s)
         with context.control() as control:
-            free_chunk(control, moved, no)
-        context.note("chunk", f"{moved.source} chunk {no}: its worker is gone; freed")
+            free_chunk(control, moved, claim.no)
+        context.note("chunk", f"{moved.source} chunk {claim.no}: its worker is gone; freed")
 
 
 def _advance_table(context: Context, moved: Moved, window: int) -> None:

@@ -21,9 +21,9 @@ from pipeline.errors import AmbiguousError, RetryableError
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.flavours import raw_executed_gtids
 from pipeline.mysql.gtid import GtidSet
-from pipeline.mysql.pools import kill_connection, run_raw
+from pipeline.mysql.pools import connection_is_alive, kill_connection, run_raw
 from pipeline.mysql.quoting import quote_name
-from pipeline.mysql.servers import connection_is_alive, table_exists
+from pipeline.mysql.servers import table_exists
 
 _GONE_S = 10.0
 
@@ -103,11 +103,14 @@ def end_connection(context: Context, number: int) -> None:
     Raises:
         RetryableError: it is still there.
     """
-    kill_connection(context.pools, context.migration.source, number)
+    migration = context.migration
+    # It was there when the stage was entered.
+    known_s = (migration.now - migration.stage_since).total_seconds()
+    kill_connection(context.pools, migration.source, number, known_s)
     deadline = time.monotonic() + _GONE_S
     while time.monotonic() < deadline:
         with context.source() as source:
-            if not connection_is_alive(source, number):
+            if not connection_is_alive(source, number, known_s):
                 return
         time.sleep(0.05)
     raise RetryableError(f"Connection {number} of the cut-over does not end.")

@@ -162,9 +162,21 @@ def raw_connection_id(raw: Any) -> int:
     return int(raw.thread_id())
 
 
-def kill_connection(pools: Pools, server: str, number: int) -> None:
-    """End connection `number` on `server`; none there is fine."""
+def kill_connection(pools: Pools, server: str, number: int, known_s: float = 0.0) -> None:
+    """End connection `number` on `server`; none there is fine.
+
+    `known_s`: how long ago it was known to be there. A server that has started since gives its
+    numbers again, and the one that has it now may be anybody's.
+    """
     with pools.begin(server) as connection:
-        alive = run(connection, f"SELECT id FROM information_schema.processlist WHERE id={number}")
-        if alive.rows:
+        if connection_is_alive(connection, number, known_s):
             run(connection, f"KILL {number}")
+
+
+def connection_is_alive(connection: Connection, number: int, known_s: float = 0.0) -> bool:
+    """Whether the connection that had `number` so long ago is there still."""
+    uptime_s = float(run(connection, "SHOW GLOBAL STATUS LIKE 'Uptime'").rows[0][1])
+    if uptime_s < known_s:
+        return False
+    statement = f"SELECT 1 FROM information_schema.processlist WHERE id = {number}"
+    return bool(run(connection, statement).rows)

@@ -74,11 +74,6 @@ def create_schema(connection: Connection, schema: str) -> None:
     run(connection, f"CREATE DATABASE IF NOT EXISTS {quote(schema)}")
 
 
-def connection_is_alive(connection: Connection, number: int) -> bool:
-    statement = f"SELECT 1 FROM information_schema.processlist WHERE id = {number}"
-    return bool(run(connection, statement).rows)
-
-
 def binlog_filters(connection: Connection) -> tuple[set[str], set[str]]:
     """(schemas that alone are logged, schemas that never are); both mostly empty.
 

@@ -78,7 +78,9 @@ class Streamer:
         if before is not None and before.alive:
             return None
         if before is not None and before.connection_id is not None:
-            kill_connection(self.pools, self.target, before.connection_id)
+            # It was there at the last renewal.
+            known_s = before.expired_s + ttl_s
+            kill_connection(self.pools, self.target, before.connection_id, known_s)
         with self.pools.begin(self.target) as control:
             role, owner = Role.STREAM, self.owner
             return take_lease(control, self.migration_id, role, owner, ttl_s, data_connection)

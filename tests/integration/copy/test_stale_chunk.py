@@ -72,7 +72,7 @@ def test_a_worker_paused_past_its_claim_changes_nothing(move: DirectMove, killed
         moved = move.moved
         claims = wait_until(lambda: claimed(move), "the chunk is claimed")
         if killed:  # else the attempt number alone has to shut it out
-            kill_connection(move.pools, TARGET, claims[0][1])
+            kill_connection(move.pools, TARGET, claims[0].connection_id, claims[0].age_s)
         with move.pools.begin(TARGET) as control:
             free_chunk(control, moved, no)
         assert move.copy(no) is not None
