@@ -83,6 +83,7 @@ lock:
 bench: $(STAMP)
 	$(BIN)/python -m ops.bench.copy $(BENCH)
 	$(BIN)/python -m ops.bench.memory $(BENCH)
+	$(BIN)/python -m ops.bench.alter
 
 clean:
 	@test ! -x $(BIN)/python || $(BIN)/python -m ops.sandbox clean

@@ -13,7 +13,7 @@ from ops.cli.exits import ExitCode
 from ops.cli.session import Session, pass_session
 from ops.cli.wording import moment
 from pipeline.control.summary import events_after
-from pipeline.coordinate.progress import Listed, list_migrations
+from pipeline.coordinate.listing import Listed, list_migrations
 
 _PAGE = 500
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import click
 
 from pipeline.configuration.load import load_settings
-from pipeline.coordinate.progress import find_target
+from pipeline.coordinate.listing import find_target
 from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools
 

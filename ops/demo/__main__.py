@@ -23,7 +23,8 @@ from ops.demo.tables import CUSTOMERS, ORDERS, SCHEMA, create
 from ops.demo.writer import Writer
 from pipeline.configuration.load import load_settings
 from pipeline.control.migrations import read_events
-from pipeline.coordinate.progress import Progress, list_migrations, read_progress
+from pipeline.coordinate.listing import list_migrations
+from pipeline.coordinate.progress import Progress, read_progress
 from pipeline.mysql.pools import Pools
 
 _AFTERWARDS_S = 2.0

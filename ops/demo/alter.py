@@ -17,7 +17,8 @@ from ops.demo.stack import Stack, running_stack
 from ops.demo.tables import ORDERS, SCHEMA, create
 from ops.demo.writer import Writer
 from pipeline.configuration.load import load_settings
-from pipeline.coordinate.progress import list_migrations, read_progress
+from pipeline.coordinate.listing import list_migrations
+from pipeline.coordinate.progress import read_progress
 from pipeline.mysql.pools import Pools
 
 _SERVER = "db"

@@ -15,8 +15,6 @@ from sqlalchemy import Connection
 
 from pipeline.control.leases import holder
 from pipeline.control.migrations import (
-    all_migrations,
-    is_installed,
     read_migration,
     read_moved,
 )
@@ -26,17 +24,16 @@ from pipeline.control.summary import (
     Event,
     chunk_summary,
     coordinated_s_ago,
-    ids_beginning,
     last_events,
     range_summary,
     rows_copied_lately,
-    tables_by_migration,
 )
 from pipeline.control.throttles import read_throttle
 from pipeline.control.touched import count_touched
 from pipeline.coordinate.outlook import Situation, outlook
+from pipeline.coordinate.plain import plain
 from pipeline.cutover.stages import STAGES_THAT_VERIFY, wants_stream
-from pipeline.errors import RefusedError, RetryableError, TranshipError
+from pipeline.errors import RefusedError, TranshipError
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.pools import Pools, run
 
@@ -111,25 +108,7 @@ class Progress:
 
     def as_json(self) -> dict[str, Any]:
         """The same in what JSON has; moments in ISO 8601, UTC."""
-        return {name: _plain(value) for name, value in asdict(self).items()}
-
-
-@dataclass(frozen=True)
-class Listed:
-    """One line of `tranship list`."""
-
-    id: str
-    kind: Kind
-    source: str
-    target: str
-    tables: tuple[str, ...]
-    stage: Stage
-    since: datetime
-    created_by: str
-    failed: str | None
-
-    def as_json(self) -> dict[str, Any]:
-        return {name: _plain(value) for name, value in asdict(self).items()}
+        return {name: plain(value) for name, value in asdict(self).items()}
 
 
 def read_progress(pools: Pools, target: str, migration_id: str) -> Progress:
@@ -150,45 +129,6 @@ def read_progress(pools: Pools, target: str, migration_id: str) -> Progress:
         progress = replace(progress, stream=_with_lag(pools, migration, state, progress.stream))
     view = outlook(_situation(pools, migration, progress))
     return replace(progress, next=view.sentence, command=view.command)
-
-
-def list_migrations(pools: Pools) -> tuple[list[Listed], dict[str, str]]:
-    """Every migration on every configured server, and why servers could not be asked."""
-    found: list[Listed] = []
-    troubles: dict[str, str] = {}
-    for server in pools.settings.servers:
-        try:
-            with pools.begin(server) as control:
-                found += _listed(control, server) if is_installed(control) else []
-        except TranshipError as error:
-            troubles[server] = str(error)
-    return found, troubles
-
-
-def find_target(pools: Pools, given: str) -> tuple[str, str]:
-    """(target, whole id) of the only migration whose id begins with `given`.
-
-    Raises:
-        RefusedError: there is none, or more than one.
-        RetryableError: there is none on the servers that answer, and one doesn't.
-    """
-    found: list[tuple[str, str]] = []
-    silent: list[str] = []
-    for server in pools.settings.servers:
-        try:
-            with pools.begin(server) as control:
-                found += [(server, whole) for whole in ids_beginning(control, given, server)]
-        except TranshipError as error:
-            silent.append(str(error))
-    exact = [one for one in found if one[1] == given]
-    if len(exact or found) == 1:
-        return (exact or found)[0]
-    if found:
-        names = ", ".join(whole for _, whole in found)
-        raise RefusedError(f"'{given}' is the beginning of {names}.", "Give more of the id.")
-    if silent:
-        raise RetryableError(f"No migration {given} on the servers that answer.", silent[0])
-    raise RefusedError(f"There is no migration {given}.", "See: tranship list")
 
 
 def _from_control(control: Connection, migration: Migration, moved: list[Moved]) -> Progress:
@@ -306,27 +246,5 @@ def _situation(pools: Pools, migration: Migration, progress: Progress) -> Situat
     )  # fmt: skip
 
 
-def _listed(control: Connection, server: str) -> list[Listed]:
-    tables = tables_by_migration(control)
-    return [
-        Listed(
-            one.id, one.kind, one.source, one.target, tuple(tables.get(one.id, ())), one.stage,
-            one.stage_since, one.created_by, one.failure.explanation if one.failure else None,
-        )
-        for one in all_migrations(control)
-        if one.target == server  # a server may be configured under two names
-    ]  # fmt: skip
-
-
 def _seconds(start: datetime, end: datetime) -> float:
     return (end - start).total_seconds()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat() + "Z"
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return value

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from pipeline.control.migrations import end_hook, log_event, start_hook
+from pipeline.control.hooks import end_hook, start_hook
+from pipeline.control.migrations import log_event
 from pipeline.coordinate.context import Context
 from pipeline.cutover.hooks import ON_SUCCESS, HookResult, run_hook
 from pipeline.pausepoints import Point, reached

@@ -12,6 +12,6 @@ def other_name(name: str) -> str:
     The name of a trigger is unique in its schema, and the old table keeps its own until it is
     dropped.
     """
-    if name.endswith(_SUFFIX):
+    if name.endswith(_SUFFIX) and name != _SUFFIX:
         return name.removesuffix(_SUFFIX)
     return name[: _LONGEST - len(_SUFFIX)] + _SUFFIX

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from pipeline.control.hooks import hook_succeeded
 from pipeline.control.migrations import (
-    hook_succeeded,
     log_event,
     release_claims,
     update_migration,

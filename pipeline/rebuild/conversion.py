@@ -14,7 +14,6 @@ values are taken there and back, and have to be what they were.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -22,21 +21,17 @@ from sqlalchemy import Connection
 
 from pipeline.control.records import Moved
 from pipeline.control.schema import SCHEMA
-from pipeline.errors import FatalError, RetryableError
-from pipeline.mysql.codecs import literal_expression
-from pipeline.mysql.failures import DUPLICATE_KEY, TRUNCATED, translate
 from pipeline.mysql.keyrange import bound_from_row, order, same_key
-from pipeline.mysql.pools import Result, is_harmless, run, shown_warnings
+from pipeline.mysql.pools import Result, run
 from pipeline.mysql.quoting import quote, quote_list, quote_name
 from pipeline.mysql.shapes import same_values
 from pipeline.mysql.table import Column, Key, Kind, Table, TableName
 from pipeline.rebuild.definition import Rebuild
+from pipeline.rebuild.losses import key_literals, lossy, rows_from, write
 
 _AS_BYTES = frozenset({Kind.TEXT, Kind.BINARY, Kind.GEOMETRY, Kind.VECTOR})
 _AS_NUMBER = frozenset({Kind.ENUM, Kind.SET, Kind.BIT})
-_ROW = re.compile(r"at row (\d+)")
 _PRIMARY = "PRIMARY"
-_LONGEST_SEARCH = 1 << 20
 
 
 def create_templates(connection: Connection, moved: Moved, rebuild: Rebuild) -> None:
@@ -98,10 +93,10 @@ def into_shadow(
     fills = [fill.literal for fill in rebuild.fills]
     names = quote_list([column.name for column in rebuild.shadow.columns])
     added = [quote(fill.column) for fill in rebuild.fills]
-    return _write(
+    return write(
         connection, moved, rebuild, rows, condition,
         f"{verb} INTO {quote_name(moved.target)} ({', '.join([names, *added])})"
-        f" SELECT {', '.join([columns, *fills])} FROM {_from(rows, condition)}",
+        f" SELECT {', '.join([columns, *fills])} FROM {rows_from(rows, condition)}",
     )  # fmt: skip
 
 
@@ -114,7 +109,7 @@ def _staged(connection: Connection, moved: Moved, rows: Table, condition: str) -
     run(
         connection,
         f"INSERT INTO {quote_name(staged.name)} ({quote_list([one.name for one in written])})"
-        f" SELECT {_values(written, written)} FROM {_from(rows, condition)}",
+        f" SELECT {_values(written, written)} FROM {rows_from(rows, condition)}",
     )
     return staged
 
@@ -123,11 +118,11 @@ def _convert(
     connection: Connection, moved: Moved, rebuild: Rebuild, rows: Table, condition: str
 ) -> Table:
     name = _temporary(connection, moved, "converted")
-    _write(
+    write(
         connection, moved, rebuild, rows, condition,
         f"INSERT INTO {quote_name(name)} ({_columns(rebuild.shadow)})"
         f" SELECT {_values(rebuild.kept.columns, rebuild.shadow.columns)}"
-        f" FROM {_from(rows, condition)}",
+        f" FROM {rows_from(rows, condition)}",
     )  # fmt: skip
     return replace(rebuild.shadow, name=name, key=Key(_PRIMARY, rebuild.shadow.key.columns))
 
@@ -147,121 +142,13 @@ def _check_reverted(connection: Connection, moved: Moved, rebuild: Rebuild, rows
         same = f"{same_key(moved.table, here, 'back')} AND {_same_value(old, here, 'back')}"
         found = run(
             connection,
-            f"SELECT {_literals(rows)} FROM {here} WHERE NOT EXISTS"
+            f"SELECT {key_literals(rows)} FROM {here} WHERE NOT EXISTS"
             f" (SELECT 1 FROM {quote_name(name)} AS back WHERE {same})"
             f" ORDER BY {order(rows.key)} LIMIT 1",
         ).rows
         if found:
             key = ", ".join(bound_from_row(found[0]))
-            raise _lossy(moved, key, f"{old.name} as {new.column_type} is not what it was")
-
-
-def _write(
-    connection: Connection,
-    moved: Moved,
-    rebuild: Rebuild,
-    rows: Table,
-    condition: str,
-    statement: str,
-) -> Result:
-    try:
-        answer = run(connection, statement)
-    except Exception as error:
-        ours = translate(error, moved.target.schema)
-        if isinstance(ours, RetryableError):
-            raise
-        text = str(error.args[-1]) if error.args else str(error)
-        key = _key_of(connection, rows, condition, statement, text)
-        raise _lossy(moved, key, text) from error
-    if answer.warnings:
-        found = _loss(connection, moved, rebuild, answer, statement)
-        if found is not None:
-            key = _key_of(connection, rows, condition, statement, found)
-            raise _lossy(moved, key, found)
-    return answer
-
-
-def _loss(
-    connection: Connection, moved: Moved, rebuild: Rebuild, answer: Result, statement: str
-) -> str | None:
-    """What was lost, if anything was. A row that is there already is no loss.
-
-    Raises:
-        RetryableError: a row meets another one in a new unique key.
-    """
-    lenient = moved.table.judged_by_digest and not rebuild.retyped
-    others = 0
-    for code, text in shown_warnings(connection):
-        if code == DUPLICATE_KEY:
-            _refuse_new_duplicate(moved, rebuild, text)
-            continue
-        others += 1
-        if not (is_harmless(code, text) or (lenient and code in TRUNCATED)):
-            return text
-    # The server shows the first max_error_count of them, and counts all. What a REPLACE counts
-    # as duplicates are rows that it has removed, without a warning.
-    counts = dict(part.split(": ") for part in answer.message.split("  ") if ": " in part)
-    ignored = 0 if statement.startswith("REPLACE") else int(counts.get("Duplicates", 0))
-    if int(counts.get("Warnings", 0)) - ignored > others and not lenient:
-        return "the server has more to say than it shows (max_error_count)"
-    return None
-
-
-def _refuse_new_duplicate(moved: Moved, rebuild: Rebuild, text: str) -> None:
-    """Rows with one value for a unique key that is new: passing, if it moved between them."""
-    if any(text.rstrip("'").endswith((f".{key}", f"'{key}")) for key in rebuild.new_unique):
-        raise RetryableError(f"{moved.source}: two rows for one value of a new unique key: {text}.")
-
-
-def _key_of(
-    connection: Connection, rows: Table, condition: str, statement: str, text: str
-) -> str | None:
-    """The key of the row that a message is about, unless it has gone meanwhile."""
-    number = _ROW.search(text)
-    place = int(number[1]) if number is not None else _search(connection, statement)
-    found = run(
-        connection,
-        f"SELECT {_literals(rows)} FROM {_from(rows, condition)} LIMIT 1 OFFSET {place - 1}",
-    ).rows
-    return ", ".join(bound_from_row(found[0])) if found else None
-
-
-def _search(connection: Connection, statement: str) -> int:
-    """The number of the first row that `statement` can't write: it is in every longer prefix."""
-    good, bad = 0, 1
-    while _is_written(connection, statement, bad) and bad < _LONGEST_SEARCH:
-        good, bad = bad, 2 * bad
-    while bad - good > 1:
-        middle = (good + bad) // 2
-        if _is_written(connection, statement, middle):
-            good = middle
-        else:
-            bad = middle
-    return bad
-
-
-def _is_written(connection: Connection, statement: str, rows: int) -> bool:
-    """Whether the first `rows` rows go without a word. Nothing of it stays."""
-    run(connection, "SAVEPOINT search")
-    try:
-        answer = run(connection, f"{statement} LIMIT {rows}")
-        codes = {code for code, _ in shown_warnings(connection)} if answer.warnings else set()
-        return codes <= {DUPLICATE_KEY}
-    except Exception as error:
-        if isinstance(translate(error, ""), RetryableError):
-            raise
-        return False
-    finally:
-        run(connection, "ROLLBACK TO search")
-
-
-def _lossy(moved: Moved, key: str | None, text: str) -> FatalError:
-    where = f" with key {key}" if key is not None else ""
-    return FatalError(
-        f"A row of {moved.source}{where} can't be converted without loss: {text.rstrip('.')}.",
-        "The table is as it was. Correct that row and resume, or abort and choose another"
-        " definition (--accept COLUMN takes what the server makes of a column's values).",
-    )
+            raise lossy(moved, key, f"{old.name} as {new.column_type} is not what it was")
 
 
 def _same_value(column: Column, one: str, other: str) -> str:
@@ -271,17 +158,6 @@ def _same_value(column: Column, one: str, other: str) -> str:
     elif column.kind in _AS_NUMBER:
         names = [f"{name} + 0" for name in names]
     return " <=> ".join(names)
-
-
-def _from(rows: Table, condition: str) -> str:
-    return (
-        f"{quote_name(rows.name)} FORCE INDEX ({quote(rows.key.name)})"
-        f" WHERE {condition} ORDER BY {order(rows.key)}"
-    )
-
-
-def _literals(rows: Table) -> str:
-    return ", ".join(literal_expression(column) for column in rows.key_columns)
 
 
 def _values(columns: Sequence[Column], become: Sequence[Column]) -> str:

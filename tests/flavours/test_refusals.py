@@ -9,6 +9,7 @@ from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
 from pipeline.preflight.findings import Request, Scope, Severity
 from pipeline.preflight.registry import run_preflight
+from pipeline.rebuild.plan import Alteration
 from tests.support.moves import SOURCE, TARGET
 
 _MYSQL_ONLY = [
@@ -115,3 +116,20 @@ def test_a_cascade_that_is_not_in_the_binary_log_is_refused(
     assert len(said) == unseen
     if unseen:
         assert "foreign key f with CASCADE" in said[0]
+
+
+def test_mariadb_shows_no_metadata_locks_so_an_alter_is_refused_there(
+    flavours: tuple[str, str], pools: Pools, schema: str
+) -> None:
+    server = SOURCE if flavours[0] == "mariadb" else TARGET
+    with pools.begin(server) as connection:
+        run(connection, f"CREATE DATABASE IF NOT EXISTS {schema}")
+        run(connection, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY)")
+    alteration = Alteration("ADD COLUMN c INT")
+    request = Request(server, server, (TableName(schema, "t"),), alteration=alteration)
+    found = [
+        one.explanation
+        for one in run_preflight(pools, request, Scope.START)
+        if one.severity is Severity.REFUSED
+    ]
+    assert found == [f"{server} is MariaDB, which does not show what a rename waits for."]
