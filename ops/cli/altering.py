@@ -7,7 +7,7 @@ import click
 from ops.cli.durations import DURATION
 from ops.cli.exits import ExitCode
 from ops.cli.following import follow
-from ops.cli.moving import chosen_hooks, dry_run, table_name
+from ops.cli.moving import WINDOW, chosen_hooks, chosen_window, dry_run, table_name
 from ops.cli.session import Session, pass_session, push, who
 from pipeline.configuration.load import server_settings
 from pipeline.control.records import Options, Stage
@@ -48,6 +48,7 @@ from pipeline.rebuild.plan import Alteration
 )  # fmt: skip
 @click.option("--dry-run", "dry", is_flag=True, help="Print plan and findings; change nothing.")
 @click.option("--postpone-cut-over", is_flag=True, help="Cut over only after `tranship cut-over`.")
+@WINDOW
 @click.option(
     "--hook", "hooks", multiple=True, metavar="NAME=COMMAND",
     help=f"A command to run at a point of the cut-over: {' or '.join(NAMES)}.",
@@ -62,6 +63,7 @@ def alter(
     session: Session, server: str, table: str, renames: tuple[str, ...],
     accepted: tuple[str, ...], try_instant: bool, with_triggers: bool, json_as_text: bool,
     lock_timeout: float | None, force_after: float | None, dry: bool, postpone_cut_over: bool,
+    window: str | None,
     hooks: tuple[str, ...], chunk_rows: int | None, wait: bool, change: str,
 ) -> ExitCode:  # fmt: skip
     """Rebuild a table in place; prints the migration's id.
@@ -76,8 +78,9 @@ def alter(
         force=force_after is not None,
     )  # fmt: skip
     options = Options(
-        chosen_hooks(hooks), chunk_rows, with_triggers, json_as_text, lock_timeout, force_after
-    )
+        chosen_hooks(hooks), chunk_rows, with_triggers, json_as_text, lock_timeout, force_after,
+        chosen_window(window),
+    )  # fmt: skip
     if dry:
         return dry_run(session, asked, options)
     if try_instant:

@@ -14,6 +14,7 @@ from ops.cli.altering import alter
 from ops.cli.controlling import abort, clean_up, cut_over, postpone, resume
 from ops.cli.exits import MEANINGS, ExitCode, exit_code
 from ops.cli.listing import events, list_
+from ops.cli.metrics import metrics
 from ops.cli.moving import doctor, move
 from ops.cli.session import Session
 from ops.cli.showing import status
@@ -48,7 +49,7 @@ def cli(context: click.Context, config: Path | None, debug: bool) -> None:
 
 for _command in (
     move, alter, doctor, status, events, list_, cut_over, postpone, throttle, unthrottle, set_,
-    abort, resume, clean_up, worker,
+    abort, resume, clean_up, worker, metrics,
 ):  # fmt: skip
     cli.add_command(_command)
 

@@ -15,6 +15,7 @@ from pipeline.configuration.load import server_settings
 from pipeline.control.records import Options, Stage
 from pipeline.coordinate.start import examine, plan_move, start_move
 from pipeline.cutover.hooks import NAMES
+from pipeline.cutover.window import Window
 from pipeline.errors import RefusedError
 from pipeline.mysql.table import TableName
 from pipeline.preflight.findings import Finding, Request, Severity
@@ -41,6 +42,12 @@ _JSON_AS_TEXT = click.option(
 )  # fmt: skip
 
 
+WINDOW = click.option(
+    "--cut-over-window", "window", metavar="WINDOW",
+    help='Cut over only then: "02:00-04:00 Europe/Berlin"; without a zone it is UTC.',
+)  # fmt: skip
+
+
 @click.command()
 @_SOURCE
 @_TARGET
@@ -50,6 +57,7 @@ _JSON_AS_TEXT = click.option(
 @_JSON_AS_TEXT
 @click.option("--dry-run", "dry", is_flag=True, help="Print plan and findings; change nothing.")
 @click.option("--postpone-cut-over", is_flag=True, help="Cut over only after `tranship cut-over`.")
+@WINDOW
 @click.option(
     "--hook", "hooks", multiple=True, metavar="NAME=COMMAND",
     help=f"A command to run at a point of the cut-over: {' or '.join(NAMES)}.",
@@ -62,7 +70,7 @@ _JSON_AS_TEXT = click.option(
 def move(
     session: Session, source: str, target: str, tables: tuple[str, ...],
     target_schema: str | None, with_triggers: bool, json_as_text: bool, dry: bool,
-    postpone_cut_over: bool,
+    postpone_cut_over: bool, window: str | None,
     hooks: tuple[str, ...], chunk_rows: int | None, wait: bool,
 ) -> ExitCode:  # fmt: skip
     """Start moving tables; prints the migration's id."""
@@ -70,7 +78,10 @@ def move(
         session, source, target, tables,
         target_schema=target_schema, with_triggers=with_triggers, json_as_text=json_as_text,
     )  # fmt: skip
-    options = Options(chosen_hooks(hooks), chunk_rows, with_triggers, json_as_text)
+    options = Options(
+        chosen_hooks(hooks), chunk_rows, with_triggers, json_as_text,
+        cut_over_window=chosen_window(window),
+    )  # fmt: skip
     if dry:
         return dry_run(session, asked, options)
     migration_id = start_move(session.pools, asked, options, postpone_cut_over, who())
@@ -117,6 +128,17 @@ def chosen_hooks(given: Iterable[str]) -> dict[str, str]:
             raise RefusedError(f"--hook {name} is given twice.", "Give each hook once.")
         hooks[name] = command
     return hooks
+
+
+def chosen_window(text: str | None) -> str | None:
+    """`--cut-over-window`, checked.
+
+    Raises:
+        RefusedError: it is none.
+    """
+    if text is not None:
+        Window.parse(text)
+    return text
 
 
 def table_name(text: str) -> TableName:

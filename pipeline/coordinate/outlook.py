@@ -37,6 +37,7 @@ class Situation:
     stage: Stage
     after_restore: Stage | None
     postponed: bool
+    window: str | None  # that the cut-over waits for
     failure: Failure | None
     throttled: tuple[str, ...]
     chunks_left: int
@@ -167,6 +168,8 @@ def _converging(now: Situation) -> str:
 def _ready(now: Situation) -> str:
     if now.postponed:
         return "cut-over; it is postponed and waits for you to allow it"
+    if now.window is not None:
+        return f"cut-over; waiting for its window, {now.window}"
     if now.retry_s > 0:
         return f"cut-over; the next attempt is in {now.retry_s:.0f} s"
     if now.lag_s > now.lag_limit_s:

@@ -33,6 +33,7 @@ from pipeline.control.touched import count_touched
 from pipeline.coordinate.outlook import Situation, outlook
 from pipeline.coordinate.plain import plain
 from pipeline.cutover.stages import STAGES_THAT_VERIFY, wants_stream
+from pipeline.cutover.window import in_window
 from pipeline.errors import RefusedError, TranshipError
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.pools import Pools, run
@@ -73,6 +74,7 @@ class StreamProgress:
     transactions_behind: int | None
     alive: bool
     owner: str | None
+    position_age_s: float  # since the position was moved
 
 
 @dataclass(frozen=True)
@@ -202,7 +204,8 @@ def _stream(control: Connection, migration_id: str) -> StreamProgress | None:
     held = holder(control, migration_id, Role.STREAM)
     alive = held is not None and held.alive
     owner = held.owner if held is not None and alive else None
-    return StreamProgress(state.rows_applied, state.batches, None, None, alive, owner)
+    age_s = _seconds(state.applied_at, state.now)
+    return StreamProgress(state.rows_applied, state.batches, None, None, alive, owner, age_s)
 
 
 def _with_lag(
@@ -227,7 +230,9 @@ def _situation(pools: Pools, migration: Migration, progress: Progress) -> Situat
     return Situation(
         id=migration.id, kind=migration.kind, source=migration.source, target=migration.target,
         stage=migration.stage, after_restore=migration.after_restore,
-        postponed=migration.postponed, failure=migration.failure, throttled=progress.throttled,
+        postponed=migration.postponed,
+        window=None if in_window(migration) else migration.options.cut_over_window,
+        failure=migration.failure, throttled=progress.throttled,
         chunks_left=sum(one.chunks_known - one.chunks_done for one in tables),
         planned=all(one.planned for one in tables),
         dirty=sum(one.ranges_dirty for one in tables),

@@ -35,6 +35,7 @@ from pipeline.cutover.rename import (
 )
 from pipeline.cutover.retry import next_attempt, too_early
 from pipeline.cutover.triggers import rehearse_triggers
+from pipeline.cutover.window import in_window
 from pipeline.errors import RetryableError
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.gtid import GtidSet
@@ -61,7 +62,7 @@ def may_begin(context: Context) -> bool:
         return False
     send_verifications(context)
     migration, settings = context.migration, context.settings.cut_over
-    if migration.postponed or too_early(context):
+    if migration.postponed or too_early(context) or not in_window(migration):
         return False
     if not converged(context) or apply_lag_s(context) > settings.ready_lag_s:
         return False

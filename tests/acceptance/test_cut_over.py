@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pymysql
 import pytest
 
+from pipeline.control.migrations import update_migration
 from pipeline.control.records import Stage
 from pipeline.coordinate import control
+from pipeline.coordinate.progress import read_progress
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.servers import table_exists
 from pipeline.mysql.table import TableName
@@ -169,6 +172,30 @@ def test_a_postponed_cut_over_waits_for_the_word(
     assert in_place(pools, schema)
     control.cut_over(pools, TARGET, migration_id, "test")
     wait_for(pools, migration_id, Stage.DONE, logs=shared_stack.logs)
+
+
+def test_a_cut_over_waits_for_its_window(
+    pools: Pools, connect: Connect, schema: str, entries: str, shared_stack: Stack
+) -> None:
+    now = read_now(pools)
+    closed = f"{now + timedelta(hours=5):%H:%M}-{now + timedelta(hours=6):%H:%M}"
+    migration_id = begin_move(pools, schema, ["entries"], window=closed)
+    wait_for(pools, migration_id, Stage.READY, logs=shared_stack.logs)
+    time.sleep(3)
+    assert read(pools, migration_id).stage is Stage.READY
+    progress = read_progress(pools, TARGET, migration_id)
+    assert progress.next == f"cut-over; waiting for its window, {closed}"
+    assert in_place(pools, schema)
+    with pools.begin(TARGET) as control:  # time goes by
+        options = {**asdict(read(pools, migration_id).options), "cut_over_window": "00:00-23:59"}
+        update_migration(control, migration_id, options=options)
+    wait_for(pools, migration_id, Stage.DONE, logs=shared_stack.logs)
+
+
+def read_now(pools: Pools) -> datetime:
+    with pools.begin(TARGET) as control:
+        now: datetime = run(control, "SELECT UTC_TIMESTAMP()").rows[0][0]
+    return now
 
 
 def test_a_table_locked_by_a_long_transaction_is_not_waited_for_long(

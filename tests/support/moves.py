@@ -32,6 +32,7 @@ def begin_move(
     chunk_rows: int = 500,
     postponed: bool = False,
     hooks: dict[str, str] | None = None,
+    window: str | None = None,
 ) -> str:
     """Record a move of `tables`; whoever runs the workers does the rest."""
     migration_id = new_id()
@@ -43,7 +44,7 @@ def begin_move(
         install(control)
     with pools.begin(TARGET) as control:
         new = [NewTable(table, table.name, 0, 0, chunk_rows) for table in definitions]
-        options = Options(hooks=hooks or {})
+        options = Options(hooks=hooks or {}, cut_over_window=window)
         create_migration(control, migration_id, SOURCE, TARGET, new, options, postponed, "test")
     return migration_id
 

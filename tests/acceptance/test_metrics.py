@@ -1,0 +1,99 @@
+"""What Prometheus scrapes is what `status` says, and the rules ask for what there is."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from ops.metrics.collector import names
+from ops.sandbox.process import free_port
+from pipeline.control.records import Stage
+from pipeline.coordinate import control
+from pipeline.mysql.pools import Pools
+from tests.conftest import Connect
+from tests.support.alters import SERVER, begin_alter, make_table
+from tests.support.moves import wait_for
+from tests.support.stack import Stack
+
+_ROOT = Path(__file__).resolve().parents[2]
+_MONITORING = _ROOT / "ops" / "monitoring"
+Sample = dict[tuple[str, str], float]
+
+
+@pytest.fixture
+def endpoint(config_file: Path) -> Iterator[str]:
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ops.cli.main", "--config", str(config_file), "metrics",
+         f"--port={port}"],
+        cwd=_ROOT, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    yield process.stdout.readline().strip()
+    process.terminate()
+    assert process.wait(timeout=20) == 0
+
+
+def scrape(url: str, migration_id: str) -> Sample:
+    """(name, table or stage) to value, for one migration."""
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        text = answer.read().decode()
+    found: Sample = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.labels.get("migration") == migration_id:
+                label = sample.labels.get("table") or sample.labels.get("stage") or ""
+                found[sample.name, label] = sample.value
+            elif "server" in sample.labels:
+                found[sample.name, sample.labels["server"]] = sample.value
+    return found
+
+
+def test_a_scrape_tells_of_copy_stream_verification_and_cut_over(
+    pools: Pools, connect: Connect, schema: str, shared_stack: Stack, endpoint: str
+) -> None:
+    make_table(connect(SERVER), schema, "t", 1000)
+    migration_id = begin_alter(pools, schema, "t", "ADD COLUMN c INT", postponed=True)
+    wait_for(pools, migration_id, Stage.READY, logs=shared_stack.logs)
+    link = connect(SERVER)
+    with link.cursor() as cursor:
+        cursor.execute(f"UPDATE {schema}.t SET v = 'changed' WHERE id <= 100")
+    link.commit()
+    table = f"{schema}.t"
+    deadline = time.monotonic() + 30
+    while (now := scrape(endpoint, migration_id)).get(("tranship_rows_applied_total", "")) != 100:
+        assert time.monotonic() < deadline, now
+        time.sleep(0.2)
+    assert now["tranship_stage", "ready"] == 1
+    assert now["tranship_postponed", ""] == 1
+    assert now["tranship_rows_copied_total", table] == 1000
+    assert now["tranship_ranges_never_verified", table] == 0
+    assert now["tranship_streamer_up", ""] == 1
+    assert now["tranship_throttled", ""] == 0
+    assert now["tranship_server_up", SERVER] == 1
+    control.cut_over(pools, SERVER, migration_id, "test")
+    wait_for(pools, migration_id, Stage.DONE, logs=shared_stack.logs)
+    now = scrape(endpoint, migration_id)
+    assert now["tranship_stage", "done"] == 1
+    assert now["tranship_cut_over_attempts_total", ""] == 1
+    assert 0 < now["tranship_refused_seconds", ""] < 30
+
+
+def test_rules_and_dashboard_ask_only_for_what_there_is() -> None:
+    rules = yaml.safe_load((_MONITORING / "alerts.yml").read_text())
+    asked = [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
+    panels = json.loads((_MONITORING / "grafana.json").read_text())["panels"]
+    asked += [target["expr"] for panel in panels for target in panel["targets"]]
+    assert len(asked) > 15
+    used = {name for expression in asked for name in re.findall(r"tranship_\w+", expression)}
+    assert used <= names()
