@@ -5,8 +5,9 @@ from __future__ import annotations
 from celery import shared_task
 from celery.utils.log import get_task_logger
 
-from pipeline.control.migrations import active_ids, install, is_installed
+from pipeline.control.migrations import active_ids, has_schedules, install, is_installed
 from pipeline.coordinate.advance import advance as advance_one
+from pipeline.coordinate.schedules import start_due
 from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools
 from tasks import context
@@ -35,12 +36,22 @@ def _bring_up_to_date(pools: Pools, target: str) -> None:
         _up_to_date.add(target)
 
 
+def _start_due(pools: Pools, target: str) -> None:
+    """Schedules; a control schema that is older than they are has none."""
+    with pools.begin(target) as control:
+        known = has_schedules(control)
+    if known:
+        for migration_id in start_due(pools, target):
+            log.info("migration %s: started by its schedule", migration_id)
+
+
 @shared_task(name=TICK)
 def tick() -> None:
     """Look at every server that may be a target; one that is down does not stop the others."""
     pools = context.pools()
     for target in pools.settings.servers:
         try:
+            _start_due(pools, target)
             with pools.begin(target) as control:
                 active = active_ids(control, target) if is_installed(control) else []
             if active:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from ops.cli.durations import DURATION
 from ops.cli.exits import ExitCode
-from ops.cli.following import follow
-from ops.cli.moving import WINDOW, chosen_hooks, chosen_window, dry_run, table_name
-from ops.cli.session import Session, pass_session, push, who
+from ops.cli.moving import WINDOW, Asked, begin, chosen_hooks, chosen_window, table_name
+from ops.cli.session import Session, pass_session
 from pipeline.configuration.load import server_settings
-from pipeline.control.records import Options, Stage
-from pipeline.coordinate.start import start_move
+from pipeline.control.records import Options
 from pipeline.cutover.hooks import NAMES
 from pipeline.errors import RefusedError
 from pipeline.preflight.findings import Request
@@ -59,20 +59,35 @@ from pipeline.rebuild.plan import Alteration
 @click.option("--wait", is_flag=True, help="Follow to the end; exit 0 only when it is done.")
 @click.argument("change", metavar="CHANGE")
 @pass_session
-def alter(
-    session: Session, server: str, table: str, renames: tuple[str, ...],
-    accepted: tuple[str, ...], try_instant: bool, with_triggers: bool, json_as_text: bool,
-    lock_timeout: float | None, force_after: float | None, dry: bool, postpone_cut_over: bool,
-    window: str | None,
-    hooks: tuple[str, ...], chunk_rows: int | None, wait: bool, change: str,
-) -> ExitCode:  # fmt: skip
+def alter(session: Session, /, try_instant: bool, dry: bool, wait: bool, **given: Any) -> ExitCode:
     """Rebuild a table in place; prints the migration's id.
 
     CHANGE is what follows the table's name in ALTER TABLE: "ADD COLUMN c INT, DROP INDEX i".
     """
+    asked = asked_of_alter(session, **given)
+    if try_instant and not dry:
+        done = alter_at_once(session.pools, asked.request, asked.options.lock_timeout_s)
+        if done is not None:
+            click.echo(f"done at once ({done}); nothing was copied")
+            return ExitCode.OK
+        click.echo("the server can't do it at once: rebuilding the table", err=True)
+    return begin(session, asked, dry=dry, wait=wait)
+
+
+def asked_of_alter(
+    session: Session, server: str, table: str, renames: tuple[str, ...],
+    accepted: tuple[str, ...], with_triggers: bool, json_as_text: bool,
+    lock_timeout: float | None, force_after: float | None, postpone_cut_over: bool,
+    window: str | None, hooks: tuple[str, ...], chunk_rows: int | None, change: str,
+) -> Asked:  # fmt: skip
+    """What the options of `alter` ask for.
+
+    Raises:
+        RefusedError: one of them is wrong.
+    """
     server_settings(session.pools.settings, server)
     pairs = tuple(_rename(text) for text in renames)
-    asked = Request(
+    request = Request(
         server, server, (table_name(table),), with_triggers=with_triggers,
         json_as_text=json_as_text, alteration=Alteration(change, pairs, accepted),
         force=force_after is not None,
@@ -81,20 +96,7 @@ def alter(
         chosen_hooks(hooks), chunk_rows, with_triggers, json_as_text, lock_timeout, force_after,
         chosen_window(window),
     )  # fmt: skip
-    if dry:
-        return dry_run(session, asked, options)
-    if try_instant:
-        done = alter_at_once(session.pools, asked, lock_timeout)
-        if done is not None:
-            click.echo(f"done at once ({done}); nothing was copied")
-            return ExitCode.OK
-        click.echo("the server can't do it at once: rebuilding the table", err=True)
-    migration_id = start_move(session.pools, asked, options, postpone_cut_over, who())
-    click.echo(migration_id)
-    push(server, migration_id)
-    if wait:
-        return follow(session.pools, server, migration_id, wanted=Stage.DONE)
-    return ExitCode.OK
+    return Asked(request, options, postpone_cut_over)
 
 
 def _rename(text: str) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from ops.cli.exits import MEANINGS, ExitCode, exit_code
 from ops.cli.listing import events, list_
 from ops.cli.metrics import metrics
 from ops.cli.moving import doctor, move
+from ops.cli.scheduling import schedule
 from ops.cli.session import Session
 from ops.cli.showing import status
 from ops.cli.throttling import set_, throttle, unthrottle
@@ -49,7 +50,7 @@ def cli(context: click.Context, config: Path | None, debug: bool) -> None:
 
 for _command in (
     move, alter, doctor, status, events, list_, cut_over, postpone, throttle, unthrottle, set_,
-    abort, resume, clean_up, worker, metrics,
+    abort, resume, clean_up, schedule, worker, metrics,
 ):  # fmt: skip
     cli.add_command(_command)
 

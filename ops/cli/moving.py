@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -42,6 +43,15 @@ _JSON_AS_TEXT = click.option(
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a command asks to be started."""
+
+    request: Request
+    options: Options
+    postponed: bool
+
+
 WINDOW = click.option(
     "--cut-over-window", "window", metavar="WINDOW",
     help='Cut over only then: "02:00-04:00 Europe/Berlin"; without a zone it is UTC.',
@@ -67,14 +77,22 @@ WINDOW = click.option(
 )
 @click.option("--wait", is_flag=True, help="Follow to the end; exit 0 only when it is done.")
 @pass_session
-def move(
-    session: Session, source: str, target: str, tables: tuple[str, ...],
-    target_schema: str | None, with_triggers: bool, json_as_text: bool, dry: bool,
-    postpone_cut_over: bool, window: str | None,
-    hooks: tuple[str, ...], chunk_rows: int | None, wait: bool,
-) -> ExitCode:  # fmt: skip
+def move(session: Session, /, dry: bool, wait: bool, **given: Any) -> ExitCode:
     """Start moving tables; prints the migration's id."""
-    asked = _request(
+    return begin(session, asked_of_move(session, **given), dry=dry, wait=wait)
+
+
+def asked_of_move(
+    session: Session, source: str, target: str, tables: tuple[str, ...],
+    target_schema: str | None, with_triggers: bool, json_as_text: bool, postpone_cut_over: bool,
+    window: str | None, hooks: tuple[str, ...], chunk_rows: int | None,
+) -> Asked:  # fmt: skip
+    """What the options of `move` ask for.
+
+    Raises:
+        RefusedError: one of them is wrong.
+    """
+    request = _request(
         session, source, target, tables,
         target_schema=target_schema, with_triggers=with_triggers, json_as_text=json_as_text,
     )  # fmt: skip
@@ -82,13 +100,19 @@ def move(
         chosen_hooks(hooks), chunk_rows, with_triggers, json_as_text,
         cut_over_window=chosen_window(window),
     )  # fmt: skip
+    return Asked(request, options, postpone_cut_over)
+
+
+def begin(session: Session, asked: Asked, *, dry: bool, wait: bool) -> ExitCode:
+    """Start what is asked for, or say what would be done."""
+    request = asked.request
     if dry:
-        return dry_run(session, asked, options)
-    migration_id = start_move(session.pools, asked, options, postpone_cut_over, who())
+        return dry_run(session, request, asked.options)
+    migration_id = start_move(session.pools, request, asked.options, asked.postponed, who())
     click.echo(migration_id)
-    push(target, migration_id)
+    push(request.target, migration_id)
     if wait:
-        return follow(session.pools, target, migration_id, wanted=Stage.DONE)
+        return follow(session.pools, request.target, migration_id, wanted=Stage.DONE)
     return ExitCode.OK
 
 

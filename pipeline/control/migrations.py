@@ -73,10 +73,19 @@ def _add_missing_columns(connection: Connection, table: SchemaTable) -> None:
 
 
 def is_installed(connection: Connection) -> bool:
+    return _has_table(connection, "events")
+
+
+def has_schedules(connection: Connection) -> bool:
+    """Whether the control schema is there, and as new as schedules are."""
+    return _has_table(connection, "schedules")
+
+
+def _has_table(connection: Connection, name: str) -> bool:
     rows = run(
         connection,
         "SELECT 1 FROM information_schema.tables"
-        f" WHERE table_schema = {text_literal(SCHEMA)} AND table_name = 'events'",
+        f" WHERE table_schema = {text_literal(SCHEMA)} AND table_name = '{name}'",
     ).rows
     return bool(rows)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -190,6 +191,11 @@ def shadow_name(name: TableName) -> TableName:
 def old_name(name: TableName) -> TableName:
     """`t_tranship_old`: the sentry of an alter, then the table as it was."""
     return _sorted_after(name, "old")
+
+
+def scratch_name(name: TableName) -> TableName:
+    """A table for a look at a change; not the shadow's, since several may look at once."""
+    return _sorted_after(name, secrets.token_hex(2)[:3])
 
 
 def _sorted_after(name: TableName, suffix: str) -> TableName:

@@ -9,6 +9,7 @@ it speaks of. Catalogue:
     chunks         key ranges to copy, and who copies them (attempt number: I3)
     ranges         the ledger: for each key range, how often it was touched, at which count
                    it was last verified, and whether it was ever verified whole (I6)
+    schedules      migrations to be started at their times
     throttles      what holds a migration back, and what was set for it alone
     heartbeat      one row: the present time, which replicas show how late they are by
     streams        the position applied and committed (I1), and what the applier has done
@@ -181,6 +182,26 @@ throttles = Table(
     Column("window", Integer),  # chunks that may be in flight
     Column("overrides", JSON(none_as_null=True)),
     Column("checked_at", Moment),
+    **_OPTIONS,
+)
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("id", Identity, primary_key=True),
+    Column("target", String(255), nullable=False),
+    Column("cron", String(255), nullable=False),
+    Column("zone", String(64), nullable=False),
+    Column("request", JSON, nullable=False),
+    Column("options", JSON, nullable=False),
+    Column("postponed", Boolean, nullable=False),
+    Column("paused", Boolean, nullable=False),
+    Column("next_due", Moment),  # what makes a run happen once
+    Column("last_due", Moment),
+    Column("last_outcome", Text),
+    Column("migration_id", Identity),
+    Column("created_at", Moment, nullable=False),
+    Column("created_by", String(255), nullable=False),
     **_OPTIONS,
 )
 

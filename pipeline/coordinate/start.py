@@ -1,6 +1,6 @@
 """Starts a move: looks first, refuses what can't be moved exactly, and only then writes.
 
-Everything up to `_record` reads. The migration and the claims on its tables are one
+Everything up to `record_migration` reads. The migration and the claims on its tables are one
 transaction, so a start that is interrupted leaves either a whole migration or none.
 """
 
@@ -55,28 +55,45 @@ def start_move(pools: Pools, request: Request, options: Options, postponed: bool
     Raises:
         RefusedError: preflight found a reason, or another migration holds a table.
     """
-    refuse(examine(pools, request))
-    tables = _new_tables(pools, request, options)
-    return _record(pools, request, tables, options, postponed, who)
-
-
-def _record(
-    pools: Pools,
-    request: Request,
-    tables: list[NewTable],
-    options: Options,
-    postponed: bool,
-    who: str,
-) -> str:
-    migration_id = new_id()
+    plan = start_plan(pools, request, options)
     # DDL commits by itself, so the control schema can't be part of the transaction below.
     with pools.begin(request.target) as control:
         install(control)
     with pools.begin(request.target) as control:
-        create_migration(
-            control, migration_id, request.source, request.target, tables, options, postponed,
-            who, request.kind,
-        )  # fmt: skip
+        return record_migration(control, plan, options, postponed, who)
+
+
+@dataclass(frozen=True)
+class Startable:
+    """What nothing speaks against."""
+
+    request: Request
+    tables: tuple[NewTable, ...]
+
+
+def start_plan(pools: Pools, request: Request, options: Options) -> Startable:
+    """Look at everything that a start looks at. Writes nothing.
+
+    Raises:
+        RefusedError: preflight found a reason.
+    """
+    refuse(examine(pools, request))
+    return Startable(request, tuple(_new_tables(pools, request, options)))
+
+
+def record_migration(
+    control: Connection, plan: Startable, options: Options, postponed: bool, who: str
+) -> str:
+    """Record the migration and the claims on its tables, in the transaction that is open.
+
+    Raises:
+        RefusedError: another migration holds a table.
+    """
+    migration_id, request = new_id(), plan.request
+    create_migration(
+        control, migration_id, request.source, request.target, plan.tables, options, postponed,
+        who, request.kind,
+    )  # fmt: skip
     return migration_id
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -48,6 +49,20 @@ class Request:
     json_as_text: bool = False
     alteration: Alteration | None = None
     force: bool = False  # what blocks the cut-over may be killed
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Request:
+        """What `as_json` made, once more."""
+        asked = value["alteration"]
+        alteration = None
+        if asked is not None:
+            renames = tuple((old, new) for old, new in asked["renames"])
+            alteration = Alteration(asked["ddl"], renames, tuple(asked["accepted"]))
+        tables = tuple(TableName(**name) for name in value["tables"])
+        return cls(**{**value, "tables": tables, "alteration": alteration})
 
     @property
     def kind(self) -> Kind:

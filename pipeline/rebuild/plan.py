@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from pipeline.control.records import shadow_name
+from pipeline.control.records import scratch_name, shadow_name
 from pipeline.errors import FatalError, RefusedError
 from pipeline.mysql.catalogue import foreign_keys, table_facts
 from pipeline.mysql.failures import driver_errors
@@ -73,9 +73,9 @@ def plan_rebuild(connection: Connection, name: TableName, asked: Alteration) -> 
 @contextmanager
 def scratch_table(connection: Connection, name: TableName, ddl: str) -> Iterator[TableName]:
     """An empty table of the new definition, for a look."""
-    scratch = shadow_name(name)
-    if table_exists(connection, scratch):
-        raise RefusedError(f"{scratch} exists, and is needed for a look at the change.")
+    scratch = scratch_name(name)
+    while table_exists(connection, scratch):
+        scratch = scratch_name(name)
     try:
         create_shadow(connection, name, scratch, ddl)
         yield scratch
@@ -109,7 +109,7 @@ def map_columns(
     return Rebuild(
         ddl=asked.ddl,
         kept=Table(name, kept, ours),
-        shadow=Table(shadow, became, theirs),
+        shadow=Table(shadow_name(name), became, theirs),
         fills=tuple(_fills(connection, shadow, became)),
         retyped=any(not same_values(old, new) for old, new in pairs),
         checked=checked,

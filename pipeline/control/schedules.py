@@ -1,0 +1,104 @@
+"""Statements on schedules: when a migration is to be started, and what came of it.
+
+`next_due` is what makes a run happen once: whoever starts it moves it on in the transaction that
+records the migration, and only if it is still what was read. Of two that try, one finds that it
+has moved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, update
+
+from pipeline.control.records import Options
+from pipeline.control.schema import NOW, schedules
+from pipeline.preflight.findings import Request
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """One row. Moments are UTC; `next_due` None: it is paused."""
+
+    id: str
+    target: str
+    cron: str
+    zone: str
+    request: Request
+    options: Options
+    postponed: bool
+    paused: bool
+    next_due: datetime | None
+    last_due: datetime | None
+    last_outcome: str | None
+    migration_id: str | None  # that the last run started
+    created_by: str
+    now: datetime
+
+    @classmethod
+    def from_row(cls, row: Any) -> Schedule:
+        values = dict(row._mapping)
+        values["request"] = Request.from_json(values["request"])
+        values["options"] = Options(**values["options"])
+        return cls(**values)
+
+
+_COLUMNS = (
+    schedules.c.id, schedules.c.target, schedules.c.cron, schedules.c.zone, schedules.c.request,
+    schedules.c.options, schedules.c.postponed, schedules.c.paused, schedules.c.next_due,
+    schedules.c.last_due, schedules.c.last_outcome, schedules.c.migration_id,
+    schedules.c.created_by, NOW.label("now"),
+)  # fmt: skip
+
+
+def insert_schedule(connection: Connection, new: Schedule) -> None:
+    values = asdict(replace(new, request=new.request))
+    values.pop("now")
+    values["request"] = new.request.as_json()
+    connection.execute(schedules.insert().values(**values, created_at=NOW))
+
+
+def read_schedules(connection: Connection, target: str) -> list[Schedule]:
+    """Those of `target`: a replica of it has copies, which are not its own."""
+    query = select(*_COLUMNS).where(schedules.c.target == target).order_by(schedules.c.created_at)
+    return [Schedule.from_row(row) for row in connection.execute(query)]
+
+
+def due_schedules(connection: Connection, target: str) -> list[Schedule]:
+    query = select(*_COLUMNS).where(
+        schedules.c.target == target, schedules.c.paused.is_(False), schedules.c.next_due <= NOW
+    )
+    return [Schedule.from_row(row) for row in connection.execute(query)]
+
+
+def take_run(
+    connection: Connection,
+    due: Schedule,
+    next_due: datetime,
+    outcome: str,
+    migration_id: str | None = None,
+) -> bool:
+    """Move on from the run that `due` has; False: somebody else has."""
+    taken = connection.execute(
+        update(schedules)
+        .where(
+            schedules.c.id == due.id,
+            schedules.c.next_due == due.next_due,
+            schedules.c.paused.is_(False),
+        )
+        .values(
+            next_due=next_due, last_due=due.next_due, last_outcome=outcome,
+            migration_id=migration_id or due.migration_id,
+        )
+    )  # fmt: skip
+    return bool(taken.rowcount == 1)
+
+
+def change_schedule(connection: Connection, schedule_id: str, **values: Any) -> None:
+    connection.execute(update(schedules).where(schedules.c.id == schedule_id).values(**values))
+
+
+def delete_schedule(connection: Connection, schedule_id: str) -> None:
+    connection.execute(delete(schedules).where(schedules.c.id == schedule_id))

@@ -1,0 +1,153 @@
+"""Beat starts what is due: at its minute, once, whoever else ticks."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pipeline.control.records import Options, Stage
+from pipeline.control.schedules import Schedule, change_schedule, read_schedules
+from pipeline.coordinate import schedules
+from pipeline.coordinate.schedules import add_schedule, next_time, start_due
+from pipeline.errors import RefusedError
+from pipeline.mysql.pools import Pools, run
+from pipeline.mysql.table import TableName
+from pipeline.preflight.findings import Request
+from pipeline.rebuild.plan import Alteration
+from tests.conftest import Connect
+from tests.support.alters import SERVER, make_table
+from tests.support.moves import read, wait_for, wait_until
+from tests.support.stack import Stack
+
+
+@pytest.fixture
+def kept(pools: Pools, connect: Connect, schema: str) -> Schedule:
+    """An alter, each night."""
+    make_table(connect(SERVER), schema, "t", 200)
+    request = Request(
+        SERVER, SERVER, (TableName(schema, "t"),),
+        alteration=Alteration("ADD COLUMN c INT, RENAME COLUMN n TO m", (("n", "m"),)),
+    )  # fmt: skip
+    return add_schedule(pools, "0 2 * * *", "UTC", request, Options(chunk_rows=50), False, "test")
+
+
+def now_is(pools: Pools, kept: Schedule, **ago: float) -> None:
+    """Let its time have come `ago`."""
+    with pools.begin(SERVER) as control:
+        now: datetime = run(control, "SELECT UTC_TIMESTAMP()").rows[0][0]
+        change_schedule(control, kept.id, next_due=now - timedelta(**ago))
+
+
+def again(pools: Pools, kept: Schedule) -> Schedule:
+    with pools.begin(SERVER) as control:
+        return next(one for one in read_schedules(control, SERVER) if one.id == kept.id)
+
+
+def end(pools: Pools, kept: Schedule) -> None:
+    schedules.remove(pools, kept)
+
+
+def test_beat_starts_it_at_its_time_and_it_runs_to_its_end(
+    pools: Pools, kept: Schedule, stack: Stack
+) -> None:
+    stack.start()
+    now_is(pools, kept, seconds=1)
+    found: Any = wait_until(lambda: again(pools, kept).migration_id, stack.logs())
+    migration = wait_for(pools, found, Stage.DONE, logs=stack.logs)
+    assert migration.created_by == f"schedule {kept.id}"
+    seen = again(pools, kept)
+    assert seen.last_outcome == "started"
+    assert seen.next_due is not None
+    assert (seen.next_due.hour, seen.next_due.minute) == (2, 0)
+    assert seen.next_due > seen.now
+    end(pools, kept)
+
+
+def test_two_that_tick_at_once_start_it_once(pools: Pools, kept: Schedule) -> None:
+    now_is(pools, kept, seconds=1)
+    started: list[str] = []
+    together = threading.Barrier(4)
+
+    def tick() -> None:
+        together.wait()
+        started.extend(start_due(pools, SERVER))
+
+    threads = [threading.Thread(target=tick) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert len(started) == 1
+    assert read(pools, started[0]).stage is Stage.PREPARING
+    assert start_due(pools, SERVER) == []
+    end(pools, kept)
+
+
+def test_a_run_that_overlaps_the_last_one_is_noted_and_the_next_one_tried(
+    pools: Pools, kept: Schedule
+) -> None:
+    now_is(pools, kept, seconds=1)
+    (first,) = start_due(pools, SERVER)
+    now_is(pools, kept, seconds=1)
+    assert start_due(pools, SERVER) == []
+    seen = again(pools, kept)
+    assert seen.migration_id == first
+    assert seen.last_outcome is not None
+    assert f"belongs to migration {first}" in seen.last_outcome
+    assert seen.next_due is not None
+    assert seen.next_due > seen.now
+    end(pools, kept)
+
+
+def test_a_missed_run_is_made_up_for_unless_it_is_an_hour_late(
+    pools: Pools, kept: Schedule
+) -> None:
+    now_is(pools, kept, hours=5)
+    assert start_due(pools, SERVER) == []
+    outcome = again(pools, kept).last_outcome
+    assert outcome is not None
+    assert outcome.startswith("missed")
+    now_is(pools, kept, minutes=50)
+    assert len(start_due(pools, SERVER)) == 1
+    end(pools, kept)
+
+
+def test_a_paused_schedule_starts_nothing_and_goes_on_from_its_next_time(
+    pools: Pools, kept: Schedule
+) -> None:
+    schedules.pause(pools, kept, paused=True)
+    now_is(pools, kept, seconds=1)
+    assert start_due(pools, SERVER) == []
+    schedules.pause(pools, again(pools, kept), paused=False)
+    assert start_due(pools, SERVER) == []
+    started = schedules.run_now(pools, again(pools, kept), "somebody")
+    assert read(pools, started).created_by == "somebody"
+    end(pools, kept)
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        ("2026-01-10 00:00", "2026-01-10 01:30"),
+        ("2026-07-10 00:00", "2026-07-10 00:30"),
+        ("2026-03-29 00:00", "2026-03-29 01:00"),  # there is no 02:30: when the clock is put
+        ("2026-10-24 12:00", "2026-10-25 00:30"),  # there are two: the first
+        ("2026-10-25 00:31", "2026-10-26 01:30"),  # … and only that
+    ],
+)
+def test_the_clock_that_is_put_forward_or_back_loses_no_run_and_doubles_none(
+    after: str, expected: str
+) -> None:
+    found = next_time("30 2 * * *", "Europe/Berlin", datetime.fromisoformat(after))
+    assert found == datetime.fromisoformat(expected)
+
+
+@pytest.mark.parametrize(
+    ("cron", "zone"), [("nonsense", "UTC"), ("0 2 31 2 *", "UTC"), ("0 2 * * *", "Mars/Base")]
+)
+def test_what_is_no_time_is_refused(cron: str, zone: str) -> None:
+    with pytest.raises(RefusedError):
+        next_time(cron, zone, datetime(2026, 1, 1))

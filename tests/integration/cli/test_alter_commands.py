@@ -1,0 +1,131 @@
+"""`alter` and `schedule` on the command line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ops.cli.exits import ExitCode
+from pipeline.mysql.pools import Pools, run
+from tests.integration.cli.test_commands import Command, command  # noqa: F401
+from tests.support.moves import TARGET
+
+
+@pytest.fixture
+def table(pools: Pools, schema: str) -> str:
+    with pools.begin(TARGET) as server:
+        run(server, f"CREATE DATABASE {schema}")
+        run(server, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, v VARCHAR(9))")
+    return f"{schema}.t"
+
+
+def test_a_dry_run_says_what_becomes_of_each_column_and_leaves_nothing(
+    command: Command,  # noqa: F811
+    pools: Pools,
+    table: str,
+    schema: str,
+) -> None:
+    ddl = "MODIFY v VARCHAR(20), ADD UNIQUE KEY by_v (v)"
+    code, out, _ = command("alter", "--server", TARGET, "--table", table, ddl, "--dry-run")
+    assert code is ExitCode.OK
+    assert "v becomes varchar(20)" in out
+    assert "new unique keys: by_v" in out
+    with pools.begin(TARGET) as server:
+        assert run(server, f"SHOW TABLES FROM {schema}").rows == (("t",),)
+
+
+def test_what_can_be_done_at_once_is(
+    command: Command,  # noqa: F811
+    pools: Pools,
+    table: str,
+) -> None:
+    words = ("--server", TARGET, "--table", table, "--try-instant", "ADD COLUMN c INT")
+    code, out, _ = command("alter", *words)
+    assert (code, out.strip()) == (
+        ExitCode.OK,
+        "done at once (ALGORITHM=INSTANT); nothing was copied",
+    )
+    with pools.begin(TARGET) as server:
+        assert "`c` int" in run(server, f"SHOW CREATE TABLE {table}").rows[0][1]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--rename", "v"), "is not OLD=NEW"),
+        (("--force-after", "soon"), "is not a duration"),
+        (("--cut-over-window", "noon"), "is not a window of time"),
+        (("--lock-timeout", "0"), "--lock-timeout"),
+    ],
+)
+def test_a_wrong_option_is_one_line_that_names_it(
+    command: Command,  # noqa: F811
+    table: str,
+    words: tuple[str, ...],
+    said: str,
+) -> None:
+    head = ("alter", "--server", TARGET, "--table", table)
+    code, _, error = command(*head, *words, "ADD COLUMN c INT")
+    assert code is ExitCode.REFUSED
+    assert said in error
+
+
+def test_a_schedule_is_kept_listed_paused_run_and_removed(
+    command: Command,  # noqa: F811
+    table: str,
+) -> None:
+    words = ("alter", "--server", TARGET, "--table", table, "--chunk-rows", "7", "ADD COLUMN c INT")
+    code, out, _ = command(
+        "schedule", "add", "--cron", "0 2 * * sat", "--zone", "Europe/Berlin", "--", *words
+    )
+    assert code is ExitCode.OK
+    name = out.split()[0]
+    found = json.loads(command("schedule", "list", "--json")[1])["schedules"]
+    (kept,) = [one for one in found if one["id"] == name]
+    assert (kept["cron"], kept["zone"], kept["tables"]) == ("0 2 * * sat", "Europe/Berlin", [table])
+    assert not kept["paused"]
+    command("schedule", "pause", name)
+    assert f"{name}\t0 2 * * sat Europe/Berlin\tpaused" in command("schedule", "list")[1]
+    command("schedule", "resume", name)
+    code, out, _ = command("schedule", "run-now", name)
+    assert code is ExitCode.OK
+    assert table in command("list")[1]
+    assert command("schedule", "remove", name)[0] is ExitCode.OK
+    assert name not in command("schedule", "list")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--cron", "nonsense", "--", "move"), "Missing option"),
+        (("--cron", "0 2 * * *", "--", "abort", "x"), "can't be scheduled"),
+        (
+            (
+                "--cron",
+                "0 2 * * *",
+                "--",
+                "alter",
+                "--server",
+                TARGET,
+                "--table",
+                "a.b",
+                "--wait",
+                "X",
+            ),
+            "--wait has no meaning in a schedule",
+        ),
+        (
+            ("--cron", "whenever", "--", "alter", "--server", TARGET, "--table", "a.b", "X"),
+            "is not a time of cron",
+        ),
+    ],
+)
+def test_a_schedule_that_could_not_run_is_refused_when_it_is_made(
+    command: Command,  # noqa: F811
+    words: tuple[str, ...],
+    said: str,
+) -> None:
+    code, _, error = command("schedule", "add", *words)
+    assert code is ExitCode.REFUSED
+    assert said in error
