@@ -70,9 +70,7 @@ def swap(pools: Pools, connect: Connect, schema: str, stack: Stack) -> Swap:
     return Swap(pools, connect, schema, stack)
 
 
-@pytest.mark.parametrize(
-    "point", some(POINTS, Point.LOCKED, Point.DRAINING, Point.PROVED, Point.SENTRY_DROPPED)
-)
+@pytest.mark.parametrize("point", some(POINTS, Point.DRAINING, Point.PROVED, Point.SENTRY_DROPPED))
 def test_every_worker_is_killed_and_the_alter_goes_on(
     swap: Swap, tmp_path: Path, point: Point
 ) -> None:
@@ -84,7 +82,7 @@ def test_every_worker_is_killed_and_the_alter_goes_on(
     assert leftovers(swap.pools, swap.schema) == ["t"]
 
 
-@pytest.mark.parametrize("point", some(BEFORE_THE_SWAP, Point.VERIFYING, Point.PROVED))
+@pytest.mark.parametrize("point", some(BEFORE_THE_SWAP, Point.PROVED))
 def test_every_worker_is_killed_and_an_abort_leaves_the_table_alone(
     swap: Swap, tmp_path: Path, point: Point
 ) -> None:
@@ -97,7 +95,7 @@ def test_every_worker_is_killed_and_an_abort_leaves_the_table_alone(
 
 
 @pytest.mark.parametrize("which", ["lock_connection", "rename_connection"])
-@pytest.mark.parametrize("point", some(POINTS[:-1], Point.RENAME_WAITS, Point.PROVED))
+@pytest.mark.parametrize("point", some(POINTS[:-1], Point.PROVED))
 def test_a_connection_is_killed_and_the_alter_goes_on(
     swap: Swap, tmp_path: Path, point: Point, which: str
 ) -> None:

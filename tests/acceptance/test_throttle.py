@@ -75,6 +75,7 @@ def test_a_flag_file_holds_it_back_until_it_is_gone(
     assert "throttle: not throttled any more" in story(pools, migration_id)
 
 
+@pytest.mark.long
 def test_a_query_and_a_load_hold_it_back_and_say_their_value(
     pools: Pools, connect: Connect, schema: str, throttled_stack: Stack
 ) -> None:
@@ -93,6 +94,7 @@ def test_a_query_and_a_load_hold_it_back_and_say_their_value(
     stands_still(pools, migration_id)
 
 
+@pytest.mark.long
 def test_an_http_check_that_does_not_answer_throttles(
     pools: Pools, connect: Connect, schema: str, throttled_stack: Stack
 ) -> None:
