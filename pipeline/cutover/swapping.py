@@ -55,6 +55,7 @@ def ready_to_swap(context: Context) -> Outcome:
 def _attempt(context: Context) -> Outcome:
     migration = context.migration
     limit_s = migration.options.lock_timeout_s or context.settings.cut_over.lock_wait_s
+    _gather_statistics(context)
     with open_swap(context, limit_s) as swap:
         number = migration.attempt + 1
         lock, rename = swap.numbers
@@ -75,6 +76,13 @@ def _attempt(context: Context) -> Outcome:
                 return attempt.run()
         except RetryableError as error:
             return _gave_up(attempt.context, error)
+
+
+def _gather_statistics(context: Context) -> None:
+    """Else the first queries of the new table would be planned by those of an empty one."""
+    (moved,) = context.moved
+    with context.source() as server:
+        run(server, f"ANALYZE TABLE {quote_name(moved.target)}")
 
 
 def _gave_up(context: Context, error: RetryableError) -> Outcome:
@@ -188,9 +196,12 @@ class Attempt:
 
     def _verifier(self, moved: Moved) -> RangeVerifier:
         migration, settings = self.context.migration, self.context.settings.checksum
+        # No range may wait for the stream for as long as the lock may be held.
+        wait_s = min(settings.drain_wait_s, self.limit_s / 3)
+        hasty = settings.model_copy(update={"drain_wait_s": wait_s})
         return RangeVerifier(
             self.context.pools, migration.source, migration.target, moved, moved.source,
-            settings, self.swap.lock,
+            hasty, self.swap.lock,
         )  # fmt: skip
 
     def _prove(self, drain: GtidSet) -> None:
