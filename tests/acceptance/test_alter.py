@@ -76,7 +76,9 @@ def test_a_live_table_is_rebuilt_and_no_write_is_lost(
     assert leftovers(pools, schema) == ["t"]
 
 
-@pytest.mark.parametrize("ddl", CHANGES)
+@pytest.mark.parametrize(
+    "ddl", [*CHANGES[:7], *(pytest.param(ddl, marks=pytest.mark.long) for ddl in CHANGES[7:])]
+)
 def test_the_rebuilt_table_is_what_alter_table_makes_of_the_old_one(
     pools: Pools, connect: Connect, schema: str, shared_stack: Stack, ddl: str
 ) -> None:

@@ -70,7 +70,7 @@ def swap(pools: Pools, connect: Connect, schema: str, stack: Stack) -> Swap:
     return Swap(pools, connect, schema, stack)
 
 
-@pytest.mark.parametrize("point", some(POINTS, Point.DRAINING, Point.PROVED, Point.SENTRY_DROPPED))
+@pytest.mark.parametrize("point", some(POINTS, Point.PROVED, Point.SENTRY_DROPPED))
 def test_every_worker_is_killed_and_the_alter_goes_on(
     swap: Swap, tmp_path: Path, point: Point
 ) -> None:
