@@ -8,11 +8,17 @@ import click
 
 from ops.cli.durations import DURATION
 from ops.cli.exits import ExitCode
-from ops.cli.moving import WINDOW, Asked, begin, chosen_hooks, chosen_window, table_name
+from ops.cli.moving import (
+    Asked,
+    begin,
+    chosen_hooks,
+    chosen_window,
+    start_options,
+    table_name,
+)
 from ops.cli.session import Session, pass_session
 from pipeline.configuration.load import server_settings
 from pipeline.control.records import Options
-from pipeline.cutover.hooks import NAMES
 from pipeline.errors import RefusedError
 from pipeline.preflight.findings import Request
 from pipeline.rebuild.instant import alter_at_once
@@ -46,17 +52,7 @@ from pipeline.rebuild.plan import Alteration
     "--force-after", type=DURATION, metavar="DURATION",
     help="Kill what blocks the cut-over once it has been tried for that long (10m, 2h).",
 )  # fmt: skip
-@click.option("--dry-run", "dry", is_flag=True, help="Print plan and findings; change nothing.")
-@click.option("--postpone-cut-over", is_flag=True, help="Cut over only after `tranship cut-over`.")
-@WINDOW
-@click.option(
-    "--hook", "hooks", multiple=True, metavar="NAME=COMMAND",
-    help=f"A command to run at a point of the cut-over: {' or '.join(NAMES)}.",
-)  # fmt: skip
-@click.option(
-    "--chunk-rows", type=click.IntRange(min=1), metavar="N", help="Rows a chunk at first."
-)
-@click.option("--wait", is_flag=True, help="Follow to the end; exit 0 only when it is done.")
+@start_options
 @click.argument("change", metavar="CHANGE")
 @pass_session
 def alter(session: Session, /, try_instant: bool, dry: bool, wait: bool, **given: Any) -> ExitCode:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,10 +52,34 @@ class Asked:
     postponed: bool
 
 
-WINDOW = click.option(
-    "--cut-over-window", "window", metavar="WINDOW",
-    help='Cut over only then: "02:00-04:00 Europe/Berlin"; without a zone it is UTC.',
+# What `move` and `alter` have in common, in the order of their help.
+_START_OPTIONS = (
+    click.option(
+        "--dry-run", "dry", is_flag=True, help="Print plan and findings; change nothing."
+    ),
+    click.option(
+        "--postpone-cut-over", is_flag=True, help="Cut over only after `tranship cut-over`."
+    ),
+    click.option(
+        "--cut-over-window", "window", metavar="WINDOW",
+        help='Cut over only then: "02:00-04:00 Europe/Berlin"; without a zone it is UTC.',
+    ),
+    click.option(
+        "--hook", "hooks", multiple=True, metavar="NAME=COMMAND",
+        help=f"A command to run at a point of the cut-over: {' or '.join(NAMES)}.",
+    ),
+    click.option(
+        "--chunk-rows", type=click.IntRange(min=1), metavar="N", help="Rows a chunk at first."
+    ),
+    click.option("--wait", is_flag=True, help="Follow to the end; exit 0 only when it is done."),
 )  # fmt: skip
+
+
+def start_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a command the options of every start."""
+    for option in reversed(_START_OPTIONS):
+        function = option(function)
+    return function
 
 
 @click.command()
@@ -65,17 +89,7 @@ WINDOW = click.option(
 @_TARGET_SCHEMA
 @_WITH_TRIGGERS
 @_JSON_AS_TEXT
-@click.option("--dry-run", "dry", is_flag=True, help="Print plan and findings; change nothing.")
-@click.option("--postpone-cut-over", is_flag=True, help="Cut over only after `tranship cut-over`.")
-@WINDOW
-@click.option(
-    "--hook", "hooks", multiple=True, metavar="NAME=COMMAND",
-    help=f"A command to run at a point of the cut-over: {' or '.join(NAMES)}.",
-)  # fmt: skip
-@click.option(
-    "--chunk-rows", type=click.IntRange(min=1), metavar="N", help="Rows a chunk at first."
-)
-@click.option("--wait", is_flag=True, help="Follow to the end; exit 0 only when it is done.")
+@start_options
 @pass_session
 def move(session: Session, /, dry: bool, wait: bool, **given: Any) -> ExitCode:
     """Start moving tables; prints the migration's id."""
