@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sqlalchemy import Connection
+
 from pipeline.control.records import old_name, shadow_name
 from pipeline.cutover.names import other_name
-from pipeline.errors import FatalError
+from pipeline.errors import FatalError, RefusedError
 from pipeline.mysql.catalogue import foreign_keys, trigger_names, triggers_of_schema
 from pipeline.mysql.flavours import is_mariadb, variable
+from pipeline.mysql.introspect import read_table
 from pipeline.mysql.pools import run
 from pipeline.mysql.servers import table_exists
+from pipeline.mysql.table import TableName
 from pipeline.preflight.findings import Answer, Inquiry, info, refused
 from pipeline.rebuild.definition import Rebuild
 from pipeline.rebuild.plan import plan_rebuild
@@ -24,7 +28,7 @@ def change(inquiry: Inquiry) -> Iterator[Answer]:
     assert asked is not None
     with inquiry.source() as server:
         for name in inquiry.request.tables:
-            if not table_exists(server, name):
+            if not _is_readable(server, name):
                 continue  # "tables" says so
             try:
                 rebuild = plan_rebuild(server, name, asked)
@@ -32,6 +36,14 @@ def change(inquiry: Inquiry) -> Iterator[Answer]:
                 yield refused(error.explanation, error.remedy)
                 continue
             yield info(f"{name}: {_said(rebuild)}.")
+
+
+def _is_readable(server: Connection, name: TableName) -> bool:
+    try:
+        read_table(server, name)
+    except RefusedError:
+        return False
+    return True
 
 
 def _said(rebuild: Rebuild) -> str:

@@ -173,3 +173,14 @@ def test_what_only_touches_metadata_is_done_at_once_and_nothing_else(
         changed = run(server, f"SHOW CREATE TABLE {schema}.t").rows != before
     assert changed is (algorithm is not None)
     assert leftovers(pools, schema) == ["t"]
+
+
+def test_a_table_without_a_key_is_refused_once_and_not_twice(
+    pools: Pools, connect: Connect, schema: str
+) -> None:
+    with connect(SERVER).cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {schema}")
+        cursor.execute(f"CREATE TABLE {schema}.t (a INT)")
+    with pytest.raises(RefusedError) as refused:
+        begin_alter(pools, schema, "t", "ADD COLUMN c INT")
+    assert refused.value.explanation == f"{schema}.t has no usable key (it has no unique key)."
