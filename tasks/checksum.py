@@ -6,6 +6,7 @@ import time
 
 from celery import shared_task
 from celery.utils.log import get_task_logger
+from structlog.contextvars import bound_contextvars
 
 from pipeline.checksum.verify import RangeVerifier, Verdict
 from pipeline.control.ranges import recall
@@ -23,6 +24,11 @@ log = get_task_logger(__name__)
 @shared_task(name=VERIFY_RANGE)
 def verify_range(target: str, migration_id: str, moved_id: int, no: int) -> None:
     """Verify range `no` once; the coordinator sends it again for as long as it is dirty."""
+    with bound_contextvars(migration=migration_id, range=no):
+        _verify_range(target, migration_id, moved_id, no)
+
+
+def _verify_range(target: str, migration_id: str, moved_id: int, no: int) -> None:
     pools = context.pools()
     try:
         migration, moved = find(pools, target, migration_id, moved_id)
@@ -35,16 +41,17 @@ def verify_range(target: str, migration_id: str, moved_id: int, no: int) -> None
                 recall(control, moved, no)
             return
         began = time.monotonic()
-        verdict = _verifier(pools, migration, moved).verify(no)
-        log.info("migration %s: %s range %d: %s", migration_id, moved.source, no, verdict.value)
+        with bound_contextvars(table=str(moved.source)):
+            verdict = _verifier(pools, migration, moved).verify(no)
+            log.info("%s", verdict.value)
         if verdict is not Verdict.MOVING:
             send_advance(target, migration_id)
         if migration.stage not in RENAMED:
             rest(pools, throttle, time.monotonic() - began)
     except FencedError as error:
-        log.info("migration %s: %s", migration_id, error)
+        log.info("%s", error)
     except RetryableError as error:
-        log.warning("migration %s: range %d: %s", migration_id, no, error)
+        log.warning("%s", error)
     except TranshipError as error:
         stop_for_good(pools, target, migration_id, "checksum", error)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 from celery.utils.log import get_task_logger
+from structlog.contextvars import bound_contextvars
 
 from pipeline.control.migrations import active_ids, has_schedules, install, is_installed
 from pipeline.coordinate.advance import advance as advance_one
@@ -16,13 +17,19 @@ from tasks.messages import ADVANCE, TICK, CeleryMessenger, send_advance
 log = get_task_logger(__name__)
 
 
-@shared_task(name=ADVANCE)
+# No events of these two: several a second, they would bury in Flower what does the work.
+@shared_task(name=ADVANCE, send_events=False)
 def advance(target: str, migration_id: str) -> None:
     """Move a migration as far as it goes now."""
+    with bound_contextvars(migration=migration_id):
+        _advance(target, migration_id)
+
+
+def _advance(target: str, migration_id: str) -> None:
     try:
         advance_one(context.pools(), target, migration_id, CeleryMessenger(), context.owner())
     except TranshipError as error:
-        log.warning("migration %s: %s", migration_id, error)
+        log.warning("%s", error)
 
 
 _up_to_date: set[str] = set()
@@ -45,7 +52,7 @@ def _start_due(pools: Pools, target: str) -> None:
             log.info("migration %s: started by its schedule", migration_id)
 
 
-@shared_task(name=TICK)
+@shared_task(name=TICK, send_events=False)
 def tick() -> None:
     """Look at every server that may be a target; one that is down does not stop the others."""
     pools = context.pools()

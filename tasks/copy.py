@@ -6,6 +6,7 @@ import time
 
 from celery import shared_task
 from celery.utils.log import get_task_logger
+from structlog.contextvars import bound_contextvars
 
 from pipeline.control.chunks import chunk_attempts, take_back
 from pipeline.control.records import Migration, Moved
@@ -23,6 +24,11 @@ log = get_task_logger(__name__)
 @shared_task(name=COPY_CHUNK)
 def copy_chunk(target: str, migration_id: str, moved_id: int, no: int) -> None:
     """Copy chunk `no`; every error leaves the chunk to the coordinator or stops the migration."""
+    with bound_contextvars(migration=migration_id, chunk=no):
+        _copy_chunk(target, migration_id, moved_id, no)
+
+
+def _copy_chunk(target: str, migration_id: str, moved_id: int, no: int) -> None:
     pools = context.pools()
     try:
         migration, moved = find(pools, target, migration_id, moved_id)
@@ -34,12 +40,13 @@ def copy_chunk(target: str, migration_id: str, moved_id: int, no: int) -> None:
                 take_back(control, moved, no)
             return
         began = time.monotonic()
-        _copy(pools, migration, moved, no)
+        with bound_contextvars(table=str(moved.source)):
+            _copy(pools, migration, moved, no)
         rest(pools, throttle, time.monotonic() - began)
     except FencedError as error:
-        log.info("migration %s: %s", migration_id, error)
+        log.info("%s", error)
     except RetryableError as error:
-        log.warning("migration %s: chunk %d: %s", migration_id, no, error)
+        log.warning("%s", error)
 
 
 def _copy(pools: Pools, migration: Migration, moved: Moved, no: int) -> None:
@@ -55,9 +62,6 @@ def _copy(pools: Pools, migration: Migration, moved: Moved, no: int) -> None:
         raise
     else:
         if copied is not None:
-            log.info(
-                "migration %s: %s chunk %d: %d rows", migration_id, moved.source, no, copied.rows
-            )
             send_advance(target, migration_id)
 
 

@@ -9,7 +9,7 @@ from pipeline.control.records import Failure, Migration, Moved
 from pipeline.control.throttles import ThrottleState, read_throttle
 from pipeline.errors import FencedError, TranshipError
 from pipeline.mysql.pools import Pools
-from pipeline.throttle.assess import overridden
+from pipeline.throttle.limits import throttle_of
 
 _LONGEST_REST_S = 60.0
 
@@ -37,7 +37,7 @@ def holds_back(pools: Pools, target: str, migration_id: str) -> ThrottleState:
 
 def rest(pools: Pools, throttle: ThrottleState, worked_s: float) -> None:
     """Be nice: rest for a multiple of the time that the work took."""
-    ratio = overridden(pools.settings.throttle, throttle).nice_ratio
+    ratio = throttle_of(pools.settings.throttle, throttle).nice_ratio
     time.sleep(min(ratio * worked_s, _LONGEST_REST_S))
 
 

@@ -7,6 +7,7 @@ import time
 from celery import current_app
 from kombu.exceptions import OperationalError
 
+from pipeline.control.records import Moved
 from pipeline.errors import RetryableError
 
 COPY_CHUNK = "tranship.copy_chunk"
@@ -33,31 +34,36 @@ class CeleryMessenger:
     def __init__(self) -> None:
         self._asked_at = 0.0
 
-    def copy_chunk(self, target: str, migration_id: str, moved_id: int, no: int) -> None:
-        send(COPY_CHUNK, target, migration_id, moved_id, no)
+    def copy_chunk(self, target: str, moved: Moved, no: int) -> None:
+        what = f"chunk {no} of {moved.source} ({moved.migration_id})"
+        send(COPY_CHUNK, target, moved.migration_id, moved.id, no, what=what)
 
-    def verify_range(self, target: str, migration_id: str, moved_id: int, no: int) -> None:
-        send(VERIFY_RANGE, target, migration_id, moved_id, no)
+    def verify_range(self, target: str, moved: Moved, no: int) -> None:
+        what = f"range {no} of {moved.source} ({moved.migration_id})"
+        send(VERIFY_RANGE, target, moved.migration_id, moved.id, no, what=what)
 
     def serve_stream(self, target: str, migration_id: str) -> None:
         # In a cut-over the coordinator asks many times a second.
         if time.monotonic() - self._asked_at > _SERVE_AGAIN_S:
             self._asked_at = time.monotonic()
-            send(SERVE_STREAM, target, migration_id, expires_s=_SERVE_EXPIRES_S)
+            what = f"the binary log for {migration_id}"
+            send(SERVE_STREAM, target, migration_id, what=what, expires_s=_SERVE_EXPIRES_S)
 
 
 def send_advance(target: str, migration_id: str) -> None:
     """Ask the coordinator to look at a migration now rather than at the next tick."""
-    send(ADVANCE, target, migration_id, expires_s=_ADVANCE_EXPIRES_S)
+    send(ADVANCE, target, migration_id, what=migration_id, expires_s=_ADVANCE_EXPIRES_S)
 
 
-def send(name: str, *arguments: str | int, expires_s: float | None = None) -> None:
-    """Send one message.
+def send(name: str, *arguments: str | int, what: str, expires_s: float | None = None) -> None:
+    """Send one message; `what` is how Flower and the workers' logs call it.
 
     Raises:
         RetryableError: the broker is away.
     """
     try:
-        current_app.send_task(name, args=arguments, queue=ROUTES[name], expires=expires_s)
+        current_app.send_task(
+            name, args=arguments, argsrepr=what, queue=ROUTES[name], expires=expires_s
+        )
     except OperationalError as error:
         raise RetryableError(f"The broker does not answer: {error}.") from error

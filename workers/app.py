@@ -15,7 +15,7 @@ from kombu.entity import Exchange, Queue
 from pipeline.configuration.load import load_settings
 from pipeline.configuration.settings import Settings
 from tasks.messages import ROUTES, TICK
-from workers import broker
+from workers import broker, logs
 
 QUEUES = ("copy", "checksum", "stream", "coordinate")
 _TASK_LIMIT_S = 600
@@ -24,6 +24,7 @@ _TASK_LIMIT_S = 600
 def make_app(settings: Settings) -> Celery:
     """An application that talks to the configured broker."""
     broker.install()
+    logs.install(settings.workers.log_format)
     app = Celery("tranship")
     app.conf.update(_configuration(settings))
     app.set_default()

@@ -18,7 +18,7 @@ from ops.bench.move import stack_with_table
 from ops.demo.stack import Stack
 from pipeline.configuration.load import load_settings
 from pipeline.control.migrations import read_migration, read_moved
-from pipeline.control.records import Options, Stage
+from pipeline.control.records import Moved, Options, Stage
 from pipeline.coordinate.advance import advance
 from pipeline.coordinate.control import abort, clean_up
 from pipeline.coordinate.start import start_move
@@ -38,10 +38,10 @@ class Queued:
     def __init__(self, jobs: Queue[Job]) -> None:
         self._jobs = jobs
 
-    def copy_chunk(self, target: str, migration_id: str, moved_id: int, no: int) -> None:
-        self._jobs.put((migration_id, moved_id, no))
+    def copy_chunk(self, target: str, moved: Moved, no: int) -> None:
+        self._jobs.put((moved.migration_id, moved.id, no))
 
-    def verify_range(self, target: str, migration_id: str, moved_id: int, no: int) -> None:
+    def verify_range(self, target: str, moved: Moved, no: int) -> None:
         return
 
     def serve_stream(self, target: str, migration_id: str) -> None:

@@ -8,21 +8,10 @@ import click
 
 from ops.cli.durations import DURATION
 from ops.cli.exits import ExitCode
-from ops.cli.moving import (
-    Asked,
-    begin,
-    chosen_hooks,
-    chosen_window,
-    start_options,
-    table_name,
-)
+from ops.cli.moving import begin, start_options
 from ops.cli.session import Session, pass_session
-from pipeline.configuration.load import server_settings
-from pipeline.control.records import Options
-from pipeline.errors import RefusedError
-from pipeline.preflight.findings import Request
+from ops.starting import asked_of_alter
 from pipeline.rebuild.instant import alter_at_once
-from pipeline.rebuild.plan import Alteration
 
 
 @click.command()
@@ -60,7 +49,7 @@ def alter(session: Session, /, try_instant: bool, dry: bool, wait: bool, **given
 
     CHANGE is what follows the table's name in ALTER TABLE: "ADD COLUMN c INT, DROP INDEX i".
     """
-    asked = asked_of_alter(session, **given)
+    asked = asked_of_alter(session.pools.settings, **given)
     if try_instant and not dry:
         done = alter_at_once(session.pools, asked.request, asked.options.lock_timeout_s)
         if done is not None:
@@ -68,35 +57,3 @@ def alter(session: Session, /, try_instant: bool, dry: bool, wait: bool, **given
             return ExitCode.OK
         click.echo("the server can't do it at once: rebuilding the table", err=True)
     return begin(session, asked, dry=dry, wait=wait)
-
-
-def asked_of_alter(
-    session: Session, server: str, table: str, renames: tuple[str, ...],
-    accepted: tuple[str, ...], with_triggers: bool, json_as_text: bool,
-    lock_timeout: float | None, force_after: float | None, postpone_cut_over: bool,
-    window: str | None, hooks: tuple[str, ...], chunk_rows: int | None, change: str,
-) -> Asked:  # fmt: skip
-    """What the options of `alter` ask for.
-
-    Raises:
-        RefusedError: one of them is wrong.
-    """
-    server_settings(session.pools.settings, server)
-    pairs = tuple(_rename(text) for text in renames)
-    request = Request(
-        server, server, (table_name(table),), with_triggers=with_triggers,
-        json_as_text=json_as_text, alteration=Alteration(change, pairs, accepted),
-        force=force_after is not None,
-    )  # fmt: skip
-    options = Options(
-        chosen_hooks(hooks), chunk_rows, with_triggers, json_as_text, lock_timeout, force_after,
-        chosen_window(window),
-    )  # fmt: skip
-    return Asked(request, options, postpone_cut_over)
-
-
-def _rename(text: str) -> tuple[str, str]:
-    old, _, new = text.partition("=")
-    if not old or not new:
-        raise RefusedError(f"--rename '{text}' is not OLD=NEW.", "Name both columns.")
-    return old, new

@@ -8,11 +8,10 @@ import click
 
 from ops.cli.exits import ExitCode
 from ops.cli.following import follow
-from ops.cli.session import Session, pass_session, push, who
+from ops.cli.session import Session, pass_session
 from ops.cli.wording import amount
 from pipeline.control.migrations import ENDED, read_migration, read_moved
 from pipeline.control.records import Kind, Migration, Moved, Stage
-from pipeline.coordinate import control
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
 
@@ -25,10 +24,8 @@ _ID = click.argument("migration_id", metavar="ID")
 @pass_session
 def cut_over(session: Session, migration_id: str) -> None:
     """Let the cut-over happen as soon as the checksums have converged."""
-    target, whole = session.find(migration_id)
-    control.cut_over(session.pools, target, whole, who())
+    whole = session.api.cut_over(migration_id)
     click.echo(f"{whole}: cut-over allowed. See: tranship status {whole} --watch")
-    push(target, whole)
 
 
 @click.command()
@@ -36,8 +33,7 @@ def cut_over(session: Session, migration_id: str) -> None:
 @pass_session
 def postpone(session: Session, migration_id: str) -> None:
     """Hold the cut-over back until `cut-over` allows it."""
-    target, whole = session.find(migration_id)
-    control.postpone(session.pools, target, whole, who())
+    whole = session.api.postpone(migration_id)
     click.echo(f"{whole}: postponed. When it may cut over: tranship cut-over {whole}")
 
 
@@ -47,11 +43,9 @@ def postpone(session: Session, migration_id: str) -> None:
 @pass_session
 def abort(session: Session, migration_id: str, wait: bool) -> ExitCode:
     """End a migration; the source has, or gets back, its tables."""
-    target, whole = session.find(migration_id)
-    control.abort(session.pools, target, whole, who())
+    whole = session.api.abort(migration_id)
     click.echo(f"{whole}: abort asked for.")
-    push(target, whole)
-    return follow(session.pools, target, whole, wanted=Stage.ABORTED) if wait else ExitCode.OK
+    return follow(session.api, whole, wanted=Stage.ABORTED) if wait else ExitCode.OK
 
 
 @click.command()
@@ -63,10 +57,8 @@ def abort(session: Session, migration_id: str, wait: bool) -> ExitCode:
 @pass_session
 def resume(session: Session, migration_id: str, json_as_text: bool) -> None:
     """Go on with a migration that failed, from the stage it failed in."""
-    target, whole = session.find(migration_id)
-    control.resume(session.pools, target, whole, who(), json_as_text=json_as_text)
+    whole = session.api.resume(migration_id, json_as_text=json_as_text)
     click.echo(f"{whole}: resumed. See: tranship status {whole} --watch")
-    push(target, whole)
 
 
 @click.command("clean-up")
@@ -80,7 +72,7 @@ def clean_up(session: Session, migration_id: str, yes: bool, at_once: bool) -> N
     Rows are deleted in batches, with a rest after each, before a table is dropped. Interrupted,
     it goes on where it was when it is called again.
     """
-    target, whole = session.find(migration_id)
+    target, whole = session.api.find(migration_id)
     leftovers = _leftovers(session.pools, target, whole)
     for what in leftovers:
         click.echo(f"will be dropped: {what}")
@@ -89,7 +81,7 @@ def clean_up(session: Session, migration_id: str, yes: bool, at_once: bool) -> N
     if not yes:
         click.confirm("Go on?", abort=True)
     gently = None if at_once else _Deleted()
-    for what in control.clean_up(session.pools, target, whole, who(), gently):
+    for what in session.api.clean_up(whole, gently):
         click.echo(f"dropped: {what}")
     click.echo(f"{whole}: cleaned up.")
 
@@ -107,7 +99,7 @@ class _Deleted:
 
 
 def _leftovers(pools: Pools, target: str, migration_id: str) -> list[str]:
-    """What `control.clean_up` is about to drop.
+    """What `clean_up` is about to drop.
 
     Raises:
         RefusedError: the migration has not ended.

@@ -14,12 +14,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+from ops.api import Tranship
 from ops.cli.exits import ExitCode
 from ops.cli.wording import amount, duration, refusal
 from pipeline.control.records import Stage
 from pipeline.coordinate.progress import Progress, read_progress
 from pipeline.errors import RetryableError
-from pipeline.mysql.pools import Pools
 
 _POLL_S = 0.5
 _LINE_S = 10.0
@@ -27,16 +27,17 @@ _STUCK_S = 60.0
 _ENDS = (Stage.DONE, Stage.ABORTED, Stage.FAILED)
 
 
-def follow(pools: Pools, target: str, migration_id: str, wanted: Stage) -> ExitCode:
+def follow(api: Tranship, migration_id: str, wanted: Stage) -> ExitCode:
     """Show progress until the migration ends, or can't go on without a person.
 
     A server that does not answer for a while is said, and asked again: watching must
     outlive what the migration itself outlives.
     """
+    target, whole = api.find(migration_id)
     with _screen() as screen:
         while True:
             try:
-                progress = read_progress(pools, target, migration_id)
+                progress = read_progress(api.pools, target, whole)
             except RetryableError as error:
                 screen.trouble(str(error))
             else:

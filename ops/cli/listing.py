@@ -12,10 +12,7 @@ from rich.table import Table
 from ops.cli.exits import ExitCode
 from ops.cli.session import Session, pass_session
 from ops.cli.wording import moment
-from pipeline.control.summary import events_after
-from pipeline.coordinate.listing import Listed, list_migrations
-
-_PAGE = 500
+from pipeline.coordinate.listing import Listed
 
 
 @click.command("list")
@@ -23,7 +20,7 @@ _PAGE = 500
 @pass_session
 def list_(session: Session, as_json: bool) -> ExitCode:
     """List the migrations on all configured servers."""
-    found, troubles = list_migrations(session.pools)
+    found, troubles = session.api.migrations()
     if as_json:
         entries = [one.as_json() for one in found]
         click.echo(json.dumps({"migrations": entries, "unreachable": troubles}, indent=2))
@@ -42,16 +39,8 @@ def list_(session: Session, as_json: bool) -> ExitCode:
 @pass_session
 def events(session: Session, migration_id: str) -> None:
     """Print what happened to a migration, oldest first."""
-    target, whole = session.find(migration_id)
-    after = 0
-    while True:
-        with session.pools.begin(target) as control:
-            page = events_after(control, whole, after, _PAGE)
-        for event in page:
-            click.echo(f"{moment(event.at)} {event.kind}: {event.message} [{event.by}]")
-        if len(page) < _PAGE:
-            return
-        after = page[-1].id
+    for event in session.api.events(migration_id):
+        click.echo(f"{moment(event.at)} {event.kind}: {event.message} [{event.by}]")
 
 
 def _print(found: list[Listed]) -> None:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from ops.cli.exits import ExitCode
 from ops.cli.following import follow
-from ops.cli.session import Session, pass_session, push, who
+from ops.cli.session import Session, pass_session
 from ops.cli.wording import amount, size
-from pipeline.configuration.load import server_settings
+from ops.starting import Asked, asked_of_move
 from pipeline.control.records import Options, Stage
-from pipeline.coordinate.start import examine, plan_move, start_move
-from pipeline.cutover.hooks import NAMES
-from pipeline.cutover.window import Window
-from pipeline.errors import RefusedError
-from pipeline.mysql.table import TableName
+from pipeline.coordinate.start import plan_move
+from pipeline.hooks.points import Hook
 from pipeline.preflight.findings import Finding, Request, Severity
 
 _SOURCE = click.option("--source", required=True, metavar="S", help="Server to move from.")
@@ -43,15 +39,6 @@ _JSON_AS_TEXT = click.option(
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What a command asks to be started."""
-
-    request: Request
-    options: Options
-    postponed: bool
-
-
 # What `move` and `alter` have in common, in the order of their help.
 _START_OPTIONS = (
     click.option(
@@ -66,7 +53,7 @@ _START_OPTIONS = (
     ),
     click.option(
         "--hook", "hooks", multiple=True, metavar="NAME=COMMAND",
-        help=f"A command to run at a point of the cut-over: {' or '.join(NAMES)}.",
+        help=f"A command to run at a point of its life: {', '.join(Hook)}.",
     ),
     click.option(
         "--chunk-rows", type=click.IntRange(min=1), metavar="N", help="Rows a chunk at first."
@@ -93,28 +80,7 @@ def start_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @pass_session
 def move(session: Session, /, dry: bool, wait: bool, **given: Any) -> ExitCode:
     """Start moving tables; prints the migration's id."""
-    return begin(session, asked_of_move(session, **given), dry=dry, wait=wait)
-
-
-def asked_of_move(
-    session: Session, source: str, target: str, tables: tuple[str, ...],
-    target_schema: str | None, with_triggers: bool, json_as_text: bool, postpone_cut_over: bool,
-    window: str | None, hooks: tuple[str, ...], chunk_rows: int | None,
-) -> Asked:  # fmt: skip
-    """What the options of `move` ask for.
-
-    Raises:
-        RefusedError: one of them is wrong.
-    """
-    request = _request(
-        session, source, target, tables,
-        target_schema=target_schema, with_triggers=with_triggers, json_as_text=json_as_text,
-    )  # fmt: skip
-    options = Options(
-        chosen_hooks(hooks), chunk_rows, with_triggers, json_as_text,
-        cut_over_window=chosen_window(window),
-    )  # fmt: skip
-    return Asked(request, options, postpone_cut_over)
+    return begin(session, asked_of_move(session.pools.settings, **given), dry=dry, wait=wait)
 
 
 def begin(session: Session, asked: Asked, *, dry: bool, wait: bool) -> ExitCode:
@@ -122,12 +88,9 @@ def begin(session: Session, asked: Asked, *, dry: bool, wait: bool) -> ExitCode:
     request = asked.request
     if dry:
         return dry_run(session, request, asked.options)
-    migration_id = start_move(session.pools, request, asked.options, asked.postponed, who())
+    migration_id = session.api.start(asked)
     click.echo(migration_id)
-    push(request.target, migration_id)
-    if wait:
-        return follow(session.pools, request.target, migration_id, wanted=Stage.DONE)
-    return ExitCode.OK
+    return follow(session.api, migration_id, wanted=Stage.DONE) if wait else ExitCode.OK
 
 
 @click.command()
@@ -139,65 +102,10 @@ def begin(session: Session, asked: Asked, *, dry: bool, wait: bool) -> ExitCode:
 @_JSON_AS_TEXT
 @pass_session
 def doctor(
-    session: Session, source: str, target: str, tables: tuple[str, ...],
-    target_schema: str | None, with_triggers: bool, json_as_text: bool,
-) -> ExitCode:  # fmt: skip
+    session: Session, /, source: str, target: str, tables: tuple[str, ...], **options: Any
+) -> ExitCode:
     """Say what speaks against a move; change nothing."""
-    asked = _request(
-        session, source, target, tables,
-        target_schema=target_schema, with_triggers=with_triggers, json_as_text=json_as_text,
-    )  # fmt: skip
-    return _report(examine(session.pools, asked))
-
-
-def chosen_hooks(given: Iterable[str]) -> dict[str, str]:
-    """`--hook name=command` as a mapping.
-
-    Raises:
-        RefusedError: not of that form, an unknown name, or a name given twice.
-    """
-    hooks: dict[str, str] = {}
-    for text in given:
-        name, _, command = text.partition("=")
-        if name not in NAMES or not command.strip():
-            known = " or ".join(NAMES)
-            raise RefusedError(f"--hook '{text}' is not NAME=COMMAND.", f"NAME is {known}.")
-        if name in hooks:
-            raise RefusedError(f"--hook {name} is given twice.", "Give each hook once.")
-        hooks[name] = command
-    return hooks
-
-
-def chosen_window(text: str | None) -> str | None:
-    """`--cut-over-window`, checked.
-
-    Raises:
-        RefusedError: it is none.
-    """
-    if text is not None:
-        Window.parse(text)
-    return text
-
-
-def table_name(text: str) -> TableName:
-    """`schema.table`; only the first dot divides, a table's name may hold others.
-
-    Raises:
-        RefusedError: there is no schema, or no table.
-    """
-    schema, _, name = text.partition(".")
-    if not schema or not name:
-        raise RefusedError(f"--table '{text}' is not SCHEMA.TABLE.", "Name the schema too.")
-    return TableName(schema, name)
-
-
-def _request(
-    session: Session, source: str, target: str, tables: Iterable[str], **options: Any
-) -> Request:
-    for server in (source, target):
-        server_settings(session.pools.settings, server)
-    names = tuple(table_name(text) for text in tables)
-    return Request(source, target, names, **options)
+    return _report(session.api.doctor(source, target, tables, **options))
 
 
 def dry_run(session: Session, asked: Request, options: Options) -> ExitCode:

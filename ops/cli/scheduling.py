@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from ops.cli.altering import alter, asked_of_alter
+from ops.cli.altering import alter
 from ops.cli.exits import ExitCode
-from ops.cli.moving import Asked, asked_of_move, move
-from ops.cli.session import Session, pass_session, push, who
+from ops.cli.moving import move
+from ops.cli.session import Session, pass_session
 from ops.cli.wording import moment
+from ops.starting import Asked, asked_of_alter, asked_of_move
 from pipeline.control.schedules import Schedule
-from pipeline.coordinate import schedules
 from pipeline.coordinate.plain import plain
 from pipeline.errors import RefusedError
 
@@ -51,9 +51,7 @@ def add(session: Session, cron: str, zone: str, command: tuple[str, ...]) -> Non
       alter --server orders --table shop.orders "ADD COLUMN c INT"
     """
     asked = _parsed(session, command)
-    new = schedules.add_schedule(
-        session.pools, cron, zone, asked.request, asked.options, asked.postponed, who()
-    )
+    new = session.api.add_schedule(cron, zone, asked)
     click.echo(new.id)
     if new.next_due is not None:
         click.echo(f"next: {moment(new.next_due)}")
@@ -75,7 +73,7 @@ def _parsed(session: Session, command: tuple[str, ...]) -> Asked:
         if params.pop(option, False):
             shown = {"dry": "dry-run"}.get(option, option.replace("_", "-"))
             raise RefusedError(f"--{shown} has no meaning in a schedule.", "Leave it out.")
-    return startable.asked(session, **params)
+    return startable.asked(session.pools.settings, **params)
 
 
 @schedule.command("list")
@@ -83,7 +81,7 @@ def _parsed(session: Session, command: tuple[str, ...]) -> Asked:
 @pass_session
 def list_(session: Session, as_json: bool) -> ExitCode:
     """List the schedules on all configured servers."""
-    found, troubles = schedules.all_schedules(session.pools)
+    found, troubles = session.api.schedules()
     if as_json:
         entries = [_entry(one) for one in found]
         click.echo(json.dumps({"schedules": entries, "unreachable": troubles}, indent=2))
@@ -119,8 +117,7 @@ def _cells(one: Schedule) -> tuple[str, ...]:
 @pass_session
 def pause(session: Session, schedule_id: str) -> None:
     """Start nothing until `resume`."""
-    found = schedules.find_schedule(session.pools, schedule_id)
-    schedules.pause(session.pools, found, paused=True)
+    found = session.api.pause_schedule(schedule_id)
     click.echo(f"{found.id}: paused. To go on: tranship schedule resume {found.id}")
 
 
@@ -129,8 +126,7 @@ def pause(session: Session, schedule_id: str) -> None:
 @pass_session
 def resume(session: Session, schedule_id: str) -> None:
     """Go on from the next time; what was missed while it was paused stays so."""
-    found = schedules.find_schedule(session.pools, schedule_id)
-    schedules.pause(session.pools, found, paused=False)
+    found = session.api.pause_schedule(schedule_id, paused=False)
     click.echo(f"{found.id}: goes on.")
 
 
@@ -139,8 +135,7 @@ def resume(session: Session, schedule_id: str) -> None:
 @pass_session
 def remove(session: Session, schedule_id: str) -> None:
     """Forget a schedule; a migration that it has started goes on."""
-    found = schedules.find_schedule(session.pools, schedule_id)
-    schedules.remove(session.pools, found)
+    found = session.api.remove_schedule(schedule_id)
     click.echo(f"{found.id}: removed.")
 
 
@@ -149,7 +144,4 @@ def remove(session: Session, schedule_id: str) -> None:
 @pass_session
 def run_now(session: Session, schedule_id: str) -> None:
     """Start it now; prints the migration's id."""
-    found = schedules.find_schedule(session.pools, schedule_id)
-    migration_id = schedules.run_now(session.pools, found, who())
-    click.echo(migration_id)
-    push(found.target, migration_id)
+    click.echo(session.api.run_now(schedule_id))

@@ -11,7 +11,7 @@ from ops.cli.following import follow
 from ops.cli.session import Session, pass_session
 from ops.cli.wording import amount, duration, moment, refusal, share, size
 from pipeline.control.records import Stage
-from pipeline.coordinate.progress import Progress, StreamProgress, TableProgress, read_progress
+from pipeline.coordinate.progress import Progress, StreamProgress, TableProgress
 
 
 @click.command()
@@ -23,10 +23,9 @@ def status(session: Session, migration_id: str, as_json: bool, watch: bool) -> E
     """Say how far a migration is and what it waits for. The beginning of an id is enough."""
     if as_json and watch:
         raise click.UsageError("--json and --watch don't go together.")
-    target, whole = session.find(migration_id)
     if watch:
-        return follow(session.pools, target, whole, wanted=Stage.DONE)
-    progress = read_progress(session.pools, target, whole)
+        return follow(session.api, migration_id, wanted=Stage.DONE)
+    progress = session.api.status(migration_id)
     if as_json:
         click.echo(json.dumps(progress.as_json(), indent=2))
     else:

@@ -9,14 +9,22 @@ import click
 
 from ops.cli.session import Session, pass_session
 from pipeline.configuration.load import PATH_VARIABLE, config_path
+from pipeline.configuration.settings import LogFormat
+from pipeline.errors import RefusedError
 
 _COPY = ("-A", "workers.app", "worker", "-Q", "copy,checksum", "--prefetch-multiplier", "1")
 _STREAM = ("-A", "workers.streamer", "worker", "-Q", "stream", "-P", "solo")
 _COORDINATE = ("-A", "workers.app", "worker", "-B", "-Q", "coordinate", "-c", "2")
 # The login, if any, comes from $FLOWER_BASIC_AUTH, which Flower itself reads: a command
 # line is there for every user of the machine to see.
-_FLOWER = ("-A", "workers.app", "flower")
+_FLOWER = (
+    "-A",
+    "workers.app",
+    "flower",
+    "--tasks-columns=name,args,state,started,runtime,worker",
+)
 _LOGIN = "FLOWER_BASIC_AUTH"
+_LOG_FORMAT = "TRANSHIP_WORKERS__LOG_FORMAT"
 _QUIET = ("--without-gossip", "--without-mingle")
 _ROLES = ("copy", "stream", "coordinate", "flower")
 
@@ -31,14 +39,19 @@ _ROLES = ("copy", "stream", "coordinate", "flower")
     "--log-level", default="INFO", show_default=True,
     type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False),
 )  # fmt: skip
+@click.option(
+    "--log-format", type=click.Choice([*LogFormat]),
+    help="Otherwise [workers] log_format.",
+)  # fmt: skip
 @click.option("--port", type=click.IntRange(1, 65535), help="Flower's port; otherwise 5555.")
-@click.option("--address", help="Flower's address; otherwise 127.0.0.1. Set a login first.")
+@click.option("--address", help="Flower's address; otherwise 127.0.0.1.")
 @pass_session
 def worker(
     session: Session,
     role: str,
     concurrency: int | None,
     log_level: str,
+    log_format: str | None,
     port: int | None,
     address: str | None,
 ) -> None:
@@ -54,15 +67,31 @@ def worker(
         raise click.UsageError(f"--concurrency is for copy; {role} has its own.")
     if (port or address) and role != "flower":
         raise click.UsageError("--port and --address are for flower.")
-    if address and not os.environ.get(_LOGIN):
-        raise click.UsageError(f"--address opens Flower to others: set ${_LOGIN} first.")
+    if role == "flower":
+        _refuse_without_login()
     settings = session.pools.settings  # a wrong configuration is one line here, not a traceback
     os.environ[PATH_VARIABLE] = str(config_path().absolute())
+    if log_format is not None:
+        os.environ[_LOG_FORMAT] = log_format
     processes = concurrency or settings.workers.copy_concurrency
     if role == "flower":
         become(flower_command(address or "127.0.0.1", port or 5555, log_level))
     else:
         become(worker_command(role, processes, log_level.upper()))
+
+
+def _refuse_without_login() -> None:
+    """Whoever reaches Flower can stop workers and send tasks.
+
+    Raises:
+        RefusedError: it would let anybody in.
+    """
+    login = os.environ.get(_LOGIN, "")
+    if not all(":" in one.strip(":") for one in login.split(",")):
+        raise RefusedError(
+            f"Flower has no login, or one that is not user:password, in ${_LOGIN}.",
+            "Set it in the environment of this command alone; several are divided by commas.",
+        )
 
 
 def flower_command(address: str, port: int, log_level: str) -> list[str]:

@@ -4,13 +4,15 @@ apt runs with a sources list, state, cache and an empty package database of its 
 downloads whole sets of packages and installs nothing; they are unpacked into one prefix
 each, and their programs run through that prefix's own dynamic loader. The mirror is the one
 that the machine's apt is configured with; no host is named here. MySQL is in the unstable
-suite only, MariaDB 10.11 in bookworm; each is a set by itself.
+suite only, MariaDB 10.11 in bookworm; each is a set by itself. Chromium, for the browser test, is
+of the machine's own suite and runs on its libraries.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -22,6 +24,7 @@ from pathlib import Path
 from ops.sandbox.errors import SandboxError
 
 _APT = Path("/etc/apt")
+_DPKG_STATUS = Path("/var/lib/dpkg/status")
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
@@ -33,12 +36,23 @@ class Product:
     suite: str
     packages: tuple[str, ...]
     program: str
+    # A program that starts itself again by its own path can't be run through another loader:
+    # it runs on the machine's libraries, and the prefix holds only what those lack.
+    borrows: bool = False
+
+
+def _own_suite() -> str:
+    return platform.freedesktop_os_release().get("VERSION_CODENAME", "stable")
 
 
 MYSQL = Product("mysql", "sid", ("mysql-server-core", "mysql-client-core"), "usr/sbin/mysqld")
 MARIADB = Product(
     "mariadb", "bookworm", ("mariadb-server-core", "mariadb-client"), "usr/sbin/mariadbd"
 )
+CHROMIUM = Product(
+    "chromium", _own_suite(), ("chromium", "chromium-driver", "fonts-dejavu-core"),
+    "usr/bin/chromedriver", borrows=True,
+)  # fmt: skip
 REDIS = Product("redis", "sid", ("redis-server",), "usr/bin/redis-server")
 
 
@@ -58,6 +72,14 @@ class Prefix:
         if loader is None:
             raise SandboxError(f"{self.path} holds no dynamic loader. Run: make clean")
         return [str(loader), "--library-path", self._library_path(), str(self.path / program)]
+
+    def environment(self) -> dict[str, str]:
+        """What a program needs that runs on the machine's libraries and on those of the prefix."""
+        fonts = self.path / "fonts.conf"
+        places = ("/usr/share/fonts", self.path / "usr/share/fonts")
+        dirs = "".join(f"<dir>{place}</dir>" for place in places)
+        fonts.write_text(f"<fontconfig>{dirs}<cachedir>{self.path}/fonts</cachedir></fontconfig>")
+        return {"LD_LIBRARY_PATH": self._library_path(), "FONTCONFIG_FILE": str(fonts)}
 
     def _library_path(self) -> str:
         places = {found.parent for found in self.path.rglob("*.so*")}
@@ -96,8 +118,9 @@ def _download_and_unpack(product: Product, cache: Path, prefix: Path) -> None:
         (work / part).mkdir(parents=True)
     (work / "status").touch()
     (work / "sources.list").write_text(_sources(product.suite))
-    _apt(work, "update")
-    _apt(work, "install", "--yes", "--download-only", *product.packages)
+    status = _DPKG_STATUS if product.borrows else work / "status"
+    _apt(work, status, "update")
+    _apt(work, status, "install", "--yes", "--download-only", *product.packages)
     for package in sorted((work / "archives").glob("*.deb")):
         _run(["dpkg", "-x", str(package), str(work / "root")])
     shutil.rmtree(prefix, ignore_errors=True)
@@ -133,13 +156,13 @@ def _mirror_in(text: str) -> str | None:
     return None
 
 
-def _apt(work: Path, *arguments: str) -> None:
+def _apt(work: Path, status: Path, *arguments: str) -> None:
     options = {
         "Dir::Etc::SourceList": work / "sources.list",
         "Dir::Etc::SourceParts": "/dev/null",
         "Dir::State": work,
         "Dir::State::Lists": work / "lists",
-        "Dir::State::Status": work / "status",
+        "Dir::State::Status": status,
         "Dir::Cache": work,
         "Dir::Cache::Archives": work / "archives",
         "APT::Install-Recommends": "false",

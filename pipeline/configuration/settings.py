@@ -7,6 +7,7 @@ Units are part of the names: `_s` seconds, `_bytes`, `_rows`.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,11 +67,19 @@ class Broker(_Strict):
     visibility_timeout_s: Seconds = 3600
 
 
+class LogFormat(StrEnum):
+    """How workers write their logs."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 class Workers(_Strict):
     """Processes that `tranship worker` starts on one machine."""
 
     copy_concurrency: Count = 4
     tick_s: Seconds = 1.0
+    log_format: LogFormat = LogFormat.TEXT
 
 
 class Copy(_Strict):
@@ -115,7 +124,13 @@ class CutOver(_Strict):
     retry_s: Seconds = 10
     attempts: Count = 10
     ready_lag_s: Seconds = 5
-    hook_limit_s: Seconds = 60
+
+
+class Hooks(_Strict):
+    """The operator's commands: how long one may run, and how often `status` does."""
+
+    limit_s: Seconds = 60
+    status_s: Seconds = 60
 
 
 class Throttle(_Strict):
@@ -165,6 +180,7 @@ class Settings(BaseSettings):
     stream: Stream = Stream()
     checksum: Checksum = Checksum()
     cut_over: CutOver = CutOver()
+    hooks: Hooks = Hooks()
     throttle: Throttle = Throttle()
     timeouts: Timeouts = Timeouts()
 

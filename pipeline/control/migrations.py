@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -35,6 +36,8 @@ from pipeline.mysql.quoting import quote, text_literal
 from pipeline.mysql.table import Table, TableName, table_to_json
 from pipeline.rebuild.definition import Rebuild
 
+log = logging.getLogger(__name__)
+_LEVELS = {"failure": logging.ERROR}
 ENDED = (Stage.DONE, Stage.ABORTED)
 
 
@@ -267,6 +270,11 @@ def record_failure(connection: Connection, migration_id: str, failure: Failure) 
 
 
 def log_event(connection: Connection, migration_id: str, kind: str, message: str, who: str) -> None:
+    """Tell the story: one row of the event log, and one line of this process's log.
+
+    The line is written before the commit; where the two differ, the event log is right.
+    """
+    log.log(_LEVELS.get(kind, logging.INFO), "%s: %s", kind, message)
     connection.execute(
         events.insert().values(
             migration_id=migration_id, at=NOW, kind=kind, message=message, by=who

@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
+from structlog.contextvars import bound_contextvars
+
 from pipeline.control.leases import Lease, release_lease, take_lease
 from pipeline.control.migrations import read_migration, read_moved, record_failure
 from pipeline.control.records import Failure, Kind, Migration, Role, Stage
@@ -23,11 +25,12 @@ from pipeline.coordinate.copying import copy
 from pipeline.coordinate.prepare import prepare
 from pipeline.cutover.restore import restoring
 from pipeline.cutover.retry import next_attempt
-from pipeline.cutover.stages import RENAMED, RULES, Undo, can_abort
+from pipeline.cutover.stages import AFTER_RENAME, RENAMED, RULES, Undo, can_abort
 from pipeline.cutover.steps import draining, ready, renaming, verifying
 from pipeline.cutover.swapping import interrupted, ready_to_swap, swapping, unlocking
 from pipeline.cutover.switch import switching
 from pipeline.errors import FencedError, RetryableError, TranshipError, defect
+from pipeline.hooks.asking import tell_status
 from pipeline.mysql.pools import Pools
 
 log = logging.getLogger(__name__)
@@ -92,9 +95,10 @@ def advance(
     if lease is None:
         return None
     try:
-        return _steps(pools, target, lease, messenger, time.monotonic() + budget_s)
+        with bound_contextvars(migration=migration_id, epoch=lease.epoch):
+            return _steps(pools, target, lease, messenger, time.monotonic() + budget_s)
     except FencedError as error:
-        log.warning("migration %s: coordinator stops: %s", migration_id, error)
+        log.warning("the coordinator stops: %s", error)
         return None
     finally:
         _let_go(pools, target, lease)
@@ -168,11 +172,13 @@ def _resume_stage(migration: Migration) -> Stage:
 def _guarded(step: Step, context: Context) -> Outcome:
     """Passing trouble is tried again; anything else is recorded as a failure."""
     try:
+        if context.migration.stage not in AFTER_RENAME:
+            tell_status(context)
         return step(context)
     except FencedError:
         raise
     except RetryableError as error:
-        log.warning("migration %s: %s: %s", context.migration.id, context.migration.stage, error)
+        log.warning("%s: %s", context.migration.stage, error)
         if context.migration.stage not in RENAMED:
             return Outcome.LATER
         time.sleep(_TROUBLE_S)
@@ -180,13 +186,13 @@ def _guarded(step: Step, context: Context) -> Outcome:
     except TranshipError as error:
         return _record(context, error)
     except Exception as error:  # a defect of ours: it must neither hide nor hold tables back
-        log.exception("migration %s: %s", context.migration.id, context.migration.stage)
+        log.exception("%s: a defect", context.migration.stage)
         return _record(context, defect(error))
 
 
 def _record(context: Context, error: TranshipError) -> Outcome:
     stage = context.migration.stage
-    log.error("migration %s: %s: %s", context.migration.id, stage, error)
+    log.error("%s: %s", stage, error)
     known = context.migration.failure
     with context.control() as control:
         failure = Failure("coordinate", error.explanation, error.remedy)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
+from pipeline.control.hooks import forget_hook
 from pipeline.control.leases import Lease, release_lease, take_lease
 from pipeline.control.migrations import (
     ENDED,
@@ -23,10 +24,11 @@ from pipeline.control.migrations import (
 from pipeline.control.pieces import delete_pieces, drop_key_tables
 from pipeline.control.records import Kind, Migration, Moved, Role, Stage
 from pipeline.control.schema import NOW
-from pipeline.control.throttles import set_manual, set_override
+from pipeline.control.throttles import set_manual
 from pipeline.coordinate.dropping import drop_table
 from pipeline.cutover.stages import can_abort
 from pipeline.errors import RefusedError
+from pipeline.hooks.points import Hook
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import table_to_json
 from pipeline.preflight.findings import Request, Scope, refuse
@@ -34,8 +36,6 @@ from pipeline.preflight.registry import run_preflight
 from pipeline.rebuild.conversion import drop_templates
 
 _LEASE_WAIT_S = 15.0
-# What may be set for one migration: numbers of [throttle].
-SETTABLE = ("max_lag_s", "max_history_list", "max_apply_lag_s", "nice_ratio")
 
 
 def postpone(pools: Pools, target: str, migration_id: str, who: str) -> None:
@@ -62,7 +62,10 @@ def cut_over(pools: Pools, target: str, migration_id: str, who: str) -> None:
             f"Migration {migration_id} is {migration.stage}; there is nothing to cut over.",
             f"See: tranship status {migration_id}",
         )
-    _change(pools, target, migration_id, who, "cut-over allowed", postponed=False, retry_at=None)
+    with pools.begin(target) as control:
+        update_migration(control, migration_id, postponed=False, retry_at=None)
+        forget_hook(control, migration_id, Hook.BEGIN_POSTPONED)
+        log_event(control, migration_id, "control", "cut-over allowed", who)
 
 
 def abort(pools: Pools, target: str, migration_id: str, who: str) -> None:
@@ -108,25 +111,6 @@ def unthrottle(pools: Pools, target: str, migration_id: str, who: str) -> None:
     with pools.begin(target) as control:
         set_manual(control, migration_id, None)
         log_event(control, migration_id, "control", "not throttled by hand any more", who)
-
-
-def set_limit(
-    pools: Pools, target: str, migration_id: str, name: str, value: float | None, who: str
-) -> None:
-    """Set a limit of the throttle for this migration alone; None: as the configuration has it.
-
-    Raises:
-        RefusedError: the migration has ended, or there is no such limit.
-    """
-    if name not in SETTABLE:
-        raise RefusedError(f"There is no limit {name}.", f"There are: {', '.join(SETTABLE)}.")
-    if value is not None and (value < 0 or (value == 0 and name != "nice_ratio")):
-        raise RefusedError(f"{name} can't be {value:g}.", "Give a number above 0.")
-    _refuse_ended(_read(pools, target, migration_id))
-    with pools.begin(target) as control:
-        set_override(control, migration_id, name, value)
-        shown = "as configured" if value is None else f"{value:g}"
-        log_event(control, migration_id, "control", f"{name}: {shown}", who)
 
 
 def _refuse_ended(migration: Migration) -> None:

@@ -41,7 +41,7 @@ def send_verifications(context: Context) -> None:
         with context.control() as control:
             numbers = send_dirty(control, moved, settings.window, settings.resend_s, at_once=quiet)
         for no in numbers:
-            context.messenger.verify_range(context.target, context.migration.id, moved.id, no)
+            context.messenger.verify_range(context.target, moved, no)
 
 
 def _cut_large_open_piece(context: Context, moved: Moved) -> None:

@@ -7,6 +7,7 @@ its connection is killed, so that its locks go, and the chunk is freed.
 
 from __future__ import annotations
 
+from pipeline.configuration.settings import Copy
 from pipeline.control.chunks import (
     forget_unclaimed,
     free_chunk,
@@ -21,8 +22,11 @@ from pipeline.control.pieces import last_piece
 from pipeline.control.records import ChunkState, Moved, Role, Stage
 from pipeline.coordinate.context import Context, Outcome
 from pipeline.copy.chunker import chunk_rows, plan_chunk
+from pipeline.hooks.asking import require, tell_once
+from pipeline.hooks.points import Hook
 from pipeline.mysql.pools import kill_connection
 from pipeline.throttle.assess import assess
+from pipeline.throttle.limits import copy_of
 
 
 def ensure_stream(context: Context) -> None:
@@ -35,14 +39,16 @@ def ensure_stream(context: Context) -> None:
 
 def copy(context: Context) -> Outcome:
     """One pass: free what is stuck, plan, send."""
+    require(context, Hook.BEFORE_ROW_COPY)
     ensure_stream(context)
     throttle = assess(context)
     for moved in context.moved:
         if not moved.copied:
             _free_stuck(context, moved)
             if not throttle.throttled:
-                most = context.settings.row_copy.window
-                _advance_table(context, moved, min(most, throttle.window or most))
+                row_copy = copy_of(context.settings.row_copy, throttle)
+                window = min(row_copy.window, throttle.window or row_copy.window)
+                _advance_table(context, moved, row_copy, window)
     with context.control() as control:
         left = [moved for moved in context.moved if not moved.copied]
         copied = [
@@ -52,6 +58,7 @@ def copy(context: Context) -> Outcome:
             update_moved(control, moved.id, copied=True)
     if len(copied) < len(left):
         return Outcome.LATER
+    tell_once(context, Hook.ROW_COPY_COMPLETE)
     return context.enter(Stage.CONVERGING, "every chunk is copied")
 
 
@@ -67,27 +74,27 @@ def _free_stuck(context: Context, moved: Moved) -> None:
         context.note("chunk", f"{moved.source} chunk {claim.no}: its worker is gone; freed")
 
 
-def _advance_table(context: Context, moved: Moved, window: int) -> None:
+def _advance_table(context: Context, moved: Moved, row_copy: Copy, window: int) -> None:
     with context.control() as control:
         unfinished = dict(unfinished_chunks(control, moved))
         open_piece = last_piece(control, moved)
     if not moved.planned:
         unfinished.pop(open_piece, None)
-        unfinished |= _plan(context, moved, window - len(unfinished))
+        unfinished |= _plan(context, moved, row_copy, window - len(unfinished))
     pending = [no for no, state in unfinished.items() if state is ChunkState.PENDING]
     in_flight = len(unfinished) - len(pending)
     for no in pending[: max(0, window - in_flight)]:
         _send(context, moved, no)
 
 
-def _plan(context: Context, moved: Moved, most: int) -> dict[int, ChunkState]:
+def _plan(context: Context, moved: Moved, row_copy: Copy, most: int) -> dict[int, ChunkState]:
     """Cut up to `most` chunks; at the table's end the open piece becomes one too."""
     if most <= 0:
         return {}
     planned: dict[int, ChunkState] = {}
     with context.source() as source:
         with context.control() as control:
-            rows = chunk_rows(moved, recent_pace(control, moved), context.settings.row_copy)
+            rows = chunk_rows(moved, recent_pace(control, moved), row_copy)
             if rows != moved.chunk_rows:
                 update_moved(control, moved.id, chunk_rows=rows)
         for _ in range(most):
@@ -106,4 +113,4 @@ def _send(context: Context, moved: Moved, no: int) -> None:
     # is found by the time-out.
     with context.control() as control:
         mark_sent(control, moved, no)
-    context.messenger.copy_chunk(context.target, context.migration.id, moved.id, no)
+    context.messenger.copy_chunk(context.target, moved, no)

@@ -15,6 +15,8 @@ from pipeline.control.streams import create_stream, read_stream
 from pipeline.coordinate.context import Context, Outcome
 from pipeline.coordinate.shadow import prepare_shadow
 from pipeline.errors import FatalError
+from pipeline.hooks.asking import require
+from pipeline.hooks.points import Hook
 from pipeline.mysql.flavours import visible_gtids
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.pools import run
@@ -25,12 +27,14 @@ from pipeline.mysql.shapes import differences
 
 def prepare(context: Context) -> Outcome:
     """Create what the copy needs; every part may be done already."""
+    require(context, Hook.STARTUP)
     for moved in context.moved:
         _create_target(context, moved)
         with context.control() as control:
             create_key_tables(control, moved)
         with context.control() as control:
             first_piece(control, moved)
+    require(context, Hook.VALIDATED)
     with context.control() as control:
         known = read_stream(control, context.migration.id)
     if known is None:

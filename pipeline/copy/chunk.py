@@ -10,12 +10,14 @@ comes later belongs to a delete that waits for our rows' locks.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 from sqlalchemy import Connection
+from structlog.contextvars import bound_contextvars
 
 from pipeline.control.chunks import claim_chunk, finish_chunk, give_back_chunk
 from pipeline.control.pieces import key_range, tombstones_table
@@ -29,6 +31,7 @@ from pipeline.mysql.quoting import quote_name
 from pipeline.pausepoints import Point, reached
 from pipeline.rebuild.rows import copy_range
 
+log = logging.getLogger(__name__)
 Write = Callable[[Connection], tuple[int, int]]
 
 
@@ -58,7 +61,10 @@ def copy_chunk(
         session.rollback()
         reached(Point.COPY_CLAIMED)
         try:
-            return _copy(pools, source, target, session, claim)
+            with bound_contextvars(epoch=claim.attempt):
+                copied = _copy(pools, source, target, session, claim)
+                log.info("copied %d rows in %.2f s", copied.rows, copied.seconds)
+                return copied
         except FencedError:
             raise
         except Exception as error:

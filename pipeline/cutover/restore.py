@@ -16,6 +16,7 @@ from pipeline.cutover.rename import (
     rename,
 )
 from pipeline.errors import AmbiguousError
+from pipeline.hooks.asking import tell_failure
 from pipeline.mysql.pools import raw_connection_id
 
 
@@ -33,6 +34,8 @@ def back_from(context: Context, what: str) -> Outcome:
     after = context.migration.after_restore
     if after is None:
         raise AmbiguousError("The source is restored, but what then was not recorded.")
+    if after is not Stage.READY:
+        tell_failure(context, after)
     values: dict[str, Any] = {"postponed": True} if _out_of_attempts(context) else {}
     with context.control() as control:
         context.enter_in(

@@ -23,8 +23,6 @@ from pipeline.coordinate.context import Context, Outcome
 from pipeline.coordinate.converging import converged, send_verifications
 from pipeline.coordinate.copying import ensure_stream
 from pipeline.coordinate.lag import apply_lag_s
-from pipeline.cutover.hooking import hook
-from pipeline.cutover.hooks import BEFORE_CUT_OVER
 from pipeline.cutover.rename import (
     SourceState,
     end_rename_connection,
@@ -37,6 +35,8 @@ from pipeline.cutover.retry import next_attempt, too_early
 from pipeline.cutover.triggers import rehearse_triggers
 from pipeline.cutover.window import in_window
 from pipeline.errors import RetryableError
+from pipeline.hooks.asking import ask, tell_once
+from pipeline.hooks.points import Hook
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import raw_connection_id
@@ -62,7 +62,10 @@ def may_begin(context: Context) -> bool:
         return False
     send_verifications(context)
     migration, settings = context.migration, context.settings.cut_over
-    if migration.postponed or too_early(context) or not in_window(migration):
+    if migration.postponed:
+        tell_once(context, Hook.BEGIN_POSTPONED)
+        return False
+    if too_early(context) or not in_window(migration):
         return False
     if not converged(context) or apply_lag_s(context) > settings.ready_lag_s:
         return False
@@ -75,12 +78,12 @@ def may_begin(context: Context) -> bool:
 
 def _before_cut_over(context: Context) -> bool:
     """Run the hook; one that fails stops the cut-over and leaves the source as it was."""
-    result = hook(context, BEFORE_CUT_OVER)
+    result = ask(context, Hook.BEFORE_CUT_OVER)
     if result is None or result.succeeded:
         return True
     with context.control() as control:
         update_migration(control, context.migration.id, postponed=True)
-        what = f"postponed: hook {BEFORE_CUT_OVER} exited {result.exit_code}: {result.output}"
+        what = f"postponed: hook {Hook.BEFORE_CUT_OVER} exited {result.exit_code}: {result.output}"
         log_event(control, context.migration.id, "hook", what, context.lease.owner)
     return False
 

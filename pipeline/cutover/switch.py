@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from pipeline.control.hooks import hook_succeeded
+from pipeline.control.hooks import hook_state
 from pipeline.control.migrations import (
     log_event,
     release_claims,
@@ -13,11 +13,12 @@ from pipeline.control.migrations import (
 from pipeline.control.records import Kind, Stage
 from pipeline.coordinate.context import Context, Outcome
 from pipeline.cutover.counters import keep_counter
-from pipeline.cutover.hooking import hook
-from pipeline.cutover.hooks import ON_SUCCESS, HookResult
 from pipeline.cutover.retry import too_early
 from pipeline.cutover.triggers import create_triggers
 from pipeline.errors import TranshipError
+from pipeline.hooks.asking import ask
+from pipeline.hooks.points import Hook
+from pipeline.hooks.process import HookResult
 from pipeline.pausepoints import Point, reached
 
 _ENDED = {
@@ -33,8 +34,8 @@ def switching(context: Context) -> Outcome:
             keep_counter(context, moved.aside, moved.target)
     reached(Point.BEFORE_SUCCESS_HOOK)
     with context.control() as control:
-        told = hook_succeeded(control, context.migration.id, ON_SUCCESS)
-    if not told:
+        told = hook_state(control, context.migration.id, Hook.ON_SUCCESS)
+    if told is None or not told.succeeded:
         if too_early(context):
             return Outcome.LATER
         try:
@@ -42,7 +43,7 @@ def switching(context: Context) -> Outcome:
                 create_triggers(context)
         except TranshipError as error:
             return _again(context, f"triggers: {error}")
-        result = hook(context, ON_SUCCESS)
+        result = ask(context, Hook.ON_SUCCESS)
         if result is not None and not result.succeeded:
             return _tell_again(context, result)
     reached(Point.AFTER_SUCCESS_HOOK)
@@ -53,7 +54,7 @@ def switching(context: Context) -> Outcome:
 
 
 def _tell_again(context: Context, result: HookResult) -> Outcome:
-    return _again(context, f"{ON_SUCCESS} exited {result.exit_code}: {result.output}")
+    return _again(context, f"{Hook.ON_SUCCESS} exited {result.exit_code}: {result.output}")
 
 
 def _again(context: Context, what: str) -> Outcome:

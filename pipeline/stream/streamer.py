@@ -14,6 +14,8 @@ import logging
 import threading
 from dataclasses import dataclass, field
 
+from structlog.contextvars import bound_contextvars
+
 from pipeline.control.leases import Lease, holder, release_lease, take_lease
 from pipeline.control.migrations import record_failure
 from pipeline.control.records import Failure, Role
@@ -38,22 +40,26 @@ class Streamer:
 
     def run(self) -> None:
         """Stream until there is nothing more to do here; records what stops it for good."""
+        with bound_contextvars(migration=self.migration_id):
+            self._run()
+
+    def _run(self) -> None:
         defects = 0
         while not self.stopping.is_set():
             try:
                 self._stream()
                 return
             except FencedError as error:
-                log.warning("migration %s: streamer stops: %s", self.migration_id, error)
+                log.warning("the streamer stops: %s", error)
                 return
             except RetryableError as error:
-                log.warning("migration %s: streamer begins again: %s", self.migration_id, error)
+                log.warning("the streamer begins again: %s", error)
                 self.stopping.wait(_AGAIN_S)
             except TranshipError as error:
                 self._record(error)
                 return
             except Exception as error:  # the driver raises anything when a connection is cut
-                log.exception("migration %s: streamer", self.migration_id)
+                log.exception("the streamer begins again: a defect")
                 defects += 1
                 if defects >= _DEFECTS:
                     self._record(defect(error))
@@ -67,7 +73,9 @@ class Streamer:
             if lease is None:
                 return
             try:
-                StreamSession(self.pools, self.target, lease, data, self.stopping).run()
+                with bound_contextvars(epoch=lease.epoch):
+                    log.info("streaming")
+                    StreamSession(self.pools, self.target, lease, data, self.stopping).run()
             finally:
                 self._let_go(lease)
 
@@ -93,7 +101,7 @@ class Streamer:
             return  # it expires by itself
 
     def _record(self, error: TranshipError) -> None:
-        log.error("migration %s: %s", self.migration_id, error)
+        log.error("the streamer stops: %s", error)
         failure = Failure("stream", error.explanation, error.remedy)
         with self.pools.begin(self.target) as control:
             record_failure(control, self.migration_id, failure)

@@ -22,6 +22,7 @@ from pipeline.control.throttles import (
 from pipeline.coordinate.context import Context
 from pipeline.coordinate.lag import apply_lag_s
 from pipeline.errors import FatalError
+from pipeline.throttle.limits import copy_of, throttle_of
 from pipeline.throttle.signals import Reading, load, readings
 
 _GROWTH = 4
@@ -39,14 +40,14 @@ def assess(context: Context) -> ThrottleState:
         if not throttle_is_due(control, migration.id, wanted.check_s):
             return before
         beat_heart(control)
-    wanted = overridden(wanted, before)
+    wanted = throttle_of(wanted, before)
     _stop_if_critical(context, wanted)
     found = [
         *readings(context.pools, wanted, migration.source, migration.target),
         *_apply_lag(context, wanted),
     ]
     reasons = [str(reading) for reading in found if reading.over]
-    window = next_window(before.window, context.settings.row_copy.window, found)
+    window = next_window(before.window, copy_of(context.settings.row_copy, before).window, found)
     with context.control() as control:
         record_readings(control, migration.id, reasons, window)
         if bool(reasons) != bool(before.reasons):
@@ -61,11 +62,6 @@ def _apply_lag(context: Context, wanted: Throttle) -> Iterator[Reading]:
         # Before the first transaction arrives there is no lag that could be told.
         known_s = 0.0 if math.isinf(lag_s) else lag_s
         yield Reading("apply lag, in s", known_s, wanted.max_apply_lag_s)
-
-
-def overridden(wanted: Throttle, state: ThrottleState) -> Throttle:
-    """The configuration with what was set for this migration alone."""
-    return wanted.model_copy(update=state.overrides)
 
 
 def next_window(before: int | None, most: int, found: Sequence[Reading]) -> int:

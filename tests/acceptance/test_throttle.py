@@ -15,6 +15,7 @@ from pipeline.configuration.settings import Throttle
 from pipeline.control.records import Stage
 from pipeline.coordinate import control
 from pipeline.coordinate.progress import Progress, read_progress
+from pipeline.coordinate.tuning import change
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
 from tests.conftest import Connect
@@ -163,12 +164,11 @@ def test_a_limit_is_set_for_one_migration_while_it_runs(
         pools, connect, schema, throttled_stack, "max_history_list = 0.000001"
     )
     assert "history list length on new" in progress(pools, migration_id).throttled[0]
-    control.set_limit(pools, TARGET, migration_id, "max_history_list", 1e9, "somebody")
+    change(pools, TARGET, migration_id, "max_history_list", "1e9", "somebody")
     wait_for(pools, migration_id, Stage.DONE, logs=throttled_stack.logs)
-    assert "control: max_history_list: 1e+09" in story(pools, migration_id)
-    for name, value in (("nonsense", 1.0), ("max_lag_s", -1.0)):
-        with pytest.raises(RefusedError):
-            control.set_limit(pools, TARGET, migration_id, name, value, "somebody")
+    assert "control: max_history_list: 1e9" in story(pools, migration_id)
+    with pytest.raises(RefusedError, match="nothing can be set"):
+        change(pools, TARGET, migration_id, "nice_ratio", "1", "somebody")
 
 
 def _late(primary: Primary) -> str:

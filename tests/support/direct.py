@@ -33,10 +33,10 @@ class Recorded:
     chunks: list[int] = field(default_factory=list)
     ranges: list[int] = field(default_factory=list)
 
-    def copy_chunk(self, target: str, migration_id: str, moved_id: int, no: int) -> None:
+    def copy_chunk(self, target: str, moved: Moved, no: int) -> None:
         self.chunks.append(no)
 
-    def verify_range(self, target: str, migration_id: str, moved_id: int, no: int) -> None:
+    def verify_range(self, target: str, moved: Moved, no: int) -> None:
         self.ranges.append(no)
 
     def serve_stream(self, target: str, migration_id: str) -> None:

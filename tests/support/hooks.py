@@ -6,21 +6,29 @@ import shlex
 import sys
 from pathlib import Path
 
+from pipeline.hooks.points import Hook
+
 _PROGRAM = """
 import os, pathlib, sys
 directory = pathlib.Path({directory!r})
 name = os.environ["TRANSHIP_HOOK"]
 with (directory / name).open("a") as file:
     file.write(os.environ["TRANSHIP_HOOK_ATTEMPT"] + "\\n")
+with (directory / "story").open("a") as file:
+    file.write(name + " " + os.environ["TRANSHIP_STAGE"] + "\\n")
 failing = directory / (name + ".failing")
 if failing.exists():
     sys.exit("told to fail")
 (directory / "writes-to").write_text(os.environ["TRANSHIP_TARGET"] if name == "on-success" else "")
+if name == "status":
+    (directory / "next").write_text(os.environ["TRANSHIP_NEXT"])
+if name == "on-failure":
+    (directory / "failure").write_text(os.environ["TRANSHIP_FAILURE"])
 """
 
 
 class Hooks:
-    """Both hooks; what they were told is in files that the test reads."""
+    """One program for every hook; what it was told is in files that the test reads."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -31,6 +39,19 @@ class Hooks:
     def commands(self) -> dict[str, str]:
         command = shlex.join([sys.executable, str(self._program)])
         return {"before-cut-over": command, "on-success": command}
+
+    @property
+    def at_every_stage(self) -> dict[str, str]:
+        return dict.fromkeys(Hook, self.commands["on-success"])
+
+    def story(self) -> list[str]:
+        """Hook and stage, in the order in which they ran; without those of `status`."""
+        lines = self.told("story").splitlines()
+        return [line for line in lines if not line.startswith("status ")]
+
+    def told(self, what: str) -> str:
+        path = self.directory / what
+        return path.read_text() if path.exists() else ""
 
     def attempts(self, name: str) -> list[int]:
         """The attempt numbers that hook `name` was given, in order."""
@@ -44,5 +65,4 @@ class Hooks:
     @property
     def writes_to(self) -> str:
         """The server that the application was told to write to; "" before it was."""
-        path = self.directory / "writes-to"
-        return path.read_text() if path.exists() else ""
+        return self.told("writes-to")

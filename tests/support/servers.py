@@ -51,6 +51,7 @@ class Servers:
             "[row_copy]\nresend_s = 3\nstale_claim_s = 6\n",
             "[checksum]\nresend_s = 3\n",
             "[cut_over]\nretry_s = 1\n",
+            "[hooks]\nstatus_s = 1\n",
         ]
         for name, server in (("old", self.old), ("new", self.new)):
             parts.append(

@@ -11,7 +11,9 @@ from pipeline.configuration.load import load_settings
 from pipeline.configuration.settings import Settings
 
 _EXAMPLE = Path(__file__).resolve().parents[2] / "ops" / "examples" / "tranship.toml"
-SECTIONS = ("workers", "row_copy", "stream", "checksum", "cut_over", "throttle", "timeouts")
+SECTIONS = (
+    "workers", "row_copy", "stream", "checksum", "cut_over", "hooks", "throttle", "timeouts",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("section", SECTIONS)

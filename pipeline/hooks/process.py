@@ -15,9 +15,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO
 
-BEFORE_CUT_OVER = "before-cut-over"
-ON_SUCCESS = "on-success"
-NAMES = (BEFORE_CUT_OVER, ON_SUCCESS)
 _POLL_S = 0.05
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TRANSHIP_CONFIG")
 

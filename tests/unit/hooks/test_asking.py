@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any, cast
 
+import pytest
+
+from pipeline.control.records import Failure, Migration, Moved, Options, Stage
 from pipeline.control.records import Kind as MigrationKind
-from pipeline.control.records import Migration, Moved, Options, Stage
 from pipeline.coordinate.context import Context
-from pipeline.cutover.hooking import _variables, hook
-from pipeline.cutover.hooks import BEFORE_CUT_OVER, ON_SUCCESS
+from pipeline.hooks.asking import ask, require, tell_once, variables
+from pipeline.hooks.points import CONTRACTS, VARIABLES, Hook, hook_named
 from pipeline.mysql.table import Column, Key, Kind, Table, TableName
 
-_README = Path(__file__).resolve().parents[3] / "README.md"
 _NOW = datetime(2020, 1, 1)
 MIGRATION = Migration(
     id="m1", kind=MigrationKind.MOVE, source="old", target="new",
@@ -43,31 +42,59 @@ def context(migration: Migration = MIGRATION) -> Context:
     return Context(nothing, "new", nothing, nothing, migration, tables)
 
 
-def test_the_variables_are_those_that_the_documentation_names() -> None:
-    paragraph = re.search(r"\*\*Hooks\*\*.*?\n\n", _README.read_text(), re.DOTALL)
-    assert paragraph is not None
-    documented = set(re.findall(r"`(TRANSHIP_\w+)`", paragraph[0]))
-    assert set(_variables(context(), ON_SUCCESS, 1)) == documented
+def test_the_variables_are_those_that_are_documented() -> None:
+    told = {*variables(context(), Hook.ON_SUCCESS), "TRANSHIP_HOOK_ATTEMPT"}
+    assert told == set(VARIABLES)
 
 
-def test_a_hook_learns_what_moved_where_and_how_often_it_was_asked() -> None:
-    assert _variables(context(), BEFORE_CUT_OVER, 2) == {
+def test_a_hook_learns_what_moved_where_and_how_often_it_was_begun() -> None:
+    assert variables(context(), Hook.BEFORE_CUT_OVER) == {
         "TRANSHIP_HOOK": "before-cut-over",
-        "TRANSHIP_HOOK_ATTEMPT": "2",
         "TRANSHIP_MIGRATION": "m1",
+        "TRANSHIP_KIND": "move",
+        "TRANSHIP_STAGE": "switching",
         "TRANSHIP_TABLES": "a.t,a.u",
         "TRANSHIP_TARGET_TABLES": "b.t,b.u",
         "TRANSHIP_SOURCE": "old",
         "TRANSHIP_TARGET": "new",
+        "TRANSHIP_CREATED_BY": "who",
         "TRANSHIP_CUT_OVER_ATTEMPT": "3",
         "TRANSHIP_DRAIN_GTIDS": "aaaaaaaa-0000-0000-0000-000000000001:1-9",
+        "TRANSHIP_FAILURE": "",
     }
 
 
 def test_before_the_rename_there_are_no_drain_gtids_and_the_variable_is_empty() -> None:
     early = context(replace(MIGRATION, drain_gtids=None))
-    assert _variables(early, BEFORE_CUT_OVER, 1)["TRANSHIP_DRAIN_GTIDS"] == ""
+    assert variables(early, Hook.BEFORE_CUT_OVER)["TRANSHIP_DRAIN_GTIDS"] == ""
+
+
+def test_why_a_migration_failed_is_told() -> None:
+    failed = context(replace(MIGRATION, failure=Failure("copy", "The disk is full.", "Make room.")))
+    assert variables(failed, Hook.ON_FAILURE)["TRANSHIP_FAILURE"] == "The disk is full."
 
 
 def test_without_a_hook_nothing_is_run_or_recorded() -> None:
-    assert hook(context(), ON_SUCCESS) is None
+    assert ask(context(), Hook.ON_SUCCESS) is None
+    require(context(), Hook.STARTUP)
+    tell_once(context(), Hook.ROW_COPY_COMPLETE)
+
+
+def test_every_hook_says_when_it_runs_and_what_its_failure_means() -> None:
+    assert set(CONTRACTS) == set(Hook)
+
+
+@pytest.mark.parametrize(
+    ("text", "hook"),
+    [
+        ("startup", Hook.STARTUP),
+        ("on-success", Hook.ON_SUCCESS),
+        ("success", Hook.ON_SUCCESS),
+        ("failure", Hook.ON_FAILURE),
+        ("on-startup", None),
+        ("on-succes", None),
+        ("", None),
+    ],
+)
+def test_a_misspelt_hook_is_not_taken_for_one(text: str, hook: Hook | None) -> None:
+    assert hook_named(text) is hook

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cutover.hooks import HookResult, run_hook
+from pipeline.hooks.process import HookResult, run_hook
 from tests.support.moves import wait_until
 
 ENVIRONMENT = {"TRANSHIP_HOOK": "on-success", "TRANSHIP_HOOK_ATTEMPT": "2"}
