@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,6 +14,7 @@ from tests.conftest import Connect
 from tests.support.alters import SERVER, Bookkeeper, begin_alter, leftovers, make_table
 from tests.support.moves import read, story, wait_for, wait_until
 from tests.support.primary import own_primary
+from tests.support.selection import some
 from tests.support.stack import Stack
 
 ROWS = 2000
@@ -28,13 +27,6 @@ BEFORE_THE_SWAP = (
     Point.PROVED,
 )
 POINTS = (*BEFORE_THE_SWAP, Point.SENTRY_DROPPED, Point.SWAPPED)
-
-
-def some(points: Iterable[Point], *short: Point) -> list[Any]:
-    """All of `points`, but in the short run only `short`."""
-    return [
-        pytest.param(point, marks=() if point in short else pytest.mark.long) for point in points
-    ]
 
 
 class Swap:
@@ -70,7 +62,7 @@ def swap(pools: Pools, connect: Connect, schema: str, stack: Stack) -> Swap:
     return Swap(pools, connect, schema, stack)
 
 
-@pytest.mark.parametrize("point", some(POINTS, Point.PROVED, Point.SENTRY_DROPPED))
+@pytest.mark.parametrize("point", some(POINTS, Point.SENTRY_DROPPED))
 def test_every_worker_is_killed_and_the_alter_goes_on(
     swap: Swap, tmp_path: Path, point: Point
 ) -> None:
@@ -94,7 +86,7 @@ def test_every_worker_is_killed_and_an_abort_leaves_the_table_alone(
     assert leftovers(swap.pools, swap.schema) == ["t"]
 
 
-@pytest.mark.parametrize("which", ["lock_connection", "rename_connection"])
+@pytest.mark.parametrize("which", some(["lock_connection", "rename_connection"], "lock_connection"))
 @pytest.mark.parametrize("point", some(POINTS[:-1], Point.PROVED))
 def test_a_connection_is_killed_and_the_alter_goes_on(
     swap: Swap, tmp_path: Path, point: Point, which: str

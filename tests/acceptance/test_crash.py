@@ -21,6 +21,7 @@ from pipeline.pausepoints import Point
 from tests.conftest import Connect
 from tests.support.hooks import Hooks
 from tests.support.moves import SOURCE, TARGET, begin_move, read, wait_for, wait_until
+from tests.support.selection import some
 from tests.support.stack import Stack
 from tests.support.workload import TABLES, Workload, create_tables, differences
 
@@ -87,7 +88,13 @@ def crash(pools: Pools, connect: Connect, schema: str, stack: Stack, tmp_path: P
     return Crash(pools, connect, schema, stack, tmp_path)
 
 
-@pytest.mark.parametrize("point", BEFORE_SWITCHING + SWITCHING)
+@pytest.mark.parametrize(
+    "point",
+    some(
+        BEFORE_SWITCHING + SWITCHING,
+        Point.COPY_BEFORE_COMMIT, Point.RENAMED, Point.DURING_SUCCESS_HOOK,
+    ),
+)  # fmt: skip
 def test_a_move_killed_there_goes_on_to_an_exact_end(crash: Crash, point: Point) -> None:
     crash.at(point)
     if point in SWITCHING:
@@ -103,7 +110,7 @@ def test_a_move_killed_there_goes_on_to_an_exact_end(crash: Crash, point: Point)
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("point", BEFORE_SWITCHING)
+@pytest.mark.parametrize("point", some(BEFORE_SWITCHING, Point.STREAM_BEFORE_COMMIT, Point.RENAMED))
 def test_an_abort_gives_the_source_its_tables_back_whatever_was_killed_before(
     crash: Crash, point: Point
 ) -> None:
@@ -123,7 +130,7 @@ def test_an_abort_gives_the_source_its_tables_back_whatever_was_killed_before(
         control.clean_up(crash.pools, TARGET, crash.id, "test")
 
 
-@pytest.mark.parametrize("point", SWITCHING)
+@pytest.mark.parametrize("point", some(SWITCHING, Point.BEFORE_SUCCESS_HOOK))
 def test_past_the_point_of_no_return_an_abort_is_refused(crash: Crash, point: Point) -> None:
     crash.at(point)
     with pytest.raises(RefusedError, match="can't be aborted any more"):

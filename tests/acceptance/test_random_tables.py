@@ -10,11 +10,12 @@ import pytest
 from pipeline.mysql.pools import Pools
 from tests.conftest import Connect
 from tests.support.random_moves import move_random_tables, run_seed
+from tests.support.selection import some
 from tests.support.stack import Stack
 
 
-@pytest.mark.parametrize("part", range(2))
-def test_twenty_random_tables_arrive_as_they_were(
+@pytest.mark.parametrize("part", some(range(2), 0))
+def test_random_tables_arrive_as_they_were(
     part: int, pools: Pools, connect: Connect, schema: str, shared_stack: Stack
 ) -> None:
     seed = f"{run_seed('1')}/{part}"

@@ -26,7 +26,7 @@ from tests.support.stack import Stack
 
 COUNTERS = 50
 _PAUSE_S = 0.005  # the stream is down most of the time, and has to catch up in the end
-SHORT, LONG = 6, 50
+SHORT, LONG = 3, 50
 
 
 @contextmanager

@@ -15,7 +15,7 @@ def test_random_tables_arrive_on_the_other_flavour(
 ) -> None:
     seed = f"{run_seed('1')}/{flavours}"
     print(f"TRANSHIP_SEED={seed}")
-    move_random_tables(seed, pools, connect, schema, shared_stack, flavours)
+    move_random_tables(seed, pools, connect, schema, shared_stack, flavours, together=4)
 
 
 @pytest.mark.long

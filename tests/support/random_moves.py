@@ -55,10 +55,10 @@ def create(connection: pymysql.Connection[Any], schema: str, table: RandomTable)
 
 
 def make_tables(
-    source: Any, schema: str, random: Random, flavour: str
+    source: Any, schema: str, random: Random, flavour: str, together: int = TOGETHER
 ) -> tuple[list[RandomTable], list[str]]:
     tables, definitions = [], []
-    for number in range(TOGETHER):
+    for number in range(together):
         table = random_table(random, number, flavour)
         try:
             definitions.append(create(source, schema, table))
@@ -108,11 +108,12 @@ def move_random_tables(
     schema: str,
     stack: Stack,
     flavours: tuple[str, str] = ("mysql", "mysql"),
+    together: int = TOGETHER,
 ) -> None:
-    """Ten tables that both flavours can hold, with three writers, to the end."""
+    """Tables that both flavours can hold, with three writers, to the end."""
     random, same = Random(seed), flavours[0] == flavours[1]
     known_by = flavours[0] if same else "both"
-    tables, definitions = make_tables(connect(SOURCE), schema, random, known_by)
+    tables, definitions = make_tables(connect(SOURCE), schema, random, known_by, together)
     names = [table.name for table in tables]
     request = Request(SOURCE, TARGET, tuple(TableName(schema, name) for name in names))
     refusals = [
