@@ -14,14 +14,15 @@ ON_MARIADB := $(addprefix tests/,acceptance/test_cut_over.py acceptance/test_tri
 SOURCES := pipeline tasks workers ops tests
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo demo-alter test test-long test-mariadb lint types check docs format lock bench clean
+.PHONY: help venv demo demo-alter test test-long test-mariadb lint types check docs screenshots format lock bench clean
 
 help:
 	@echo "make demo [SIZE=1000000]  move a live table between two servers, compare both sides"
 	@echo "make demo-alter           rebuild a live table in place, compare it with what it was"
 	@echo "make test                 the short tests (make test-long: the long ones; test-mariadb)"
 	@echo "make lint types           linters, mypy"
-	@echo "make docs                 write docs/compatibility.md from the tests"
+	@echo "make docs                 write docs/reference and docs/compatibility.md from code and tests"
+	@echo "make screenshots          take the documentation's pictures of Flower"
 	@echo "make bench                memory and copy rate (minutes)"
 	@echo "make lock                 pin the dependencies again"
 	@echo "make clean                stop the sandbox, remove everything that was made"
@@ -68,6 +69,11 @@ check: lint types test
 
 docs: $(STAMP)
 	$(BIN)/python -m ops.compatibility
+	$(BIN)/python -m ops.reference
+
+screenshots: $(STAMP)
+	mkdir -p docs/images
+	TRANSHIP_SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/pytest tests/acceptance/test_flower.py
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix $(SOURCES)

@@ -46,6 +46,11 @@ _POLL_S = 0.5
 _PAGE = 500
 
 
+def has_ended(now: Progress) -> bool:
+    """Whether nothing happens any more by itself."""
+    return now.stage in (*ENDED, Stage.FAILED)
+
+
 class Tranship:
     """One configuration. Connections are opened when they are needed, and closed by `close`."""
 
@@ -54,20 +59,21 @@ class Tranship:
         config: str | Path | None = None,
         *,
         who: str | None = None,
-        on_trouble: Callable[[str], None] = log.warning,
+        on_trouble: Callable[[str], None] | None = None,
     ) -> None:
         """
         Args:
             config: the configuration file; otherwise $TRANSHIP_CONFIG, or ./tranship.toml.
             who: whom the event log names; otherwise user@host.
-            on_trouble: told when the workers could not be told; they find out by themselves.
+            on_trouble: told when the workers could not be told, which find out by themselves;
+                otherwise it is logged.
         """
         if config is not None:
             # By the environment: the workers' modules and the hooks read it there.
             os.environ[PATH_VARIABLE] = str(Path(config).absolute())
         self.pools = Pools(load_settings())
         self.who = who or _user()
-        self._on_trouble = on_trouble
+        self._on_trouble = on_trouble or log.warning
 
     def __enter__(self) -> Tranship:
         return self
@@ -145,7 +151,7 @@ class Tranship:
     def wait(
         self,
         migration: str,
-        until: Callable[[Progress], bool] = lambda now: now.stage in (*ENDED, Stage.FAILED),
+        until: Callable[[Progress], bool] = has_ended,
         limit_s: float | None = None,
     ) -> Progress:
         """Look twice a second until `until` is true: without it, until the migration ends.

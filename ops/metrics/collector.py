@@ -55,11 +55,27 @@ _SERVER_UP = "tranship_server_up"
 _STAGE = "tranship_stage"
 
 
-def names() -> set[str]:
-    """Every metric by the name that a query has to use."""
-    known = {**_MIGRATION, **_TABLE}
-    grown = {f"tranship_{name}{'_total' if grows else ''}" for name, (_, grows) in known.items()}
-    return {*grown, _SERVER_UP, _STAGE}
+@dataclass(frozen=True)
+class Described:
+    """A metric, by the name that a query has to use."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    about: str
+
+
+def described() -> list[Described]:
+    """Every metric there is."""
+    found = [
+        Described(_SERVER_UP, "gauge", ("server",), "1: the server answers."),
+        Described(_STAGE, "gauge", (*_OF_MIGRATION, "stage"), "1 for the present one."),
+    ]
+    for labels, known in ((_OF_MIGRATION, _MIGRATION), (_OF_TABLE, _TABLE)):
+        for name, (about, grows) in known.items():
+            ending, kind = ("_total", "counter") if grows else ("", "gauge")
+            found.append(Described(f"tranship_{name}{ending}", kind, labels, about))
+    return found
 
 
 @dataclass(frozen=True)

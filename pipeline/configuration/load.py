@@ -60,11 +60,15 @@ def _check_readable(path: Path) -> None:
             f"Create it, or name another with --config or ${PATH_VARIABLE}.",
         ) from None
     except OSError as error:
-        raise RefusedError(f"{path} can't be read: {error.strerror}.") from None
+        raise RefusedError(
+            f"{path} can't be read: {error.strerror}.", "Check its owner and its mode."
+        ) from None
     except tomllib.TOMLDecodeError as error:
-        raise RefusedError(f"{path} is not TOML: {error}.") from None
+        raise RefusedError(f"{path} is not TOML: {error}.", "Correct that line.") from None
     except UnicodeDecodeError as error:
-        raise RefusedError(f"{path} is not UTF-8 at byte {error.start}.") from None
+        raise RefusedError(
+            f"{path} is not UTF-8 at byte {error.start}.", "Save it as UTF-8."
+        ) from None
 
 
 def _check_variables() -> None:
@@ -135,6 +139,9 @@ def _from_file(path: Path) -> str:
     try:
         return path.read_text().rstrip("\n")
     except OSError as error:
-        raise RefusedError(f"password_file {path} can't be read: {error.strerror}.") from None
+        raise RefusedError(
+            f"password_file {path} can't be read: {error.strerror}.",
+            "Check the path, its owner and its mode.",
+        ) from None
     except UnicodeDecodeError:
-        raise RefusedError(f"password_file {path} is not UTF-8.") from None
+        raise RefusedError(f"password_file {path} is not UTF-8.", "Save it as UTF-8.") from None

@@ -46,7 +46,10 @@ def postpone(pools: Pools, target: str, migration_id: str, who: str) -> None:
     """
     migration = _read(pools, target, migration_id)
     if migration.stage in (*ENDED, Stage.SWITCHING):
-        raise RefusedError(f"Migration {migration_id} is {migration.stage}; it can't be postponed.")
+        raise RefusedError(
+            f"Migration {migration_id} is {migration.stage}; it can't be postponed.",
+            f"See: tranship status {migration_id}",
+        )
     _change(pools, target, migration_id, who, "postponed", postponed=True)
 
 
@@ -115,7 +118,10 @@ def unthrottle(pools: Pools, target: str, migration_id: str, who: str) -> None:
 
 def _refuse_ended(migration: Migration) -> None:
     if migration.stage in ENDED:
-        raise RefusedError(f"Migration {migration.id} is {migration.stage}; it has ended.")
+        raise RefusedError(
+            f"Migration {migration.id} is {migration.stage}; it has ended.",
+            f"See: tranship events {migration.id}",
+        )
 
 
 def resume(
@@ -129,8 +135,7 @@ def resume(
         RefusedError: it has ended, or what made it impossible is still there.
     """
     migration = _read(pools, target, migration_id)
-    if migration.stage in ENDED:
-        raise RefusedError(f"Migration {migration_id} is {migration.stage}; it has ended.")
+    _refuse_ended(migration)
     if migration.stage is Stage.FAILED:
         with pools.begin(target) as control:
             moved = read_moved(control, migration_id)
@@ -175,7 +180,10 @@ def clean_up(
         )
     # A second time could drop what a later migration has under the same names.
     if migration.cleaned_at is not None:
-        raise RefusedError(f"Migration {migration_id} has been cleaned up already.")
+        raise RefusedError(
+            f"Migration {migration_id} has been cleaned up already.",
+            "What bears its tables' names now is not its own; look before you drop it by hand.",
+        )
     with pools.begin(target) as control:
         tables = read_moved(control, migration_id)
         for moved in tables:
@@ -221,7 +229,9 @@ def _read(pools: Pools, target: str, migration_id: str) -> Migration:
     with pools.begin(target) as control:
         migration = read_migration(control, migration_id)
     if migration is None:
-        raise RefusedError(f"There is no migration {migration_id} on {target}.")
+        raise RefusedError(
+            f"There is no migration {migration_id} on {target}.", "See: tranship list"
+        )
     return migration
 
 

@@ -123,7 +123,9 @@ def read_progress(pools: Pools, target: str, migration_id: str) -> Progress:
     with pools.begin(target) as control:
         migration = read_migration(control, migration_id)
         if migration is None:
-            raise RefusedError(f"There is no migration {migration_id} on {target}.")
+            raise RefusedError(
+                f"There is no migration {migration_id} on {target}.", "See: tranship list"
+            )
         moved = read_moved(control, migration_id)
         progress = _from_control(control, migration, moved)
         state = read_stream(control, migration_id)

@@ -58,7 +58,9 @@ def change(
         migration = read_migration(control, migration_id)
     if migration is None or migration.stage in ENDED:
         what = f"is {migration.stage}" if migration else "is not there"
-        raise RefusedError(f"Migration {migration_id} {what}; nothing can be set.")
+        raise RefusedError(
+            f"Migration {migration_id} {what}; nothing can be set.", "See: tranship list"
+        )
     if name in TERMS:
         _change_term(pools, migration, name, text)
     else:

@@ -106,5 +106,8 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
         if tls.cert is not None:
             context.load_cert_chain(str(tls.cert), str(tls.key) if tls.key else None)
     except (OSError, ssl.SSLError) as error:
-        raise RefusedError(f"The TLS files of the configuration can't be used: {error}.") from None
+        raise RefusedError(
+            f"The TLS files of the configuration can't be used: {error}.",
+            "Check the paths, their mode, and that key and certificate belong together.",
+        ) from None
     return context

@@ -49,7 +49,10 @@ def translate(error: BaseException, server: str) -> TranshipError:
         )
     if code in _PASSING or isinstance(original, pymysql.err.InterfaceError | OSError):
         return RetryableError(f"Server {server}: {text}.")
-    return FatalError(f"Server {server}: {text} (error {code}).")
+    return FatalError(
+        f"Server {server}: {text} (error {code}).",
+        "Mend what the server says; then, if a migration stopped: tranship resume ID.",
+    )
 
 
 def _text(error: BaseException | None) -> str:

@@ -56,7 +56,9 @@ def create_shadow(connection: Connection, name: TableName, shadow: TableName, dd
             run(connection, f"ALTER TABLE {quote_name(shadow)} {ddl}")
     except FatalError as error:
         said = error.explanation.removeprefix("Server here: ")
-        raise RefusedError(f"The server does not take the change: {said}") from error
+        raise RefusedError(
+            f"The server does not take the change: {said}", "Correct the change."
+        ) from error
 
 
 def plan_rebuild(connection: Connection, name: TableName, asked: Alteration) -> Rebuild:
@@ -142,7 +144,10 @@ def _renames(asked: Alteration, wording: Wording, table: Table) -> dict[str, str
         )
     for pair in given.keys() - found.keys():
         old, new = given[pair]
-        raise RefusedError(f"--rename {old}={new}: the change does not rename {old} to {new}.")
+        raise RefusedError(
+            f"--rename {old}={new}: the change does not rename {old} to {new}.",
+            "Leave it out, or correct one of the two.",
+        )
     again = {name.lower() for name in wording.dropped} & {name.lower() for name in wording.added}
     if again:
         name = sorted(again)[0]

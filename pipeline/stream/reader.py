@@ -149,7 +149,10 @@ class BinlogReader:
         if event.type == log.FORMAT_DESCRIPTION:
             checksums = log.has_checksums(event)
             if checksums is None:
-                raise FatalError("The source's binary log has checksums of an unknown kind.")
+                raise FatalError(
+                    "The source's binary log has checksums of an unknown kind.",
+                    "Set binlog_checksum to CRC32 or NONE, abort, and start again.",
+                )
             self._checksums = checksums
             return event
         if not self._checksums or event.type in (log.ROTATE, log.HEARTBEAT, log.HEARTBEAT_V2):
@@ -165,7 +168,10 @@ class BinlogReader:
             return self._refused(str(error.args[1]))
         if isinstance(error, pymysql.err.MySQLError | OSError):
             return translate(error, "source, binary log")
-        return FatalError(f"The source's binary log cannot be read: {error}.")
+        return FatalError(
+            f"The source's binary log cannot be read: {error}.",
+            "See what the source's error log says; then: tranship resume ID.",
+        )
 
     def _refused(self, text: str) -> Exception:
         position = self._position or "the beginning"

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from ops.metrics.collector import names
+from ops.metrics.collector import described
 from ops.sandbox.process import free_port
 from pipeline.control.records import Stage
 from pipeline.coordinate import control
@@ -96,4 +96,4 @@ def test_rules_and_dashboard_ask_only_for_what_there_is() -> None:
     asked += [target["expr"] for panel in panels for target in panel["targets"]]
     assert len(asked) > 15
     used = {name for expression in asked for name in re.findall(r"tranship_\w+", expression)}
-    assert used <= names()
+    assert used <= {one.name for one in described()}

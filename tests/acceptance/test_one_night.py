@@ -1,0 +1,241 @@
+"""One night on call, as the documentation tells it, with everything real.
+
+A schedule starts a move at its minute. A replica of the target stands still, so it waits; the
+replica goes on, and so does the copy, seen in Flower. It is postponed, released, waits for its
+window, cuts over in it. Prometheus is told all along, and the event log tells it again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from ops.sandbox.errors import SandboxError
+from ops.sandbox.mysqld import MySQLServer
+from ops.sandbox.process import free_port
+from ops.sandbox.sandbox import Sandbox
+from pipeline.configuration.load import load_settings
+from pipeline.control.records import Stage
+from pipeline.coordinate.progress import Progress, read_progress
+from pipeline.mysql.pools import Pools, run
+from tests.support.browser import picture, running_browser, running_flower, shown
+from tests.support.moves import SOURCE, TARGET, story, wait_for, wait_until
+from tests.support.servers import Address, Servers
+from tests.support.stack import Stack
+from tests.support.workload import Workload, create_tables, differences
+
+_ROOT = Path(__file__).resolve().parents[2]
+ROWS = 3000
+_THROTTLE = '\n[throttle]\nreplicas = ["replica"]\nmax_lag_s = 2\ncheck_s = 0.2\n'
+
+
+@dataclass
+class Night:
+    """Servers, workers and a person with a terminal."""
+
+    servers: dict[str, MySQLServer]
+    pools: Pools
+    stack: Stack
+
+    def tranship(self, *arguments: str) -> str:
+        """The command line; what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "ops.cli.main", "--config", str(self.stack.config), *arguments],
+            cwd=_ROOT, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def connect(self, name: str) -> pymysql.Connection[Any]:
+        one = self.servers[name]
+        return pymysql.connect(host=one.host, port=one.port, user=one.user, password=one.password)
+
+    def progress(self, migration_id: str) -> Progress:
+        return read_progress(self.pools, TARGET, migration_id)
+
+    def now(self) -> datetime:
+        """By the clock that schedules and windows go by."""
+        with self.pools.begin(TARGET) as control:
+            moment: datetime = run(control, "SELECT UTC_TIMESTAMP(6)").rows[0][0]
+        return moment
+
+
+@contextmanager
+def a_night(directory: Path) -> Iterator[Night]:
+    """Skips on a machine that can't have servers; fails there under CI."""
+    try:
+        with ExitStack() as ends:
+            yield _begin(ends, directory)
+    except SandboxError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no servers: {error}")
+
+
+def _begin(ends: ExitStack, directory: Path) -> Night:
+    sandbox = ends.enter_context(Sandbox(tied=True, name=f"night-{secrets.token_hex(4)}"))
+    servers = {name: sandbox.mysql(name) for name in (SOURCE, TARGET)}
+    servers["replica"] = sandbox.replica("replica", servers[TARGET])
+    config = directory / "tranship.toml"
+    text = Servers(
+        *(Address(one.host, one.port, one.user, one.password)
+          for one in (servers[SOURCE], servers[TARGET])),
+        Address("127.0.0.1", sandbox.redis().port),
+    ).as_toml()  # fmt: skip
+    replica = servers["replica"]
+    config.write_text(
+        f'{text}\n[servers.replica]\nhost = "{replica.host}"\nport = {replica.port}\n'
+        f'user = "{replica.user}"\npassword = "{replica.password}"\n{_THROTTLE}'
+    )
+    pools = Pools(load_settings(config))
+    ends.callback(pools.close)
+    stack = Stack(config, directory)
+    ends.callback(stack.stop)
+    return Night(servers, pools, stack)
+
+
+@contextmanager
+def prometheus(night: Night) -> Iterator[Any]:
+    """A function that scrapes one metric of one migration."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ops.cli.main", "--config", str(night.stack.config), "metrics",
+         f"--port={port}"],
+        cwd=_ROOT, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    url = process.stdout.readline().strip()
+
+    def scrape(migration_id: str, name: str) -> list[tuple[dict[str, str], float]]:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            families = list(text_string_to_metric_families(answer.read().decode()))
+        return [
+            (sample.labels, sample.value)
+            for family in families
+            for sample in family.samples
+            if sample.name == name and sample.labels.get("migration") == migration_id
+        ]
+
+    try:
+        yield scrape
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def minute_after(now: datetime, least_s: float) -> datetime:
+    """The next full minute that is at least `least_s` away."""
+    later = now + timedelta(seconds=least_s)
+    return later.replace(second=0, microsecond=0) + timedelta(minutes=1)
+
+
+def window_from(begin: datetime) -> str:
+    """Half an hour of it."""
+    return f"{begin:%H:%M}-{begin + timedelta(minutes=30):%H:%M} UTC"
+
+
+def stage_of(scraped: list[tuple[dict[str, str], float]]) -> str:
+    (labels, _), *more = scraped
+    assert not more
+    return labels["stage"]
+
+
+def test_one_night(tmp_path: Path) -> None:
+    hold = tmp_path / "hold"
+    hold.touch()
+    with (
+        a_night(tmp_path) as night,
+        prometheus(night) as scrape,
+        running_flower(night.stack.config, tmp_path) as flower,
+        running_browser(tmp_path) as browser,
+    ):
+        with night.connect(SOURCE).cursor() as cursor:
+            cursor.execute("CREATE DATABASE shop")
+        create_tables(night.connect(SOURCE), "shop", ROWS)
+        writers = Workload(lambda: night.connect(SOURCE), "shop", ROWS, seed=8).start()
+
+        # A schedule for the coming minute, and a replica that stands still.
+        now = night.now()
+        due = minute_after(now, 3)
+        far = window_from(now + timedelta(hours=5))
+        schedule_id = night.tranship(
+            "schedule", "add", "--cron", f"{due.minute} {due.hour} * * *", "--",
+            "move", "--source", SOURCE, "--target", TARGET, "--table", "shop.accounts",
+            "--table", "shop.words", "--chunk-rows", "100", "--cut-over-window", far,
+        ).split()[0]  # fmt: skip
+        night.servers["replica"].run("STOP REPLICA SQL_THREAD")
+        night.stack.start("coordinate", "stream")
+        night.stack.start("copy", pause={"copy.read": {"hold": str(hold)}})
+        found = wait_until(
+            lambda: re.search(r"started (\w{8})", night.tranship("schedule", "list")),
+            "the schedule starts nothing", limit_s=90,
+        )  # fmt: skip
+        migration_id = found[1]
+        started = night.progress(migration_id)
+        assert started.created_by == f"schedule {schedule_id}"
+        assert due <= started.created_at < due + timedelta(seconds=20)
+
+        # Throttled by the replica's lag, and Prometheus is told.
+        wait_until(lambda: night.progress(migration_id).throttled, "it is not throttled")
+        assert "lag of replica, in s" in night.progress(migration_id).throttled[0]
+        assert "throttled: lag of replica" in night.tranship("status", migration_id)
+        wait_until(
+            lambda: [value for _, value in scrape(migration_id, "tranship_throttled")] == [1],
+            "Prometheus is not told of the throttle",
+        )
+        night.servers["replica"].run("START REPLICA SQL_THREAD")
+        wait_until(lambda: not night.progress(migration_id).throttled, "it is throttled for ever")
+
+        # Seen in Flower.
+        chunk = rf"tranship.copy_chunk chunk \d+ of shop\.\w+ \({migration_id}\)"
+        shown(browser, flower, "tasks", rf"{chunk} STARTED")
+        picture(browser, "one-night", tmp_path)
+        shown(browser, flower, "workers", r"stream-[^@]+@\S+\s+Online")
+
+        # Postponed, released; it waits for its window, which is brought forward.
+        night.tranship("postpone", migration_id)
+        hold.unlink()
+        wait_for(night.pools, migration_id, Stage.READY, logs=night.stack.logs)
+        assert "postponed" in night.progress(migration_id).next
+        assert stage_of(scrape(migration_id, "tranship_stage")) == "ready"
+        assert [value for _, value in scrape(migration_id, "tranship_postponed")] == [1]
+        night.tranship("cut-over", migration_id)
+        assert f"waiting for its window, {far}" in night.progress(migration_id).next
+        opens = minute_after(night.now(), 3)
+        night.tranship("set", migration_id, f"cut_over_window={window_from(opens)}")
+        migration = wait_for(night.pools, migration_id, Stage.DONE, logs=night.stack.logs)
+        writers.stop()
+        assert migration.renamed_at is not None
+        assert opens <= migration.renamed_at < opens + timedelta(minutes=30)
+
+        # What is left of it.
+        assert stage_of(scrape(migration_id, "tranship_stage")) == "done"
+        copied = sum(value for _, value in scrape(migration_id, "tranship_rows_copied_total"))
+        assert copied >= 2 * ROWS
+        for name in ("accounts", "words"):
+            names = (f"shop._{name}_del", f"shop.{name}")
+            assert differences(night.connect(SOURCE), night.connect(TARGET), names) == []
+        told = story(night.pools, migration_id)
+        print(told)
+        assert re.search(
+            "created: move shop.accounts, shop.words from old to new.*preparing → copying"
+            ".*throttled: lag of replica.*not throttled any more.*control: postponed"
+            ".*copying → converging.*converging → ready.*cut-over allowed.*cut_over_window: "
+            ".*ready → renaming.*renaming → draining.*draining → verifying.*verifying → switching"
+            ".*switching → done",
+            told, re.DOTALL,
+        )  # fmt: skip

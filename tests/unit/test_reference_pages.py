@@ -1,0 +1,30 @@
+"""The reference is what the code says, whoever changed the code."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from ops.reference.__main__ import FOLDER, PAGES
+from ops.reference.messages import messages
+from ops.reference.status import ABOUT
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_is_what_the_code_says(name: str) -> None:
+    assert (FOLDER / name).read_text() == PAGES[name](), "run: make docs"
+
+
+@pytest.mark.parametrize("one", ABOUT)
+def test_no_field_of_the_json_is_without_a_word(one: type) -> None:
+    assert set(ABOUT[one]) == {field.name for field in fields(one)}
+
+
+def test_what_stops_a_migration_says_what_to_do() -> None:
+    mute = [
+        one for one in messages()
+        if one.kind in ("Refused", "Stops a migration") and not one.remedy
+        and not one.text.startswith("{")
+    ]  # fmt: skip
+    assert mute == []
