@@ -14,6 +14,8 @@ ON_MARIADB := $(addprefix tests/,acceptance/test_cut_over.py acceptance/test_tri
 SOURCES := pipeline tasks workers ops tests
 
 .DEFAULT_GOAL := help
+# A worker starts in two thirds of the time when its modules are compiled already.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help venv demo demo-alter test test-long test-mariadb lint types check docs screenshots format lock bench clean
 
 help:

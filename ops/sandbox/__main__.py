@@ -1,12 +1,14 @@
-"""python -m ops.sandbox up | status | down | clean"""
+"""python -m ops.sandbox up | status | config | client | down | clean"""
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
 
 from ops.sandbox.errors import SandboxError
+from ops.sandbox.packages import MYSQL, fetch
 from ops.sandbox.sandbox import Sandbox, clean
 
 
@@ -37,6 +39,33 @@ def up(mysql: tuple[str, ...], mariadb: tuple[str, ...]) -> None:
 def status() -> None:
     """Show what runs."""
     _show(Sandbox())
+
+
+@main.command()
+def config() -> None:
+    """Print a tranship.toml of what runs. It holds passwords."""
+    running = Sandbox().status()
+    for name, facts in running.items():
+        if "user" in facts:
+            click.echo(f'[servers.{name}]\nport = {facts["port"]}\nuser = "{facts["user"]}"')
+            click.echo(f'password = "{facts["password"]}"\n')
+    if "redis" in running:
+        click.echo(f'[broker]\nurl = "redis://127.0.0.1:{running["redis"]["port"]}/0"')
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("name")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def client(name: str, arguments: tuple[str, ...]) -> None:
+    """Open MySQL's own client on a server: client source -e "SHOW DATABASES"."""
+    sandbox = Sandbox()
+    facts = sandbox.status().get(name)
+    if facts is None or "user" not in facts:
+        raise SandboxError(f"no server {name} runs. See: python -m ops.sandbox status")
+    command = fetch(MYSQL, sandbox.root / "cache").command("usr/bin/mysql")
+    where = ["--no-defaults", "--host=127.0.0.1", f"--port={facts['port']}"]
+    environment = {**os.environ, "MYSQL_PWD": facts["password"]}
+    os.execve(command[0], [*command, *where, f"--user={facts['user']}", *arguments], environment)
 
 
 @main.command()
