@@ -14,13 +14,15 @@ import pytest
 from pipeline.configuration.load import load_settings, server_password
 from pipeline.mysql.pools import Pools, run
 from tests.support.moves import SOURCE, TARGET
-from tests.support.stack import Stack
+from tests.support.stack import SharedStacks, Stack
 
 Connect = Callable[..., Any]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long runs only when asked for by their marker."""
+    """Long runs only when asked for by their marker; those that share workers come first."""
+    items.sort(key=lambda item: "shared_stack" not in getattr(item, "fixturenames", ()))
     if "long" in (config.option.markexpr or ""):
         return
     skip = pytest.mark.skip(reason="long: run with `make test-long`")
@@ -102,13 +104,24 @@ def stack(config_file: Path, tmp_path: Path) -> Iterator[Stack]:
     """Workers that the test starts, kills and starts again; none is left behind."""
     stack = Stack(config_file, tmp_path)
     yield stack
-    stack.stop()
+    stack.kill()
 
 
-@pytest.fixture(scope="module")
-def shared_stack(config_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Workers for all tests of a module, started once."""
-    stack = Stack(config_file, tmp_path_factory.mktemp("workers"))
-    stack.start()
-    yield stack
-    stack.stop()
+@pytest.fixture(scope="session")
+def shared_stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedStacks]:
+    stacks = SharedStacks(tmp_path_factory.mktemp("workers"))
+    yield stacks
+    stacks.kill()
+
+
+@pytest.fixture
+def shared_stack(config_file: Path, shared_stacks: SharedStacks) -> Stack:
+    """Workers for all tests that want nothing special of them, started once."""
+    return shared_stacks.running(config_file)
+
+
+@pytest.fixture(autouse=True)
+def _no_workers_but_its_own(request: pytest.FixtureRequest, shared_stacks: SharedStacks) -> None:
+    """Workers of another test would coordinate this one's migrations, too."""
+    if "shared_stack" not in request.fixturenames:
+        shared_stacks.kill()

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, delete, select, update
 from sqlalchemy import Table as SchemaTable
 from sqlalchemy.exc import IntegrityError
 
+from pipeline.control.hooks import forget_hook
 from pipeline.control.leases import Lease, fence
 from pipeline.control.records import (
     Failure,
@@ -31,6 +32,7 @@ from pipeline.control.schema import (
     moved_tables,
 )
 from pipeline.errors import FencedError, RefusedError
+from pipeline.hooks.points import Hook
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote, text_literal
 from pipeline.mysql.table import Table, TableName, table_to_json
@@ -232,6 +234,12 @@ def update_migration(connection: Connection, migration_id: str, **values: Any) -
     """Change anything but the stage, which only `transition` changes."""
     assert "stage" not in values
     connection.execute(update(migrations).where(migrations.c.id == migration_id).values(**values))
+
+
+def postpone_migration(connection: Connection, migration_id: str) -> None:
+    """Hold the cut-over back; who is to be told of that will be told, again if need be."""
+    update_migration(connection, migration_id, postponed=True)
+    forget_hook(connection, migration_id, Hook.BEGIN_POSTPONED)
 
 
 def transition(

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
-from pipeline.control.hooks import forget_hook
 from pipeline.control.leases import Lease, release_lease, take_lease
 from pipeline.control.migrations import (
     ENDED,
     log_event,
+    postpone_migration,
     read_migration,
     read_moved,
     release_claims,
@@ -28,7 +28,6 @@ from pipeline.control.throttles import set_manual
 from pipeline.coordinate.dropping import drop_table
 from pipeline.cutover.stages import can_abort
 from pipeline.errors import RefusedError
-from pipeline.hooks.points import Hook
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import table_to_json
 from pipeline.preflight.findings import Request, Scope, refuse
@@ -50,7 +49,10 @@ def postpone(pools: Pools, target: str, migration_id: str, who: str) -> None:
             f"Migration {migration_id} is {migration.stage}; it can't be postponed.",
             f"See: tranship status {migration_id}",
         )
-    _change(pools, target, migration_id, who, "postponed", postponed=True)
+    with pools.begin(target) as control:
+        if not migration.postponed:
+            postpone_migration(control, migration_id)
+        log_event(control, migration_id, "control", "postponed", who)
 
 
 def cut_over(pools: Pools, target: str, migration_id: str, who: str) -> None:
@@ -65,10 +67,7 @@ def cut_over(pools: Pools, target: str, migration_id: str, who: str) -> None:
             f"Migration {migration_id} is {migration.stage}; there is nothing to cut over.",
             f"See: tranship status {migration_id}",
         )
-    with pools.begin(target) as control:
-        update_migration(control, migration_id, postponed=False, retry_at=None)
-        forget_hook(control, migration_id, Hook.BEGIN_POSTPONED)
-        log_event(control, migration_id, "control", "cut-over allowed", who)
+    _change(pools, target, migration_id, who, "cut-over allowed", postponed=False, retry_at=None)
 
 
 def abort(pools: Pools, target: str, migration_id: str, who: str) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pipeline.control.leases import fence
-from pipeline.control.migrations import release_claims, update_migration
+from pipeline.control.migrations import postpone_migration, release_claims, update_migration
 from pipeline.control.records import Stage
 from pipeline.coordinate.context import Context, Outcome
 from pipeline.cutover.rename import (
@@ -36,15 +34,16 @@ def back_from(context: Context, what: str) -> Outcome:
         raise AmbiguousError("The source is restored, but what then was not recorded.")
     if after is not Stage.READY:
         tell_failure(context, after)
-    values: dict[str, Any] = {"postponed": True} if _out_of_attempts(context) else {}
+    postponed = _out_of_attempts(context)
     with context.control() as control:
+        if postponed:
+            postpone_migration(control, context.migration.id)
         context.enter_in(
             control,
             after,
             what,
             after_restore=None,
             renamed_at=None,
-            **values,
         )
         if after is Stage.ABORTED:
             release_claims(control, context.migration.id)

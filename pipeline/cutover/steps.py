@@ -14,7 +14,7 @@ back.
 
 from __future__ import annotations
 
-from pipeline.control.migrations import log_event, update_migration
+from pipeline.control.migrations import log_event, postpone_migration
 from pipeline.control.ranges import ledger_state, recall_sent
 from pipeline.control.records import Stage
 from pipeline.control.schema import NOW
@@ -82,7 +82,7 @@ def _before_cut_over(context: Context) -> bool:
     if result is None or result.succeeded:
         return True
     with context.control() as control:
-        update_migration(control, context.migration.id, postponed=True)
+        postpone_migration(control, context.migration.id)
         what = f"postponed: hook {Hook.BEFORE_CUT_OVER} exited {result.exit_code}: {result.output}"
         log_event(control, context.migration.id, "hook", what, context.lease.owner)
     return False

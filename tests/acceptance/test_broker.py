@@ -17,7 +17,7 @@ from tests.support.servers import Broker, running_broker
 from tests.support.stack import Stack
 from tests.support.workload import TABLES, Workload, create_tables, differences
 
-ROWS = 20_000
+ROWS = 10_000
 
 
 @pytest.fixture
@@ -30,12 +30,12 @@ def broker() -> Iterator[Broker]:
 def stack(config_file: Path, broker: Broker, tmp_path: Path) -> Iterator[Stack]:
     """Workers on this test's broker."""
     path = tmp_path / "tranship.toml"
-    path.write_text(
-        re.sub(r'url = "redis://[^"]*"', f'url = "{broker.url}"', config_file.read_text())
-    )
+    text = re.sub(r'url = "redis://[^"]*"', f'url = "{broker.url}"', config_file.read_text())
+    # Long enough for a cut-over, and not much longer: one of these tests waits for it.
+    path.write_text(text.replace("[cut_over]\n", "[cut_over]\nlimit_s = 10\n"))
     stack = Stack(path, tmp_path)
     yield stack
-    stack.stop()
+    stack.kill()
 
 
 def chunks_done(pools: Pools, migration_id: str) -> int:
@@ -57,7 +57,7 @@ def test_a_move_goes_on_by_itself_when_the_broker_loses_everything(
     writers = Workload(lambda: connect(SOURCE), schema, ROWS, seed=5).start()
     stack.start(pause={"copy.claimed": {"delay": [0.1, 0.3]}})
     migration_id = begin_move(pools, schema, TABLES, chunk_rows=500)
-    for more in (5, 20, 50):
+    for more in (5, 15, 30):
         wait_until(
             lambda more=more: chunks_done(pools, migration_id) >= more,
             f"the copy does not go on\n{story(pools, migration_id)}\n{stack.logs()}",

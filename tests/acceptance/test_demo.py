@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,6 +33,7 @@ def test_the_demonstration_ends_with_both_sides_identical() -> None:
         assert any(said in line for line in lines), (said, output)
 
 
+@pytest.mark.long
 def test_an_interrupted_demonstration_leaves_no_process() -> None:
     run = demo(200_000)  # it must not be over before it is interrupted
     assert run.stdout is not None

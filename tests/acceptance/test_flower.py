@@ -32,7 +32,7 @@ def stack(config_file: Path, tmp_path: Path) -> Iterator[Stack]:
         path.write_text(re.sub(r'url = "redis://[^"]*"', f'url = "{url}"', config_file.read_text()))
         stack = Stack(path, tmp_path)
         yield stack
-        stack.stop()
+        stack.kill()
 
 
 def worker_pages(browser: Chrome) -> list[str]:

@@ -56,7 +56,7 @@ def least(
     stack, weak = Stack(path, tmp_path), Pools(load_settings(path))
     yield weak, stack
     weak.close()
-    stack.stop()
+    stack.kill()
     for server in (SOURCE, TARGET):
         with pools.begin(server) as connection:
             run(connection, f"DROP USER '{schema}'@'%'")

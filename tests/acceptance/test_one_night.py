@@ -104,7 +104,7 @@ def _begin(ends: ExitStack, directory: Path) -> Night:
     pools = Pools(load_settings(config))
     ends.callback(pools.close)
     stack = Stack(config, directory)
-    ends.callback(stack.stop)
+    ends.callback(stack.kill)
     return Night(servers, pools, stack)
 
 
@@ -154,6 +154,7 @@ def stage_of(scraped: list[tuple[dict[str, str], float]]) -> str:
     return labels["stage"]
 
 
+@pytest.mark.long
 def test_one_night(tmp_path: Path) -> None:
     hold = tmp_path / "hold"
     hold.touch()

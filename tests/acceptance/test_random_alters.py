@@ -70,4 +70,4 @@ def test_random_tables_are_rebuilt_as_the_server_would(
         if found:
             against[name, ddl] = found
     assert not against, against
-    assert len(started) >= 5
+    assert len(started) >= len(tables) / 2

@@ -20,7 +20,7 @@ def test_random_tables_arrive_as_they_were(
 ) -> None:
     seed = f"{run_seed('1')}/{part}"
     print(f"TRANSHIP_SEED={seed}")
-    move_random_tables(seed, pools, connect, schema, shared_stack)
+    move_random_tables(seed, pools, connect, schema, shared_stack, together=10 if part else 5)
 
 
 @pytest.mark.long

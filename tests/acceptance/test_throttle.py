@@ -32,7 +32,7 @@ def throttled_stack(config_file: Path, tmp_path: Path) -> Iterator[Stack]:
     path.write_text(config_file.read_text())
     stack = Stack(path, tmp_path)
     yield stack
-    stack.stop()
+    stack.kill()
 
 
 def progress(pools: Pools, migration_id: str) -> Progress:

@@ -59,7 +59,7 @@ def _start(ends: ExitStack, directory: Path, with_replica: bool) -> Primary:
     pools = Pools(load_settings(config))
     ends.callback(pools.close)
     stack = Stack(config, directory)
-    ends.callback(stack.stop)
+    ends.callback(stack.kill)
     return Primary(server, replica, pools, stack)
 
 

@@ -65,7 +65,8 @@ class Stack:
         """SIGKILL whole workers, children included."""
         for role in roles or tuple(self.processes):
             process = self.processes.pop(role)
-            os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
     def forget(self) -> None:
@@ -93,3 +94,24 @@ class Stack:
             f"--- {path.name}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-40:])
             for path in sorted(self.directory.glob("*.log"))
         )
+
+
+@dataclass
+class SharedStacks:
+    """At most one stack that stays from test to test, for one configuration."""
+
+    directory: Path
+    _stack: Stack | None = None
+
+    def running(self, config: Path) -> Stack:
+        """The workers of `config`; started if they are not there."""
+        if self._stack is None or self._stack.config != config:
+            self.kill()
+            self._stack = Stack(config, self.directory)
+            self._stack.start()
+        return self._stack
+
+    def kill(self) -> None:
+        if self._stack is not None:
+            self._stack.kill()
+            self._stack = None
