@@ -130,7 +130,7 @@ def test_an_abort_gives_the_source_its_tables_back_whatever_was_killed_before(
         control.clean_up(crash.pools, TARGET, crash.id, "test")
 
 
-@pytest.mark.parametrize("point", some(SWITCHING, Point.BEFORE_SUCCESS_HOOK))
+@pytest.mark.parametrize("point", some(SWITCHING))
 def test_past_the_point_of_no_return_an_abort_is_refused(crash: Crash, point: Point) -> None:
     crash.at(point)
     with pytest.raises(RefusedError, match="can't be aborted any more"):

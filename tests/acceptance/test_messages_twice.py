@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import pytest
+
 from pipeline.control.records import Stage
 from pipeline.coordinate import control
 from pipeline.mysql.pools import Pools, run
@@ -34,6 +36,7 @@ def assert_same(connect: Connect, schema: str) -> None:
         assert differences(connect(SOURCE), connect(TARGET), names) == []
 
 
+@pytest.mark.long
 def test_every_chunk_message_sent_three_times_over_changes_nothing(
     pools: Pools, connect: Connect, schema: str, stack: Stack
 ) -> None:
