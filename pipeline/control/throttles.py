@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.mysql import insert
 
 from pipeline.control.schema import NOW, ago, heartbeat, throttles
+from pipeline.errors import RetryableError
 
 _ONLY = 1
 
@@ -107,10 +108,10 @@ def heartbeat_age_s(target: Connection, replica: Connection) -> float:
     """How old the heartbeat is that `replica` has, by the target's clock.
 
     Raises:
-        ValueError: no heartbeat has arrived there yet.
+        RetryableError: no heartbeat has arrived there yet.
     """
     now = target.execute(select(NOW)).scalar_one()
     at = replica.execute(select(heartbeat.c.at).where(heartbeat.c.id == _ONLY)).scalar_one_or_none()
     if at is None:
-        raise ValueError("no heartbeat has arrived there")
+        raise RetryableError("no heartbeat has arrived there yet")
     return max(0.0, float((now - at).total_seconds()))

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from pipeline.configuration.settings import Throttle
 from pipeline.control.throttles import heartbeat_age_s
-from pipeline.errors import TranshipError
+from pipeline.errors import FatalError, TranshipError
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.quoting import text_literal
 
@@ -104,6 +104,8 @@ def _lag(pools: Pools, target: str, replica: str) -> float:
 
 def _status(connection: Connection, name: str) -> float:
     rows = run(connection, f"SHOW GLOBAL STATUS WHERE Variable_name = {text_literal(name)}").rows
+    if not rows:
+        raise FatalError(f"there is no status variable {name}", "Correct [throttle].")
     return float(rows[0][1])
 
 
