@@ -35,10 +35,11 @@ from pipeline.control.summary import Event, events_after
 from pipeline.coordinate import control, schedules, tuning
 from pipeline.coordinate.listing import Listed, find_target, list_migrations
 from pipeline.coordinate.progress import Progress, read_progress
-from pipeline.coordinate.start import examine, start_move
+from pipeline.coordinate.start import Plan, examine, plan_move, start_move
 from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools
 from pipeline.preflight.findings import Finding
+from pipeline.rebuild.instant import alter_at_once
 
 log = logging.getLogger(__name__)
 _BROKER_S = 3
@@ -107,6 +108,17 @@ class Tranship:
         accepted (columns), lock_timeout and force_after (seconds).
         """
         return self.start(asked_of_alter(self.pools.settings, server, table, change, **options))
+
+    def at_once(self, asked: Asked) -> str | None:
+        """Have the server make an alter's change itself, if that is a matter of a moment.
+
+        The algorithm that it used; None: it can't, and nothing was changed.
+        """
+        return alter_at_once(self.pools, asked.request, asked.options.lock_timeout_s)
+
+    def plan(self, asked: Asked) -> Plan:
+        """What `start` would do, and what speaks against it. Writes nothing."""
+        return plan_move(self.pools, asked.request, asked.options)
 
     def start(self, asked: Asked) -> str:
         """Start what was asked for; its id."""

@@ -11,7 +11,6 @@ from ops.cli.exits import ExitCode
 from ops.cli.moving import begin, start_options
 from ops.cli.session import Session, pass_session
 from ops.starting import asked_of_alter
-from pipeline.rebuild.instant import alter_at_once
 
 
 @click.command()
@@ -51,7 +50,7 @@ def alter(session: Session, /, try_instant: bool, dry: bool, wait: bool, **given
     """
     asked = asked_of_alter(session.pools.settings, **given)
     if try_instant and not dry:
-        done = alter_at_once(session.pools, asked.request, asked.options.lock_timeout_s)
+        done = session.api.at_once(asked)
         if done is not None:
             click.echo(f"done at once ({done}); nothing was copied")
             return ExitCode.OK

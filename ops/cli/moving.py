@@ -12,10 +12,9 @@ from ops.cli.following import follow
 from ops.cli.session import Session, pass_session
 from ops.cli.wording import amount, size
 from ops.starting import Asked, asked_of_move
-from pipeline.control.records import Options, Stage
-from pipeline.coordinate.start import plan_move
+from pipeline.control.records import Stage
 from pipeline.hooks.points import Hook
-from pipeline.preflight.findings import Finding, Request, Severity
+from pipeline.preflight.findings import Finding, Severity
 
 _SOURCE = click.option("--source", required=True, metavar="S", help="Server to move from.")
 _TARGET = click.option("--target", required=True, metavar="T", help="Server to move to.")
@@ -85,9 +84,8 @@ def move(session: Session, /, dry: bool, wait: bool, **given: Any) -> ExitCode:
 
 def begin(session: Session, asked: Asked, *, dry: bool, wait: bool) -> ExitCode:
     """Start what is asked for, or say what would be done."""
-    request = asked.request
     if dry:
-        return dry_run(session, request, asked.options)
+        return dry_run(session, asked)
     migration_id = session.api.start(asked)
     click.echo(migration_id)
     return follow(session.api, migration_id, wanted=Stage.DONE) if wait else ExitCode.OK
@@ -108,18 +106,18 @@ def doctor(
     return _report(session.api.doctor(source, target, tables, **options))
 
 
-def dry_run(session: Session, asked: Request, options: Options) -> ExitCode:
+def dry_run(session: Session, asked: Asked) -> ExitCode:
     """Print what would be done, and what speaks against it."""
-    plan = plan_move(session.pools, asked, options)
+    plan, request = session.api.plan(asked), asked.request
     for new in plan.tables:
         click.echo(
-            f"{new.table.name} on {asked.source} → {new.target} on {asked.target}:"
+            f"{new.table.name} on {request.source} → {new.target} on {request.target}:"
             f" about {amount(new.rows_estimate, 'row')}, {size(new.bytes_estimate)};"
             f" chunks of {new.chunk_rows:,} rows by {new.table.key.name}"
             f" ({', '.join(new.table.key.columns)})"
         )
     if plan.tables:
-        for name, command in options.hooks.items():
+        for name, command in asked.options.hooks.items():
             click.echo(f"hook {name}: {command}")
     return _report(plan.findings)
 

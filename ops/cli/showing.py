@@ -44,7 +44,7 @@ def status_lines(progress: Progress) -> list[str]:
     for table in progress.tables:
         lines += _table_lines(table)
     if progress.stage is Stage.COPYING:
-        lines.append(f"pace: {progress.rows_per_s:,.0f} rows/s, ETA {duration(progress.eta_s)}")
+        lines.append(_pace_line(progress))
     lines += [f"throttled: {reason}" for reason in progress.throttled]
     if progress.stream is not None:
         lines.append(_stream_line(progress.stream, progress.stage))
@@ -55,6 +55,18 @@ def status_lines(progress: Progress) -> list[str]:
         lines.append(f"failure ({failure.role}): {failure.explanation} {failure.remedy}".rstrip())
     lines += [f"  {moment(event.at)} {event.kind}: {event.message}" for event in progress.events]
     return [*lines, f"next: {progress.next}", f"try: {progress.command}"]
+
+
+def _pace_line(progress: Progress) -> str:
+    """With what the estimate is made of: it is no better than that."""
+    left = sum(max(0, one.rows_estimate - one.rows_copied) for one in progress.tables)
+    eta = "ETA ?"
+    if progress.eta_s is not None:
+        eta = (
+            f"ETA {duration(progress.eta_s)} of copying, for the {amount(left, 'row')} that the"
+            " server's estimate leaves, at the pace of the last 10 s"
+        )
+    return f"pace: {progress.rows_per_s:,.0f} rows/s, {eta}"
 
 
 def _what(progress: Progress) -> str:

@@ -19,6 +19,7 @@ from pipeline.coordinate.listing import Listed, list_migrations
 from pipeline.coordinate.progress import Progress, read_progress
 from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools
+from pipeline.throttle.signals import signal_of
 
 _REMEMBERED = timedelta(hours=1)
 _OF_MIGRATION = ("migration", "kind", "source", "target")
@@ -52,6 +53,8 @@ _TABLE = {
     "keys_touched": ("Rows changed since they were verified.", False),
 }
 _SERVER_UP = "tranship_server_up"
+_REASON = "tranship_throttle_reason"
+_REASON_TEXT = "1 for each signal that holds copy and verification back."
 _STAGE = "tranship_stage"
 
 
@@ -70,6 +73,7 @@ def described() -> list[Described]:
     found = [
         Described(_SERVER_UP, "gauge", ("server",), "1: the server answers."),
         Described(_STAGE, "gauge", (*_OF_MIGRATION, "stage"), "1 for the present one."),
+        Described(_REASON, "gauge", (*_OF_MIGRATION, "signal"), _REASON_TEXT),
     ]
     for labels, known in ((_OF_MIGRATION, _MIGRATION), (_OF_TABLE, _TABLE)):
         for name, (about, grows) in known.items():
@@ -109,9 +113,13 @@ class MigrationCollector(Collector):
 
 def _families(found: list[Progress]) -> Iterator[Metric]:
     stage = GaugeMetricFamily(_STAGE, "1 for the present one.", labels=[*_OF_MIGRATION, "stage"])
+    reason = GaugeMetricFamily(_REASON, _REASON_TEXT, labels=[*_OF_MIGRATION, "signal"])
     for progress in found:
         stage.add_metric([*_labels(progress), str(progress.stage)], 1.0)
+        for signal in {signal_of(one) for one in progress.throttled}:
+            reason.add_metric([*_labels(progress), signal], 1.0)
     yield stage
+    yield reason
     for name, (text, grows) in _MIGRATION.items():
         family = _family(name, text, grows, _OF_MIGRATION)
         for progress in found:

@@ -14,6 +14,7 @@ from pipeline.control.schema import NOW, ago, heartbeat, throttles
 from pipeline.errors import RetryableError
 
 _ONLY = 1
+BY_HAND = "asked for by "
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class ThrottleState:
 
     @property
     def all_reasons(self) -> tuple[str, ...]:
-        by_hand = (f"asked for by {self.manual}",) if self.manual else ()
+        by_hand = (f"{BY_HAND}{self.manual}",) if self.manual else ()
         return (*by_hand, *self.reasons)
 
 

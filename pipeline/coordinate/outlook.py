@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.control.records import Failure, Kind, Stage
+from pipeline.control.throttles import BY_HAND
 from pipeline.cutover.stages import wants_stream
 
 _COORDINATOR_SILENT_S = 10.0
@@ -134,7 +135,7 @@ def _held_back(now: Situation) -> Outlook | None:
     if not now.throttled or now.stage not in _YIELDING:
         return None
     reasons = "; ".join(now.throttled)
-    by_hand = any(reason.startswith("asked for by") for reason in now.throttled)
+    by_hand = any(reason.startswith(BY_HAND) for reason in now.throttled)
     command = f"tranship unthrottle {now.id}" if by_hand else f"tranship status {now.id} --watch"
     return Outlook(f"{now.stage} goes on when it is not throttled any more: {reasons}", command)
 

@@ -7,6 +7,7 @@ which arrives on its replicas, so it is true when nothing else is written.
 
 from __future__ import annotations
 
+import re
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from pipeline.configuration.settings import Throttle
-from pipeline.control.throttles import heartbeat_age_s
+from pipeline.control.throttles import BY_HAND, heartbeat_age_s
 from pipeline.errors import FatalError, TranshipError
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.quoting import text_literal
@@ -48,6 +49,12 @@ class Reading:
 
 
 Source = Callable[[], float]
+_VALUE = re.compile(r" is \S+, the limit | can't be read \(")
+
+
+def signal_of(reason: str) -> str:
+    """What a reason is about, without its value: "lag of replica, in s"."""
+    return "by hand" if reason.startswith(BY_HAND) else _VALUE.split(reason)[0]
 
 
 def readings(pools: Pools, wanted: Throttle, source: str, target: str) -> Iterator[Reading]:
