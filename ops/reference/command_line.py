@@ -15,18 +15,21 @@ _WIDTH = 96
 def page() -> str:
     """docs/reference/command-line.md."""
     parts = [head("Command line", "ops/cli", _INTRODUCTION)]
-    parts += [f"## {path}\n\n{code(text)}" for path, text in _helps(cli, "tranship")]
+    parts += [f"## {path}\n\n{code(text)}" for path, text in _helps(cli, "tranship", None)]
     return "\n".join(parts)
 
 
-def _helps(command: click.Command, path: str) -> Iterator[tuple[str, str]]:
-    with click.Context(
-        command, info_name=path, max_content_width=_WIDTH, terminal_width=_WIDTH
-    ) as context:
-        yield path, command.get_help(context)
+def _helps(
+    command: click.Command, name: str, parent: click.Context | None
+) -> Iterator[tuple[str, str]]:
+    context = click.Context(
+        command, parent=parent, info_name=name, max_content_width=_WIDTH, terminal_width=_WIDTH,
+        **command.context_settings,
+    )  # fmt: skip
+    yield context.command_path, command.get_help(context)
     if isinstance(command, click.Group):
-        for name in sorted(command.commands):
-            yield from _helps(command.commands[name], f"{path} {name}")
+        for one in sorted(command.commands):
+            yield from _helps(command.commands[one], one, context)
 
 
 _INTRODUCTION = """
