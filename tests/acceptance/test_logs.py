@@ -31,9 +31,8 @@ def test_every_line_says_what_it_is_about_and_a_change_of_stage_is_one_line(
     verified = [line for line in lines_of(shared_stack, "copy", migration_id) if "range=0" in line]
     assert any(f"table={schema}.t" in line for line in verified)
     assert any("epoch=" in line for line in lines_of(shared_stack, "stream", migration_id))
-    stages = [line for line in story(pools, migration_id).splitlines() if "stage:" in line]
     coordinated = lines_of(shared_stack, "coordinate", migration_id)
-    for stage in stages:
-        change = stage.split("stage: ")[1]
-        assert len([line for line in coordinated if change in line and "epoch=" in line]) == 1
-    assert len(stages) == 7
+    logged = [re.search(r"stage: (.*) \[.* epoch=\d+ ", line) for line in coordinated]
+    told = re.findall(r"stage: (.*)", story(pools, migration_id))
+    assert [found[1] for found in logged if found] == told
+    assert len(told) >= 8
