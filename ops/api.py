@@ -23,7 +23,6 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from ops.starting import Asked, asked_of_alter, asked_of_move, request_of_move
@@ -79,12 +78,7 @@ class Tranship:
     def __enter__(self) -> Tranship:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

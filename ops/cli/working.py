@@ -40,7 +40,7 @@ _ROLES = ("copy", "stream", "coordinate", "flower")
     type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False),
 )  # fmt: skip
 @click.option(
-    "--log-format", type=click.Choice([*LogFormat]),
+    "--log-format", type=click.Choice([one.value for one in LogFormat]),
     help="Otherwise [workers] log_format.",
 )  # fmt: skip
 @click.option("--port", type=click.IntRange(1, 65535), help="Flower's port; otherwise 5555.")

@@ -11,6 +11,8 @@ from pipeline.coordinate import control
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.servers import table_exists
 from pipeline.mysql.table import TableName
+from tests.conftest import Connect
+from tests.support.alters import SERVER, begin_alter, make_table
 from tests.support.hooks import Hooks
 from tests.support.moves import SOURCE, TARGET, begin_move, story, wait_for, wait_until
 from tests.support.stack import Stack
@@ -48,6 +50,18 @@ def test_no_hook_is_left_out_and_none_comes_early(
     told = story(pools, migration_id)
     assert "row-copy-complete (attempt 1) exited 0" in told
     assert "status (attempt" not in told  # it would fill the log
+
+
+def test_an_alter_asks_the_same_hooks(
+    pools: Pools, connect: Connect, schema: str, shared_stack: Stack, hooks: Hooks
+) -> None:
+    make_table(connect(SERVER), schema, "t", 200)
+    migration_id = begin_alter(pools, schema, "t", "ADD COLUMN c INT", hooks=hooks.at_every_stage)
+    wait_for(pools, migration_id, Stage.DONE, logs=shared_stack.logs)
+    assert hooks.story() == [
+        "startup preparing", "validated preparing", "before-row-copy copying",
+        "row-copy-complete copying", "before-cut-over ready", "on-success switching",
+    ]  # fmt: skip
 
 
 def test_a_failing_startup_hook_stops_before_anything_is_made(

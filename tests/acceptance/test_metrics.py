@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
-from prometheus_client.parser import text_string_to_metric_families
 
 from ops.metrics.collector import described
-from ops.sandbox.process import free_port
 from pipeline.control.records import Stage
 from pipeline.coordinate import control
 from pipeline.mysql.pools import Pools
 from tests.conftest import Connect
 from tests.support.alters import SERVER, begin_alter, make_table
 from tests.support.moves import wait_for
+from tests.support.prometheus import Endpoint, running_endpoint
 from tests.support.stack import Stack
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -31,36 +27,25 @@ Sample = dict[tuple[str, str], float]
 
 
 @pytest.fixture
-def endpoint(config_file: Path) -> Iterator[str]:
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ops.cli.main", "--config", str(config_file), "metrics",
-         f"--port={port}"],
-        cwd=_ROOT, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stdout is not None
-    yield process.stdout.readline().strip()
-    process.terminate()
-    assert process.wait(timeout=20) == 0
+def endpoint(config_file: Path) -> Iterator[Endpoint]:
+    with running_endpoint(config_file) as endpoint:
+        yield endpoint
 
 
-def scrape(url: str, migration_id: str) -> Sample:
+def scrape(endpoint: Endpoint, migration_id: str) -> Sample:
     """(name, table or stage) to value, for one migration."""
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        text = answer.read().decode()
     found: Sample = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            if sample.labels.get("migration") == migration_id:
-                label = sample.labels.get("table") or sample.labels.get("stage") or ""
-                found[sample.name, label] = sample.value
-            elif "server" in sample.labels:
-                found[sample.name, sample.labels["server"]] = sample.value
+    for sample in endpoint.scrape():
+        if sample.labels.get("migration") == migration_id:
+            label = sample.labels.get("table") or sample.labels.get("stage") or ""
+            found[sample.name, label] = sample.value
+        elif "server" in sample.labels:
+            found[sample.name, sample.labels["server"]] = sample.value
     return found
 
 
 def test_a_scrape_tells_of_copy_stream_verification_and_cut_over(
-    pools: Pools, connect: Connect, schema: str, shared_stack: Stack, endpoint: str
+    pools: Pools, connect: Connect, schema: str, shared_stack: Stack, endpoint: Endpoint
 ) -> None:
     make_table(connect(SERVER), schema, "t", 1000)
     migration_id = begin_alter(pools, schema, "t", "ADD COLUMN c INT", postponed=True)

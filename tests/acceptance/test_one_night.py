@@ -12,7 +12,6 @@ import re
 import secrets
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,11 +21,9 @@ from typing import Any
 
 import pymysql
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from ops.sandbox.errors import SandboxError
 from ops.sandbox.mysqld import MySQLServer
-from ops.sandbox.process import free_port
 from ops.sandbox.sandbox import Sandbox
 from pipeline.configuration.load import load_settings
 from pipeline.control.records import Stage
@@ -34,6 +31,7 @@ from pipeline.coordinate.progress import Progress, read_progress
 from pipeline.mysql.pools import Pools, run
 from tests.support.browser import picture, running_browser, running_flower, shown
 from tests.support.moves import SOURCE, TARGET, story, wait_for, wait_until
+from tests.support.prometheus import Endpoint, running_endpoint
 from tests.support.servers import Address, Servers
 from tests.support.stack import Stack
 from tests.support.workload import Workload, create_tables, differences
@@ -109,35 +107,6 @@ def _begin(ends: ExitStack, directory: Path) -> Night:
     return Night(servers, pools, stack)
 
 
-@contextmanager
-def prometheus(night: Night) -> Iterator[Any]:
-    """A function that scrapes one metric of one migration."""
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ops.cli.main", "--config", str(night.stack.config), "metrics",
-         f"--port={port}"],
-        cwd=_ROOT, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stdout is not None
-    url = process.stdout.readline().strip()
-
-    def scrape(migration_id: str, name: str) -> list[tuple[dict[str, str], float]]:
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            families = list(text_string_to_metric_families(answer.read().decode()))
-        return [
-            (sample.labels, sample.value)
-            for family in families
-            for sample in family.samples
-            if sample.name == name and sample.labels.get("migration") == migration_id
-        ]
-
-    try:
-        yield scrape
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-
-
 def minute_after(now: datetime, least_s: float) -> datetime:
     """The next full minute that is at least `least_s` away."""
     later = now + timedelta(seconds=least_s)
@@ -154,10 +123,10 @@ def window_from(begin: datetime) -> str:
     return f"{begin:%H:%M}-{begin + timedelta(minutes=30):%H:%M} UTC"
 
 
-def stage_of(scraped: list[tuple[dict[str, str], float]]) -> str:
-    (labels, _), *more = scraped
-    assert not more
-    return labels["stage"]
+def stage_told(endpoint: Endpoint, migration_id: str) -> str:
+    """The stage that Prometheus is told of."""
+    (sample,) = endpoint.of(migration_id, "tranship_stage")
+    return str(sample.labels["stage"])
 
 
 @pytest.mark.long
@@ -166,7 +135,7 @@ def test_one_night(tmp_path: Path) -> None:
     hold.touch()
     with (
         a_night(tmp_path) as night,
-        prometheus(night) as scrape,
+        running_endpoint(night.stack.config) as prometheus,
         running_flower(night.stack.config, tmp_path) as flower,
         running_browser(tmp_path) as browser,
     ):
@@ -205,9 +174,11 @@ def test_one_night(tmp_path: Path) -> None:
         late = r"throttled: lag of replica, in s is [2-9][\d.]*, the limit 2"
         assert re.search(late, night.tranship("status", migration_id))
         wait_until(
-            lambda: [value for _, value in scrape(migration_id, "tranship_throttled")] == [1],
+            lambda: prometheus.value(migration_id, "tranship_throttled") == 1,
             "Prometheus is not told of the throttle",
         )
+        (why,) = prometheus.of(migration_id, "tranship_throttle_reason")
+        assert why.labels["signal"] == "lag of replica, in s"
         night.servers["replica"].run("START REPLICA SQL_THREAD")
         wait_until(lambda: not night.progress(migration_id).throttled, "it is throttled for ever")
 
@@ -222,8 +193,8 @@ def test_one_night(tmp_path: Path) -> None:
         hold.unlink()
         wait_for(night.pools, migration_id, Stage.READY, logs=night.stack.logs)
         assert "postponed" in night.progress(migration_id).next
-        assert stage_of(scrape(migration_id, "tranship_stage")) == "ready"
-        assert [value for _, value in scrape(migration_id, "tranship_postponed")] == [1]
+        assert stage_told(prometheus, migration_id) == "ready"
+        assert prometheus.value(migration_id, "tranship_postponed") == 1
         night.tranship("cut-over", migration_id)
         assert f"waiting for its window, {far}" in night.progress(migration_id).next
         opens = minute_after(night.now(), 3)
@@ -234,8 +205,10 @@ def test_one_night(tmp_path: Path) -> None:
         assert opens <= migration.renamed_at < opens + timedelta(minutes=30)
 
         # What is left of it.
-        assert stage_of(scrape(migration_id, "tranship_stage")) == "done"
-        copied = sum(value for _, value in scrape(migration_id, "tranship_rows_copied_total"))
+        assert stage_told(prometheus, migration_id) == "done"
+        copied = sum(
+            sample.value for sample in prometheus.of(migration_id, "tranship_rows_copied_total")
+        )
         assert copied >= 2 * ROWS
         for name in ("accounts", "words"):
             names = (f"shop._{name}_del", f"shop.{name}")

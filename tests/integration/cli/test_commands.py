@@ -89,6 +89,7 @@ def test_a_refused_move_is_one_line_with_its_remedy(command: Command, table: str
         (("move", *MOVE, "--table", "a.b", "--hook", "startup='x"), "can't be read"),
         (("worker", "stream", "--port", "1"), "for flower"),
         (("worker", "cook"), "cook"),
+        (("worker", "stream", "--log-format", "yaml"), "'text', 'json'"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(
