@@ -21,6 +21,12 @@ def test_no_field_of_the_json_is_without_a_word(one: type) -> None:
     assert set(ABOUT[one]) == {field.name for field in fields(one)}
 
 
+def test_no_setting_is_without_a_word() -> None:
+    page = (FOLDER / "configuration.md").read_text()
+    mute = [line for line in page.splitlines() if line.startswith("| `") and line.endswith("|  |")]
+    assert mute == ["| `tls` |  |  |"]  # a section of its own
+
+
 def test_what_stops_a_migration_says_what_to_do() -> None:
     mute = [
         one for one in messages()
