@@ -55,9 +55,10 @@ test: $(STAMP)
 test-long: $(STAMP)
 	$(BIN)/pytest -m long
 
-# The same cut-overs, crashes, races and triggers on MariaDB.
+# The same cut-overs, crashes, races and triggers on MariaDB; but for alters, which it is refused.
 test-mariadb: $(STAMP)
-	TRANSHIP_TEST_FLAVOURS=mariadb,mariadb $(BIN)/pytest -m "not long" $(ON_MARIADB)
+	TRANSHIP_TEST_FLAVOURS=mariadb,mariadb $(BIN)/pytest -m "not long" $(ON_MARIADB) \
+	  --ignore=tests/integration/copy/test_alter_races.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check $(SOURCES)
