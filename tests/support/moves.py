@@ -17,6 +17,7 @@ from pipeline.control.migrations import (
     read_migration,
 )
 from pipeline.control.records import Migration, Options, Stage
+from pipeline.errors import RetryableError
 from pipeline.mysql.introspect import read_table_to_move
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
@@ -66,7 +67,12 @@ def wait_for(
     """Wait until the migration is in one of `stages`; fails with its story if it isn't."""
     deadline = time.monotonic() + limit_s
     while True:
-        migration = read(pools, migration_id)
+        try:
+            migration = read(pools, migration_id)
+        except RetryableError:  # a server that the test has just killed and started
+            assert time.monotonic() < deadline, logs()
+            time.sleep(0.2)
+            continue
         if migration.stage in stages:
             return migration
         hopeless = migration.stage in (Stage.FAILED, Stage.DONE, Stage.ABORTED)
