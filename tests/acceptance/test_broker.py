@@ -73,6 +73,7 @@ def test_a_move_goes_on_by_itself_when_the_broker_loses_everything(
         assert differences(connect(SOURCE), connect(TARGET), names) == []
 
 
+@pytest.mark.long
 def test_a_broker_that_dies_during_the_cut_over_does_not_keep_the_tables_away(
     pools: Pools, connect: Connect, schema: str, stack: Stack, broker: Broker, tmp_path: Path
 ) -> None:

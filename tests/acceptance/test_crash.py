@@ -92,7 +92,7 @@ def crash(pools: Pools, connect: Connect, schema: str, stack: Stack, tmp_path: P
     "point",
     some(
         BEFORE_SWITCHING + SWITCHING,
-        Point.RENAMED, Point.DURING_SUCCESS_HOOK,
+        Point.RENAMED,
     ),
 )  # fmt: skip
 def test_a_move_killed_there_goes_on_to_an_exact_end(crash: Crash, point: Point) -> None:

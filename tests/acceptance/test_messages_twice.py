@@ -85,6 +85,7 @@ def send_chunk(stack: Stack, migration_id: str, moved_id: int, no: int) -> None:
         )
 
 
+@pytest.mark.long
 def test_a_worker_stopped_in_the_middle_of_a_chunk_is_replaced_and_harmless_afterwards(
     pools: Pools, connect: Connect, schema: str, stack: Stack, tmp_path: Path
 ) -> None:
