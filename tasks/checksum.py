@@ -9,9 +9,9 @@ from celery.utils.log import get_task_logger
 from structlog.contextvars import bound_contextvars
 
 from pipeline.checksum.verify import RangeVerifier, Verdict
-from pipeline.control.ranges import recall
-from pipeline.control.records import Migration, Moved
-from pipeline.cutover.stages import RENAMED, STAGES_THAT_VERIFY, source_name
+from pipeline.control.chunk_checks import recall
+from pipeline.domain.migration import Migration, Moved, source_name
+from pipeline.domain.stages import RENAMED, STAGES_THAT_VERIFY
 from pipeline.errors import FencedError, RetryableError, TranshipError
 from pipeline.mysql.pools import Pools
 from tasks import context

@@ -9,9 +9,9 @@ from celery.utils.log import get_task_logger
 from structlog.contextvars import bound_contextvars
 
 from pipeline.control.chunks import chunk_attempts, take_back
-from pipeline.control.records import Migration, Moved
 from pipeline.copy.chunk import copy_chunk as copy_one
-from pipeline.cutover.stages import STAGES_THAT_COPY
+from pipeline.domain.migration import Migration, Moved
+from pipeline.domain.stages import STAGES_THAT_COPY
 from pipeline.errors import FatalError, FencedError, RetryableError
 from pipeline.mysql.pools import Pools
 from tasks import context

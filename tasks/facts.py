@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from pipeline.control.migrations import read_migration, read_moved, record_failure
-from pipeline.control.records import Failure, Migration, Moved
 from pipeline.control.throttles import ThrottleState, read_throttle
+from pipeline.domain.migration import Failure, Migration, Moved
 from pipeline.errors import FencedError, TranshipError
 from pipeline.mysql.pools import Pools
 from pipeline.throttle.limits import throttle_of

@@ -7,7 +7,7 @@ import time
 from celery import current_app
 from kombu.exceptions import OperationalError
 
-from pipeline.control.records import Moved
+from pipeline.domain.migration import Moved
 from pipeline.errors import RetryableError
 
 COPY_CHUNK = "tranship.copy_chunk"

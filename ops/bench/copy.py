@@ -16,16 +16,17 @@ import click
 
 from ops.bench.move import stack_with_table
 from ops.demo.stack import Stack
+from pipeline.commands.control import abort, clean_up
+from pipeline.commands.start import start_move
 from pipeline.configuration.load import load_settings
 from pipeline.control.migrations import read_migration, read_moved
-from pipeline.control.records import Moved, Options, Stage
 from pipeline.coordinate.advance import advance
-from pipeline.coordinate.control import abort, clean_up
-from pipeline.coordinate.start import start_move
 from pipeline.copy.chunk import copy_chunk
+from pipeline.domain.migration import Moved, Options
+from pipeline.domain.request import Request
+from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import Request
 
 _PROCESSES = 4  # two copy workers of two processes each, as the stack starts them
 _LIMIT_S = 600.0

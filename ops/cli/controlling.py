@@ -11,7 +11,8 @@ from ops.cli.following import follow
 from ops.cli.session import Session, pass_session
 from ops.cli.wording import amount
 from pipeline.control.migrations import ENDED, read_migration, read_moved
-from pipeline.control.records import Kind, Migration, Moved, Stage
+from pipeline.domain.migration import Kind, Migration, Moved
+from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
 

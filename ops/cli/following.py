@@ -17,9 +17,9 @@ from rich.text import Text
 from ops.api import Tranship
 from ops.cli.exits import ExitCode
 from ops.cli.wording import amount, duration, refusal
-from pipeline.control.records import Stage
-from pipeline.coordinate.progress import Progress, read_progress
+from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
+from pipeline.status.progress import Progress, read_progress
 
 _POLL_S = 0.5
 _LINE_S = 10.0

@@ -12,8 +12,8 @@ from ops.cli.following import follow
 from ops.cli.session import Session, pass_session
 from ops.cli.wording import amount, size
 from ops.starting import Asked, asked_of_move
-from pipeline.control.records import Stage
-from pipeline.hooks.points import Hook
+from pipeline.domain.hook_names import Hook
+from pipeline.domain.stages import Stage
 from pipeline.preflight.findings import Finding, Severity
 
 _SOURCE = click.option("--source", required=True, metavar="S", help="Server to move from.")

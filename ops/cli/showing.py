@@ -10,8 +10,8 @@ from ops.cli.exits import ExitCode
 from ops.cli.following import follow
 from ops.cli.session import Session, pass_session
 from ops.cli.wording import amount, duration, moment, refusal, share, size
-from pipeline.control.records import Stage
-from pipeline.coordinate.progress import Progress, StreamProgress, TableProgress
+from pipeline.domain.stages import Stage
+from pipeline.status.progress import Progress, StreamProgress, TableProgress
 
 
 @click.command()

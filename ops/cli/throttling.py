@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ops.cli.session import Session, pass_session
-from pipeline.coordinate.tuning import settable
+from pipeline.commands.settings import settable
 from pipeline.errors import RefusedError
 
 _ID = click.argument("migration_id", metavar="ID")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pipeline.control.records import Kind
+from pipeline.domain.migration import Kind
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 

@@ -23,9 +23,9 @@ from ops.demo.tables import CUSTOMERS, ORDERS, SCHEMA, create
 from ops.demo.writer import Writer
 from pipeline.configuration.load import load_settings
 from pipeline.control.migrations import read_events
-from pipeline.coordinate.listing import list_migrations
-from pipeline.coordinate.progress import Progress, read_progress
 from pipeline.mysql.pools import Pools
+from pipeline.status.listing import list_migrations
+from pipeline.status.progress import Progress, read_progress
 
 _AFTERWARDS_S = 2.0
 

@@ -14,11 +14,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from pipeline.control.migrations import ENDED
-from pipeline.control.records import Stage
-from pipeline.coordinate.listing import Listed, list_migrations
-from pipeline.coordinate.progress import Progress, read_progress
+from pipeline.domain.stages import Stage
 from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools
+from pipeline.status.listing import Listed, list_migrations
+from pipeline.status.progress import Progress, read_progress
 from pipeline.throttle.signals import signal_of
 
 _REMEMBERED = timedelta(hours=1)

@@ -6,10 +6,10 @@ from dataclasses import fields
 from typing import Any, get_type_hints
 
 from ops.reference.markdown import head, table
-from pipeline.control.records import Failure, Stage
 from pipeline.control.summary import Event
-from pipeline.coordinate.progress import Progress, StreamProgress, TableProgress
-from pipeline.cutover.stages import RULES
+from pipeline.domain.migration import Failure
+from pipeline.domain.stages import RULES, Stage
+from pipeline.status.progress import Progress, StreamProgress, TableProgress
 
 ABOUT: dict[type, dict[str, str]] = {
     Progress: {
@@ -91,7 +91,7 @@ _TITLES = {
 
 def page() -> str:
     """docs/reference/status-json.md."""
-    parts = [head("tranship status --json", "pipeline/coordinate/progress.py", _INTRODUCTION)]
+    parts = [head("tranship status --json", "pipeline/status/progress.py", _INTRODUCTION)]
     for one, title in _TITLES.items():
         parts.append(f"## {title}\n\n{table(('field', 'type', ''), _rows(one))}")
     stages = [(f"`{stage}`", RULES[stage].purpose, RULES[stage].undo.value) for stage in Stage]

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from pipeline.alter.rows import copy_range
 from pipeline.checksum.digest import differing_keys
-from pipeline.checksum.sides import Source, target_rows
+from pipeline.checksum.row_sources import Source, target_rows
 from pipeline.configuration.settings import Checksum
+from pipeline.control.chunk_checks import count_repair, touch, touched_count
 from pipeline.control.migrations import log_event
-from pipeline.control.ranges import count_repair, touch, touched_count
-from pipeline.control.records import Moved
 from pipeline.control.streams import read_stream
-from pipeline.copy.transfer import read_lines, write_lines
+from pipeline.domain.migration import Moved
 from pipeline.errors import FatalError
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.flavours import wait_until_executed
@@ -28,7 +28,8 @@ from pipeline.mysql.keyrange import KeyRange
 from pipeline.mysql.pools import Pools, leniency, run
 from pipeline.mysql.quoting import quote_name
 from pipeline.pausepoints import Point, reached
-from pipeline.rebuild.rows import copy_range
+from pipeline.rows.read_lines import read_lines
+from pipeline.rows.write_lines import write_lines
 
 
 @dataclass(frozen=True)

@@ -30,13 +30,13 @@ from sqlalchemy import Connection
 
 from pipeline.checksum.digest import keys_digest, range_digest, row_digests
 from pipeline.checksum.repair import Repairer
-from pipeline.checksum.sides import Source, target_rows
+from pipeline.checksum.row_sources import Source, target_rows
 from pipeline.configuration.settings import Checksum
-from pipeline.control.pieces import key_range
-from pipeline.control.ranges import look_over, mark_verified, range_state, set_whole
-from pipeline.control.records import Moved
+from pipeline.control.chunk_checks import look_over, mark_verified, range_state, set_whole
+from pipeline.control.chunk_map import key_range
 from pipeline.control.streams import read_stream
-from pipeline.control.touched import TouchedKey, forget_range, forget_touched, touched_keys
+from pipeline.control.touched_keys import TouchedKey, forget_range, forget_touched, touched_keys
+from pipeline.domain.migration import Moved
 from pipeline.mysql.flavours import executed_gtids, wait_until_executed
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.keyrange import Bound, KeyRange

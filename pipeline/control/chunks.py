@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sqlalchemy import Connection, func, select, update
 
-from pipeline.control.records import ChunkState, Claim, Moved
 from pipeline.control.schema import NOW, ago, chunks
+from pipeline.domain.migration import Moved
 from pipeline.errors import FencedError
+
+
+class ChunkState(StrEnum):
+    """A chunk's life: pending → sent → claimed → done; a failed attempt is pending again."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    CLAIMED = "claimed"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A chunk taken by a worker: its attempt number fences the transaction (I3)."""
+
+    moved: Moved
+    no: int
+    attempt: int
 
 
 def unfinished_chunks(connection: Connection, moved: Moved) -> list[tuple[int, ChunkState]]:

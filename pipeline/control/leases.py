@@ -9,13 +9,20 @@ wakes up may compute what it likes, but can commit nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sqlalchemy import Connection, or_, select, text, update
 from sqlalchemy.dialects.mysql import insert
 
-from pipeline.control.records import Role
 from pipeline.control.schema import NOW, leases
 from pipeline.errors import FencedError
+
+
+class Role(StrEnum):
+    """What only one process may do at a time for one migration (I2)."""
+
+    STREAM = "stream"
+    COORDINATE = "coordinate"
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,6 @@ from sqlalchemy.exc import IntegrityError
 
 from pipeline.control.hooks import forget_hook
 from pipeline.control.leases import Lease, fence
-from pipeline.control.records import (
-    Failure,
-    Kind,
-    Migration,
-    Moved,
-    Options,
-    Stage,
-)
 from pipeline.control.schema import (
     NOW,
     SCHEMA,
@@ -31,12 +23,14 @@ from pipeline.control.schema import (
     migrations,
     moved_tables,
 )
+from pipeline.domain.alter_plan import Rebuild
+from pipeline.domain.hook_names import Hook
+from pipeline.domain.migration import Failure, Kind, Migration, Moved, Options
+from pipeline.domain.stages import Stage
 from pipeline.errors import FencedError, RefusedError
-from pipeline.hooks.points import Hook
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote, text_literal
 from pipeline.mysql.table import Table, TableName, table_to_json
-from pipeline.rebuild.definition import Rebuild
 
 log = logging.getLogger(__name__)
 _LEVELS = {"failure": logging.ERROR}

@@ -19,7 +19,7 @@ it speaks of. Catalogue:
 
 and for each table of an alter, empty tables that temporary ones are made like:
 
-    staged_<id>, converted_<id>, reverted_<id>    (pipeline/rebuild/conversion.py)
+    staged_<id>, converted_<id>, reverted_<id>    (pipeline/alter/convert_rows.py)
 
 and for each moved table, with its key columns as the source types and collates them:
 

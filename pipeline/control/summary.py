@@ -13,10 +13,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, Select, case, func, literal_column, select
 
+from pipeline.control.chunk_checks import DIRTY
+from pipeline.control.chunks import ChunkState
+from pipeline.control.leases import Role
 from pipeline.control.migrations import is_installed
-from pipeline.control.ranges import DIRTY
-from pipeline.control.records import ChunkState, Moved, Role
 from pipeline.control.schema import NOW, chunks, events, leases, migrations, moved_tables, ranges
+from pipeline.domain.migration import Moved
 
 
 @dataclass(frozen=True)

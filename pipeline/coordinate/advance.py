@@ -16,22 +16,22 @@ from datetime import timedelta
 
 from structlog.contextvars import bound_contextvars
 
-from pipeline.control.leases import Lease, release_lease, take_lease
+from pipeline.control.leases import Lease, Role, release_lease, take_lease
 from pipeline.control.migrations import read_migration, read_moved, record_failure
-from pipeline.control.records import Failure, Kind, Migration, Role, Stage
-from pipeline.coordinate.context import Context, Messenger, Outcome
 from pipeline.coordinate.converging import converge
 from pipeline.coordinate.copying import copy
 from pipeline.coordinate.prepare import prepare
 from pipeline.cutover.restore import restoring
 from pipeline.cutover.retry import next_attempt
-from pipeline.cutover.stages import AFTER_RENAME, RENAMED, RULES, Undo, can_abort
 from pipeline.cutover.steps import draining, ready, renaming, verifying
 from pipeline.cutover.swapping import interrupted, ready_to_swap, swapping, unlocking
 from pipeline.cutover.switch import switching
+from pipeline.domain.migration import Failure, Kind, Migration
+from pipeline.domain.stages import AFTER_RENAME, RENAMED, RULES, Stage, Undo, can_abort
 from pipeline.errors import FencedError, RetryableError, TranshipError, defect
-from pipeline.hooks.asking import tell_status
+from pipeline.hooks.runner import tell_status
 from pipeline.mysql.pools import Pools
+from pipeline.step.context import Context, Messenger, Outcome
 
 log = logging.getLogger(__name__)
 _POLL_S = 0.03

@@ -8,7 +8,9 @@ its connection is killed, so that its locks go, and the chunk is freed.
 from __future__ import annotations
 
 from pipeline.configuration.settings import Copy
+from pipeline.control.chunk_map import last_piece
 from pipeline.control.chunks import (
+    ChunkState,
     forget_unclaimed,
     free_chunk,
     mark_sent,
@@ -16,25 +18,17 @@ from pipeline.control.chunks import (
     stale_claims,
     unfinished_chunks,
 )
-from pipeline.control.leases import holder
 from pipeline.control.migrations import update_moved
-from pipeline.control.pieces import last_piece
-from pipeline.control.records import ChunkState, Moved, Role, Stage
-from pipeline.coordinate.context import Context, Outcome
 from pipeline.copy.chunker import chunk_rows, plan_chunk
-from pipeline.hooks.asking import require, tell_once
-from pipeline.hooks.points import Hook
+from pipeline.domain.hook_names import Hook
+from pipeline.domain.migration import Moved
+from pipeline.domain.stages import Stage
+from pipeline.hooks.runner import require, tell_once
 from pipeline.mysql.pools import kill_connection
+from pipeline.step.context import Context, Outcome
+from pipeline.step.dispatch import ensure_stream
 from pipeline.throttle.assess import assess
 from pipeline.throttle.limits import copy_of
-
-
-def ensure_stream(context: Context) -> None:
-    """Ask for a streamer if nobody holds the role now."""
-    with context.control() as control:
-        held = holder(control, context.migration.id, Role.STREAM)
-    if held is None or not held.alive:
-        context.messenger.serve_stream(context.target, context.migration.id)
 
 
 def copy(context: Context) -> Outcome:

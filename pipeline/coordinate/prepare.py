@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from pipeline.control.chunk_map import create_key_tables, first_piece
 from pipeline.control.migrations import update_moved
-from pipeline.control.pieces import create_key_tables, first_piece
-from pipeline.control.records import Moved, Stage
 from pipeline.control.streams import create_stream, read_stream
-from pipeline.coordinate.context import Context, Outcome
 from pipeline.coordinate.shadow import prepare_shadow
+from pipeline.domain.hook_names import Hook
+from pipeline.domain.migration import Moved
+from pipeline.domain.stages import Stage
 from pipeline.errors import FatalError
-from pipeline.hooks.asking import require
-from pipeline.hooks.points import Hook
+from pipeline.hooks.runner import require
+from pipeline.mysql.definition_diff import differences
 from pipeline.mysql.flavours import visible_gtids
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote, quote_name
 from pipeline.mysql.servers import create_schema, create_statement, table_exists
-from pipeline.mysql.shapes import differences
+from pipeline.step.context import Context, Outcome
 
 
 def prepare(context: Context) -> Outcome:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from pipeline.alter.convert_rows import create_templates
+from pipeline.alter.plan import create_shadow, remap
 from pipeline.control.migrations import update_moved
-from pipeline.control.records import Moved
-from pipeline.coordinate.context import Context
+from pipeline.domain.alter_plan import Rebuild
+from pipeline.domain.migration import Moved
 from pipeline.errors import FatalError
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.servers import table_exists
-from pipeline.rebuild.conversion import create_templates
-from pipeline.rebuild.definition import Rebuild
-from pipeline.rebuild.plan import create_shadow, remap
+from pipeline.step.context import Context
 
 
 def prepare_shadow(context: Context, moved: Moved, rebuild: Rebuild) -> None:

@@ -19,17 +19,18 @@ from functools import partial
 from sqlalchemy import Connection
 from structlog.contextvars import bound_contextvars
 
-from pipeline.control.chunks import claim_chunk, finish_chunk, give_back_chunk
-from pipeline.control.pieces import key_range, tombstones_table
-from pipeline.control.records import Claim, Moved
-from pipeline.copy.transfer import read_lines, write_lines
+from pipeline.alter.rows import copy_range
+from pipeline.control.chunk_map import key_range, tombstones_table
+from pipeline.control.chunks import Claim, claim_chunk, finish_chunk, give_back_chunk
+from pipeline.domain.migration import Moved
 from pipeline.errors import FencedError
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.keyrange import KeyRange, same_key
 from pipeline.mysql.pools import Pools, connection_id, leniency, run
 from pipeline.mysql.quoting import quote_name
 from pipeline.pausepoints import Point, reached
-from pipeline.rebuild.rows import copy_range
+from pipeline.rows.read_lines import read_lines
+from pipeline.rows.write_lines import write_lines
 
 log = logging.getLogger(__name__)
 Write = Callable[[Connection], tuple[int, int]]

@@ -13,9 +13,9 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from pipeline.configuration.settings import Copy
+from pipeline.control.chunk_map import cut_open_piece, key_range, last_piece
 from pipeline.control.chunks import CopyPace
-from pipeline.control.pieces import cut_open_piece, key_range, last_piece
-from pipeline.control.records import Moved
+from pipeline.domain.migration import Moved
 from pipeline.mysql.codecs import literal_expression
 from pipeline.mysql.keyrange import Bound, KeyRange, above, bound_from_row, order
 from pipeline.mysql.pools import run

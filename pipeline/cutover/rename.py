@@ -15,8 +15,7 @@ from typing import Any
 from pymysql.connections import Connection as RawConnection
 
 from pipeline.control.migrations import update_migration
-from pipeline.control.records import Moved
-from pipeline.coordinate.context import Context
+from pipeline.domain.migration import Moved
 from pipeline.errors import AmbiguousError, RetryableError
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.flavours import raw_executed_gtids
@@ -24,6 +23,7 @@ from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import connection_is_alive, kill_connection, run_raw
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.servers import table_exists
+from pipeline.step.context import Context
 
 _GONE_S = 10.0
 

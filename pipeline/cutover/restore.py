@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pipeline.control.leases import fence
 from pipeline.control.migrations import postpone_migration, release_claims, update_migration
-from pipeline.control.records import Stage
-from pipeline.coordinate.context import Context, Outcome
 from pipeline.cutover.rename import (
     SourceState,
     end_rename_connection,
@@ -13,9 +11,11 @@ from pipeline.cutover.rename import (
     open_rename_connection,
     rename,
 )
+from pipeline.domain.stages import Stage
 from pipeline.errors import AmbiguousError
-from pipeline.hooks.asking import tell_failure
+from pipeline.hooks.runner import tell_failure
 from pipeline.mysql.pools import raw_connection_id
+from pipeline.step.context import Context, Outcome
 
 
 def restoring(context: Context) -> Outcome:

@@ -14,7 +14,7 @@ from enum import Enum
 
 from sqlalchemy import Connection
 
-from pipeline.control.records import Moved
+from pipeline.domain.migration import Moved
 from pipeline.errors import AmbiguousError
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name, text_literal

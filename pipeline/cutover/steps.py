@@ -14,15 +14,10 @@ back.
 
 from __future__ import annotations
 
+from pipeline.control.chunk_checks import ledger_state, recall_sent
 from pipeline.control.migrations import log_event, postpone_migration
-from pipeline.control.ranges import ledger_state, recall_sent
-from pipeline.control.records import Stage
 from pipeline.control.schema import NOW
 from pipeline.control.streams import read_stream
-from pipeline.coordinate.context import Context, Outcome
-from pipeline.coordinate.converging import converged, send_verifications
-from pipeline.coordinate.copying import ensure_stream
-from pipeline.coordinate.lag import apply_lag_s
 from pipeline.cutover.rename import (
     SourceState,
     end_rename_connection,
@@ -33,16 +28,21 @@ from pipeline.cutover.rename import (
 )
 from pipeline.cutover.retry import next_attempt, too_early
 from pipeline.cutover.triggers import rehearse_triggers
-from pipeline.cutover.window import in_window
+from pipeline.domain.hook_names import Hook
+from pipeline.domain.request import Request
+from pipeline.domain.stages import Stage
+from pipeline.domain.window import in_window
 from pipeline.errors import RetryableError
-from pipeline.hooks.asking import ask, tell_once
-from pipeline.hooks.points import Hook
+from pipeline.hooks.runner import ask, tell_once
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import raw_connection_id
 from pipeline.pausepoints import Point, reached
-from pipeline.preflight.findings import Request, Scope, refuse
+from pipeline.preflight.findings import Scope, refuse
 from pipeline.preflight.registry import run_preflight
+from pipeline.step.context import Context, Outcome
+from pipeline.step.dispatch import converged, ensure_stream, send_verifications
+from pipeline.step.lag import apply_lag_s
 from pipeline.throttle.assess import assess
 
 

@@ -24,16 +24,16 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from pipeline.control.records import Moved
-from pipeline.coordinate.context import Context
+from pipeline.alter.convert_rows import make_temporaries
 from pipeline.cutover.blockers import waits_for
 from pipeline.cutover.waiting import Waiting
+from pipeline.domain.migration import Moved
 from pipeline.errors import RetryableError
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.pools import connection_id, end_of_work, kill_connection, run
 from pipeline.mysql.quoting import quote_name
 from pipeline.pausepoints import Point, reached
-from pipeline.rebuild.conversion import make_temporaries
+from pipeline.step.context import Context
 
 POLL_S = 0.01
 _RENAME_COMES_S = 2.0

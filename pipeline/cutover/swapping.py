@@ -19,13 +19,10 @@ import time
 from dataclasses import dataclass, field
 
 from pipeline.checksum.verify import RangeVerifier
+from pipeline.control.chunk_checks import dirty_ranges
 from pipeline.control.migrations import read_migration, update_migration
-from pipeline.control.ranges import dirty_ranges
-from pipeline.control.records import Moved, Stage
 from pipeline.control.schema import NOW
 from pipeline.control.streams import read_stream
-from pipeline.coordinate.context import Context, Outcome
-from pipeline.coordinate.copying import ensure_stream
 from pipeline.cutover.blockers import blockers
 from pipeline.cutover.counters import keep_counter
 from pipeline.cutover.rename import end_connection
@@ -35,6 +32,8 @@ from pipeline.cutover.sentry import SwapState, create_sentry, drop_sentry, look
 from pipeline.cutover.steps import may_begin
 from pipeline.cutover.swap import POLL_S, Swap, open_swap
 from pipeline.cutover.triggers import create_on_shadow, drop_from_shadow
+from pipeline.domain.migration import Moved
+from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.flavours import executed_gtids
@@ -42,6 +41,8 @@ from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import kill_connection, run
 from pipeline.mysql.quoting import quote_name
 from pipeline.pausepoints import Point, reached
+from pipeline.step.context import Context, Outcome
+from pipeline.step.dispatch import ensure_stream
 
 _RENEW_S = 0.3
 _NAME_BLOCKERS_S = 0.3

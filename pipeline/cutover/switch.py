@@ -10,16 +10,17 @@ from pipeline.control.migrations import (
     release_claims,
     update_migration,
 )
-from pipeline.control.records import Kind, Stage
-from pipeline.coordinate.context import Context, Outcome
 from pipeline.cutover.counters import keep_counter
 from pipeline.cutover.retry import too_early
 from pipeline.cutover.triggers import create_triggers
+from pipeline.domain.hook_names import Hook
+from pipeline.domain.migration import Kind
+from pipeline.domain.stages import Stage
 from pipeline.errors import TranshipError
-from pipeline.hooks.asking import ask
-from pipeline.hooks.points import Hook
 from pipeline.hooks.process import HookResult
+from pipeline.hooks.runner import ask
 from pipeline.pausepoints import Point, reached
+from pipeline.step.context import Context, Outcome
 
 _ENDED = {
     Kind.MOVE: "the tables live on the target",

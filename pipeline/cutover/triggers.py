@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from pipeline.control.records import Moved
-from pipeline.coordinate.context import Context
-from pipeline.cutover.names import other_name
+from pipeline.domain.migration import Moved
+from pipeline.domain.names import other_name
 from pipeline.errors import FatalError, TranshipError
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.table import TableName
 from pipeline.mysql.triggers import Trigger, create_trigger, read_triggers
+from pipeline.step.context import Context
 
 
 def rehearse_triggers(context: Context) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline.errors import RefusedError
+from pipeline.mysql.definition_diff import lost_between_flavours
 from pipeline.mysql.flavours import is_mariadb
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.servers import create_statement, table_exists
-from pipeline.mysql.shapes import lost_between_flavours
 from pipeline.mysql.table import Kind, Table
 from pipeline.preflight.findings import Answer, Inquiry, refused, warning
 

@@ -14,9 +14,10 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
+from pipeline.domain.request import Request
 from pipeline.mysql.catalogue import ForeignKey, foreign_keys
 from pipeline.mysql.flavours import cascades_are_logged
-from pipeline.preflight.findings import Answer, Inquiry, Request, info, refused
+from pipeline.preflight.findings import Answer, Inquiry, info, refused
 
 
 def inside(inquiry: Inquiry) -> Iterator[Answer]:

@@ -7,21 +7,22 @@ it is still free to stop.
 
 from __future__ import annotations
 
-from pipeline.control.records import Kind
+from pipeline.domain.migration import Kind
+from pipeline.domain.request import Request
 from pipeline.mysql.pools import Pools
 from pipeline.preflight import (
+    alters,
     binlog,
+    dependents,
     documents,
     flavours,
     foreign_keys,
-    mentions,
     privileges,
-    rebuilds,
     servers,
     tables,
     triggers,
 )
-from pipeline.preflight.findings import Check, Finding, Inquiry, Request, Scope
+from pipeline.preflight.findings import Check, Finding, Inquiry, Scope
 
 _START = frozenset({Scope.START})
 _NOT_AT_CUT_OVER = frozenset({Scope.START, Scope.RESUME})
@@ -46,7 +47,7 @@ CHECKS = (
     Check("privileges on the source", privileges.on_source, _ALWAYS, _MOVE),
     Check("privileges on the target", privileges.on_target, _ALWAYS, _MOVE),
     Check("privileges", privileges.on_one_server, _ALWAYS, _ALTER),
-    Check("metadata locks", rebuilds.metadata_locks, _ALWAYS, _ALTER),
+    Check("metadata locks", alters.metadata_locks, _ALWAYS, _ALTER),
     Check("tables", tables.movable, _START),
     Check("flavours", flavours.between, _START, _MOVE),
     Check("documents", documents.exact, _START),
@@ -54,13 +55,13 @@ CHECKS = (
     Check("names set aside", tables.aside_names_free, _ALWAYS, _MOVE),
     Check("triggers", triggers.triggers, _ALWAYS, _MOVE),
     Check("foreign keys", foreign_keys.inside, _ALWAYS, _MOVE),
-    Check("views, routines, grants", mentions.named, _START, _MOVE),
+    Check("views, routines, grants", dependents.named, _START, _MOVE),
     Check("target tables", tables.targets_usable, _START, _MOVE),
-    Check("names beside the table", rebuilds.names_free, _ALWAYS, _ALTER),
-    Check("shadow", rebuilds.shadow_free, _START, _ALTER),
-    Check("triggers", rebuilds.triggers, _ALWAYS, _ALTER),
-    Check("foreign keys", rebuilds.no_foreign_keys, _ALWAYS, _ALTER),
-    Check("change", rebuilds.change, _START, _ALTER),
+    Check("names beside the table", alters.names_free, _ALWAYS, _ALTER),
+    Check("shadow", alters.shadow_free, _START, _ALTER),
+    Check("triggers", alters.triggers, _ALWAYS, _ALTER),
+    Check("foreign keys", alters.no_foreign_keys, _ALWAYS, _ALTER),
+    Check("change", alters.change, _START, _ALTER),
     Check("space", tables.space, _START),
 )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from pipeline.control.records import Kind
+from pipeline.domain.migration import Kind
 from pipeline.mysql.flavours import replica_sources, variable
 from pipeline.mysql.servers import server_facts
 from pipeline.preflight.findings import Answer, Inquiry, info, refused, warning

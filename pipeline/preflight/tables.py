@@ -9,14 +9,14 @@ from itertools import zip_longest
 from sqlalchemy import Connection
 
 from pipeline.control.migrations import claimed_by, is_installed, written_by
-from pipeline.control.records import aside_name
 from pipeline.control.schema import SCHEMA
+from pipeline.domain.names import aside_name
 from pipeline.errors import RefusedError
 from pipeline.mysql.catalogue import collations, table_facts
+from pipeline.mysql.definition_diff import differences
 from pipeline.mysql.flavours import is_mariadb
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.servers import create_statement, table_exists, table_is_empty
-from pipeline.mysql.shapes import differences
 from pipeline.mysql.table import Kind, TableName
 from pipeline.preflight.findings import Answer, Inquiry, info, refused, warning
 

@@ -20,10 +20,10 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from pipeline.configuration.settings import Stream
+from pipeline.control.chunk_checks import touch
 from pipeline.control.leases import Lease, fence
-from pipeline.control.ranges import touch
-from pipeline.control.records import Moved
 from pipeline.control.streams import move_position, read_stream
+from pipeline.domain.migration import Moved
 from pipeline.errors import FatalError, RetryableError
 from pipeline.mysql.failures import DEADLOCK, LOCK_WAIT_TIMEOUT, code_of, driver_errors
 from pipeline.mysql.gtid import GtidSet
@@ -38,7 +38,7 @@ from pipeline.stream.events import (
     TransactionBegin,
     TransactionEnd,
 )
-from pipeline.stream.ledger import TouchedRanges
+from pipeline.stream.touched_chunks import TouchedRanges
 
 _TRIES = 14
 _LONGEST_PAUSE_S = 0.4  # chunks of an alter hold their locks for about half a second

@@ -22,15 +22,15 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from pipeline.control.pieces import BATCH, tombstones_table, touched_table
-from pipeline.control.records import Moved
-from pipeline.copy.transfer import write_lines
+from pipeline.alter.rows import replace_rows
+from pipeline.control.chunk_map import BATCH, tombstones_table, touched_table
+from pipeline.domain.migration import Moved
 from pipeline.mysql.codecs import line, literal_bound
 from pipeline.mysql.keyrange import Bound, is_one_of
 from pipeline.mysql.pools import leniency, run
 from pipeline.mysql.quoting import quote_list, quote_name
 from pipeline.mysql.table import Field, Table
-from pipeline.rebuild.rows import replace_rows
+from pipeline.rows.write_lines import write_lines
 from pipeline.stream.events import RowsChange
 
 KeyFields = tuple[Field, ...]

@@ -12,10 +12,10 @@ from sqlalchemy import Connection
 
 from pipeline.control.leases import Lease, fence
 from pipeline.control.migrations import read_migration, read_moved
-from pipeline.control.records import Kind, Migration, Moved
 from pipeline.control.streams import read_stream
 from pipeline.control.throttles import read_throttle
-from pipeline.cutover.stages import RENAMED, wants_stream
+from pipeline.domain.migration import Kind, Migration, Moved
+from pipeline.domain.stages import RENAMED, wants_stream
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
 from pipeline.stream.applier import Applier

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 
 from structlog.contextvars import bound_contextvars
 
-from pipeline.control.leases import Lease, holder, release_lease, take_lease
+from pipeline.control.leases import Lease, Role, holder, release_lease, take_lease
 from pipeline.control.migrations import record_failure
-from pipeline.control.records import Failure, Role
+from pipeline.domain.migration import Failure
 from pipeline.errors import FencedError, RetryableError, TranshipError, defect
 from pipeline.mysql.pools import Pools, connection_id, kill_connection
 from pipeline.stream.session import StreamSession

@@ -19,9 +19,9 @@ from pipeline.control.throttles import (
     record_readings,
     throttle_is_due,
 )
-from pipeline.coordinate.context import Context
-from pipeline.coordinate.lag import apply_lag_s
 from pipeline.errors import FatalError
+from pipeline.step.context import Context
+from pipeline.step.lag import apply_lag_s
 from pipeline.throttle.limits import copy_of, throttle_of
 from pipeline.throttle.signals import Reading, load, readings
 

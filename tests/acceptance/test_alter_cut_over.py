@@ -10,8 +10,8 @@ from typing import Any
 import pymysql
 import pytest
 
-from pipeline.control.records import Stage
-from pipeline.coordinate import control
+from pipeline.commands import control
+from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools
 from tests.conftest import Connect
 from tests.support.alters import SERVER, Bookkeeper, begin_alter, leftovers, make_table

@@ -26,9 +26,9 @@ from ops.sandbox.errors import SandboxError
 from ops.sandbox.mysqld import MySQLServer
 from ops.sandbox.sandbox import Sandbox
 from pipeline.configuration.load import load_settings
-from pipeline.control.records import Stage
-from pipeline.coordinate.progress import Progress, read_progress
+from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools, run
+from pipeline.status.progress import Progress, read_progress
 from tests.support.browser import picture, running_browser, running_flower, shown
 from tests.support.moves import SOURCE, TARGET, story, wait_for, wait_until
 from tests.support.prometheus import Endpoint, running_endpoint

@@ -12,12 +12,12 @@ from typing import Any
 
 import pymysql
 
-from pipeline.control.records import Options, old_name
-from pipeline.coordinate.start import start_move
+from pipeline.commands.start import start_move
+from pipeline.domain.migration import Options
+from pipeline.domain.names import old_name
+from pipeline.domain.request import Alteration, Request
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import Request
-from pipeline.rebuild.plan import Alteration
 from tests.support.comparison import definition, rows
 from tests.support.moves import TARGET
 from tests.support.random_tables import quoted

@@ -16,7 +16,8 @@ from pipeline.control.migrations import (
     read_events,
     read_migration,
 )
-from pipeline.control.records import Migration, Options, Stage
+from pipeline.domain.migration import Migration, Options
+from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
 from pipeline.mysql.introspect import read_table_to_move
 from pipeline.mysql.pools import Pools

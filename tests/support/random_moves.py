@@ -11,11 +11,13 @@ from typing import Any
 
 import pymysql
 
-from pipeline.control.records import Stage, aside_name
-from pipeline.coordinate import control
+from pipeline.commands import control
+from pipeline.domain.names import aside_name
+from pipeline.domain.request import Request
+from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import Request, Scope, Severity
+from pipeline.preflight.findings import Scope, Severity
 from pipeline.preflight.registry import run_preflight
 from tests.conftest import Connect
 from tests.support.comparison import checksum, definition, dump, first_difference, rows

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pipeline.checksum.digest import range_digest
-from pipeline.checksum.sides import Rows
+from pipeline.checksum.row_sources import Rows
 from pipeline.checksum.verify import Verdict
-from pipeline.control.ranges import LedgerState, ledger_state
-from pipeline.control.touched import count_touched
+from pipeline.control.chunk_checks import LedgerState, ledger_state
+from pipeline.control.touched_keys import count_touched
 from pipeline.errors import FatalError
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.keyrange import KeyRange

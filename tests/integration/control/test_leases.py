@@ -6,12 +6,12 @@ import time
 
 import pytest
 
-from pipeline.control.leases import Lease, fence, release_lease
+from pipeline.control.leases import Lease, Role, fence, release_lease
 from pipeline.control.migrations import read_migration, record_failure
-from pipeline.control.records import Failure, Role
-from pipeline.coordinate.context import Context
+from pipeline.domain.migration import Failure
 from pipeline.errors import FencedError
 from pipeline.mysql.pools import Pools, run
+from pipeline.step.context import Context
 from tests.support.direct import DirectMove
 from tests.support.moves import SOURCE, TARGET
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.configuration.settings import Stream
-from pipeline.control.records import Role
+from pipeline.control.leases import Role
 from pipeline.control.streams import read_stream
 from pipeline.errors import FatalError, FencedError
 from pipeline.mysql.gtid import GtidSet

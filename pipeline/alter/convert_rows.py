@@ -1,0 +1,212 @@
+"""Converts rows to the new definition, by the server, and says which row it can't convert.
+
+A connection has up to three temporary tables for it, which are neither logged nor replicated:
+
+    staged     rows of the original: from the binary log, or as one read of it found them
+    converted  the kept columns, as the shadow defines them
+    reverted   converted rows, as the original defines them
+
+Guarantee: a row arrives with every kept value, or an error names its key. Most conversions
+that lose something say so (an error in a strict session, a warning in others; both stop here).
+Of those that would not say so (`Rebuild.checked`: a rounded DOUBLE, a fraction of a second) the
+values are taken there and back, and have to be what they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from pipeline.alter.lossy_writes import key_literals, lossy, rows_from, write
+from pipeline.control.schema import SCHEMA
+from pipeline.domain.alter_plan import Rebuild
+from pipeline.domain.migration import Moved
+from pipeline.mysql.definition_diff import same_values
+from pipeline.mysql.keyrange import bound_from_row, order, same_key
+from pipeline.mysql.pools import Result, run
+from pipeline.mysql.quoting import quote, quote_list, quote_name
+from pipeline.mysql.table import Column, Key, Kind, Table, TableName
+
+_AS_BYTES = frozenset({Kind.TEXT, Kind.BINARY, Kind.GEOMETRY, Kind.VECTOR})
+_AS_NUMBER = frozenset({Kind.ENUM, Kind.SET, Kind.BIT})
+_PRIMARY = "PRIMARY"
+
+
+def create_templates(connection: Connection, moved: Moved, rebuild: Rebuild) -> None:
+    """Empty tables, from which each connection makes its temporary ones."""
+    original, shadow = moved.source, moved.target
+    for kind, table, name in (
+        ("staged", replace(moved.table, columns=moved.table.written), original),
+        ("converted", rebuild.shadow, shadow),
+        ("reverted", rebuild.kept, original),
+    ):
+        run(
+            connection,
+            f"CREATE TABLE IF NOT EXISTS {quote_name(_template(moved, kind))}"
+            f" (PRIMARY KEY ({quote_list(table.key.columns)})) ENGINE=InnoDB"
+            f" SELECT {_columns(table)} FROM {quote_name(name)} LIMIT 0",
+        )
+
+
+def drop_templates(connection: Connection, moved: Moved) -> None:
+    kinds = ("staged", "converted", "reverted")
+    names = ", ".join(quote_name(_template(moved, kind)) for kind in kinds)
+    run(connection, f"DROP TABLE IF EXISTS {names}")
+
+
+def staged_table(connection: Connection, moved: Moved) -> Table:
+    """The connection's table for rows of the original, emptied."""
+    name = _temporary(connection, moved, "staged")
+    return replace(moved.table, name=name, key=Key(_PRIMARY, moved.table.key.columns))
+
+
+def converted_rows(connection: Connection, moved: Moved, condition: str) -> Table:
+    """The original's rows under `condition`, as the shadow would hold them, frozen.
+
+    Raises:
+        FatalError: one can't be converted; names its key.
+    """
+    rebuild = _rebuild(moved)
+    return _convert(connection, moved, rebuild, replace(moved.table, name=moved.source), condition)
+
+
+def into_shadow(
+    connection: Connection, moved: Moved, verb: str, rows: Table, condition: str
+) -> Result:
+    """`INSERT IGNORE` or `REPLACE` rows of the original, which `rows` has, into the shadow.
+
+    Raises:
+        FatalError: one can't be converted without loss; names its key.
+        RetryableError: its value of a new unique key is another row's, at least for now.
+    """
+    rebuild = _rebuild(moved)
+    if rebuild.checked:
+        frozen = _staged(connection, moved, rows, condition)
+        converted = _convert(connection, moved, rebuild, frozen, "TRUE")
+        _check_reverted(connection, moved, rebuild, frozen)
+        columns = _values(rebuild.shadow.columns, rebuild.shadow.columns)
+        rows, condition = converted, "TRUE"
+    else:
+        columns = _values(rebuild.kept.columns, rebuild.shadow.columns)
+    fills = [fill.literal for fill in rebuild.fills]
+    names = quote_list([column.name for column in rebuild.shadow.columns])
+    added = [quote(fill.column) for fill in rebuild.fills]
+    return write(
+        connection, moved, rebuild, rows, condition,
+        f"{verb} INTO {quote_name(moved.target)} ({', '.join([names, *added])})"
+        f" SELECT {', '.join([columns, *fills])} FROM {rows_from(rows, condition)}",
+    )  # fmt: skip
+
+
+def _staged(connection: Connection, moved: Moved, rows: Table, condition: str) -> Table:
+    """`rows`, where a second statement finds what the first one did."""
+    if rows.name.schema == SCHEMA:
+        return rows
+    staged = staged_table(connection, moved)
+    written = moved.table.written
+    run(
+        connection,
+        f"INSERT INTO {quote_name(staged.name)} ({quote_list([one.name for one in written])})"
+        f" SELECT {_values(written, written)} FROM {rows_from(rows, condition)}",
+    )
+    return staged
+
+
+def _convert(
+    connection: Connection, moved: Moved, rebuild: Rebuild, rows: Table, condition: str
+) -> Table:
+    name = _temporary(connection, moved, "converted")
+    write(
+        connection, moved, rebuild, rows, condition,
+        f"INSERT INTO {quote_name(name)} ({_columns(rebuild.shadow)})"
+        f" SELECT {_values(rebuild.kept.columns, rebuild.shadow.columns)}"
+        f" FROM {rows_from(rows, condition)}",
+    )  # fmt: skip
+    return replace(rebuild.shadow, name=name, key=Key(_PRIMARY, rebuild.shadow.key.columns))
+
+
+def _check_reverted(connection: Connection, moved: Moved, rebuild: Rebuild, rows: Table) -> None:
+    """Convert back, and compare with what there was."""
+    name = _temporary(connection, moved, "reverted")
+    converted = TableName(SCHEMA, _name(moved, "converted"))
+    run(
+        connection,
+        f"INSERT IGNORE INTO {quote_name(name)} ({_columns(rebuild.kept)})"
+        f" SELECT {_values(rebuild.shadow.columns, rebuild.kept.columns)}"
+        f" FROM {quote_name(converted)}",
+    )
+    here = quote_name(rows.name)
+    for old, new in rebuild.checks:
+        same = f"{same_key(moved.table, here, 'back')} AND {_same_value(old, here, 'back')}"
+        found = run(
+            connection,
+            f"SELECT {key_literals(rows)} FROM {here} WHERE NOT EXISTS"
+            f" (SELECT 1 FROM {quote_name(name)} AS back WHERE {same})"
+            f" ORDER BY {order(rows.key)} LIMIT 1",
+        ).rows
+        if found:
+            key = ", ".join(bound_from_row(found[0]))
+            raise lossy(moved, key, f"{old.name} as {new.column_type} is not what it was")
+
+
+def _same_value(column: Column, one: str, other: str) -> str:
+    names = [f"{alias}.{quote(column.name)}" for alias in (one, other)]
+    if column.kind in _AS_BYTES:
+        names = [f"CAST({name} AS BINARY)" for name in names]
+    elif column.kind in _AS_NUMBER:
+        names = [f"{name} + 0" for name in names]
+    return " <=> ".join(names)
+
+
+def _values(columns: Sequence[Column], become: Sequence[Column]) -> str:
+    """The columns as a SELECT has to name them, to become those of `become`.
+
+    A server copies ENUM and SET by their labels, even to a column of the same definition. The
+    label '' is also what no member looks like, so where the members are the same they go by
+    number.
+    """
+    return ", ".join(
+        f"CAST({quote(old.name)} AS UNSIGNED)"
+        if old.kind in _AS_NUMBER and same_values(old, new)
+        else quote(old.name)
+        for old, new in zip(columns, become, strict=True)
+    )
+
+
+def _columns(table: Table) -> str:
+    return quote_list([column.name for column in table.columns])
+
+
+def _temporary(connection: Connection, moved: Moved, kind: str) -> TableName:
+    """The connection's own table, made once and emptied each time."""
+    name = TableName(SCHEMA, _name(moved, kind))
+    made: set[str] = connection.info.setdefault("temporary", set())
+    if name.name in made:
+        run(connection, f"DELETE FROM {quote_name(name)}")
+    else:
+        template = quote_name(_template(moved, kind))
+        run(connection, f"CREATE TEMPORARY TABLE {quote_name(name)} LIKE {template}")
+        made.add(name.name)
+    return name
+
+
+def make_temporaries(connection: Connection, moved: Moved) -> None:
+    """Make all of them now: a connection that holds LOCK TABLES can't."""
+    for kind in ("staged", "converted", "reverted"):
+        _temporary(connection, moved, kind)
+
+
+def _name(moved: Moved, kind: str) -> str:
+    # Not by the table's number alone, which another control schema may have given before.
+    return f"{kind}_{moved.migration_id}_{moved.ordinal}"
+
+
+def _template(moved: Moved, kind: str) -> TableName:
+    return TableName(SCHEMA, f"{kind}_{moved.id}")
+
+
+def _rebuild(moved: Moved) -> Rebuild:
+    assert moved.rebuild is not None
+    return moved.rebuild

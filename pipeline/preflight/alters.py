@@ -1,0 +1,149 @@
+"""Checks of an alter: the change itself, the names beside the table, and what the swap needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection
+
+from pipeline.alter.plan import plan_rebuild
+from pipeline.domain.alter_plan import Rebuild
+from pipeline.domain.names import old_name, other_name, shadow_name
+from pipeline.errors import FatalError, RefusedError
+from pipeline.mysql.catalogue import foreign_keys, trigger_names, triggers_of_schema
+from pipeline.mysql.flavours import is_mariadb, variable
+from pipeline.mysql.introspect import read_table
+from pipeline.mysql.pools import run
+from pipeline.mysql.servers import table_exists
+from pipeline.mysql.table import TableName
+from pipeline.preflight.findings import Answer, Inquiry, info, refused
+
+_INSTRUMENT = "wait/lock/metadata/sql/mdl"
+
+
+def change(inquiry: Inquiry) -> Iterator[Answer]:
+    """The server takes the change, on an empty table that is dropped again."""
+    asked = inquiry.request.alteration
+    assert asked is not None
+    with inquiry.source() as server:
+        for name in inquiry.request.tables:
+            if not _is_readable(server, name):
+                continue  # "tables" says so
+            try:
+                rebuild = plan_rebuild(server, name, asked)
+            except FatalError as error:
+                yield refused(error.explanation, error.remedy)
+                continue
+            yield info(f"{name}: {_said(rebuild)}.")
+
+
+def _is_readable(server: Connection, name: TableName) -> bool:
+    try:
+        read_table(server, name)
+    except RefusedError:
+        return False
+    return True
+
+
+def _said(rebuild: Rebuild) -> str:
+    pairs = list(zip(rebuild.kept.columns, rebuild.shadow.columns, strict=True))
+    parts = [f"{len(pairs)} columns are kept, by key {rebuild.shadow.key.name}"]
+    parts += [f"{old.name} becomes {new.name}" for old, new in pairs if old.name != new.name]
+    if rebuild.retyped:
+        parts += [
+            f"{new.name} becomes {new.column_type}"
+            for old, new in pairs
+            if (old.column_type, old.collation) != (new.column_type, new.collation)
+        ]
+    if rebuild.checked:
+        parts.append(f"every value of {', '.join(rebuild.checked)} is checked for loss")
+    if rebuild.new_unique:
+        parts.append(f"new unique keys: {', '.join(rebuild.new_unique)}")
+    return "; ".join(parts)
+
+
+def names_free(inquiry: Inquiry) -> Iterator[Answer]:
+    """The names of the sentry, and of the old table after the swap."""
+    yield from _free(inquiry, old_name)
+
+
+def shadow_free(inquiry: Inquiry) -> Iterator[Answer]:
+    """The name of the shadow."""
+    yield from _free(inquiry, shadow_name)
+
+
+def _free(inquiry: Inquiry, beside: object) -> Iterator[Answer]:
+    assert callable(beside)
+    with inquiry.source() as server:
+        for name in inquiry.request.tables:
+            if table_exists(server, beside(name)):
+                yield refused(
+                    f"{beside(name)} exists, and the change of {name} needs that name.",
+                    "Drop or rename it; after an earlier change: tranship clean-up ID.",
+                )
+
+
+def metadata_locks(inquiry: Inquiry) -> Iterator[Answer]:
+    """The server shows who waits for which table; without that a swap is a guess."""
+    server = inquiry.request.source
+    with inquiry.source() as connection:
+        if is_mariadb(connection):
+            yield refused(
+                f"{server} is MariaDB, which does not show what a rename waits for.",
+                "Use its own ALTER TABLE … LOCK=NONE, or move the table to a new definition.",
+            )
+            return
+        if variable(connection, "performance_schema") != "ON":
+            yield refused(f"performance_schema is OFF on {server}.", "Start the server with it.")
+            return
+        rows = run(
+            connection,
+            "SELECT 1 FROM performance_schema.setup_instruments"
+            f" WHERE name = '{_INSTRUMENT}' AND enabled = 'YES'",
+        ).rows
+    if not rows:
+        yield refused(
+            f"{server} does not record metadata locks.",
+            "UPDATE performance_schema.setup_instruments SET enabled = 'YES' WHERE name ="
+            f" '{_INSTRUMENT}';",
+        )
+
+
+def no_foreign_keys(inquiry: Inquiry) -> Iterator[Answer]:
+    """None from or to the table: they would stay with the old one."""
+    with inquiry.source() as server:
+        for name in inquiry.request.tables:
+            for key in foreign_keys(server, name):
+                yield refused(
+                    f"{key.child} refers to {key.parent} by foreign key {key.name}, which would"
+                    " stay with the old table.",
+                    f"Drop {key.name} for the time of the change, and add it again.",
+                )
+
+
+def triggers(inquiry: Inquiry) -> Iterator[Answer]:
+    """Those of the table have to be asked for."""
+    request = inquiry.request
+    with inquiry.source() as server:
+        for name in request.tables:
+            found = trigger_names(server, name)
+            if not found:
+                continue
+            shown = ", ".join(found)
+            if not request.with_triggers:
+                yield refused(
+                    f"{name} has triggers ({shown}), which would stay with the old table.",
+                    "Use --with-triggers, and they are made on the new one before the swap; or"
+                    " drop them.",
+                )
+                continue
+            wanted = [other_name(one) for one in found]
+            taken = sorted(set(wanted) & triggers_of_schema(server, name.schema))
+            if taken:
+                yield refused(
+                    f"Schema {name.schema} has triggers of the names that those of {name} are to"
+                    f" get ({', '.join(taken)}).",
+                    "Rename or drop them.",
+                )
+            else:
+                yield info(f"{name}: triggers {shown} will be called {', '.join(wanted)}.")
