@@ -8,35 +8,46 @@ to be so is checked value by value.
 from __future__ import annotations
 
 from pipeline.mysql.definition_diff import same_values
-from pipeline.mysql.table import Column, Kind
+from pipeline.mysql.table import Column, ValueKind
 
 _UNICODE = frozenset({"utf8mb4", "utf16", "utf16le", "utf32"})
 _SAME_KIND = frozenset(
-    {Kind.INTEGER, Kind.DECIMAL, Kind.DOUBLE, Kind.YEAR, Kind.DATE, Kind.BIT, Kind.ENUM, Kind.SET,
-     Kind.JSON}
+    {ValueKind.INTEGER, ValueKind.DECIMAL, ValueKind.DOUBLE, ValueKind.YEAR, ValueKind.DATE,
+     ValueKind.BIT, ValueKind.ENUM, ValueKind.SET, ValueKind.JSON}
 )  # fmt: skip
-_FRACTIONS = frozenset({Kind.TIME, Kind.DATETIME, Kind.TIMESTAMP})
+_FRACTIONS = frozenset({ValueKind.TIME, ValueKind.DATETIME, ValueKind.TIMESTAMP})
 _IMPLICIT = {
     **dict.fromkeys(
-        [Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.DOUBLE, Kind.YEAR, Kind.BIT], "0"
+        [
+            ValueKind.INTEGER,
+            ValueKind.DECIMAL,
+            ValueKind.FLOAT,
+            ValueKind.DOUBLE,
+            ValueKind.YEAR,
+            ValueKind.BIT,
+        ],
+        "0",
     ),
-    **dict.fromkeys([Kind.TEXT, Kind.BINARY, Kind.SET], "''"),
-    Kind.ENUM: "1",
+    **dict.fromkeys([ValueKind.TEXT, ValueKind.BINARY, ValueKind.SET], "''"),
+    ValueKind.ENUM: "1",
 }
 
 
-def loud(old: Column, new: Column) -> bool:
+def reports_loss(old: Column, new: Column) -> bool:
     """Whether a value of `old` that `new` can't hold is an error or a warning."""
     if same_values(old, new):
         return True
-    if old.kind is Kind.TEXT and new.kind is Kind.TEXT:
+    if old.kind is ValueKind.TEXT and new.kind is ValueKind.TEXT:
         strips = new.data_type == "char" and old.data_type != "char"
         return not strips and (new.charset == old.charset or new.charset in _UNICODE)
-    if old.kind is Kind.BINARY and new.kind is Kind.BINARY:
+    if old.kind is ValueKind.BINARY and new.kind is ValueKind.BINARY:
         return new.data_type != "binary"  # which pads
-    if (old.kind, new.kind) in ((Kind.INTEGER, Kind.DECIMAL), (Kind.FLOAT, Kind.DOUBLE)):
+    if (old.kind, new.kind) in (
+        (ValueKind.INTEGER, ValueKind.DECIMAL),
+        (ValueKind.FLOAT, ValueKind.DOUBLE),
+    ):
         return True
-    if (old.kind, new.kind) == (Kind.DATE, Kind.DATETIME):
+    if (old.kind, new.kind) == (ValueKind.DATE, ValueKind.DATETIME):
         return True
     if old.kind in _FRACTIONS and new.kind is old.kind:
         return new.fraction_digits >= old.fraction_digits
@@ -47,9 +58,11 @@ def bounds_alike(old: Column, new: Column) -> bool:
     """Whether key values, their literals and their order are the same before and after."""
     if old.kind is not new.kind:
         return False
-    if old.kind is Kind.INTEGER:
+    if old.kind is ValueKind.INTEGER:
         return True
-    if old.kind is Kind.TEXT or (old.kind is Kind.BINARY and new.data_type == old.data_type):
+    if old.kind is ValueKind.TEXT or (
+        old.kind is ValueKind.BINARY and new.data_type == old.data_type
+    ):
         padded = "char" in (old.data_type, new.data_type) or old.data_type == "binary"
         same = old.charset == new.charset and old.collation == new.collation
         return same and (not padded or old.column_type == new.column_type)

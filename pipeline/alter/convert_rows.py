@@ -21,59 +21,61 @@ from sqlalchemy import Connection
 
 from pipeline.alter.lossy_writes import key_literals, lossy, rows_from, write
 from pipeline.control.schema import SCHEMA
-from pipeline.domain.alter_plan import Rebuild
-from pipeline.domain.migration import Moved
+from pipeline.domain.alter_plan import AlterPlan
+from pipeline.domain.migration import MigrationTable
 from pipeline.mysql.definition_diff import same_values
 from pipeline.mysql.keyrange import bound_from_row, order, same_key
 from pipeline.mysql.pools import Result, run
 from pipeline.mysql.quoting import quote, quote_list, quote_name
-from pipeline.mysql.table import Column, Key, Kind, Table, TableName
+from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 
-_AS_BYTES = frozenset({Kind.TEXT, Kind.BINARY, Kind.GEOMETRY, Kind.VECTOR})
-_AS_NUMBER = frozenset({Kind.ENUM, Kind.SET, Kind.BIT})
+_AS_BYTES = frozenset({ValueKind.TEXT, ValueKind.BINARY, ValueKind.GEOMETRY, ValueKind.VECTOR})
+_AS_NUMBER = frozenset({ValueKind.ENUM, ValueKind.SET, ValueKind.BIT})
 _PRIMARY = "PRIMARY"
 
 
-def create_templates(connection: Connection, moved: Moved, rebuild: Rebuild) -> None:
+def create_templates(connection: Connection, table: MigrationTable, plan: AlterPlan) -> None:
     """Empty tables, from which each connection makes its temporary ones."""
-    original, shadow = moved.source, moved.target
-    for kind, table, name in (
-        ("staged", replace(moved.table, columns=moved.table.written), original),
-        ("converted", rebuild.shadow, shadow),
-        ("reverted", rebuild.kept, original),
+    original, shadow = table.source, table.target
+    for kind, like, name in (
+        ("staged", replace(table.definition, columns=table.definition.written), original),
+        ("converted", plan.shadow, shadow),
+        ("reverted", plan.kept, original),
     ):
         run(
             connection,
-            f"CREATE TABLE IF NOT EXISTS {quote_name(_template(moved, kind))}"
-            f" (PRIMARY KEY ({quote_list(table.key.columns)})) ENGINE=InnoDB"
-            f" SELECT {_columns(table)} FROM {quote_name(name)} LIMIT 0",
+            f"CREATE TABLE IF NOT EXISTS {quote_name(_template(table, kind))}"
+            f" (PRIMARY KEY ({quote_list(like.key.columns)})) ENGINE=InnoDB"
+            f" SELECT {_columns(like)} FROM {quote_name(name)} LIMIT 0",
         )
 
 
-def drop_templates(connection: Connection, moved: Moved) -> None:
+def drop_templates(connection: Connection, table: MigrationTable) -> None:
     kinds = ("staged", "converted", "reverted")
-    names = ", ".join(quote_name(_template(moved, kind)) for kind in kinds)
+    names = ", ".join(quote_name(_template(table, kind)) for kind in kinds)
     run(connection, f"DROP TABLE IF EXISTS {names}")
 
 
-def staged_table(connection: Connection, moved: Moved) -> Table:
+def staged_table(connection: Connection, table: MigrationTable) -> Table:
     """The connection's table for rows of the original, emptied."""
-    name = _temporary(connection, moved, "staged")
-    return replace(moved.table, name=name, key=Key(_PRIMARY, moved.table.key.columns))
+    name = _temporary(connection, table, "staged")
+    return replace(table.definition, name=name, key=Key(_PRIMARY, table.definition.key.columns))
 
 
-def converted_rows(connection: Connection, moved: Moved, condition: str) -> Table:
+def converted_rows(connection: Connection, table: MigrationTable, condition: str) -> Table:
     """The original's rows under `condition`, as the shadow would hold them, frozen.
 
     Raises:
         FatalError: one can't be converted; names its key.
     """
-    rebuild = _rebuild(moved)
-    return _convert(connection, moved, rebuild, replace(moved.table, name=moved.source), condition)
+    plan = _plan(table)
+    return _convert(
+        connection, table, plan, replace(table.definition, name=table.source), condition
+    )
 
 
 def into_shadow(
-    connection: Connection, moved: Moved, verb: str, rows: Table, condition: str
+    connection: Connection, table: MigrationTable, verb: str, rows: Table, condition: str
 ) -> Result:
     """`INSERT IGNORE` or `REPLACE` rows of the original, which `rows` has, into the shadow.
 
@@ -81,31 +83,31 @@ def into_shadow(
         FatalError: one can't be converted without loss; names its key.
         RetryableError: its value of a new unique key is another row's, at least for now.
     """
-    rebuild = _rebuild(moved)
-    if rebuild.checked:
-        frozen = _staged(connection, moved, rows, condition)
-        converted = _convert(connection, moved, rebuild, frozen, "TRUE")
-        _check_reverted(connection, moved, rebuild, frozen)
-        columns = _values(rebuild.shadow.columns, rebuild.shadow.columns)
+    plan = _plan(table)
+    if plan.checked:
+        frozen = _staged(connection, table, rows, condition)
+        converted = _convert(connection, table, plan, frozen, "TRUE")
+        _check_reverted(connection, table, plan, frozen)
+        columns = _values(plan.shadow.columns, plan.shadow.columns)
         rows, condition = converted, "TRUE"
     else:
-        columns = _values(rebuild.kept.columns, rebuild.shadow.columns)
-    fills = [fill.literal for fill in rebuild.fills]
-    names = quote_list([column.name for column in rebuild.shadow.columns])
-    added = [quote(fill.column) for fill in rebuild.fills]
+        columns = _values(plan.kept.columns, plan.shadow.columns)
+    fills = [fill.literal for fill in plan.fills]
+    names = quote_list([column.name for column in plan.shadow.columns])
+    added = [quote(fill.column) for fill in plan.fills]
     return write(
-        connection, moved, rebuild, rows, condition,
-        f"{verb} INTO {quote_name(moved.target)} ({', '.join([names, *added])})"
+        connection, table, plan, rows, condition,
+        f"{verb} INTO {quote_name(table.target)} ({', '.join([names, *added])})"
         f" SELECT {', '.join([columns, *fills])} FROM {rows_from(rows, condition)}",
     )  # fmt: skip
 
 
-def _staged(connection: Connection, moved: Moved, rows: Table, condition: str) -> Table:
+def _staged(connection: Connection, table: MigrationTable, rows: Table, condition: str) -> Table:
     """`rows`, where a second statement finds what the first one did."""
     if rows.name.schema == SCHEMA:
         return rows
-    staged = staged_table(connection, moved)
-    written = moved.table.written
+    staged = staged_table(connection, table)
+    written = table.definition.written
     run(
         connection,
         f"INSERT INTO {quote_name(staged.name)} ({quote_list([one.name for one in written])})"
@@ -115,31 +117,33 @@ def _staged(connection: Connection, moved: Moved, rows: Table, condition: str) -
 
 
 def _convert(
-    connection: Connection, moved: Moved, rebuild: Rebuild, rows: Table, condition: str
+    connection: Connection, table: MigrationTable, plan: AlterPlan, rows: Table, condition: str
 ) -> Table:
-    name = _temporary(connection, moved, "converted")
+    name = _temporary(connection, table, "converted")
     write(
-        connection, moved, rebuild, rows, condition,
-        f"INSERT INTO {quote_name(name)} ({_columns(rebuild.shadow)})"
-        f" SELECT {_values(rebuild.kept.columns, rebuild.shadow.columns)}"
+        connection, table, plan, rows, condition,
+        f"INSERT INTO {quote_name(name)} ({_columns(plan.shadow)})"
+        f" SELECT {_values(plan.kept.columns, plan.shadow.columns)}"
         f" FROM {rows_from(rows, condition)}",
     )  # fmt: skip
-    return replace(rebuild.shadow, name=name, key=Key(_PRIMARY, rebuild.shadow.key.columns))
+    return replace(plan.shadow, name=name, key=Key(_PRIMARY, plan.shadow.key.columns))
 
 
-def _check_reverted(connection: Connection, moved: Moved, rebuild: Rebuild, rows: Table) -> None:
+def _check_reverted(
+    connection: Connection, table: MigrationTable, plan: AlterPlan, rows: Table
+) -> None:
     """Convert back, and compare with what there was."""
-    name = _temporary(connection, moved, "reverted")
-    converted = TableName(SCHEMA, _name(moved, "converted"))
+    name = _temporary(connection, table, "reverted")
+    converted = TableName(SCHEMA, _name(table, "converted"))
     run(
         connection,
-        f"INSERT IGNORE INTO {quote_name(name)} ({_columns(rebuild.kept)})"
-        f" SELECT {_values(rebuild.shadow.columns, rebuild.kept.columns)}"
+        f"INSERT IGNORE INTO {quote_name(name)} ({_columns(plan.kept)})"
+        f" SELECT {_values(plan.shadow.columns, plan.kept.columns)}"
         f" FROM {quote_name(converted)}",
     )
     here = quote_name(rows.name)
-    for old, new in rebuild.checks:
-        same = f"{same_key(moved.table, here, 'back')} AND {_same_value(old, here, 'back')}"
+    for old, new in plan.checks:
+        same = f"{same_key(table.definition, here, 'back')} AND {_same_value(old, here, 'back')}"
         found = run(
             connection,
             f"SELECT {key_literals(rows)} FROM {here} WHERE NOT EXISTS"
@@ -148,7 +152,7 @@ def _check_reverted(connection: Connection, moved: Moved, rebuild: Rebuild, rows
         ).rows
         if found:
             key = ", ".join(bound_from_row(found[0]))
-            raise lossy(moved, key, f"{old.name} as {new.column_type} is not what it was")
+            raise lossy(table, key, f"{old.name} as {new.column_type} is not what it was")
 
 
 def _same_value(column: Column, one: str, other: str) -> str:
@@ -179,34 +183,34 @@ def _columns(table: Table) -> str:
     return quote_list([column.name for column in table.columns])
 
 
-def _temporary(connection: Connection, moved: Moved, kind: str) -> TableName:
+def _temporary(connection: Connection, table: MigrationTable, kind: str) -> TableName:
     """The connection's own table, made once and emptied each time."""
-    name = TableName(SCHEMA, _name(moved, kind))
+    name = TableName(SCHEMA, _name(table, kind))
     made: set[str] = connection.info.setdefault("temporary", set())
     if name.name in made:
         run(connection, f"DELETE FROM {quote_name(name)}")
     else:
-        template = quote_name(_template(moved, kind))
+        template = quote_name(_template(table, kind))
         run(connection, f"CREATE TEMPORARY TABLE {quote_name(name)} LIKE {template}")
         made.add(name.name)
     return name
 
 
-def make_temporaries(connection: Connection, moved: Moved) -> None:
+def make_temporaries(connection: Connection, table: MigrationTable) -> None:
     """Make all of them now: a connection that holds LOCK TABLES can't."""
     for kind in ("staged", "converted", "reverted"):
-        _temporary(connection, moved, kind)
+        _temporary(connection, table, kind)
 
 
-def _name(moved: Moved, kind: str) -> str:
+def _name(table: MigrationTable, kind: str) -> str:
     # Not by the table's number alone, which another control schema may have given before.
-    return f"{kind}_{moved.migration_id}_{moved.ordinal}"
+    return f"{kind}_{table.migration_id}_{table.ordinal}"
 
 
-def _template(moved: Moved, kind: str) -> TableName:
-    return TableName(SCHEMA, f"{kind}_{moved.id}")
+def _template(table: MigrationTable, kind: str) -> TableName:
+    return TableName(SCHEMA, f"{kind}_{table.id}")
 
 
-def _rebuild(moved: Moved) -> Rebuild:
-    assert moved.rebuild is not None
-    return moved.rebuild
+def _plan(table: MigrationTable) -> AlterPlan:
+    assert table.alter_plan is not None
+    return table.alter_plan

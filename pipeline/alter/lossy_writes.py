@@ -11,8 +11,8 @@ import re
 
 from sqlalchemy import Connection
 
-from pipeline.domain.alter_plan import Rebuild
-from pipeline.domain.migration import Moved
+from pipeline.domain.alter_plan import AlterPlan
+from pipeline.domain.migration import MigrationTable
 from pipeline.errors import FatalError, RetryableError
 from pipeline.mysql.codecs import literal_expression
 from pipeline.mysql.failures import DUPLICATE_KEY, TRUNCATED, translate
@@ -27,8 +27,8 @@ _LONGEST_SEARCH = 1 << 20
 
 def write(
     connection: Connection,
-    moved: Moved,
-    rebuild: Rebuild,
+    table: MigrationTable,
+    plan: AlterPlan,
     rows: Table,
     condition: str,
     statement: str,
@@ -42,33 +42,33 @@ def write(
     try:
         answer = run(connection, statement)
     except Exception as error:
-        ours = translate(error, moved.target.schema)
+        ours = translate(error, table.target.schema)
         if isinstance(ours, RetryableError):
             raise
         text = str(error.args[-1]) if error.args else str(error)
         key = _key_of(connection, rows, condition, statement, text)
-        raise lossy(moved, key, text) from error
+        raise lossy(table, key, text) from error
     if answer.warnings:
-        found = _loss(connection, moved, rebuild, answer, statement)
+        found = _loss(connection, table, plan, answer, statement)
         if found is not None:
             key = _key_of(connection, rows, condition, statement, found)
-            raise lossy(moved, key, found)
+            raise lossy(table, key, found)
     return answer
 
 
 def _loss(
-    connection: Connection, moved: Moved, rebuild: Rebuild, answer: Result, statement: str
+    connection: Connection, table: MigrationTable, plan: AlterPlan, answer: Result, statement: str
 ) -> str | None:
     """What was lost, if anything was. A row that is there already is no loss.
 
     Raises:
         RetryableError: a row meets another one in a new unique key.
     """
-    lenient = moved.table.judged_by_digest and not rebuild.retyped
+    lenient = table.definition.may_warn_on_write and not plan.retyped
     others = 0
     for code, text in shown_warnings(connection):
         if code == DUPLICATE_KEY:
-            _refuse_new_duplicate(moved, rebuild, text)
+            _refuse_new_duplicate(table, plan, text)
             continue
         others += 1
         if not (is_harmless(code, text) or (lenient and code in TRUNCATED)):
@@ -82,10 +82,10 @@ def _loss(
     return None
 
 
-def _refuse_new_duplicate(moved: Moved, rebuild: Rebuild, text: str) -> None:
+def _refuse_new_duplicate(table: MigrationTable, plan: AlterPlan, text: str) -> None:
     """Rows with one value for a unique key that is new: passing, if it moved between them."""
-    if any(text.rstrip("'").endswith((f".{key}", f"'{key}")) for key in rebuild.new_unique):
-        raise RetryableError(f"{moved.source}: two rows for one value of a new unique key: {text}.")
+    if any(text.rstrip("'").endswith((f".{key}", f"'{key}")) for key in plan.new_unique):
+        raise RetryableError(f"{table.source}: two rows for one value of a new unique key: {text}.")
 
 
 def _key_of(
@@ -130,11 +130,11 @@ def _is_written(connection: Connection, statement: str, rows: int) -> bool:
         run(connection, "ROLLBACK TO search")
 
 
-def lossy(moved: Moved, key: str | None, text: str) -> FatalError:
+def lossy(table: MigrationTable, key: str | None, text: str) -> FatalError:
     """What is said of the row with `key`."""
     where = f" with key {key}" if key is not None else ""
     return FatalError(
-        f"A row of {moved.source}{where} can't be converted without loss: {text.rstrip('.')}.",
+        f"A row of {table.source}{where} can't be converted without loss: {text.rstrip('.')}.",
         "The table is as it was. Correct that row and resume, or abort and choose another"
         " definition (--accept COLUMN takes what the server makes of a column's values).",
     )

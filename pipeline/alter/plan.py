@@ -12,9 +12,9 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from pipeline.alter.conversions import bounds_alike, implicit_literal, loud
+from pipeline.alter.conversions import bounds_alike, implicit_literal, reports_loss
 from pipeline.alter.ddl import Wording, read_ddl
-from pipeline.domain.alter_plan import Fill, Rebuild
+from pipeline.domain.alter_plan import AlterPlan, Fill
 from pipeline.domain.names import scratch_name, shadow_name
 from pipeline.domain.request import Alteration
 from pipeline.errors import FatalError, RefusedError
@@ -53,7 +53,7 @@ def create_shadow(connection: Connection, name: TableName, shadow: TableName, dd
         ) from error
 
 
-def plan_rebuild(connection: Connection, name: TableName, asked: Alteration) -> Rebuild:
+def plan_alter(connection: Connection, name: TableName, asked: Alteration) -> AlterPlan:
     """What the change makes of the table. The table that is made for it is dropped again.
 
     Raises:
@@ -83,7 +83,7 @@ def map_columns(
     shadow: TableName,
     asked: Alteration,
     wording: Wording | None = None,
-) -> Rebuild:
+) -> AlterPlan:
     """The same for a shadow that is there.
 
     Raises:
@@ -97,10 +97,12 @@ def map_columns(
     kept, became = zip(*pairs, strict=True)
     ours, theirs = _shared_key(connection, name, shadow, pairs)
     checked = tuple(
-        old.name for old, new in pairs if not loud(old, new) and old.name not in asked.accepted
+        old.name
+        for old, new in pairs
+        if not reports_loss(old, new) and old.name not in asked.accepted
     )
     _refuse_unknown("--accept", asked.accepted, kept)
-    return Rebuild(
+    return AlterPlan(
         ddl=asked.ddl,
         kept=Table(name, kept, ours),
         shadow=Table(shadow_name(name), became, theirs),
@@ -243,7 +245,9 @@ def _new_unique(
             yield key.name
 
 
-def remap(connection: Connection, name: TableName, shadow: TableName, planned: Rebuild) -> Rebuild:
+def remap(
+    connection: Connection, name: TableName, shadow: TableName, planned: AlterPlan
+) -> AlterPlan:
     """The mapping as it comes out now, with what was confirmed and accepted for `planned`."""
     pairs = zip(planned.kept.columns, planned.shadow.columns, strict=True)
     renames = tuple(

@@ -12,7 +12,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from pipeline.alter.convert_rows import into_shadow, staged_table
-from pipeline.domain.migration import Moved
+from pipeline.domain.migration import MigrationTable
 from pipeline.errors import FatalError
 from pipeline.mysql.keyrange import KeyRange, same_key
 from pipeline.mysql.pools import Result, run
@@ -21,7 +21,7 @@ from pipeline.mysql.table import Table
 from pipeline.rows.write_lines import write_lines
 
 
-def copy_range(target: Connection, moved: Moved, keys: KeyRange) -> tuple[int, int]:
+def copy_range(target: Connection, table: MigrationTable, keys: KeyRange) -> tuple[int, int]:
     """Copy a range of the original, in the open transaction; rows that are there stay.
 
     Returns:
@@ -31,53 +31,55 @@ def copy_range(target: Connection, moved: Moved, keys: KeyRange) -> tuple[int, i
         FatalError: a row can't be converted without loss.
         RetryableError: a row meets another one in a new unique key.
     """
-    original = replace(moved.table, name=moved.source)
-    answer = into_shadow(target, moved, "INSERT IGNORE", original, keys.condition(moved.table.key))
+    original = replace(table.definition, name=table.source)
+    answer = into_shadow(
+        target, table, "INSERT IGNORE", original, keys.condition(table.definition.key)
+    )
     rows = _counts(answer).get("Records", answer.affected)
-    return rows, rows * moved.bytes_estimate // max(1, moved.rows_estimate)
+    return rows, rows * table.bytes_estimate // max(1, table.rows_estimate)
 
 
-def replace_rows(target: Connection, moved: Moved, data: bytes) -> None:
+def replace_rows(target: Connection, table: MigrationTable, data: bytes) -> None:
     """Write after-images, as lines of the original, in the open transaction; they win.
 
     Raises:
         FatalError: a row can't be converted without loss.
     """
-    staged = staged_table(target, moved)
+    staged = staged_table(target, table)
     write_lines(target, staged, staged.name, data, replace=True)
-    there = _already_there(target, moved, staged)
+    there = _already_there(target, table, staged)
     run(target, "SAVEPOINT replacing")
-    answer = into_shadow(target, moved, "REPLACE", staged, "TRUE")
-    if moved.rebuild is not None and moved.rebuild.new_unique:
-        _refuse_victims(target, moved, staged, _counts(answer).get("Duplicates", 0) - there)
+    answer = into_shadow(target, table, "REPLACE", staged, "TRUE")
+    if table.alter_plan is not None and table.alter_plan.new_unique:
+        _refuse_victims(target, table, staged, _counts(answer).get("Duplicates", 0) - there)
 
 
-def _already_there(target: Connection, moved: Moved, staged: Table) -> int:
+def _already_there(target: Connection, table: MigrationTable, staged: Table) -> int:
     """How many of the staged rows a REPLACE takes away, if it takes no other."""
-    if moved.rebuild is None or not moved.rebuild.new_unique:
+    if table.alter_plan is None or not table.alter_plan.new_unique:
         return 0
-    same = same_key(moved.landed, "shadow", "staged", staged)
-    names = f"{quote_name(moved.target)} AS shadow JOIN {quote_name(staged.name)} AS staged"
+    same = same_key(table.target_table, "shadow", "staged", staged)
+    names = f"{quote_name(table.target)} AS shadow JOIN {quote_name(staged.name)} AS staged"
     return int(run(target, f"SELECT COUNT(*) FROM {names} ON {same}").rows[0][0])
 
 
-def _refuse_victims(target: Connection, moved: Moved, staged: Table, victims: int) -> None:
+def _refuse_victims(target: Connection, table: MigrationTable, staged: Table, victims: int) -> None:
     """A key that the original has takes a row away only if an event of its own is coming. A new
     one has no such promise: the row would be lost, and nobody would look at it again."""
     if victims <= 0:
         return
-    assert moved.rebuild is not None
-    same = same_key(moved.landed, quote_name(moved.target), "staged", staged)
+    assert table.alter_plan is not None
+    same = same_key(table.target_table, quote_name(table.target), "staged", staged)
     run(target, "ROLLBACK TO replacing")
     run(
         target,
-        f"DELETE FROM {quote_name(moved.target)} USING {quote_name(moved.target)}"
+        f"DELETE FROM {quote_name(table.target)} USING {quote_name(table.target)}"
         f" JOIN {quote_name(staged.name)} AS staged ON {same}",
     )
-    into_shadow(target, moved, "INSERT", staged, "TRUE")  # says which value of which key
-    names = ", ".join(moved.rebuild.new_unique)
+    into_shadow(target, table, "INSERT", staged, "TRUE")  # says which value of which key
+    names = ", ".join(table.alter_plan.new_unique)
     raise FatalError(
-        f"{moved.source}: a change gives two rows one value of a new unique key ({names}).",
+        f"{table.source}: a change gives two rows one value of a new unique key ({names}).",
         "The table is as it was. Make the values differ, abort, and start again.",
     )
 

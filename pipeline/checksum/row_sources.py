@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from pipeline.alter.convert_rows import converted_rows
-from pipeline.domain.migration import Moved
+from pipeline.domain.migration import MigrationTable
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.keyrange import Bound, KeyRange, is_one_of
 from pipeline.mysql.pools import Pools
@@ -42,36 +42,36 @@ class Source:
 
     pools: Pools
     server: str
-    moved: Moved
+    table: MigrationTable
     name: TableName
     locked: Connection | None = None
 
     @contextmanager
     def range(self, keys: KeyRange) -> Iterator[Rows]:
         """The rows of a range, in one state throughout. Takes no locks."""
-        with self._rows(keys.condition(self.moved.table.key), one_state=True) as rows:
+        with self._rows(keys.condition(self.table.definition.key), one_state=True) as rows:
             yield rows
 
     @contextmanager
     def keys(self, keys: Sequence[Bound]) -> Iterator[Rows]:
         """The rows with one of `keys`."""
-        with self._rows(is_one_of(self.moved.table, keys), one_state=False) as rows:
+        with self._rows(is_one_of(self.table.definition, keys), one_state=False) as rows:
             yield rows
 
     @contextmanager
     def _rows(self, condition: str, *, one_state: bool) -> Iterator[Rows]:
-        rebuild = self.moved.rebuild
-        if rebuild is not None and rebuild.retyped:
+        plan = self.table.alter_plan
+        if plan is not None and plan.retyped:
             with self._open(one_state=False) as connection:
-                table = converted_rows(connection, self.moved, condition)
+                table = converted_rows(connection, self.table, condition)
                 if self.locked is None:
                     # The cut-over must not wait for a comparison: let go of the original.
                     connection.commit()
                 yield Rows(connection, table, table.name, True)
             return
-        table = self.moved.table
-        if rebuild is not None:
-            table = replace(rebuild.kept, key=table.key)
+        table = self.table.definition
+        if plan is not None:
+            table = replace(plan.kept, key=table.key)
         with self._open(one_state=one_state) as connection:
             yield Rows(connection, table, self.name, True)
 
@@ -88,6 +88,6 @@ class Source:
                 connection.commit()
 
 
-def target_rows(connection: Connection, moved: Moved) -> Rows:
+def target_rows(connection: Connection, table: MigrationTable) -> Rows:
     """The target's side, on a connection of the caller's."""
-    return Rows(connection, moved.landed, moved.target, False)
+    return Rows(connection, table.target_table, table.target, False)

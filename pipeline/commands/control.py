@@ -10,23 +10,23 @@ from sqlalchemy import Connection
 
 from pipeline.alter.convert_rows import drop_templates
 from pipeline.commands.drop import drop_table
-from pipeline.control.chunk_map import delete_pieces, drop_key_tables
+from pipeline.control.chunk_map import delete_chunks, drop_key_tables
 from pipeline.control.leases import Lease, Role, release_lease, take_lease
 from pipeline.control.migrations import (
     ENDED,
     log_event,
     postpone_migration,
     read_migration,
-    read_moved,
+    read_tables,
     release_claims,
     transition,
     update_migration,
-    update_moved,
+    update_table,
     written_by,
 )
 from pipeline.control.schema import NOW
 from pipeline.control.throttles import set_manual
-from pipeline.domain.migration import Kind, Migration, Moved
+from pipeline.domain.migration import Migration, MigrationKind, MigrationTable
 from pipeline.domain.request import Request
 from pipeline.domain.stages import Stage, can_abort
 from pipeline.errors import RefusedError
@@ -138,15 +138,15 @@ def resume(
     _refuse_ended(migration)
     if migration.stage is Stage.FAILED:
         with pools.begin(target) as control:
-            moved = read_moved(control, migration_id)
-        refuse(run_preflight(pools, Request.of(migration, moved), Scope.RESUME))
+            tables = read_tables(control, migration_id)
+        refuse(run_preflight(pools, Request.of(migration, tables), Scope.RESUME))
     with _coordinating(pools, target, migration_id, who) as lease, pools.begin(target) as control:
         if json_as_text:
-            for one in read_moved(control, migration_id):
-                values = {"definition": table_to_json(one.table.documents_as_text())}
-                if one.rebuild is not None:
-                    values["rebuild"] = one.rebuild.documents_as_text().as_json()
-                update_moved(control, one.id, **values)
+            for one in read_tables(control, migration_id):
+                values = {"definition": table_to_json(one.definition.documents_as_text())}
+                if one.alter_plan is not None:
+                    values["alter_plan"] = one.alter_plan.documents_as_text().as_json()
+                update_table(control, one.id, **values)
         update_migration(control, migration_id, failure=None, retry_at=None)
         if migration.stage is Stage.FAILED:
             stage = migration.resume_stage or Stage.PREPARING
@@ -185,16 +185,16 @@ def clean_up(
             "What bears its tables' names now is not its own; look before you drop it by hand.",
         )
     with pools.begin(target) as control:
-        tables = read_moved(control, migration_id)
-        for moved in tables:
-            _refuse_if_written(control, migration, moved)
-    dropped = [_drop_leftover(pools, migration, moved, gently) for moved in tables]
-    for moved in tables:
+        tables = read_tables(control, migration_id)
+        for table in tables:
+            _refuse_if_written(control, migration, table)
+    dropped = [_drop_leftover(pools, migration, table, gently) for table in tables]
+    for table in tables:
         with pools.begin(target) as control:
-            drop_key_tables(control, moved)
-            drop_templates(control, moved)
+            drop_key_tables(control, table)
+            drop_templates(control, table)
         with pools.begin(target) as control:
-            delete_pieces(control, moved)
+            delete_chunks(control, table)
     with pools.begin(target) as control:
         release_claims(control, migration_id)
         update_migration(control, migration_id, cleaned_at=NOW)
@@ -202,26 +202,26 @@ def clean_up(
     return [what for what in dropped if what]
 
 
-def _refuse_if_written(control: Connection, migration: Migration, moved: Moved) -> None:
+def _refuse_if_written(control: Connection, migration: Migration, table: MigrationTable) -> None:
     """The unfinished copy may have been dropped by hand, and be another's target by now."""
-    other = written_by(control, migration.target, moved.target)
+    other = written_by(control, migration.target, table.target)
     if migration.stage is Stage.ABORTED and other is not None:
         raise RefusedError(
-            f"{moved.target} on {migration.target} is being written by migration {other}.",
+            f"{table.target} on {migration.target} is being written by migration {other}.",
             f"Wait for its end. See: tranship status {other}",
         )
 
 
 def _drop_leftover(
-    pools: Pools, migration: Migration, moved: Moved, gently: Callable[[int], None] | None
+    pools: Pools, migration: Migration, table: MigrationTable, gently: Callable[[int], None] | None
 ) -> str:
     if migration.stage is Stage.DONE:
-        drop_table(pools, migration.source, moved.aside, gently)
-        return f"{moved.aside} on {migration.source}"
+        drop_table(pools, migration.source, table.retired_name, gently)
+        return f"{table.retired_name} on {migration.source}"
     # Of an alter the abort itself has dropped the shadow.
-    if moved.created_by_us and migration.kind is Kind.MOVE:
-        drop_table(pools, migration.target, moved.target, gently)
-        return f"{moved.target} on {migration.target}"
+    if table.created_by_us and migration.kind is MigrationKind.MOVE:
+        drop_table(pools, migration.target, table.target, gently)
+        return f"{table.target} on {migration.target}"
     return ""
 
 

@@ -42,7 +42,7 @@ def alter_at_once(pools: Pools, request: Request, lock_timeout_s: float | None) 
     refuse(run_preflight(pools, request, Scope.START))
     assert request.alteration is not None
     ddl, (name,) = request.alteration.ddl, request.tables
-    modest = all(_is_modest(head) for head in read_ddl(ddl).heads)
+    modest = all(_may_be_metadata_only(head) for head in read_ddl(ddl).heads)
     limit_s = max(1, round(lock_timeout_s or pools.settings.cut_over.lock_wait_s))
     with pools.begin(request.source) as connection:
         metadata_only = modest and _metadata_only(connection, name, ddl)
@@ -71,7 +71,7 @@ def _try(connection: Connection, server: str, change: str, algorithm: str) -> bo
     return True
 
 
-def _is_modest(head: tuple[str, ...]) -> bool:
+def _may_be_metadata_only(head: tuple[str, ...]) -> bool:
     """Whether a clause that begins so can be one of those at all; FORCE and the like can't."""
     return head[0] in ("MODIFY", "CHANGE") or head in _OF_INDEXES
 

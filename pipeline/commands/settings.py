@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 
 from pipeline.control.migrations import ENDED, log_event, read_migration, update_migration
 from pipeline.control.throttles import set_override
-from pipeline.domain.migration import Kind, Migration
+from pipeline.domain.migration import Migration, MigrationKind
 from pipeline.domain.window import Window
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
@@ -74,7 +74,7 @@ def change(
 
 
 def _change_term(pools: Pools, migration: Migration, name: str, text: str | None) -> None:
-    if name == "lock_timeout_s" and migration.kind is not Kind.ALTER:
+    if name == "lock_timeout_s" and migration.kind is not MigrationKind.ALTER:
         raise RefusedError("lock_timeout_s is of an alter.", "See [cut_over] lock_wait_s.")
     value = TERMS[name].parse(text) if text is not None else None
     changed = {name: value}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from pipeline.alter.plan import plan_rebuild
+from pipeline.alter.plan import plan_alter
 from pipeline.control.migrations import NewTable, create_migration, install, new_id
 from pipeline.domain.migration import Options
 from pipeline.domain.request import Request
@@ -112,11 +112,11 @@ def _new_table(
     options: Options,
     chunk_rows: int,
 ) -> NewTable:
-    table, rebuild = _table(source, target, name, options), None
+    table, plan = _table(source, target, name, options), None
     if request.alteration is not None:
-        rebuild = plan_rebuild(source, name, request.alteration)
-        table = replace(table, key=rebuild.kept.key)
-        rebuild = rebuild.documents_as_text() if options.json_as_text else rebuild
+        plan = plan_alter(source, name, request.alteration)
+        table = replace(table, key=plan.kept.key)
+        plan = plan.documents_as_text() if options.json_as_text else plan
     facts = table_facts(source, name)
     return NewTable(
         table=table,
@@ -124,7 +124,7 @@ def _new_table(
         rows_estimate=facts.rows if facts else 0,
         bytes_estimate=facts.data_bytes if facts else 0,
         chunk_rows=chunk_rows,
-        rebuild=rebuild,
+        plan=plan,
     )
 
 

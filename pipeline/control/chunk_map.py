@@ -11,11 +11,11 @@ from sqlalchemy import Connection, func, select, update
 
 from pipeline.control.chunk_checks import touch
 from pipeline.control.chunks import ChunkState
-from pipeline.control.schema import SCHEMA, chunks, ranges, streams
-from pipeline.domain.migration import Moved
+from pipeline.control.schema import SCHEMA, chunk_checks, chunks, streams
+from pipeline.domain.migration import MigrationTable
 from pipeline.mysql.codecs import literal_expression
 from pipeline.mysql.keyrange import Bound, KeyRange, bound_from_row
-from pipeline.mysql.pools import leniency, run
+from pipeline.mysql.pools import lenient_sql_mode, run
 from pipeline.mysql.quoting import quote_list, quote_name
 from pipeline.mysql.table import TableName
 
@@ -23,84 +23,84 @@ NUMBER = "_tranship_piece"  # no key column of a moved table has these names
 BATCH = "_tranship_batch"
 
 
-def bounds_table(moved: Moved) -> str:
-    return quote_name(TableName(SCHEMA, f"bounds_{moved.id}"))
+def bounds_table(table: MigrationTable) -> str:
+    return quote_name(TableName(SCHEMA, f"bounds_{table.id}"))
 
 
-def tombstones_table(moved: Moved) -> str:
-    return quote_name(TableName(SCHEMA, f"tombstones_{moved.id}"))
+def tombstones_table(table: MigrationTable) -> str:
+    return quote_name(TableName(SCHEMA, f"tombstones_{table.id}"))
 
 
-def touched_table(moved: Moved) -> str:
-    return quote_name(TableName(SCHEMA, f"touched_{moved.id}"))
+def touched_table(table: MigrationTable) -> str:
+    return quote_name(TableName(SCHEMA, f"touched_{table.id}"))
 
 
-def create_key_tables(connection: Connection, moved: Moved) -> None:
+def create_key_tables(connection: Connection, table: MigrationTable) -> None:
     """The three tables whose key columns are typed and collated as the moved table's are."""
-    columns = quote_list(moved.table.key.columns)
+    columns = quote_list(table.definition.key.columns)
     # Of an alter the original is here, and its key is what they are about.
-    like = moved.target if moved.rebuild is None else moved.source
+    like = table.target if table.alter_plan is None else table.source
     rows = f"{columns} FROM {quote_name(like)} LIMIT 0"
     run(
         connection,
-        f"CREATE TABLE IF NOT EXISTS {bounds_table(moved)}"
+        f"CREATE TABLE IF NOT EXISTS {bounds_table(table)}"
         f" ({NUMBER} INT NOT NULL PRIMARY KEY, UNIQUE KEY by_key ({columns})) ENGINE=InnoDB"
         f" SELECT 0 AS {NUMBER}, {rows}",
     )
     run(
         connection,
-        f"CREATE TABLE IF NOT EXISTS {tombstones_table(moved)}"
+        f"CREATE TABLE IF NOT EXISTS {tombstones_table(table)}"
         f" (PRIMARY KEY ({columns})) ENGINE=InnoDB SELECT {rows}",
     )
     run(
         connection,
-        f"CREATE TABLE IF NOT EXISTS {touched_table(moved)}"
+        f"CREATE TABLE IF NOT EXISTS {touched_table(table)}"
         f" ({BATCH} BIGINT NOT NULL, PRIMARY KEY ({columns})) ENGINE=InnoDB"
         f" SELECT 0 AS {BATCH}, {rows}",
     )
 
 
-def drop_key_tables(connection: Connection, moved: Moved) -> None:
-    tables = (bounds_table(moved), tombstones_table(moved), touched_table(moved))
+def drop_key_tables(connection: Connection, table: MigrationTable) -> None:
+    tables = (bounds_table(table), tombstones_table(table), touched_table(table))
     run(connection, f"DROP TABLE IF EXISTS {', '.join(tables)}")
 
 
-def delete_pieces(connection: Connection, moved: Moved) -> None:
-    connection.execute(chunks.delete().where(chunks.c.moved_id == moved.id))
-    connection.execute(ranges.delete().where(ranges.c.moved_id == moved.id))
+def delete_chunks(connection: Connection, table: MigrationTable) -> None:
+    connection.execute(chunks.delete().where(chunks.c.table_id == table.id))
+    connection.execute(chunk_checks.delete().where(chunk_checks.c.table_id == table.id))
 
 
-def key_range(connection: Connection, moved: Moved, no: int) -> KeyRange:
+def key_range(connection: Connection, table: MigrationTable, number: int) -> KeyRange:
     """The keys of piece `no`."""
-    literals = ", ".join(literal_expression(column) for column in moved.table.key_columns)
+    literals = ", ".join(literal_expression(column) for column in table.definition.key_columns)
     rows = run(
         connection,
-        f"SELECT {NUMBER}, {literals} FROM {bounds_table(moved)}"
-        f" WHERE {NUMBER} IN ({no - 1}, {no})",
+        f"SELECT {NUMBER}, {literals} FROM {bounds_table(table)}"
+        f" WHERE {NUMBER} IN ({number - 1}, {number})",
     ).rows
     by_number: dict[int, Bound] = {row[0]: bound_from_row(row[1:]) for row in rows}
-    return KeyRange(by_number.get(no - 1), by_number.get(no))
+    return KeyRange(by_number.get(number - 1), by_number.get(number))
 
 
-def first_piece(connection: Connection, moved: Moved) -> None:
+def create_first_chunk(connection: Connection, table: MigrationTable) -> None:
     """The whole key space as one open piece; once."""
     known = connection.execute(
-        select(chunks.c.no).where(chunks.c.moved_id == moved.id).limit(1)
+        select(chunks.c.number).where(chunks.c.table_id == table.id).limit(1)
     ).scalar_one_or_none()
     if known is None:
-        _insert_piece(connection, moved, 0, ChunkState.PENDING)
+        _insert_chunk(connection, table, 0, ChunkState.PENDING)
 
 
-def last_piece(connection: Connection, moved: Moved) -> int:
+def last_chunk(connection: Connection, table: MigrationTable) -> int:
     """The number of the open piece."""
     return int(
         connection.execute(
-            select(func.max(chunks.c.no)).where(chunks.c.moved_id == moved.id)
+            select(func.max(chunks.c.number)).where(chunks.c.table_id == table.id)
         ).scalar_one()
     )
 
 
-def cut_open_piece(connection: Connection, moved: Moved, bound: Bound) -> int:
+def cut_open_chunk(connection: Connection, table: MigrationTable, bound: Bound) -> int:
     """End the open piece at `bound` and open a new one above it; its number.
 
     The stream's row is locked first and its layout number raised: an applier that mapped
@@ -108,42 +108,54 @@ def cut_open_piece(connection: Connection, moved: Moved, bound: Bound) -> int:
     """
     connection.execute(
         update(streams)
-        .where(streams.c.migration_id == moved.migration_id)
-        .values(layout=streams.c.layout + 1)
+        .where(streams.c.migration_id == table.migration_id)
+        .values(chunk_map_version=streams.c.chunk_map_version + 1)
     )
-    no = last_piece(connection, moved)
-    columns = quote_list(moved.table.key.columns)
-    with leniency(connection, moved.table):
+    number = last_chunk(connection, table)
+    columns = quote_list(table.definition.key.columns)
+    with lenient_sql_mode(connection, table.definition):
         run(
             connection,
-            f"INSERT INTO {bounds_table(moved)} ({NUMBER}, {columns})"
-            f" VALUES ({no}, {', '.join(bound)})",
+            f"INSERT INTO {bounds_table(table)} ({NUMBER}, {columns})"
+            f" VALUES ({number}, {', '.join(bound)})",
         )
-    if moved.copied:
+    if table.copied:
         # Its rows came with the older piece, and were verified with it, or were not.
-        whole = bool(
+        fully_verified = bool(
             connection.execute(
-                select(ranges.c.whole).where(ranges.c.moved_id == moved.id, ranges.c.no == no)
+                select(chunk_checks.c.fully_verified).where(
+                    chunk_checks.c.table_id == table.id, chunk_checks.c.number == number
+                )
             ).scalar_one()
         )
-        _insert_piece(connection, moved, no + 1, ChunkState.DONE, whole, moved.chunk_rows)
-        touch(connection, moved, (no, no + 1))
+        _insert_chunk(
+            connection, table, number + 1, ChunkState.DONE, fully_verified, table.chunk_rows
+        )
+        touch(connection, table, (number, number + 1))
     else:
-        _insert_piece(connection, moved, no + 1, ChunkState.PENDING)
-    return no
+        _insert_chunk(connection, table, number + 1, ChunkState.PENDING)
+    return number
 
 
-def _insert_piece(
+def _insert_chunk(
     connection: Connection,
-    moved: Moved,
-    no: int,
+    table: MigrationTable,
+    number: int,
     state: ChunkState,
-    whole: bool = False,
+    fully_verified: bool = False,
     rows: int = 0,
 ) -> None:
-    connection.execute(chunks.insert().values(moved_id=moved.id, no=no, state=state, attempt=0))
     connection.execute(
-        ranges.insert().values(
-            moved_id=moved.id, no=no, touched=0, whole=whole, looks=0, rows=rows, repairs=0
+        chunks.insert().values(table_id=table.id, number=number, state=state, attempt=0)
+    )
+    connection.execute(
+        chunk_checks.insert().values(
+            table_id=table.id,
+            number=number,
+            touched=0,
+            fully_verified=fully_verified,
+            verify_attempts=0,
+            rows=rows,
+            repairs=0,
         )
     )

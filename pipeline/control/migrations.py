@@ -20,12 +20,12 @@ from pipeline.control.schema import (
     claims,
     events,
     metadata,
+    migration_tables,
     migrations,
-    moved_tables,
 )
-from pipeline.domain.alter_plan import Rebuild
+from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.hook_names import Hook
-from pipeline.domain.migration import Failure, Kind, Migration, Moved, Options
+from pipeline.domain.migration import Failure, Migration, MigrationKind, MigrationTable, Options
 from pipeline.domain.stages import Stage
 from pipeline.errors import FencedError, RefusedError
 from pipeline.mysql.pools import run
@@ -46,7 +46,7 @@ class NewTable:
     rows_estimate: int
     bytes_estimate: int
     chunk_rows: int
-    rebuild: Rebuild | None = None
+    plan: AlterPlan | None = None
 
 
 def install(connection: Connection) -> None:
@@ -103,7 +103,7 @@ def create_migration(
     options: Options,
     postponed: bool,
     who: str,
-    kind: Kind = Kind.MOVE,
+    kind: MigrationKind = MigrationKind.MOVE,
 ) -> None:
     """Record a migration and lock its tables, all or nothing.
 
@@ -120,12 +120,12 @@ def create_migration(
     for ordinal, new in enumerate(tables):
         _claim(connection, migration_id, source, new.table.name)
         connection.execute(
-            moved_tables.insert().values(
+            migration_tables.insert().values(
                 migration_id=migration_id, ordinal=ordinal, definition=table_to_json(new.table),
                 target_schema=new.target.schema, target_name=new.target.name,
                 rows_estimate=new.rows_estimate, bytes_estimate=new.bytes_estimate,
                 created_by_us=False, planned=False, copied=False, chunk_rows=new.chunk_rows,
-                rebuild=new.rebuild.as_json() if new.rebuild is not None else None,
+                plan=new.plan.as_json() if new.plan is not None else None,
             )
         )  # fmt: skip
     log_event(connection, migration_id, "created", _what(source, target, tables), who)
@@ -133,9 +133,9 @@ def create_migration(
 
 def _what(source: str, target: str, tables: Sequence[NewTable]) -> str:
     names = ", ".join(str(new.table.name) for new in tables)
-    rebuild = tables[0].rebuild
-    if rebuild is not None:
-        return f"alter {names} on {source}: {rebuild.ddl}"
+    plan = tables[0].plan
+    if plan is not None:
+        return f"alter {names} on {source}: {plan.ddl}"
     return f"move {names} from {source} to {target}"
 
 
@@ -170,12 +170,12 @@ def written_by(connection: Connection, target: str, name: TableName) -> str | No
     """The migration that has not ended and whose target table this is, if any."""
     return connection.execute(
         select(migrations.c.id)
-        .join(moved_tables, moved_tables.c.migration_id == migrations.c.id)
+        .join(migration_tables, migration_tables.c.migration_id == migrations.c.id)
         .where(
             migrations.c.target == target,
             migrations.c.stage.not_in(ENDED),
-            moved_tables.c.target_schema == name.schema,
-            moved_tables.c.target_name == name.name,
+            migration_tables.c.target_schema == name.schema,
+            migration_tables.c.target_name == name.name,
         )
         .limit(1)
     ).scalar_one_or_none()
@@ -211,17 +211,19 @@ def active_ids(connection: Connection, target: str) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def read_moved(connection: Connection, migration_id: str) -> list[Moved]:
+def read_tables(connection: Connection, migration_id: str) -> list[MigrationTable]:
     rows = connection.execute(
-        select(moved_tables)
-        .where(moved_tables.c.migration_id == migration_id)
-        .order_by(moved_tables.c.ordinal)
+        select(migration_tables)
+        .where(migration_tables.c.migration_id == migration_id)
+        .order_by(migration_tables.c.ordinal)
     )
-    return [Moved.from_row(row) for row in rows]
+    return [MigrationTable.from_row(row) for row in rows]
 
 
-def update_moved(connection: Connection, moved_id: int, **values: Any) -> None:
-    connection.execute(update(moved_tables).where(moved_tables.c.id == moved_id).values(**values))
+def update_table(connection: Connection, table_id: int, **values: Any) -> None:
+    connection.execute(
+        update(migration_tables).where(migration_tables.c.id == table_id).values(**values)
+    )
 
 
 def update_migration(connection: Connection, migration_id: str, **values: Any) -> None:

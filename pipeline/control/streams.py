@@ -16,7 +16,7 @@ class StreamState:
     """What has been applied and committed."""
 
     position: GtidSet
-    layout: int
+    chunk_map_version: int
     batches: int
     rows_applied: int
     source_time: int
@@ -27,7 +27,7 @@ class StreamState:
 def create_stream(connection: Connection, migration_id: str, position: GtidSet) -> None:
     connection.execute(
         streams.insert().values(
-            migration_id=migration_id, position=str(position), layout=0, batches=0,
+            migration_id=migration_id, position=str(position), chunk_map_version=0, batches=0,
             rows_applied=0, source_time=0, applied_at=NOW,
         )
     )  # fmt: skip
@@ -38,7 +38,7 @@ def read_stream(
 ) -> StreamState | None:
     """The stream's state; with `lock`, nobody cuts the open piece until we commit."""
     query = select(
-        streams.c.position, streams.c.layout, streams.c.batches, streams.c.rows_applied,
+        streams.c.position, streams.c.chunk_map_version, streams.c.batches, streams.c.rows_applied,
         streams.c.source_time, streams.c.applied_at, NOW.label("now"),
     ).where(streams.c.migration_id == migration_id)  # fmt: skip
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()

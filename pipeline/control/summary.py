@@ -17,8 +17,16 @@ from pipeline.control.chunk_checks import DIRTY
 from pipeline.control.chunks import ChunkState
 from pipeline.control.leases import Role
 from pipeline.control.migrations import is_installed
-from pipeline.control.schema import NOW, chunks, events, leases, migrations, moved_tables, ranges
-from pipeline.domain.migration import Moved
+from pipeline.control.schema import (
+    NOW,
+    chunk_checks,
+    chunks,
+    events,
+    leases,
+    migration_tables,
+    migrations,
+)
+from pipeline.domain.migration import MigrationTable
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,7 @@ class ChunkSummary:
 
 
 @dataclass(frozen=True)
-class RangeSummary:
+class CheckSummary:
     """The ledger of one table. `dirty` includes those never verified."""
 
     total: int
@@ -54,7 +62,7 @@ class Event:
     by: str
 
 
-def chunk_summary(connection: Connection, moved: Moved) -> ChunkSummary:
+def chunk_summary(connection: Connection, table: MigrationTable) -> ChunkSummary:
     """Counts of one table's chunks."""
     sent = case((chunks.c.state == ChunkState.SENT, _age(chunks.c.sent_at)), else_=0)
     query = select(
@@ -64,27 +72,29 @@ def chunk_summary(connection: Connection, moved: Moved) -> ChunkSummary:
         _sum(chunks.c.rows),
         _sum(chunks.c.bytes),
         func.coalesce(func.max(sent), 0),
-    ).where(chunks.c.moved_id == moved.id)
+    ).where(chunks.c.table_id == table.id)
     known, done, claimed, rows, size, waiting = connection.execute(query).one()
     return ChunkSummary(known, int(done), int(claimed), int(rows), int(size), float(waiting))
 
 
-def range_summary(connection: Connection, moved: Moved) -> RangeSummary:
+def check_summary(connection: Connection, table: MigrationTable) -> CheckSummary:
     """Counts of one table's ledger."""
     query = select(
         func.count(),
         _sum(DIRTY),
-        _sum(~ranges.c.whole),
-        func.coalesce(func.max(case((DIRTY, _age(ranges.c.sent_at)), else_=0)), 0),
-    ).where(ranges.c.moved_id == moved.id)
+        _sum(~chunk_checks.c.fully_verified),
+        func.coalesce(func.max(case((DIRTY, _age(chunk_checks.c.sent_at)), else_=0)), 0),
+    ).where(chunk_checks.c.table_id == table.id)
     total, dirty, never, waiting = connection.execute(query).one()
-    return RangeSummary(total, int(dirty), int(never), float(waiting))
+    return CheckSummary(total, int(dirty), int(never), float(waiting))
 
 
-def rows_copied_lately(connection: Connection, tables: Iterable[Moved], seconds: float) -> int:
+def rows_copied_lately(
+    connection: Connection, tables: Iterable[MigrationTable], seconds: float
+) -> int:
     """Rows of the chunks that were finished in the last `seconds`."""
     query = select(_sum(chunks.c.rows)).where(
-        chunks.c.moved_id.in_([moved.id for moved in tables]),
+        chunks.c.table_id.in_([table.id for table in tables]),
         chunks.c.state == ChunkState.DONE,
         _age(chunks.c.done_at) <= seconds,
     )
@@ -130,12 +140,12 @@ def ids_beginning(connection: Connection, prefix: str, target: str) -> list[str]
 
 def tables_by_migration(connection: Connection) -> dict[str, list[str]]:
     """The source names of every migration's tables, without their definitions."""
-    definition = moved_tables.c.definition
+    definition = migration_tables.c.definition
     query = select(
-        moved_tables.c.migration_id,
+        migration_tables.c.migration_id,
         func.json_unquote(func.json_extract(definition, "$.name.schema")),
         func.json_unquote(func.json_extract(definition, "$.name.name")),
-    ).order_by(moved_tables.c.migration_id, moved_tables.c.ordinal)
+    ).order_by(migration_tables.c.migration_id, migration_tables.c.ordinal)
     found: dict[str, list[str]] = {}
     for migration_id, schema, name in connection.execute(query):
         found.setdefault(migration_id, []).append(f"{schema}.{name}")

@@ -17,8 +17,8 @@ def converge(context: Context) -> Outcome:
     """One pass of verification; on to READY when it has converged."""
     ensure_stream(context)
     if assess(context).throttled:
-        return Outcome.LATER
+        return Outcome.WAIT
     send_verifications(context)
     if not converged(context):
-        return Outcome.LATER
+        return Outcome.WAIT
     return context.enter(Stage.READY, "every range is verified, few are dirty")

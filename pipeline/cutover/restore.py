@@ -7,8 +7,8 @@ from pipeline.control.migrations import postpone_migration, release_claims, upda
 from pipeline.cutover.rename import (
     SourceState,
     end_rename_connection,
-    look,
     open_rename_connection,
+    read_source_state,
     rename,
 )
 from pipeline.domain.stages import Stage
@@ -22,7 +22,7 @@ def restoring(context: Context) -> Outcome:
     """Give the source its tables back, whatever state a cut-over left them in."""
     end_rename_connection(context)
     # Without an intent nobody has renamed anything, whatever else became of the tables.
-    if context.migration.renamed_at is not None and look(context) is SourceState.ASIDE:
+    if context.migration.renamed_at is not None and read_source_state(context) is SourceState.ASIDE:
         _rename_back(context)
     return back_from(context, "the source has its tables")
 
@@ -47,7 +47,7 @@ def back_from(context: Context, what: str) -> Outcome:
         )
         if after is Stage.ABORTED:
             release_claims(control, context.migration.id)
-    return Outcome.CHANGED
+    return Outcome.ADVANCED
 
 
 def _out_of_attempts(context: Context) -> bool:

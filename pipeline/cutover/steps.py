@@ -14,15 +14,15 @@ back.
 
 from __future__ import annotations
 
-from pipeline.control.chunk_checks import ledger_state, recall_sent
+from pipeline.control.chunk_checks import ledger_state, unsend_all
 from pipeline.control.migrations import log_event, postpone_migration
 from pipeline.control.schema import NOW
 from pipeline.control.streams import read_stream
 from pipeline.cutover.rename import (
     SourceState,
     end_rename_connection,
-    look,
     open_rename_connection,
+    read_source_state,
     rename,
     rename_statement,
 )
@@ -48,7 +48,7 @@ from pipeline.throttle.assess import assess
 
 def ready(context: Context) -> Outcome:
     """Keep verified; begin a cut-over when nothing speaks against it."""
-    return _begin(context) if may_begin(context) else Outcome.LATER
+    return _begin(context) if may_begin(context) else Outcome.WAIT
 
 
 def may_begin(context: Context) -> bool:
@@ -70,7 +70,7 @@ def may_begin(context: Context) -> bool:
     if not converged(context) or apply_lag_s(context) > settings.ready_lag_s:
         return False
     # What may have changed since the start; here it is still free to stop.
-    request = Request.of(migration, context.moved)
+    request = Request.of(migration, context.tables)
     refuse(run_preflight(context.pools, request, Scope.CUT_OVER))
     rehearse_triggers(context)
     return _before_cut_over(context)
@@ -94,7 +94,7 @@ def _begin(context: Context) -> Outcome:
     try:
         attempt = context.migration.attempt + 1
         context.enter(
-            Stage.RENAMING,
+            Stage.BLOCKING,
             f"attempt {attempt}: {rename_statement(context)}",
             attempt=attempt,
             rename_connection=raw_connection_id(connection),
@@ -102,13 +102,13 @@ def _begin(context: Context) -> Outcome:
             drain_gtids=None,
         )
         reached(Point.INTENT_WRITTEN)
-        context = context.at(Stage.RENAMING)
+        context = context.at(Stage.BLOCKING)
         drain = rename(connection, context)
-        reached(Point.RENAMED)
+        reached(Point.WRITES_BLOCKED)
         return _renamed(context, drain)
     except RetryableError as error:
         context.note("rename", f"did not succeed at once: {error}")
-        return Outcome.CHANGED  # `renaming` looks at the source and decides
+        return Outcome.ADVANCED  # `renaming` looks at the source and decides
     finally:
         connection.close()
 
@@ -125,7 +125,7 @@ def _renamed(context: Context, drain: GtidSet) -> Outcome:
 def renaming(context: Context) -> Outcome:
     """Somebody wrote the intent and did not come back: see what the source says."""
     end_rename_connection(context)
-    if look(context) is SourceState.IN_PLACE:
+    if read_source_state(context) is SourceState.IN_PLACE:
         message, again = "the rename did not happen", next_attempt(context)
         return context.enter(Stage.READY, message, retry_at=again, renamed_at=None)
     with context.source() as source:
@@ -140,12 +140,12 @@ def draining(context: Context) -> Outcome:
     ensure_stream(context)
     if _drained(context):
         with context.control() as control:
-            for moved in context.moved:
-                recall_sent(control, moved)
+            for table in context.tables:
+                unsend_all(control, table)
             message = "the target has every change of the source"
             context.enter_in(control, Stage.VERIFYING, message)
-        return Outcome.CHANGED
-    return Outcome.SOON
+        return Outcome.ADVANCED
+    return Outcome.POLL
 
 
 def _drained(context: Context) -> bool:
@@ -168,9 +168,9 @@ def verifying(context: Context) -> Outcome:
     with context.control() as control:
         state = read_stream(control, context.migration.id, lock=True)
         assert state is not None
-        dirty = sum(ledger_state(control, moved).dirty for moved in context.moved)
+        dirty = sum(ledger_state(control, table).dirty for table in context.tables)
         if dirty == 0 and state.position.contains(_drain_set(context)):
             proof = "every range is verified later than its last change"
             context.enter_in(control, Stage.SWITCHING, proof)
-            return Outcome.CHANGED
-    return Outcome.SOON
+            return Outcome.ADVANCED
+    return Outcome.POLL

@@ -27,7 +27,7 @@ from sqlalchemy import Connection
 from pipeline.alter.convert_rows import make_temporaries
 from pipeline.cutover.blockers import waits_for
 from pipeline.cutover.waiting import Waiting
-from pipeline.domain.migration import Moved
+from pipeline.domain.migration import MigrationTable
 from pipeline.errors import RetryableError
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.pools import connection_id, end_of_work, kill_connection, run
@@ -45,7 +45,7 @@ class Swap:
     """One attempt. What it began is undone by `close`, unless the swap has happened."""
 
     context: Context
-    moved: Moved
+    table: MigrationTable
     lock: Connection
     rename: Connection
     limit_s: float
@@ -59,11 +59,11 @@ class Swap:
 
     @property
     def statement(self) -> str:
-        moved = self.moved
+        table = self.table
         return (
-            f"RENAME TABLE {quote_name(moved.source)} TO {quote_name(moved.aside)},"
-            f" {quote_name(moved.target)} TO {quote_name(moved.source)}"
-            f" /* tranship {moved.migration_id} */"
+            f"RENAME TABLE {quote_name(table.source)} TO {quote_name(table.retired_name)},"
+            f" {quote_name(table.target)} TO {quote_name(table.source)}"
+            f" /* tranship {table.migration_id} */"
         )
 
     def lock_table(self, while_waiting: Callable[[float], None]) -> None:
@@ -72,7 +72,7 @@ class Swap:
         Raises:
             RetryableError: somebody holds the table for longer than the limit.
         """
-        names = (self.moved.source, self.moved.aside)
+        names = (self.table.source, self.table.retired_name)
         locked = ", ".join(f"{quote_name(name)} WRITE" for name in names)
         statement = f"LOCK TABLES {locked}"
         self._locking = waiting = Waiting(self._raw(self.lock), statement, self._server)
@@ -92,9 +92,9 @@ class Swap:
         deadline = time.monotonic() + _RENAME_COMES_S
         while time.monotonic() < deadline and not self._renaming.ended(POLL_S / 10):
             with self.context.source() as source:
-                if waits_for(source, number, self.moved.source):
+                if waits_for(source, number, self.table.source):
                     return
-        raise RetryableError(f"The rename is not seen waiting for {self.moved.source}.")
+        raise RetryableError(f"The rename is not seen waiting for {self.table.source}.")
 
     def check(self) -> None:
         """
@@ -116,7 +116,7 @@ class Swap:
         """
         assert self._renaming is not None
         with driver_errors(self._server):
-            run(self.lock, f"DROP TABLE {quote_name(self.moved.aside)}")
+            run(self.lock, f"DROP TABLE {quote_name(self.table.retired_name)}")
             reached(Point.SENTRY_DROPPED)
             run(self.lock, "UNLOCK TABLES")
         if not self._renaming.ended(self.limit_s + _MORE_S):
@@ -148,16 +148,16 @@ class Swap:
 @contextmanager
 def open_swap(context: Context, limit_s: float) -> Iterator[Swap]:
     """Both connections, with their waits bounded; closed in the right order afterwards."""
-    (moved,) = context.moved
+    (table,) = context.tables
     engine = context.pools.engine(context.migration.source)
     lock, rename = engine.connect(), engine.connect()
-    swap = Swap(context, moved, lock, rename, limit_s)
+    swap = Swap(context, table, lock, rename, limit_s)
     try:
         with driver_errors(context.migration.source):
             seconds = max(1, round(limit_s))
             # Not by transactions: the lock must outlast what is read under it.
             run(lock, f"SET SESSION autocommit = 1, lock_wait_timeout = {seconds}")
-            make_temporaries(lock, moved)
+            make_temporaries(lock, table)
             wait = 2 * seconds + _MORE_S
             run(rename, f"SET SESSION lock_wait_timeout = {wait}, foreign_key_checks = 1")
         yield swap

@@ -14,7 +14,7 @@ from pipeline.cutover.counters import keep_counter
 from pipeline.cutover.retry import too_early
 from pipeline.cutover.triggers import create_triggers
 from pipeline.domain.hook_names import Hook
-from pipeline.domain.migration import Kind
+from pipeline.domain.migration import MigrationKind
 from pipeline.domain.stages import Stage
 from pipeline.errors import TranshipError
 from pipeline.hooks.process import HookResult
@@ -23,24 +23,24 @@ from pipeline.pausepoints import Point, reached
 from pipeline.step.context import Context, Outcome
 
 _ENDED = {
-    Kind.MOVE: "the tables live on the target",
-    Kind.ALTER: "the table is rebuilt",
+    MigrationKind.MOVE: "the tables live on the target",
+    MigrationKind.ALTER: "the table is rebuilt",
 }
 
 
 def switching(context: Context) -> Outcome:
     """The target is the truth. Tell the operator's side so, until it has heard."""
-    if context.migration.kind is Kind.MOVE:
-        for moved in context.moved:
-            keep_counter(context, moved.aside, moved.target)
+    if context.migration.kind is MigrationKind.MOVE:
+        for table in context.tables:
+            keep_counter(context, table.retired_name, table.target)
     reached(Point.BEFORE_SUCCESS_HOOK)
     with context.control() as control:
         told = hook_state(control, context.migration.id, Hook.ON_SUCCESS)
     if told is None or not told.succeeded:
         if too_early(context):
-            return Outcome.LATER
+            return Outcome.WAIT
         try:
-            if context.migration.kind is Kind.MOVE:
+            if context.migration.kind is MigrationKind.MOVE:
                 create_triggers(context)
         except TranshipError as error:
             return _again(context, f"triggers: {error}")
@@ -51,7 +51,7 @@ def switching(context: Context) -> Outcome:
     with context.control() as control:
         context.enter_in(control, Stage.DONE, _ENDED[context.migration.kind])
         release_claims(control, context.migration.id)
-    return Outcome.CHANGED
+    return Outcome.ADVANCED
 
 
 def _tell_again(context: Context, result: HookResult) -> Outcome:
@@ -69,4 +69,4 @@ def _again(context: Context, what: str) -> Outcome:
         )
         message = f"{what}; again in {again_s:g} s"
         log_event(control, context.migration.id, "hook", message, context.lease.owner)
-    return Outcome.LATER
+    return Outcome.WAIT

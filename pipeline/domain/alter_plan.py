@@ -17,7 +17,7 @@ class Fill:
 
 
 @dataclass(frozen=True)
-class Rebuild:
+class AlterPlan:
     """`kept.columns` and `shadow.columns` run in parallel: the first become the second.
 
     `kept` is a part of the original's definition, `shadow` of the shadow table's; their keys
@@ -39,8 +39,8 @@ class Rebuild:
         pairs = zip(self.kept.columns, self.shadow.columns, strict=True)
         return tuple(pair for pair in pairs if pair[0].name in self.checked)
 
-    def documents_as_text(self) -> Rebuild:
-        return Rebuild(
+    def documents_as_text(self) -> AlterPlan:
+        return AlterPlan(
             self.ddl, self.kept.documents_as_text(), self.shadow.documents_as_text(),
             self.fills, self.retyped, self.checked, self.new_unique,
         )  # fmt: skip
@@ -49,7 +49,7 @@ class Rebuild:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Rebuild:
+    def from_json(cls, value: dict[str, Any]) -> AlterPlan:
         return cls(
             ddl=value["ddl"],
             kept=table_from_json(value["kept"]),

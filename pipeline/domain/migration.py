@@ -7,13 +7,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pipeline.domain.alter_plan import Rebuild
-from pipeline.domain.names import aside_name, old_name
-from pipeline.domain.stages import AFTER_RENAME, Stage
+from pipeline.domain.alter_plan import AlterPlan
+from pipeline.domain.names import alter_retired_name, retired_name_of
+from pipeline.domain.stages import MAY_BE_RETIRED, Stage
 from pipeline.mysql.table import Table, TableName, table_from_json
 
 
-class Kind(StrEnum):
+class MigrationKind(StrEnum):
     """What a migration does; the two differ in how they write, and in how they cut over."""
 
     MOVE = "move"  # tables go to another server
@@ -47,7 +47,7 @@ class Migration:
     """One row of `migration`."""
 
     id: str
-    kind: Kind
+    kind: MigrationKind
     source: str
     target: str
     stage: Stage
@@ -74,7 +74,7 @@ class Migration:
     @classmethod
     def from_row(cls, row: Any) -> Migration:
         values = dict(row._mapping)
-        values["kind"] = Kind(values["kind"])
+        values["kind"] = MigrationKind(values["kind"])
         for name in ("stage", "resume_stage", "after_restore"):
             values[name] = Stage(values[name]) if values[name] else None
         values["options"] = Options(**values["options"])
@@ -83,13 +83,13 @@ class Migration:
 
 
 @dataclass(frozen=True)
-class Moved:
+class MigrationTable:
     """One table of a migration."""
 
     id: int
     migration_id: str
     ordinal: int
-    table: Table
+    definition: Table
     target: TableName
     rows_estimate: int
     bytes_estimate: int
@@ -97,35 +97,35 @@ class Moved:
     planned: bool
     copied: bool
     chunk_rows: int
-    rebuild: Rebuild | None = None  # of an alter
+    alter_plan: AlterPlan | None = None  # of an alter
 
     @property
-    def landed(self) -> Table:
+    def target_table(self) -> Table:
         """The target's definition of what is copied; `target` is its name there."""
-        return self.rebuild.shadow if self.rebuild is not None else self.table
+        return self.alter_plan.shadow if self.alter_plan is not None else self.definition
 
     @property
     def source(self) -> TableName:
-        return self.table.name
+        return self.definition.name
 
     @property
-    def aside(self) -> TableName:
+    def retired_name(self) -> TableName:
         """The source table's name once it has been cut over."""
-        name = self.table.name
-        return aside_name(name) if self.rebuild is None else old_name(name)
+        name = self.definition.name
+        return retired_name_of(name) if self.alter_plan is None else alter_retired_name(name)
 
     @classmethod
-    def from_row(cls, row: Any) -> Moved:
+    def from_row(cls, row: Any) -> MigrationTable:
         values = dict(row._mapping)
-        values["table"] = table_from_json(values.pop("definition"))
-        rebuild = values.pop("rebuild")
-        values["rebuild"] = Rebuild.from_json(rebuild) if rebuild else None
+        values["definition"] = table_from_json(values["definition"])
+        plan = values["alter_plan"]
+        values["alter_plan"] = AlterPlan.from_json(plan) if plan else None
         values["target"] = TableName(values.pop("target_schema"), values.pop("target_name"))
         return cls(**values)
 
 
-def source_name(stage: Stage, moved: Moved) -> TableName:
+def source_name(stage: Stage, table: MigrationTable) -> TableName:
     """Where a table's rows are on the source in this stage."""
-    if moved.rebuild is not None:  # no stage that reads rows comes after the swap
-        return moved.source
-    return moved.aside if stage in AFTER_RENAME else moved.source
+    if table.alter_plan is not None:  # no stage that reads rows comes after the swap
+        return table.source
+    return table.retired_name if stage in MAY_BE_RETIRED else table.source

@@ -14,7 +14,7 @@ _TRIGGER_SUFFIX = "_tranship"
 _LONGEST = 64
 
 
-def aside_name(name: TableName) -> TableName:
+def retired_name_of(name: TableName) -> TableName:
     """`_t_del`, as gh-ost calls it, within the 64 characters that a name may have.
 
     A name too long for that keeps its beginning and a digest of the whole, so that two
@@ -31,7 +31,7 @@ def shadow_name(name: TableName) -> TableName:
     return _sorted_after(name, "new")
 
 
-def old_name(name: TableName) -> TableName:
+def alter_retired_name(name: TableName) -> TableName:
     """`t_tranship_old`: the sentry of an alter, then the table as it was."""
     return _sorted_after(name, "old")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pipeline.domain.migration import Kind, Migration, Moved
+from pipeline.domain.migration import Migration, MigrationKind, MigrationTable
 from pipeline.domain.names import shadow_name
 from pipeline.mysql.table import TableName
 
@@ -51,19 +51,19 @@ class Request:
         return cls(**{**value, "tables": tables, "alteration": alteration})
 
     @property
-    def kind(self) -> Kind:
-        return Kind.MOVE if self.alteration is None else Kind.ALTER
+    def kind(self) -> MigrationKind:
+        return MigrationKind.MOVE if self.alteration is None else MigrationKind.ALTER
 
     @classmethod
-    def of(cls, migration: Migration, moved: Sequence[Moved]) -> Request:
+    def of(cls, migration: Migration, moved: Sequence[MigrationTable]) -> Request:
         """The request that led to `migration`."""
         elsewhere = {one.target.schema for one in moved if one.target.schema != one.source.schema}
         tables = tuple(one.source for one in moved)
         schema = next(iter(elsewhere), None)
-        options, rebuild = migration.options, moved[0].rebuild
+        options, plan = migration.options, moved[0].alter_plan
         return cls(
             migration.source, migration.target, tables, schema, options.with_triggers,
-            options.json_as_text, None if rebuild is None else Alteration(rebuild.ddl),
+            options.json_as_text, None if plan is None else Alteration(plan.ddl),
             options.force_after_s is not None,
         )  # fmt: skip
 

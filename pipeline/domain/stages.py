@@ -25,7 +25,7 @@ class Stage(StrEnum):
     COPYING = "copying"
     CONVERGING = "converging"
     READY = "ready"
-    RENAMING = "renaming"
+    BLOCKING = "blocking"
     DRAINING = "draining"
     VERIFYING = "verifying"
     SWAPPING = "swapping"  # of an alter only
@@ -72,9 +72,9 @@ RULES: dict[Stage, Rule] = {
         {S.READY, S.RESTORING}, Undo.NOTHING, True, "verify every range",
     ),
     S.READY: _rule(
-        {S.RENAMING, S.RESTORING}, Undo.NOTHING, True, "cut over",
+        {S.BLOCKING, S.RESTORING}, Undo.NOTHING, True, "cut over",
     ),
-    S.RENAMING: _rule(
+    S.BLOCKING: _rule(
         {S.READY, S.DRAINING, S.RESTORING}, Undo.RENAME_BACK, True,
         "rename the source's tables: writes stop",
     ),
@@ -106,11 +106,11 @@ RULES: dict[Stage, Rule] = {
 }  # fmt: skip
 
 # Where the source's rows may be under their aside name.
-AFTER_RENAME = frozenset(
-    {S.RENAMING, S.DRAINING, S.VERIFYING, S.SWAPPING, S.SWITCHING, S.RESTORING}
+MAY_BE_RETIRED = frozenset(
+    {S.BLOCKING, S.DRAINING, S.VERIFYING, S.SWAPPING, S.SWITCHING, S.RESTORING}
 )
 # Where the application can't write, and only we can give it its tables back.
-RENAMED = frozenset({S.RENAMING, S.DRAINING, S.VERIFYING, S.SWAPPING, S.RESTORING})
+WRITES_BLOCKED = frozenset({S.BLOCKING, S.DRAINING, S.VERIFYING, S.SWAPPING, S.RESTORING})
 STAGES_THAT_COPY = frozenset({S.COPYING})
 STAGES_THAT_VERIFY = frozenset({S.CONVERGING, S.READY, S.VERIFYING})
 

@@ -32,14 +32,14 @@ _SYSTEM = "('sys', 'mysql', 'information_schema', 'performance_schema')"
 
 
 @dataclass(frozen=True)
-class Mention:
+class Dependent:
     """`kind` is "view", "routine", "event" or "trigger"."""
 
     kind: str
     name: TableName
 
 
-def mentions(connection: Connection, table: TableName) -> list[Mention]:
+def dependents(connection: Connection, table: TableName) -> list[Dependent]:
     """What names `table`, its own triggers apart when they are in its schema."""
     found = []
     for kind, query in _TEXTS:
@@ -52,7 +52,7 @@ def mentions(connection: Connection, table: TableName) -> list[Mention]:
         ).rows
         for schema, name, text in rows:
             if names(str(text), table, str(schema)):
-                found.append(Mention(kind, TableName(str(schema), str(name))))
+                found.append(Dependent(kind, TableName(str(schema), str(name))))
     return found
 
 

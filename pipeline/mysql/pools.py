@@ -109,9 +109,9 @@ def run_raw(raw: Any, statement: str | bytes) -> Result:
 
 
 @contextmanager
-def leniency(connection: Connection, table: Table) -> Iterator[None]:
+def lenient_sql_mode(connection: Connection, table: Table) -> Iterator[None]:
     """Let the session write what a lenient session of the source could write to `table`."""
-    if not table.judged_by_digest or connection.info.get("lenient"):
+    if not table.may_warn_on_write or connection.info.get("lenient"):
         yield
         return
     run(connection, f"SET SESSION sql_mode = '{LENIENT_SQL_MODE}'")

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from pipeline.alter.plan import plan_rebuild
-from pipeline.domain.alter_plan import Rebuild
-from pipeline.domain.names import old_name, other_name, shadow_name
+from pipeline.alter.plan import plan_alter
+from pipeline.domain.alter_plan import AlterPlan
+from pipeline.domain.names import alter_retired_name, other_name, shadow_name
 from pipeline.errors import FatalError, RefusedError
 from pipeline.mysql.catalogue import foreign_keys, trigger_names, triggers_of_schema
 from pipeline.mysql.flavours import is_mariadb, variable
@@ -16,25 +16,25 @@ from pipeline.mysql.introspect import read_table
 from pipeline.mysql.pools import run
 from pipeline.mysql.servers import table_exists
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import Answer, Inquiry, info, refused
+from pipeline.preflight.findings import Answer, CheckContext, info, refused
 
 _INSTRUMENT = "wait/lock/metadata/sql/mdl"
 
 
-def change(inquiry: Inquiry) -> Iterator[Answer]:
+def change(context: CheckContext) -> Iterator[Answer]:
     """The server takes the change, on an empty table that is dropped again."""
-    asked = inquiry.request.alteration
+    asked = context.request.alteration
     assert asked is not None
-    with inquiry.source() as server:
-        for name in inquiry.request.tables:
+    with context.source() as server:
+        for name in context.request.tables:
             if not _is_readable(server, name):
                 continue  # "tables" says so
             try:
-                rebuild = plan_rebuild(server, name, asked)
+                plan = plan_alter(server, name, asked)
             except FatalError as error:
                 yield refused(error.explanation, error.remedy)
                 continue
-            yield info(f"{name}: {_said(rebuild)}.")
+            yield info(f"{name}: {_said(plan)}.")
 
 
 def _is_readable(server: Connection, name: TableName) -> bool:
@@ -45,37 +45,37 @@ def _is_readable(server: Connection, name: TableName) -> bool:
     return True
 
 
-def _said(rebuild: Rebuild) -> str:
-    pairs = list(zip(rebuild.kept.columns, rebuild.shadow.columns, strict=True))
-    parts = [f"{len(pairs)} columns are kept, by key {rebuild.shadow.key.name}"]
+def _said(plan: AlterPlan) -> str:
+    pairs = list(zip(plan.kept.columns, plan.shadow.columns, strict=True))
+    parts = [f"{len(pairs)} columns are kept, by key {plan.shadow.key.name}"]
     parts += [f"{old.name} becomes {new.name}" for old, new in pairs if old.name != new.name]
-    if rebuild.retyped:
+    if plan.retyped:
         parts += [
             f"{new.name} becomes {new.column_type}"
             for old, new in pairs
             if (old.column_type, old.collation) != (new.column_type, new.collation)
         ]
-    if rebuild.checked:
-        parts.append(f"every value of {', '.join(rebuild.checked)} is checked for loss")
-    if rebuild.new_unique:
-        parts.append(f"new unique keys: {', '.join(rebuild.new_unique)}")
+    if plan.checked:
+        parts.append(f"every value of {', '.join(plan.checked)} is checked for loss")
+    if plan.new_unique:
+        parts.append(f"new unique keys: {', '.join(plan.new_unique)}")
     return "; ".join(parts)
 
 
-def names_free(inquiry: Inquiry) -> Iterator[Answer]:
+def names_free(context: CheckContext) -> Iterator[Answer]:
     """The names of the sentry, and of the old table after the swap."""
-    yield from _free(inquiry, old_name)
+    yield from _free(context, alter_retired_name)
 
 
-def shadow_free(inquiry: Inquiry) -> Iterator[Answer]:
+def shadow_free(context: CheckContext) -> Iterator[Answer]:
     """The name of the shadow."""
-    yield from _free(inquiry, shadow_name)
+    yield from _free(context, shadow_name)
 
 
-def _free(inquiry: Inquiry, beside: object) -> Iterator[Answer]:
+def _free(context: CheckContext, beside: object) -> Iterator[Answer]:
     assert callable(beside)
-    with inquiry.source() as server:
-        for name in inquiry.request.tables:
+    with context.source() as server:
+        for name in context.request.tables:
             if table_exists(server, beside(name)):
                 yield refused(
                     f"{beside(name)} exists, and the change of {name} needs that name.",
@@ -83,10 +83,10 @@ def _free(inquiry: Inquiry, beside: object) -> Iterator[Answer]:
                 )
 
 
-def metadata_locks(inquiry: Inquiry) -> Iterator[Answer]:
+def metadata_locks(context: CheckContext) -> Iterator[Answer]:
     """The server shows who waits for which table; without that a swap is a guess."""
-    server = inquiry.request.source
-    with inquiry.source() as connection:
+    server = context.request.source
+    with context.source() as connection:
         if is_mariadb(connection):
             yield refused(
                 f"{server} is MariaDB, which does not show what a rename waits for.",
@@ -109,10 +109,10 @@ def metadata_locks(inquiry: Inquiry) -> Iterator[Answer]:
         )
 
 
-def no_foreign_keys(inquiry: Inquiry) -> Iterator[Answer]:
+def no_foreign_keys(context: CheckContext) -> Iterator[Answer]:
     """None from or to the table: they would stay with the old one."""
-    with inquiry.source() as server:
-        for name in inquiry.request.tables:
+    with context.source() as server:
+        for name in context.request.tables:
             for key in foreign_keys(server, name):
                 yield refused(
                     f"{key.child} refers to {key.parent} by foreign key {key.name}, which would"
@@ -121,10 +121,10 @@ def no_foreign_keys(inquiry: Inquiry) -> Iterator[Answer]:
                 )
 
 
-def triggers(inquiry: Inquiry) -> Iterator[Answer]:
+def triggers(context: CheckContext) -> Iterator[Answer]:
     """Those of the table have to be asked for."""
-    request = inquiry.request
-    with inquiry.source() as server:
+    request = context.request
+    with context.source() as server:
         for name in request.tables:
             found = trigger_names(server, name)
             if not found:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.mysql.dependents import grantees, mentions
-from pipeline.preflight.findings import Answer, Inquiry, warning
+from pipeline.mysql.dependents import dependents, grantees
+from pipeline.preflight.findings import Answer, CheckContext, warning
 
 _SHOWN = 10
 
 
-def named(inquiry: Inquiry) -> Iterator[Answer]:
+def named(context: CheckContext) -> Iterator[Answer]:
     """Nothing of it is moved; after the cut-over it names a table that is not there."""
-    with inquiry.source() as source:
-        for table in inquiry.request.tables:
-            found = [f"{one.kind} {one.name}" for one in mentions(source, table)]
+    with context.source() as source:
+        for table in context.request.tables:
+            found = [f"{one.kind} {one.name}" for one in dependents(source, table)]
             if found:
                 yield warning(
                     f"{table} is named by {_listed(found)}, which stay on"
-                    f" {inquiry.request.source} and will not find it.",
+                    f" {context.request.source} and will not find it.",
                     "Create them on the target where they are needed, and look at what uses them.",
                 )
             users = grantees(source, table)

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
-from pipeline.domain.migration import Kind
+from pipeline.domain.migration import MigrationKind
 from pipeline.domain.request import Request
 from pipeline.errors import FatalError, RefusedError
 from pipeline.mysql.pools import Pools
@@ -52,7 +52,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Inquiry:
+class CheckContext:
     """What a check may look at. It reads only."""
 
     pools: Pools
@@ -74,18 +74,18 @@ class Check:
     """One function, its name, and when it is called."""
 
     name: str
-    look: Callable[[Inquiry], Iterable[Answer]]
+    run: Callable[[CheckContext], Iterable[Answer]]
     scopes: frozenset[Scope]
-    kinds: frozenset[Kind] = frozenset(Kind)
+    kinds: frozenset[MigrationKind] = frozenset(MigrationKind)
 
-    def findings(self, inquiry: Inquiry) -> list[Finding]:
+    def findings(self, context: CheckContext) -> list[Finding]:
         """What the check says; "ok" when it has nothing to say.
 
         Raises:
             RetryableError: a server does not answer now.
         """
         try:
-            answers = list(self.look(inquiry))
+            answers = list(self.run(context))
         except FatalError as error:
             answers = [refused(error.explanation, error.remedy)]
         return [

@@ -7,7 +7,7 @@ it is still free to stop.
 
 from __future__ import annotations
 
-from pipeline.domain.migration import Kind
+from pipeline.domain.migration import MigrationKind
 from pipeline.domain.request import Request
 from pipeline.mysql.pools import Pools
 from pipeline.preflight import (
@@ -22,13 +22,13 @@ from pipeline.preflight import (
     tables,
     triggers,
 )
-from pipeline.preflight.findings import Check, Finding, Inquiry, Scope
+from pipeline.preflight.findings import Check, CheckContext, Finding, Scope
 
 _START = frozenset({Scope.START})
 _NOT_AT_CUT_OVER = frozenset({Scope.START, Scope.RESUME})
 _ALWAYS = frozenset(Scope)
-_MOVE = frozenset({Kind.MOVE})
-_ALTER = frozenset({Kind.ALTER})
+_MOVE = frozenset({MigrationKind.MOVE})
+_ALTER = frozenset({MigrationKind.ALTER})
 
 # In the order in which a person wants to read about them.
 CHECKS = (
@@ -52,7 +52,7 @@ CHECKS = (
     Check("flavours", flavours.between, _START, _MOVE),
     Check("documents", documents.exact, _START),
     Check("claims", tables.unclaimed, _START),
-    Check("names set aside", tables.aside_names_free, _ALWAYS, _MOVE),
+    Check("names set aside", tables.retired_names_free, _ALWAYS, _MOVE),
     Check("triggers", triggers.triggers, _ALWAYS, _MOVE),
     Check("foreign keys", foreign_keys.inside, _ALWAYS, _MOVE),
     Check("views, routines, grants", dependents.named, _START, _MOVE),
@@ -73,12 +73,12 @@ def run_preflight(pools: Pools, request: Request, scope: Scope) -> list[Finding]
         RetryableError: a server does not answer now.
         RefusedError: a server does not let us in.
     """
-    inquiry = Inquiry(pools, request)
-    with inquiry.source(), inquiry.target():
+    context = CheckContext(pools, request)
+    with context.source(), context.target():
         pass  # a server out of reach is one error, not one for each check
     return [
         finding
         for check in CHECKS
         if scope in check.scopes and request.kind in check.kinds
-        for finding in check.findings(inquiry)
+        for finding in check.findings(context)
     ]

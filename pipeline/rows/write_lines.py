@@ -28,7 +28,7 @@ from pipeline.mysql.failures import DUPLICATE_KEY, TRUNCATED, code_of
 from pipeline.mysql.pools import (
     Result,
     is_harmless,
-    leniency,
+    lenient_sql_mode,
     run,
     shown_warnings,
 )
@@ -50,7 +50,7 @@ def write_lines(
     """
     plain, typed = _parted(table, data)
     if typed:
-        with leniency(target, table):
+        with lenient_sql_mode(target, table):
             _insert_lines(target, table, name, typed, replace)
     if plain:
         _load_lines(target, table, name, plain, replace)
@@ -73,7 +73,7 @@ def _parted(table: Table, data: bytes) -> tuple[bytes, bytes]:
 def _load_lines(
     target: Connection, table: Table, name: TableName, data: bytes, replace: bool
 ) -> None:
-    with _memory_file(data) as path, leniency(target, table):
+    with _memory_file(data) as path, lenient_sql_mode(target, table):
         verb = "REPLACE" if replace else "IGNORE"
         try:
             answer = run(
@@ -110,9 +110,9 @@ def _check_warnings(target: Connection, table: Table, name: TableName, answer: R
     if total == int(counts.get("Skipped", 0)):
         return
     shown = shown_warnings(target)
-    allowed = _DUPLICATE | TRUNCATED if table.judged_by_digest else _DUPLICATE
+    allowed = _DUPLICATE | TRUNCATED if table.may_warn_on_write else _DUPLICATE
     other = [text for one, text in shown if one not in allowed and not is_harmless(one, text)]
-    if not other and (table.judged_by_digest or len(shown) >= total):
+    if not other and (table.may_warn_on_write or len(shown) >= total):
         return
     text = other[0] if other else f"{answer.message} (more warnings than duplicates)"
     raise FatalError(

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from pipeline.control.migrations import all_migrations, is_installed
 from pipeline.control.summary import ids_beginning, tables_by_migration
-from pipeline.domain.migration import Kind
+from pipeline.domain.migration import MigrationKind
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError, RetryableError, TranshipError
 from pipeline.mysql.pools import Pools
@@ -22,7 +22,7 @@ class Listed:
     """One line of `tranship list`."""
 
     id: str
-    kind: Kind
+    kind: MigrationKind
     source: str
     target: str
     tables: tuple[str, ...]

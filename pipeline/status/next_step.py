@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.control.throttles import BY_HAND
-from pipeline.domain.migration import Failure, Kind
+from pipeline.domain.migration import Failure, MigrationKind
 from pipeline.domain.stages import Stage, wants_stream
 
 _COORDINATOR_SILENT_S = 10.0
@@ -20,7 +20,7 @@ _YIELDING = frozenset({Stage.COPYING, Stage.CONVERGING, Stage.READY})
 
 
 @dataclass(frozen=True)
-class Outlook:
+class NextStep:
     """The sentence, and the command that is of use now."""
 
     sentence: str
@@ -28,11 +28,11 @@ class Outlook:
 
 
 @dataclass(frozen=True)
-class Situation:
+class StatusFacts:
     """The facts that the outlook depends on. `_s` are seconds; ages unless said otherwise."""
 
     id: str
-    kind: Kind
+    kind: MigrationKind
     source: str
     target: str
     stage: Stage
@@ -58,14 +58,14 @@ class Situation:
     refused_limit_s: float
 
 
-def outlook(now: Situation) -> Outlook:
+def next_step(now: StatusFacts) -> NextStep:
     """What a person reads first."""
     if now.stage in _ENDS:
         return _ENDS[now.stage](now)
-    return _missing(now) or _held_back(now) or Outlook(_SENTENCES[now.stage](now), _command(now))
+    return _missing(now) or _held_back(now) or NextStep(_SENTENCES[now.stage](now), _command(now))
 
 
-def _command(now: Situation) -> str:
+def _command(now: StatusFacts) -> str:
     if now.stage is Stage.READY and now.postponed:
         return f"tranship cut-over {now.id}"
     return f"tranship status {now.id} --watch"
@@ -74,38 +74,42 @@ def _command(now: Situation) -> str:
 # --- it has ended ---------------------------------------------------------------------
 
 
-def _untouched(now: Situation) -> str:
-    return f"{now.source} has its tables" if now.kind is Kind.MOVE else "the table is as it was"
+def _untouched(now: StatusFacts) -> str:
+    return (
+        f"{now.source} has its tables"
+        if now.kind is MigrationKind.MOVE
+        else "the table is as it was"
+    )
 
 
-def _done(now: Situation) -> Outlook:
+def _done(now: StatusFacts) -> NextStep:
     where = f"the tables live on {now.target}; {now.source} keeps the old ones"
-    if now.kind is Kind.ALTER:
+    if now.kind is MigrationKind.ALTER:
         where = f"the table is rebuilt; {now.source} keeps the old one beside it"
-    return Outlook(
+    return NextStep(
         f"nothing: {where} until clean-up",
         f"tranship clean-up {now.id}",
     )
 
 
-def _aborted(now: Situation) -> Outlook:
+def _aborted(now: StatusFacts) -> NextStep:
     left = f"{now.source} has its tables; what was copied to {now.target} is left there"
-    if now.kind is Kind.ALTER:
+    if now.kind is MigrationKind.ALTER:
         left = "the table is as it was; only the migration's own notes are left"
-    return Outlook(
+    return NextStep(
         f"nothing: {left}",
         f"tranship clean-up {now.id}",
     )
 
 
-def _failed(now: Situation) -> Outlook:
-    return Outlook(
+def _failed(now: StatusFacts) -> NextStep:
+    return NextStep(
         f"nothing by itself: {_untouched(now)}; mend the cause, then resume, or abort",
         f"tranship resume {now.id}",
     )
 
 
-_ENDS: dict[Stage, Callable[[Situation], Outlook]] = {
+_ENDS: dict[Stage, Callable[[StatusFacts], NextStep]] = {
     Stage.DONE: _done,
     Stage.ABORTED: _aborted,
     Stage.FAILED: _failed,
@@ -115,7 +119,7 @@ _ENDS: dict[Stage, Callable[[Situation], Outlook]] = {
 # --- something is missing -------------------------------------------------------------
 
 
-def _missing(now: Situation) -> Outlook | None:
+def _missing(now: StatusFacts) -> NextStep | None:
     """A process that nothing goes on without."""
     ago = now.coordinated_s_ago
     if ago is None and now.stage_s < _COORDINATOR_SILENT_S:
@@ -131,33 +135,33 @@ def _missing(now: Situation) -> Outlook | None:
     return None
 
 
-def _held_back(now: Situation) -> Outlook | None:
+def _held_back(now: StatusFacts) -> NextStep | None:
     if not now.throttled or now.stage not in _YIELDING:
         return None
     reasons = "; ".join(now.throttled)
     by_hand = any(reason.startswith(BY_HAND) for reason in now.throttled)
     command = f"tranship unthrottle {now.id}" if by_hand else f"tranship status {now.id} --watch"
-    return Outlook(f"{now.stage} goes on when it is not throttled any more: {reasons}", command)
+    return NextStep(f"{now.stage} goes on when it is not throttled any more: {reasons}", command)
 
 
-def _start(role: str, what: str) -> Outlook:
+def _start(role: str, what: str) -> NextStep:
     command = f"tranship worker {role}"
-    return Outlook(f"{what}: start one with {command}", command)
+    return NextStep(f"{what}: start one with {command}", command)
 
 
 # --- it is going on -------------------------------------------------------------------
 
 
-def _preparing(_: Situation) -> str:
+def _preparing(_: StatusFacts) -> str:
     return "copying; waiting for the target's tables to be created"
 
 
-def _copying(now: Situation) -> str:
+def _copying(now: StatusFacts) -> str:
     more = "" if now.planned else " and more to be planned"
     return f"verification; waiting for {_count(now.chunks_left, 'chunk')} to be copied{more}"
 
 
-def _converging(now: Situation) -> str:
+def _converging(now: StatusFacts) -> str:
     if now.never_verified:
         return f"{_cut_over(now)}; waiting for {_count(now.never_verified, 'range')} to verify"
     return (
@@ -166,7 +170,7 @@ def _converging(now: Situation) -> str:
     )
 
 
-def _ready(now: Situation) -> str:
+def _ready(now: StatusFacts) -> str:
     if now.postponed:
         return "cut-over; it is postponed and waits for you to allow it"
     if now.window is not None:
@@ -181,19 +185,19 @@ def _ready(now: Situation) -> str:
 
 
 _SWAP_WAITS = {
-    Stage.RENAMING: "a lock on the table",
+    Stage.BLOCKING: "a lock on the table",
     Stage.DRAINING: "the shadow to have the table's last changes",
     Stage.VERIFYING: "the last ranges to be verified",
     Stage.SWAPPING: "the rename",
 }
 
 
-def _cutting_over(now: Situation) -> str:
-    if now.kind is Kind.ALTER:
+def _cutting_over(now: StatusFacts) -> str:
+    if now.kind is MigrationKind.ALTER:
         waits_for = _SWAP_WAITS[now.stage]
         return f"the swap; waiting for {waits_for}; writes to the table wait too"
     waits = {
-        Stage.RENAMING: "the source's tables to be renamed",
+        Stage.BLOCKING: "the source's tables to be renamed",
         Stage.DRAINING: f"{now.target} to have the source's last changes",
         Stage.VERIFYING: f"{_count(now.dirty, 'range')} to verify",
     }[now.stage]
@@ -203,20 +207,20 @@ def _cutting_over(now: Situation) -> str:
     )
 
 
-def _switching(now: Situation) -> str:
+def _switching(now: StatusFacts) -> str:
     again = f", again in {now.retry_s:.0f} s" if now.retry_s > 0 else ""
     return f"done; waiting for the hook on-success to succeed{again}"
 
 
-def _restoring(now: Situation) -> str:
+def _restoring(now: StatusFacts) -> str:
     then = f", then: {now.after_restore}" if now.after_restore else ""
     why = f" ({now.failure.explanation})" if now.failure else ""
-    if now.kind is Kind.ALTER:
+    if now.kind is MigrationKind.ALTER:
         return f"the table is unlocked{then}{why}"
     return f"{now.source} gets its tables back{then}{why}"
 
 
-def _cut_over(now: Situation) -> str:
+def _cut_over(now: StatusFacts) -> str:
     return "ready, and then held back since it is postponed" if now.postponed else "cut-over"
 
 
@@ -224,12 +228,12 @@ def _count(number: int, what: str) -> str:
     return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
-_SENTENCES: dict[Stage, Callable[[Situation], str]] = {
+_SENTENCES: dict[Stage, Callable[[StatusFacts], str]] = {
     Stage.PREPARING: _preparing,
     Stage.COPYING: _copying,
     Stage.CONVERGING: _converging,
     Stage.READY: _ready,
-    Stage.RENAMING: _cutting_over,
+    Stage.BLOCKING: _cutting_over,
     Stage.DRAINING: _cutting_over,
     Stage.VERIFYING: _cutting_over,
     Stage.SWAPPING: _cutting_over,

@@ -16,26 +16,26 @@ from sqlalchemy import Connection
 from pipeline.control.leases import Role, holder
 from pipeline.control.migrations import (
     read_migration,
-    read_moved,
+    read_tables,
 )
 from pipeline.control.streams import StreamState, read_stream
 from pipeline.control.summary import (
     Event,
+    check_summary,
     chunk_summary,
     coordinated_s_ago,
     last_events,
-    range_summary,
     rows_copied_lately,
 )
 from pipeline.control.throttles import read_throttle
 from pipeline.control.touched_keys import count_touched
-from pipeline.domain.migration import Failure, Kind, Migration, Moved
+from pipeline.domain.migration import Failure, Migration, MigrationKind, MigrationTable
 from pipeline.domain.stages import STAGES_THAT_VERIFY, Stage, wants_stream
 from pipeline.domain.window import in_window
 from pipeline.errors import RefusedError, TranshipError
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.pools import Pools, run
-from pipeline.status.next_step import Situation, outlook
+from pipeline.status.next_step import StatusFacts, next_step
 from pipeline.status.to_json import plain
 
 _PACE_S = 10.0
@@ -57,9 +57,8 @@ class TableProgress:
     chunks_known: int
     planned: bool
     copied: bool
-    ranges_total: int
-    ranges_dirty: int
-    ranges_never_verified: int
+    chunks_dirty: int
+    chunks_never_verified: int
     keys_touched: int
     waiting_s: float  # how long a message for a copy worker has not been taken
 
@@ -82,7 +81,7 @@ class Progress:
     """One migration, at the control server's time `now`."""
 
     id: str
-    kind: Kind
+    kind: MigrationKind
     change: str | None  # of an alter
     source: str
     target: str
@@ -126,27 +125,29 @@ def read_progress(pools: Pools, target: str, migration_id: str) -> Progress:
             raise RefusedError(
                 f"There is no migration {migration_id} on {target}.", "See: tranship list"
             )
-        moved = read_moved(control, migration_id)
-        progress = _from_control(control, migration, moved)
+        tables = read_tables(control, migration_id)
+        progress = _from_control(control, migration, tables)
         state = read_stream(control, migration_id)
     if state is not None and progress.stream is not None and wants_stream(migration.stage):
         progress = replace(progress, stream=_with_lag(pools, migration, state, progress.stream))
-    view = outlook(_situation(pools, migration, progress))
+    view = next_step(_status_facts(pools, migration, progress))
     return replace(progress, next=view.sentence, command=view.command)
 
 
-def _from_control(control: Connection, migration: Migration, moved: list[Moved]) -> Progress:
-    tables = tuple(_table(control, migration.stage, one) for one in moved)
-    pace = _pace(control, migration, moved)
+def _from_control(
+    control: Connection, migration: Migration, tables: list[MigrationTable]
+) -> Progress:
+    shown = tuple(_table(control, migration.stage, one) for one in tables)
+    pace = _pace(control, migration, tables)
     coordinator = holder(control, migration.id, Role.COORDINATE)
     throttle = read_throttle(control, migration.id)
     return Progress(
         id=migration.id, kind=migration.kind,
-        change=moved[0].rebuild.ddl if moved and moved[0].rebuild is not None else None,
+        change=tables[0].alter_plan.ddl if tables and tables[0].alter_plan is not None else None,
         source=migration.source, target=migration.target,
         stage=migration.stage, since=migration.stage_since, now=migration.now,
         created_at=migration.created_at, created_by=migration.created_by,
-        tables=tables, rows_per_s=pace, eta_s=_eta(migration.stage, tables, pace),
+        tables=shown, rows_per_s=pace, eta_s=_eta(migration.stage, shown, pace),
         stream=_stream(control, migration.id),
         coordinated_s_ago=coordinated_s_ago(control, migration.id),
         coordinator=coordinator.owner if coordinator and coordinator.alive else None,
@@ -160,31 +161,31 @@ def _from_control(control: Connection, migration: Migration, moved: list[Moved])
     )  # fmt: skip
 
 
-def _table(control: Connection, stage: Stage, moved: Moved) -> TableProgress:
-    chunks, ranges = chunk_summary(control, moved), range_summary(control, moved)
-    touched = count_touched(control, moved) if stage in STAGES_THAT_VERIFY else 0
+def _table(control: Connection, stage: Stage, table: MigrationTable) -> TableProgress:
+    chunks, chunk_checks = chunk_summary(control, table), check_summary(control, table)
+    touched = count_touched(control, table) if stage in STAGES_THAT_VERIFY else 0
     return TableProgress(
-        source=str(moved.source), target=str(moved.target),
-        rows_copied=chunks.rows, rows_estimate=moved.rows_estimate,
-        bytes_copied=chunks.bytes, bytes_estimate=moved.bytes_estimate,
+        source=str(table.source), target=str(table.target),
+        rows_copied=chunks.rows, rows_estimate=table.rows_estimate,
+        bytes_copied=chunks.bytes, bytes_estimate=table.bytes_estimate,
         chunks_done=chunks.done, chunks_known=chunks.known,
-        planned=moved.planned, copied=moved.copied,
-        ranges_total=ranges.total, ranges_dirty=ranges.dirty,
-        ranges_never_verified=ranges.never_verified, keys_touched=touched,
-        waiting_s=max(chunks.waiting_s, ranges.waiting_s),
+        planned=table.planned, copied=table.copied,
+        chunks_dirty=chunk_checks.dirty,
+        chunks_never_verified=chunk_checks.never_verified, keys_touched=touched,
+        waiting_s=max(chunks.waiting_s, chunk_checks.waiting_s),
     )  # fmt: skip
 
 
-def _pace(control: Connection, migration: Migration, moved: list[Moved]) -> float:
+def _pace(control: Connection, migration: Migration, tables: list[MigrationTable]) -> float:
     if migration.stage is not Stage.COPYING:
         return 0.0
     over = min(_PACE_S, max(1.0, _seconds(migration.stage_since, migration.now)))
-    return rows_copied_lately(control, moved, over) / over
+    return rows_copied_lately(control, tables, over) / over
 
 
 def _refused(migration: Migration) -> float | None:
     """How long writes were refused, from the last rename's intent to `done`; or had to wait."""
-    if migration.kind is Kind.ALTER:
+    if migration.kind is MigrationKind.ALTER:
         return migration.held_s
     if migration.stage is not Stage.DONE or migration.renamed_at is None:
         return None
@@ -227,9 +228,9 @@ def _with_lag(
     return replace(stream, lag_s=lag, transactions_behind=behind)
 
 
-def _situation(pools: Pools, migration: Migration, progress: Progress) -> Situation:
+def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> StatusFacts:
     tables, stream = progress.tables, progress.stream
-    return Situation(
+    return StatusFacts(
         id=migration.id, kind=migration.kind, source=migration.source, target=migration.target,
         stage=migration.stage, after_restore=migration.after_restore,
         postponed=migration.postponed,
@@ -237,8 +238,8 @@ def _situation(pools: Pools, migration: Migration, progress: Progress) -> Situat
         failure=migration.failure, throttled=progress.throttled,
         chunks_left=sum(one.chunks_known - one.chunks_done for one in tables),
         planned=all(one.planned for one in tables),
-        dirty=sum(one.ranges_dirty for one in tables),
-        never_verified=sum(one.ranges_never_verified for one in tables),
+        dirty=sum(one.chunks_dirty for one in tables),
+        never_verified=sum(one.chunks_never_verified for one in tables),
         touched=sum(one.keys_touched for one in tables),
         touched_limit=pools.settings.checksum.converged_keys,
         waiting_s=max((one.waiting_s for one in tables), default=0.0),

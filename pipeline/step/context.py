@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from pipeline.configuration.settings import Settings
 from pipeline.control.leases import Lease, fence
 from pipeline.control.migrations import log_event, transition
-from pipeline.domain.migration import Migration, Moved
+from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.stages import Stage, allowed
 from pipeline.mysql.pools import Pools
 
@@ -21,9 +21,9 @@ from pipeline.mysql.pools import Pools
 class Messenger(Protocol):
     """Sends work out. A message may get lost or arrive twice; neither does harm."""
 
-    def copy_chunk(self, target: str, moved: Moved, no: int) -> None: ...
+    def copy_chunk(self, target: str, table: MigrationTable, number: int) -> None: ...
 
-    def verify_range(self, target: str, moved: Moved, no: int) -> None: ...
+    def verify_chunk(self, target: str, table: MigrationTable, number: int) -> None: ...
 
     def serve_stream(self, target: str, migration_id: str) -> None: ...
 
@@ -31,9 +31,9 @@ class Messenger(Protocol):
 class Outcome(Enum):
     """What a step left: another stage, something to wait for here, or nothing to do now."""
 
-    CHANGED = "changed"
-    SOON = "soon"
-    LATER = "later"
+    ADVANCED = "changed"
+    POLL = "soon"
+    WAIT = "later"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Context:
     lease: Lease
     messenger: Messenger
     migration: Migration
-    moved: list[Moved]
+    tables: list[MigrationTable]
 
     @property
     def settings(self) -> Settings:
@@ -75,7 +75,7 @@ class Context:
         """
         with self.control() as control:
             self.enter_in(control, new, message, **values)
-        return Outcome.CHANGED
+        return Outcome.ADVANCED
 
     def enter_in(self, control: Connection, new: Stage, message: str, **values: Any) -> None:
         """The same, together with what else the transaction of `control` holds."""

@@ -18,36 +18,36 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from pipeline.control.chunk_map import NUMBER, bounds_table, last_piece
-from pipeline.domain.migration import Moved
+from pipeline.control.chunk_map import NUMBER, bounds_table, last_chunk
+from pipeline.domain.migration import MigrationTable
 from pipeline.mysql.codecs import literal_bound
 from pipeline.mysql.keyrange import at_or_above, order
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_list
-from pipeline.mysql.table import Field, Kind
+from pipeline.mysql.table import Field, ValueKind
 
-_IN_PYTHON = frozenset({Kind.INTEGER, Kind.BINARY})
+_IN_PYTHON = frozenset({ValueKind.INTEGER, ValueKind.BINARY})
 _KEYS_A_STATEMENT = 200
 
 
 @dataclass
-class TouchedRanges:
+class TouchedChunks:
     """The ranges of one table that the open target transaction has touched."""
 
-    moved: Moved
+    table: MigrationTable
     touched: set[int] = field(default_factory=set)
-    layout: int = -1
-    open_piece: int = 0
+    chunk_map_version: int = -1
+    open_chunk: int = 0
     _bounds: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def refresh(self, target: Connection, layout: int) -> None:
+    def refresh(self, target: Connection, chunk_map_version: int) -> None:
         """Take in pieces cut since `self.layout`; widen what was touched before."""
-        if layout == self.layout:
+        if chunk_map_version == self.chunk_map_version:
             return
-        newest = last_piece(target, self.moved)
-        if self.open_piece in self.touched:
-            self.touched.update(range(self.open_piece, newest + 1))
-        self.open_piece, self.layout = newest, layout
+        newest = last_chunk(target, self.table)
+        if self.open_chunk in self.touched:
+            self.touched.update(range(self.open_chunk, newest + 1))
+        self.open_chunk, self.chunk_map_version = newest, chunk_map_version
         if self._ordered_in_python:
             self._load_bounds(target)
 
@@ -60,22 +60,22 @@ class TouchedRanges:
 
     @property
     def _ordered_in_python(self) -> bool:
-        return all(column.kind in _IN_PYTHON for column in self.moved.table.key_columns)
+        return all(column.kind in _IN_PYTHON for column in self.table.definition.key_columns)
 
     def _load_bounds(self, target: Connection) -> None:
-        columns = quote_list(self.moved.table.key.columns)
+        columns = quote_list(self.table.definition.key.columns)
         known = len(self._bounds)
         rows = run(
             target,
-            f"SELECT {columns} FROM {bounds_table(self.moved)}"
+            f"SELECT {columns} FROM {bounds_table(self.table)}"
             f" WHERE {NUMBER} >= {known} ORDER BY {NUMBER}",
         ).rows
         self._bounds.extend(rows)
 
     def _search(self, key: tuple[Field, ...]) -> int:
-        columns = self.moved.table.key_columns
+        columns = self.table.definition.key_columns
         ordered = tuple(
-            int(part or b"0") if column.kind is Kind.INTEGER else part
+            int(part or b"0") if column.kind is ValueKind.INTEGER else part
             for column, part in zip(columns, key, strict=True)
         )
         return bisect_left(self._bounds, ordered)
@@ -87,10 +87,10 @@ class TouchedRanges:
             self.touched.update(row[0] for row in run(target, asked).rows)
 
     def _question(self, key: tuple[Field, ...]) -> str:
-        bound = literal_bound(self.moved.table, key)
-        table_key = self.moved.table.key
+        bound = literal_bound(self.table.definition, key)
+        table_key = self.table.definition.key
         return (
-            f"SELECT COALESCE((SELECT {NUMBER} FROM {bounds_table(self.moved)}"
+            f"SELECT COALESCE((SELECT {NUMBER} FROM {bounds_table(self.table)}"
             f" WHERE {at_or_above(table_key, bound)} ORDER BY {order(table_key)} LIMIT 1),"
-            f" {self.open_piece})"
+            f" {self.open_chunk})"
         )

@@ -14,10 +14,10 @@ from pipeline.configuration.settings import Throttle
 from pipeline.control.migrations import log_event
 from pipeline.control.throttles import (
     ThrottleState,
-    beat_heart,
     read_throttle,
     record_readings,
     throttle_is_due,
+    write_heartbeat,
 )
 from pipeline.errors import FatalError
 from pipeline.step.context import Context
@@ -39,7 +39,7 @@ def assess(context: Context) -> ThrottleState:
         before = read_throttle(control, migration.id)
         if not throttle_is_due(control, migration.id, wanted.check_s):
             return before
-        beat_heart(control)
+        write_heartbeat(control)
     wanted = throttle_of(wanted, before)
     _stop_if_critical(context, wanted)
     found = [

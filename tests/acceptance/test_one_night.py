@@ -219,7 +219,7 @@ def test_one_night(tmp_path: Path) -> None:
             "created: move shop.accounts, shop.words from old to new.*preparing → copying"
             ".*throttled: lag of replica.*not throttled any more.*control: postponed"
             ".*copying → converging.*converging → ready.*cut-over allowed.*cut_over_window: "
-            ".*ready → renaming.*renaming → draining.*draining → verifying.*verifying → switching"
+            ".*ready → blocking.*blocking → draining.*draining → verifying.*verifying → switching"
             ".*switching → done",
             told, re.DOTALL,
         )  # fmt: skip

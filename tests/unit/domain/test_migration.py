@@ -7,13 +7,13 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.names import aside_name, old_name, shadow_name
+from pipeline.domain.names import alter_retired_name, retired_name_of, shadow_name
 from pipeline.mysql.table import (
     Column,
     Key,
-    Kind,
     Table,
     TableName,
+    ValueKind,
     table_from_json,
     table_to_json,
 )
@@ -23,7 +23,7 @@ names = st.text(
     st.characters(max_codepoint=0xFFFD, exclude_categories=["Cs"]), min_size=1, max_size=64
 )
 columns = st.builds(
-    Column, name=names, kind=st.sampled_from(Kind), data_type=names, column_type=names,
+    Column, name=names, kind=st.sampled_from(ValueKind), data_type=names, column_type=names,
     nullable=st.booleans(), charset=st.none() | names, collation=st.none() | names,
     generated=st.booleans(), fraction_digits=st.integers(0, 6),
 )  # fmt: skip
@@ -42,22 +42,22 @@ def test_a_definition_survives_the_control_schema(table: Table) -> None:
 
 @given(names, names)
 def test_the_name_set_aside_is_one_that_a_server_takes(schema: str, name: str) -> None:
-    aside = aside_name(TableName(schema, name))
-    assert aside.schema == schema
-    assert len(aside.name) <= 64
-    assert aside.name.startswith("_")
-    assert aside.name.endswith("_del")
-    assert aside.name != name
+    retired_name = retired_name_of(TableName(schema, name))
+    assert retired_name.schema == schema
+    assert len(retired_name.name) <= 64
+    assert retired_name.name.startswith("_")
+    assert retired_name.name.endswith("_del")
+    assert retired_name.name != name
 
 
 @given(st.text(min_size=1, max_size=59))
 def test_the_name_set_aside_keeps_a_name_that_fits_whole(name: str) -> None:
-    assert aside_name(TableName("s", name)) == TableName("s", f"_{name}_del")
+    assert retired_name_of(TableName("s", name)) == TableName("s", f"_{name}_del")
 
 
 @given(names)
 def test_tables_of_two_schemas_are_set_aside_in_their_own(name: str) -> None:
-    assert aside_name(TableName("a", name)) != aside_name(TableName("b", name))
+    assert retired_name_of(TableName("a", name)) != retired_name_of(TableName("b", name))
 
 
 @given(tables)
@@ -69,7 +69,7 @@ def test_what_is_kept_of_a_definition_is_plain_json(table: Table) -> None:
 
 def test_two_long_names_are_not_set_aside_under_one() -> None:
     one, other = ("x" * 60 + end for end in ("_202", "_203"))
-    assert aside_name(TableName("s", one)) != aside_name(TableName("s", other))
+    assert retired_name_of(TableName("s", one)) != retired_name_of(TableName("s", other))
 
 
 @given(names.filter(lambda name: name < "\uffee"))
@@ -77,11 +77,11 @@ def test_the_names_of_an_alter_sort_after_the_tables_so_that_its_rename_waits_fo
     name: str,
 ) -> None:
     """Servers compare the bytes; some have made all letters small before."""
-    for beside in (shadow_name, old_name):
+    for beside in (shadow_name, alter_retired_name):
         other = beside(TableName("s", name)).name
         assert name.encode() < other.encode()
         assert len(other) <= 64
-    assert shadow_name(TableName("s", name)) != old_name(TableName("s", name))
+    assert shadow_name(TableName("s", name)) != alter_retired_name(TableName("s", name))
 
 
 def test_two_long_names_have_a_shadow_each() -> None:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.domain.migration import Moved, source_name
+from pipeline.domain.migration import MigrationTable, source_name
 from pipeline.domain.stages import (
-    AFTER_RENAME,
-    RENAMED,
+    MAY_BE_RETIRED,
     RULES,
     STAGES_THAT_COPY,
     STAGES_THAT_VERIFY,
+    WRITES_BLOCKED,
     Stage,
     Undo,
     allowed,
     can_abort,
     wants_stream,
 )
-from pipeline.mysql.table import Column, Key, Kind, Table, TableName
+from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 
 ENDS = {Stage.DONE, Stage.ABORTED}
 
@@ -69,8 +69,8 @@ def test_what_can_be_aborted_can_be_restored(stage: Stage) -> None:
 @pytest.mark.parametrize("stage", sorted(Stage))
 def test_where_tables_are_renamed_an_undo_names_them_back(stage: Stage) -> None:
     undone = RULES[stage].undo in (Undo.RENAME_BACK, Undo.LOOK_FIRST)
-    assert undone is (stage in RENAMED)
-    assert stage not in RENAMED or stage in AFTER_RENAME
+    assert undone is (stage in WRITES_BLOCKED)
+    assert stage not in WRITES_BLOCKED or stage in MAY_BE_RETIRED
 
 
 @pytest.mark.parametrize("stage", sorted(STAGES_THAT_VERIFY))
@@ -97,21 +97,21 @@ def test_a_migration_gives_up_only_by_way_of_restoring() -> None:
 
 def test_nothing_is_renamed_without_the_intent_first() -> None:
     """I7: a crash after the rename must find RENAMING, not READY, in the control schema."""
-    assert [stage for stage in Stage if allowed(stage, Stage.RENAMING)] == [Stage.READY]
-    assert [stage for stage in Stage if allowed(stage, Stage.DRAINING)] == [Stage.RENAMING]
+    assert [stage for stage in Stage if allowed(stage, Stage.BLOCKING)] == [Stage.READY]
+    assert [stage for stage in Stage if allowed(stage, Stage.DRAINING)] == [Stage.BLOCKING]
 
 
 def test_a_resume_leads_nowhere_that_takes_the_tables_to_be_renamed() -> None:
-    assert RULES[Stage.FAILED].follows & AFTER_RENAME == {Stage.RESTORING}
+    assert RULES[Stage.FAILED].follows & MAY_BE_RETIRED == {Stage.RESTORING}
 
 
-@pytest.mark.parametrize("stage", sorted(RENAMED - {Stage.RESTORING}))
+@pytest.mark.parametrize("stage", sorted(WRITES_BLOCKED - {Stage.RESTORING}))
 def test_while_writes_are_refused_nothing_but_restoring_leads_back(stage: Stage) -> None:
-    back = RULES[stage].follows - AFTER_RENAME
-    assert back <= ({Stage.READY} if stage is Stage.RENAMING else set())
+    back = RULES[stage].follows - MAY_BE_RETIRED
+    assert back <= ({Stage.READY} if stage is Stage.BLOCKING else set())
 
 
-@pytest.mark.parametrize("stage", sorted(STAGES_THAT_COPY | (RENAMED - {Stage.RENAMING})))
+@pytest.mark.parametrize("stage", sorted(STAGES_THAT_COPY | (WRITES_BLOCKED - {Stage.BLOCKING})))
 def test_what_copies_or_drains_streams(stage: Stage) -> None:
     assert wants_stream(stage)
 
@@ -125,17 +125,17 @@ def test_no_stream_without_tables_or_past_the_proof(stage: Stage) -> None:
 
 def test_copying_and_verifying_are_stages_of_their_own() -> None:
     assert not STAGES_THAT_COPY & STAGES_THAT_VERIFY
-    assert not STAGES_THAT_COPY & AFTER_RENAME
+    assert not STAGES_THAT_COPY & MAY_BE_RETIRED
 
 
 @pytest.mark.parametrize("stage", sorted(Stage))
 def test_rows_are_read_under_the_name_they_have_on_the_source(stage: Stage) -> None:
     key = Key("PRIMARY", ("id",))
-    column = Column("id", Kind.INTEGER, "int", "int", nullable=False)
-    table = Table(TableName("s", "t"), (column,), key)
-    moved = Moved(1, "m", 0, table, table.name, 0, 0, False, True, True, 100)
-    expected = "_t_del" if stage in AFTER_RENAME else "t"
-    assert source_name(stage, moved) == TableName("s", expected)
+    column = Column("id", ValueKind.INTEGER, "int", "int", nullable=False)
+    definition = Table(TableName("s", "t"), (column,), key)
+    table = MigrationTable(1, "m", 0, definition, definition.name, 0, 0, False, True, True, 100)
+    expected = "_t_del" if stage in MAY_BE_RETIRED else "t"
+    assert source_name(stage, table) == TableName("s", expected)
 
 
 @pytest.mark.parametrize("stage", sorted(Stage))

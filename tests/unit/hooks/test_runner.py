@@ -9,11 +9,10 @@ from typing import Any, cast
 import pytest
 
 from pipeline.domain.hook_names import CONTRACTS, VARIABLES, Hook, hook_named
-from pipeline.domain.migration import Failure, Migration, Moved, Options
-from pipeline.domain.migration import Kind as MigrationKind
+from pipeline.domain.migration import Failure, Migration, MigrationKind, MigrationTable, Options
 from pipeline.domain.stages import Stage
 from pipeline.hooks.runner import ask, require, tell_once, variables
-from pipeline.mysql.table import Column, Key, Kind, Table, TableName
+from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from pipeline.step.context import Context
 
 _NOW = datetime(2020, 1, 1)
@@ -28,16 +27,16 @@ MIGRATION = Migration(
 )  # fmt: skip
 
 
-def moved(number: int, source: TableName, target: TableName) -> Moved:
-    column = Column("id", Kind.INTEGER, "int", "int", nullable=False)
+def table(number: int, source: TableName, target: TableName) -> MigrationTable:
+    column = Column("id", ValueKind.INTEGER, "int", "int", nullable=False)
     table = Table(source, (column,), Key("PRIMARY", ("id",)))
-    return Moved(number, "m1", number, table, target, 0, 0, False, True, True, 100)
+    return MigrationTable(number, "m1", number, table, target, 0, 0, False, True, True, 100)
 
 
 def context(migration: Migration = MIGRATION) -> Context:
     tables = [
-        moved(0, TableName("a", "t"), TableName("b", "t")),
-        moved(1, TableName("a", "u"), TableName("b", "u")),
+        table(0, TableName("a", "t"), TableName("b", "t")),
+        table(1, TableName("a", "u"), TableName("b", "u")),
     ]
     nothing = cast(Any, None)
     return Context(nothing, "new", nothing, nothing, migration, tables)
