@@ -39,7 +39,7 @@ class Point(StrEnum):
     VERIFY_TARGET_READ = "verify.target-read"
     REPAIR_READ = "repair.read"
     INTENT_WRITTEN = "cut-over.intent-written"
-    WRITES_BLOCKED = "cut-over.renamed"
+    RENAMED = "cut-over.renamed"
     DRAINING = "cut-over.draining"
     VERIFYING = "cut-over.verifying"
     LOCKED = "cut-over.locked"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from pipeline.control.migrations import read_migration, read_tables, record_failure
+from pipeline.control.migrations import find_migration, read_tables, record_failure
 from pipeline.control.throttles import ThrottleState, read_throttle
 from pipeline.domain.migration import Failure, Migration, MigrationTable
 from pipeline.errors import FencedError, TranshipError
@@ -23,7 +23,7 @@ def find(
         FencedError: they are gone: cleaned up since the message was sent.
     """
     with pools.begin(target) as control:
-        migration = read_migration(control, migration_id)
+        migration = find_migration(control, migration_id)
         tables = read_tables(control, migration_id)
     for table in tables:
         if migration is not None and table.id == table_id:

@@ -108,7 +108,6 @@ def _leftovers(pools: Pools, target: str, migration_id: str) -> list[str]:
     with pools.begin(target) as connection:
         migration = read_migration(connection, migration_id)
         tables = read_tables(connection, migration_id)
-    assert migration is not None
     if migration.stage not in ENDED:
         raise RefusedError(
             f"Migration {migration_id} is {migration.stage}; only one that has ended can be"

@@ -23,6 +23,7 @@ from pipeline.alter.lossy_writes import key_literals, lossy, rows_from, write
 from pipeline.control.schema import SCHEMA
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.migration import MigrationTable
+from pipeline.errors import known
 from pipeline.mysql.definition_diff import same_values
 from pipeline.mysql.keyrange import bound_from_row, order, same_key
 from pipeline.mysql.pools import Result, run
@@ -68,7 +69,7 @@ def converted_rows(connection: Connection, table: MigrationTable, condition: str
     Raises:
         FatalError: one can't be converted; names its key.
     """
-    plan = _plan(table)
+    plan = plan_of(table)
     return _convert(
         connection, table, plan, replace(table.definition, name=table.source), condition
     )
@@ -83,7 +84,7 @@ def into_shadow(
         FatalError: one can't be converted without loss; names its key.
         RetryableError: its value of a new unique key is another row's, at least for now.
     """
-    plan = _plan(table)
+    plan = plan_of(table)
     if plan.checked:
         frozen = _staged(connection, table, rows, condition)
         converted = _convert(connection, table, plan, frozen, "TRUE")
@@ -211,6 +212,5 @@ def _template(table: MigrationTable, kind: str) -> TableName:
     return TableName(SCHEMA, f"{kind}_{table.id}")
 
 
-def _plan(table: MigrationTable) -> AlterPlan:
-    assert table.alter_plan is not None
-    return table.alter_plan
+def plan_of(table: MigrationTable) -> AlterPlan:
+    return known(table.alter_plan, f"the plan of {table.source}")

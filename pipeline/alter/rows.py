@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from pipeline.alter.convert_rows import into_shadow, staged_table
+from pipeline.alter.convert_rows import into_shadow, plan_of, staged_table
+from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.migration import MigrationTable
 from pipeline.errors import FatalError
 from pipeline.mysql.keyrange import KeyRange, same_key
@@ -50,25 +51,27 @@ def replace_rows(target: Connection, table: MigrationTable, data: bytes) -> None
     there = _already_there(target, table, staged)
     run(target, "SAVEPOINT replacing")
     answer = into_shadow(target, table, "REPLACE", staged, "TRUE")
-    if table.alter_plan is not None and table.alter_plan.new_unique:
-        _refuse_victims(target, table, staged, _counts(answer).get("Duplicates", 0) - there)
+    plan = plan_of(table)
+    if plan.new_unique:
+        _refuse_victims(target, table, plan, staged, _counts(answer).get("Duplicates", 0) - there)
 
 
 def _already_there(target: Connection, table: MigrationTable, staged: Table) -> int:
     """How many of the staged rows a REPLACE takes away, if it takes no other."""
-    if table.alter_plan is None or not table.alter_plan.new_unique:
+    if not plan_of(table).new_unique:
         return 0
     same = same_key(table.target_table, "shadow", "staged", staged)
     names = f"{quote_name(table.target)} AS shadow JOIN {quote_name(staged.name)} AS staged"
     return int(run(target, f"SELECT COUNT(*) FROM {names} ON {same}").rows[0][0])
 
 
-def _refuse_victims(target: Connection, table: MigrationTable, staged: Table, victims: int) -> None:
+def _refuse_victims(
+    target: Connection, table: MigrationTable, plan: AlterPlan, staged: Table, victims: int
+) -> None:
     """A key that the original has takes a row away only if an event of its own is coming. A new
     one has no such promise: the row would be lost, and nobody would look at it again."""
     if victims <= 0:
         return
-    assert table.alter_plan is not None
     same = same_key(table.target_table, quote_name(table.target), "staged", staged)
     run(target, "ROLLBACK TO replacing")
     run(
@@ -77,7 +80,7 @@ def _refuse_victims(target: Connection, table: MigrationTable, staged: Table, vi
         f" JOIN {quote_name(staged.name)} AS staged ON {same}",
     )
     into_shadow(target, table, "INSERT", staged, "TRUE")  # says which value of which key
-    names = ", ".join(table.alter_plan.new_unique)
+    names = ", ".join(plan.new_unique)
     raise FatalError(
         f"{table.source}: a change gives two rows one value of a new unique key ({names}).",
         "The table is as it was. Make the values differ, abort, and start again.",

@@ -74,7 +74,6 @@ class Repairer:
             # In this order: what was applied by the time of the count is in the position.
             touched = touched_count(target, self.table, number)
             state = read_stream(target, self.table.migration_id)
-        assert state is not None
         with self.pools.begin(self.source.server) as source:
             if not wait_until_executed(source, state.position, self.settings.drain_wait_s):
                 return False

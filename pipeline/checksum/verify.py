@@ -119,7 +119,6 @@ class ChunkVerifier:
         with self.pools.begin(self.target) as target:
             state = read_check(target, self.table, number)
             stream = read_stream(target, self.table.migration_id)
-            assert stream is not None
             keys = key_range(target, self.table, number)
             batch, position = stream.batches, stream.position
             return CheckSnapshot(number, keys, state.touched, state.fully_verified, batch, position)
@@ -234,7 +233,6 @@ class ChunkVerifier:
         while time.monotonic() < deadline:
             with self.pools.begin(self.target) as target:
                 state = read_stream(target, self.table.migration_id)
-            assert state is not None
             if state.position.contains(wanted):
                 return True
             time.sleep(0.05)

@@ -227,12 +227,7 @@ def _drop_leftover(
 
 def _read(pools: Pools, target: str, migration_id: str) -> Migration:
     with pools.begin(target) as control:
-        migration = read_migration(control, migration_id)
-    if migration is None:
-        raise RefusedError(
-            f"There is no migration {migration_id} on {target}.", "See: tranship list"
-        )
-    return migration
+        return read_migration(control, migration_id)
 
 
 def _change(

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from pipeline.alter.ddl import read_ddl
 from pipeline.alter.plan import scratch_table
 from pipeline.domain.request import Request
+from pipeline.errors import known
 from pipeline.mysql.definition_diff import same_values
 from pipeline.mysql.failures import code_of, driver_errors
 from pipeline.mysql.introspect import read_columns
@@ -40,8 +41,8 @@ def alter_at_once(pools: Pools, request: Request, lock_timeout_s: float | None) 
         RetryableError: the table is held by somebody for longer than the limit.
     """
     refuse(run_preflight(pools, request, Scope.START))
-    assert request.alteration is not None
-    ddl, (name,) = request.alteration.ddl, request.tables
+    ddl = known(request.alteration, "the change of an alter").ddl
+    (name,) = request.tables
     modest = all(_may_be_metadata_only(head) for head in read_ddl(ddl).heads)
     limit_s = max(1, round(lock_timeout_s or pools.settings.cut_over.lock_wait_s))
     with pools.begin(request.source) as connection:

@@ -28,7 +28,7 @@ from pipeline.control.schedules import (
 )
 from pipeline.domain.migration import Options
 from pipeline.domain.request import Request
-from pipeline.errors import FencedError, RefusedError, TranshipError
+from pipeline.errors import FencedError, RefusedError, TranshipError, known
 from pipeline.mysql.pools import Pools, run
 
 LATE = timedelta(hours=1)
@@ -143,9 +143,9 @@ def start_due(pools: Pools, target: str) -> list[str]:
 
 
 def _start(pools: Pools, due: Schedule) -> str | None:
-    assert due.next_due is not None
+    next_due = known(due.next_due, "when a schedule is due")
     following = next_time(due.cron, due.zone, due.now)
-    if due.now - due.next_due > LATE:
+    if due.now - next_due > LATE:
         _note(pools, due, following, f"missed: nobody looked until {due.now:%Y-%m-%d %H:%M} UTC")
         return None
     try:

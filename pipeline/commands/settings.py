@@ -56,10 +56,10 @@ def change(
     """
     with pools.begin(target) as control:
         migration = read_migration(control, migration_id)
-    if migration is None or migration.stage in ENDED:
-        what = f"is {migration.stage}" if migration else "is not there"
+    if migration.stage in ENDED:
         raise RefusedError(
-            f"Migration {migration_id} {what}; nothing can be set.", "See: tranship list"
+            f"Migration {migration_id} is {migration.stage}; nothing can be set.",
+            "See: tranship list",
         )
     if name in TERMS:
         _change_term(pools, migration, name, text)

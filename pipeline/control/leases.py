@@ -15,7 +15,7 @@ from sqlalchemy import Connection, or_, select, text, update
 from sqlalchemy.dialects.mysql import insert
 
 from pipeline.control.schema import NOW, leases
-from pipeline.errors import FencedError
+from pipeline.errors import FencedError, known
 
 
 class Role(StrEnum):
@@ -77,8 +77,7 @@ def take_lease(
     )
     if taken.rowcount != 1:
         return None
-    held = holder(connection, migration_id, role)
-    assert held is not None
+    held = known(holder(connection, migration_id, role), "a lease just taken")
     return Lease(migration_id, role, held.epoch, owner, ttl_s)
 
 

@@ -27,7 +27,7 @@ from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import Failure, Migration, MigrationKind, MigrationTable, Options
 from pipeline.domain.stages import Stage
-from pipeline.errors import FencedError, RefusedError
+from pipeline.errors import DefectError, FencedError, RefusedError
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote, text_literal
 from pipeline.mysql.table import Table, TableName, table_to_json
@@ -185,7 +185,18 @@ def release_claims(connection: Connection, migration_id: str) -> None:
     connection.execute(delete(claims).where(claims.c.migration_id == migration_id))
 
 
-def read_migration(connection: Connection, migration_id: str) -> Migration | None:
+def read_migration(connection: Connection, migration_id: str) -> Migration:
+    """
+    Raises:
+        RefusedError: there is none of that id.
+    """
+    found = find_migration(connection, migration_id)
+    if found is None:
+        raise RefusedError(f"There is no migration {migration_id}.", "See: tranship list")
+    return found
+
+
+def find_migration(connection: Connection, migration_id: str) -> Migration | None:
     row = connection.execute(
         select(migrations, NOW.label("now")).where(migrations.c.id == migration_id)
     ).one_or_none()
@@ -228,7 +239,8 @@ def update_table(connection: Connection, table_id: int, **values: Any) -> None:
 
 def update_migration(connection: Connection, migration_id: str, **values: Any) -> None:
     """Change anything but the stage, which only `transition` changes."""
-    assert "stage" not in values
+    if "stage" in values:
+        raise DefectError("a stage is to be changed without a transition")
     connection.execute(update(migrations).where(migrations.c.id == migration_id).values(**values))
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select, update
 
 from pipeline.control.schema import NOW, streams
+from pipeline.errors import known
 from pipeline.mysql.gtid import GtidSet
 
 
@@ -33,10 +34,19 @@ def create_stream(connection: Connection, migration_id: str, position: GtidSet) 
     )  # fmt: skip
 
 
-def read_stream(
+def read_stream(connection: Connection, migration_id: str, *, lock: bool = False) -> StreamState:
+    """The stream's state; with `lock`, nobody cuts the open chunk until we commit.
+
+    Raises:
+        DefectError: there is none, though every stage from `copying` on has one.
+    """
+    return known(find_stream(connection, migration_id, lock=lock), f"the stream of {migration_id}")
+
+
+def find_stream(
     connection: Connection, migration_id: str, *, lock: bool = False
 ) -> StreamState | None:
-    """The stream's state; with `lock`, nobody cuts the open piece until we commit."""
+    """The same; None before `preparing` has noted where the binary log stands."""
     query = select(
         streams.c.position, streams.c.chunk_map_version, streams.c.batches, streams.c.rows_applied,
         streams.c.source_time, streams.c.applied_at, NOW.label("now"),

@@ -28,7 +28,7 @@ from pipeline.cutover.swapping import interrupted, ready_to_swap, swapping, unlo
 from pipeline.cutover.switch import switching
 from pipeline.domain.migration import Failure, Migration, MigrationKind
 from pipeline.domain.stages import MAY_BE_RETIRED, RULES, WRITES_BLOCKED, Stage, Undo, can_abort
-from pipeline.errors import FencedError, RetryableError, TranshipError, defect
+from pipeline.errors import FencedError, RetryableError, TranshipError, defect, known
 from pipeline.hooks.runner import tell_status
 from pipeline.mysql.pools import Pools
 from pipeline.step.context import Context, Messenger, Outcome
@@ -128,7 +128,6 @@ def _stays(context: Context, outcome: Outcome, deadline: float) -> bool:
 def _context(pools: Pools, target: str, lease: Lease, messenger: Messenger) -> Context:
     with pools.begin(target) as control:
         migration = read_migration(control, lease.migration_id)
-        assert migration is not None
         tables = read_tables(control, lease.migration_id)
     return Context(pools, target, lease, messenger, migration, tables)
 
@@ -159,8 +158,8 @@ def _divert(context: Context) -> Outcome | None:
 
 def _overdue(context: Context) -> bool:
     migration, limit_s = context.migration, context.settings.cut_over.limit_s
-    assert migration.renamed_at is not None
-    return migration.now - migration.renamed_at > timedelta(seconds=limit_s)
+    renamed_at = known(migration.renamed_at, "when writes were stopped")
+    return migration.now - renamed_at > timedelta(seconds=limit_s)
 
 
 def _resume_stage(migration: Migration) -> Stage:

@@ -10,12 +10,12 @@ from sqlalchemy import Connection
 
 from pipeline.control.chunk_map import create_first_chunk, create_key_tables
 from pipeline.control.migrations import update_table
-from pipeline.control.streams import create_stream, read_stream
+from pipeline.control.streams import create_stream, find_stream
 from pipeline.coordinate.shadow import prepare_shadow
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.stages import Stage
-from pipeline.errors import FatalError
+from pipeline.errors import DefectError, FatalError
 from pipeline.hooks.runner import require
 from pipeline.mysql.definition_diff import differences
 from pipeline.mysql.flavours import visible_gtids
@@ -37,7 +37,7 @@ def prepare(context: Context) -> Outcome:
             create_first_chunk(control, table)
     require(context, Hook.VALIDATED)
     with context.control() as control:
-        known = read_stream(control, context.migration.id)
+        known = find_stream(control, context.migration.id)
     if known is None:
         with context.source() as source:
             position = visible_gtids(source)
@@ -76,5 +76,6 @@ def _check_shape(target: Connection, table: MigrationTable) -> None:
 
 def _renamed(statement: str, table: MigrationTable) -> str:
     head = f"CREATE TABLE {quote(table.source.name)}"
-    assert statement.startswith(head), statement[:80]
+    if not statement.startswith(head):
+        raise DefectError(f"SHOW CREATE TABLE begins with {statement[:80]}")
     return f"CREATE TABLE {quote_name(table.target)}{statement[len(head) :]}"

@@ -32,7 +32,7 @@ from pipeline.domain.hook_names import Hook
 from pipeline.domain.request import Request
 from pipeline.domain.stages import Stage
 from pipeline.domain.window import in_window
-from pipeline.errors import RetryableError
+from pipeline.errors import RetryableError, known
 from pipeline.hooks.runner import ask, tell_once
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.gtid import GtidSet
@@ -104,7 +104,7 @@ def _begin(context: Context) -> Outcome:
         reached(Point.INTENT_WRITTEN)
         context = context.at(Stage.BLOCKING)
         drain = rename(connection, context)
-        reached(Point.WRITES_BLOCKED)
+        reached(Point.RENAMED)
         return _renamed(context, drain)
     except RetryableError as error:
         context.note("rename", f"did not succeed at once: {error}")
@@ -151,13 +151,11 @@ def draining(context: Context) -> Outcome:
 def _drained(context: Context) -> bool:
     with context.control() as control:
         state = read_stream(control, context.migration.id)
-    assert state is not None
     return state.position.contains(_drain_set(context))
 
 
 def _drain_set(context: Context) -> GtidSet:
-    assert context.migration.drain_gtids is not None
-    return GtidSet.parse(context.migration.drain_gtids)
+    return GtidSet.parse(known(context.migration.drain_gtids, "the drain set"))
 
 
 def verifying(context: Context) -> Outcome:
@@ -167,7 +165,6 @@ def verifying(context: Context) -> Outcome:
     send_verifications(context)
     with context.control() as control:
         state = read_stream(control, context.migration.id, lock=True)
-        assert state is not None
         dirty = sum(ledger_state(control, table).dirty for table in context.tables)
         if dirty == 0 and state.position.contains(_drain_set(context)):
             proof = "every range is verified later than its last change"

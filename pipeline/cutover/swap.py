@@ -28,7 +28,7 @@ from pipeline.alter.convert_rows import make_temporaries
 from pipeline.cutover.blockers import waits_for
 from pipeline.cutover.waiting import Waiting
 from pipeline.domain.migration import MigrationTable
-from pipeline.errors import RetryableError
+from pipeline.errors import RetryableError, known
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.pools import connection_id, end_of_work, kill_connection, run
 from pipeline.mysql.quoting import quote_name
@@ -101,11 +101,10 @@ class Swap:
         Raises:
             RetryableError: a connection was lost, or the rename does not wait any more.
         """
-        assert self._renaming is not None
         with driver_errors(self._server):
             run(self.lock, "DO 0")
-        if self._renaming.ended():
-            self._renaming.result()
+        if self._sent.ended():
+            self._sent.result()
             raise RetryableError("The rename did not wait.")
 
     def let_through(self) -> None:
@@ -114,14 +113,17 @@ class Swap:
         Raises:
             RetryableError: whether the swap has happened, the server has to say.
         """
-        assert self._renaming is not None
         with driver_errors(self._server):
             run(self.lock, f"DROP TABLE {quote_name(self.table.retired_name)}")
             reached(Point.SENTRY_DROPPED)
             run(self.lock, "UNLOCK TABLES")
-        if not self._renaming.ended(self.limit_s + _MORE_S):
+        if not self._sent.ended(self.limit_s + _MORE_S):
             raise RetryableError("The rename does not end.")
-        self._renaming.result()
+        self._sent.result()
+
+    @property
+    def _sent(self) -> Waiting:
+        return known(self._renaming, "the rename that was sent")
 
     def close(self) -> None:
         """End the rename first, then give up the lock."""

@@ -178,7 +178,6 @@ class Attempt:
             ensure_stream(self.context)
             with self.context.control() as control:
                 state = read_stream(control, self.context.migration.id)
-            assert state is not None
             if state.position.contains(drain):
                 return
             time.sleep(POLL_S)
@@ -213,7 +212,6 @@ class Attempt:
         """
         with self.context.control() as control:
             state = read_stream(control, self.context.migration.id, lock=True)
-            assert state is not None
             if dirty_chunks(control, self.swap.table) or not state.position.contains(drain):
                 raise RetryableError("Something was written to the shadow after it was verified.")
             proof = "every range is verified later than its last change; the lock goes now"
@@ -250,7 +248,7 @@ class Attempt:
         with self.context.control() as control:
             migration = read_migration(control, self.context.migration.id)
         self._renewed = time.monotonic()
-        if migration is not None and (migration.abort_asked or migration.failure is not None):
+        if migration.abort_asked or migration.failure is not None:
             raise RetryableError("The attempt was given up: something else came up.")
 
 

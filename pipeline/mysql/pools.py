@@ -94,7 +94,6 @@ class Pools:
 def run(connection: Connection, statement: str | bytes) -> Result:
     """Send `statement` as it is, in the transaction of `connection`."""
     raw = connection.connection.driver_connection
-    assert raw is not None
     return run_raw(raw, statement)
 
 

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipeline.errors import known
+
 _ANSI_QUOTES, _NO_BACKSLASH_ESCAPES = 4, 1 << 20
 
 
@@ -65,7 +67,7 @@ def _quoted(sql: str, at: int, sql_mode: int) -> tuple[Token, int]:
     quote = sql[at]
     is_name = quote == "`" or (quote == '"' and bool(sql_mode & _ANSI_QUOTES))
     escapes = not is_name and not sql_mode & _NO_BACKSLASH_ESCAPES
-    found = (_ESCAPED if escapes else _QUOTED)[quote].match(sql, at)
-    assert found is not None
+    form = (_ESCAPED if escapes else _QUOTED)[quote]
+    found = known(form.match(sql, at), "the end of a quotation")
     text = found[1].replace(quote * 2, quote)
     return Token(text if is_name else "'", is_name=is_name), found.end()

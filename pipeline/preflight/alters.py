@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sqlalchemy import Connection
 
 from pipeline.alter.plan import plan_alter
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.names import alter_retired_name, other_name, shadow_name
-from pipeline.errors import FatalError, RefusedError
+from pipeline.errors import FatalError, RefusedError, known
 from pipeline.mysql.catalogue import foreign_keys, trigger_names, triggers_of_schema
 from pipeline.mysql.flavours import is_mariadb, variable
 from pipeline.mysql.introspect import read_table
@@ -23,8 +23,7 @@ _INSTRUMENT = "wait/lock/metadata/sql/mdl"
 
 def change(context: CheckContext) -> Iterator[Answer]:
     """The server takes the change, on an empty table that is dropped again."""
-    asked = context.request.alteration
-    assert asked is not None
+    asked = known(context.request.alteration, "the change of an alter")
     with context.source() as server:
         for name in context.request.tables:
             if not _is_readable(server, name):
@@ -72,8 +71,7 @@ def shadow_free(context: CheckContext) -> Iterator[Answer]:
     yield from _free(context, shadow_name)
 
 
-def _free(context: CheckContext, beside: object) -> Iterator[Answer]:
-    assert callable(beside)
+def _free(context: CheckContext, beside: Callable[[TableName], TableName]) -> Iterator[Answer]:
     with context.source() as server:
         for name in context.request.tables:
             if table_exists(server, beside(name)):

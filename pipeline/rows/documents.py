@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from pipeline.errors import FatalError, document_refused
+from pipeline.errors import FatalError, document_refused, known
 from pipeline.mysql.codecs import (
     escape,
     line_expression,
@@ -120,8 +120,7 @@ def _set_field(
     name: TableName, column: Column, number: int, row: _Row,
     scalars: dict[str, str], types: Sequence[object],
 ) -> None:  # fmt: skip
-    text = row.fields[number]
-    assert text is not None
+    text = known(row.fields[number], "a document with scalars")
     typed = []
     for (path, value), found in zip(scalars.items(), types, strict=False):
         kind = found.decode() if isinstance(found, bytes) else str(found)

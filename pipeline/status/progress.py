@@ -18,7 +18,7 @@ from pipeline.control.migrations import (
     read_migration,
     read_tables,
 )
-from pipeline.control.streams import StreamState, read_stream
+from pipeline.control.streams import StreamState, find_stream
 from pipeline.control.summary import (
     Event,
     check_summary,
@@ -32,7 +32,7 @@ from pipeline.control.touched_keys import count_touched
 from pipeline.domain.migration import Failure, Migration, MigrationKind, MigrationTable
 from pipeline.domain.stages import STAGES_THAT_VERIFY, Stage, wants_stream
 from pipeline.domain.window import in_window
-from pipeline.errors import RefusedError, TranshipError
+from pipeline.errors import TranshipError
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.pools import Pools, run
 from pipeline.status.next_step import StatusFacts, next_step
@@ -121,13 +121,9 @@ def read_progress(pools: Pools, target: str, migration_id: str) -> Progress:
     """
     with pools.begin(target) as control:
         migration = read_migration(control, migration_id)
-        if migration is None:
-            raise RefusedError(
-                f"There is no migration {migration_id} on {target}.", "See: tranship list"
-            )
         tables = read_tables(control, migration_id)
         progress = _from_control(control, migration, tables)
-        state = read_stream(control, migration_id)
+        state = find_stream(control, migration_id)
     if state is not None and progress.stream is not None and wants_stream(migration.stage):
         progress = replace(progress, stream=_with_lag(pools, migration, state, progress.stream))
     view = next_step(_status_facts(pools, migration, progress))
@@ -201,7 +197,7 @@ def _eta(stage: Stage, tables: Sequence[TableProgress], pace: float) -> float | 
 
 
 def _stream(control: Connection, migration_id: str) -> StreamProgress | None:
-    state = read_stream(control, migration_id)
+    state = find_stream(control, migration_id)
     if state is None:
         return None
     held = holder(control, migration_id, Role.STREAM)

@@ -15,6 +15,7 @@ from pipeline.control.leases import Lease, fence
 from pipeline.control.migrations import log_event, transition
 from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.stages import Stage, allowed
+from pipeline.errors import DefectError
 from pipeline.mysql.pools import Pools
 
 
@@ -80,7 +81,8 @@ class Context:
     def enter_in(self, control: Connection, new: Stage, message: str, **values: Any) -> None:
         """The same, together with what else the transaction of `control` holds."""
         old = self.migration.stage
-        assert allowed(old, new), f"{old} → {new}"
+        if not allowed(old, new):
+            raise DefectError(f"{new} may not follow {old}")
         transition(control, self.lease, old, new, message, **values)
 
     def note(self, kind: str, message: str) -> None:

@@ -17,7 +17,6 @@ def apply_lag_s(context: Context) -> float:
         now = float(run(source, "SELECT UNIX_TIMESTAMP(NOW(6))").rows[0][0])
     with context.control() as control:
         state = read_stream(control, context.migration.id)
-    assert state is not None
     if state.position.contains(executed):
         return 0.0
     # Before the first transaction arrives there is no time to compare with.

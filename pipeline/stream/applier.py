@@ -24,7 +24,7 @@ from pipeline.control.chunk_checks import touch
 from pipeline.control.leases import Lease, fence
 from pipeline.control.streams import move_position, read_stream
 from pipeline.domain.migration import MigrationTable
-from pipeline.errors import FatalError, RetryableError
+from pipeline.errors import DefectError, FatalError, RetryableError
 from pipeline.mysql.failures import DEADLOCK, LOCK_WAIT_TIMEOUT, code_of, driver_errors
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.table import TableName
@@ -173,7 +173,8 @@ class Applier:
 
     def commit(self) -> None:
         """Commit everything up to the last ended source transaction, with the position."""
-        assert not self._inside
+        if self._inside:
+            raise DefectError("a commit in the middle of a source transaction")
         reached(Point.STREAM_BATCH)
         for attempt in range(_TRIES):
             try:
@@ -201,7 +202,6 @@ class Applier:
             target, migration_id = self.connection, self.lease.migration_id
             # Locks the stream's row: no piece is cut from here to the commit.
             state = read_stream(target, migration_id, lock=True)
-            assert state is not None
             for touched in self._touched.values():
                 touched.refresh(target, state.chunk_map_version)
                 touch(target, touched.table, touched.touched)
@@ -220,7 +220,6 @@ class Applier:
             touched = self._touched.setdefault(name, TouchedChunks(batch.table))
             if touched.chunk_map_version < 0:
                 state = read_stream(self.connection, self.lease.migration_id)
-                assert state is not None
                 touched.refresh(self.connection, state.chunk_map_version)
             batch.write(self.connection, self.batches + 1)
             touched.add(self.connection, batch.keys)

@@ -56,7 +56,6 @@ class StreamSession:
         """
         with self.pools.begin(self.target) as control:
             state = read_stream(control, self.lease.migration_id)
-        assert state is not None
         reader = self._new_reader(str(state.position))
         feeding = threading.Thread(target=self.queue.feed, args=(reader,), daemon=True)
         feeding.start()
@@ -127,13 +126,11 @@ class StreamSession:
     def _read_facts(self) -> tuple[Migration, list[MigrationTable]]:
         with self.pools.begin(self.target) as control:
             migration = read_migration(control, self.lease.migration_id)
-            assert migration is not None
             return migration, read_tables(control, migration.id)
 
     def _new_applier(self, data: Connection) -> Applier:
         with self.pools.begin(self.target) as control:
             state = read_stream(control, self.lease.migration_id)
-        assert state is not None
         return Applier(
             connection=data,
             lease=self.lease,

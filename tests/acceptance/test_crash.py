@@ -30,7 +30,7 @@ BEFORE_SWITCHING = (
     Point.COPY_BEFORE_COMMIT,
     Point.STREAM_BEFORE_COMMIT,
     Point.INTENT_WRITTEN,
-    Point.WRITES_BLOCKED,
+    Point.RENAMED,
     Point.DRAINING,
     Point.VERIFYING,
 )
@@ -92,7 +92,7 @@ def crash(pools: Pools, connect: Connect, schema: str, stack: Stack, tmp_path: P
     "point",
     some(
         BEFORE_SWITCHING + SWITCHING,
-        Point.WRITES_BLOCKED,
+        Point.RENAMED,
     ),
 )  # fmt: skip
 def test_a_move_killed_there_goes_on_to_an_exact_end(crash: Crash, point: Point) -> None:

@@ -101,11 +101,11 @@ def test_what_is_held_goes_on_when_the_file_is_gone(
 
 def test_an_action_of_this_process_ends_with_its_block() -> None:
     calls: list[str] = []
-    with at(Point.WRITES_BLOCKED, lambda: calls.append("renamed")):
-        reached(Point.WRITES_BLOCKED)
+    with at(Point.RENAMED, lambda: calls.append("renamed")):
+        reached(Point.RENAMED)
         reached(Point.DRAINING)
-        reached(Point.WRITES_BLOCKED)
-    reached(Point.WRITES_BLOCKED)
+        reached(Point.RENAMED)
+    reached(Point.RENAMED)
     assert calls == ["renamed", "renamed"]
 
 
@@ -113,9 +113,9 @@ def test_an_action_that_raises_reaches_its_caller_and_is_taken_back() -> None:
     def fail() -> None:
         raise RuntimeError("told to")
 
-    with pytest.raises(RuntimeError, match="told to"), at(Point.WRITES_BLOCKED, fail):
-        reached(Point.WRITES_BLOCKED)
-    reached(Point.WRITES_BLOCKED)
+    with pytest.raises(RuntimeError, match="told to"), at(Point.RENAMED, fail):
+        reached(Point.RENAMED)
+    reached(Point.RENAMED)
 
 
 def test_every_point_is_passed_somewhere_in_the_code() -> None:
@@ -135,10 +135,10 @@ def test_every_point_is_passed_somewhere_in_the_code() -> None:
 
 def test_an_inner_action_gives_the_outer_one_back() -> None:
     calls: list[str] = []
-    with at(Point.WRITES_BLOCKED, lambda: calls.append("outer")):
-        with at(Point.WRITES_BLOCKED, lambda: calls.append("inner")):
-            reached(Point.WRITES_BLOCKED)
-        reached(Point.WRITES_BLOCKED)
+    with at(Point.RENAMED, lambda: calls.append("outer")):
+        with at(Point.RENAMED, lambda: calls.append("inner")):
+            reached(Point.RENAMED)
+        reached(Point.RENAMED)
     assert calls == ["inner", "outer"]
 
 
