@@ -125,7 +125,7 @@ def create_migration(
                 target_schema=new.target.schema, target_name=new.target.name,
                 rows_estimate=new.rows_estimate, bytes_estimate=new.bytes_estimate,
                 created_by_us=False, planned=False, copied=False, chunk_rows=new.chunk_rows,
-                plan=new.plan.as_json() if new.plan is not None else None,
+                alter_plan=new.plan.as_json() if new.plan is not None else None,
             )
         )  # fmt: skip
     log_event(connection, migration_id, "created", _what(source, target, tables), who)
