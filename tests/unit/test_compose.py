@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ops.cli.working import worker
-from ops.sandbox.mysqld import OPTIONS
+from ops.dev.sandbox.mysqld import OPTIONS
 from pipeline.configuration.load import load_settings
 
 _COMPOSE = Path(__file__).resolve().parents[2] / "compose"
