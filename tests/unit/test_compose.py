@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ops.cli.working import worker
+from ops.cli.worker import worker
 from ops.dev.sandbox.mysqld import OPTIONS
 from pipeline.configuration.load import load_settings
 

@@ -1,4 +1,4 @@
-"""`list` and `events`: what there is, and what happened."""
+"""`list`: the migrations that there are."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from rich.console import Console
 from rich.table import Table
 
 from ops.cli.exits import ExitCode
+from ops.cli.format import moment
 from ops.cli.session import Session, pass_session
-from ops.cli.wording import moment
 from pipeline.coordinate.listing import Listed
 
 
 @click.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @pass_session
-def list_(session: Session, as_json: bool) -> ExitCode:
+def list_migrations(session: Session, as_json: bool) -> ExitCode:
     """List the migrations on all configured servers."""
     found, troubles = session.api.migrations()
     if as_json:
@@ -32,15 +32,6 @@ def list_(session: Session, as_json: bool) -> ExitCode:
         click.echo(f"tranship: not asked: {trouble}", err=True)
     everything_silent = bool(troubles) and len(troubles) == len(session.pools.settings.servers)
     return ExitCode.RETRY if everything_silent else ExitCode.OK
-
-
-@click.command()
-@click.argument("migration_id", metavar="ID")
-@pass_session
-def events(session: Session, migration_id: str) -> None:
-    """Print what happened to a migration, oldest first."""
-    for event in session.api.events(migration_id):
-        click.echo(f"{moment(event.at)} {event.kind}: {event.message} [{event.by}]")
 
 
 def _print(found: list[Listed]) -> None:

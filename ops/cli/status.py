@@ -7,15 +7,16 @@ import json
 import click
 
 from ops.cli.exits import ExitCode
-from ops.cli.following import follow
+from ops.cli.follow import follow
+from ops.cli.format import amount, duration, moment, refusal, share, size
+from ops.cli.options import MIGRATION_ID
 from ops.cli.session import Session, pass_session
-from ops.cli.wording import amount, duration, moment, refusal, share, size
 from pipeline.control.records import Stage
 from pipeline.coordinate.progress import Progress, StreamProgress, TableProgress
 
 
 @click.command()
-@click.argument("migration_id", metavar="ID")
+@MIGRATION_ID
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option("--watch", is_flag=True, help="Follow to the end; Ctrl-C stops only the watching.")
 @pass_session

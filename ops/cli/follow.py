@@ -16,7 +16,7 @@ from rich.text import Text
 
 from ops.api import Tranship
 from ops.cli.exits import ExitCode
-from ops.cli.wording import amount, duration, refusal
+from ops.cli.format import amount, duration, refusal
 from pipeline.control.records import Stage
 from pipeline.coordinate.progress import Progress, read_progress
 from pipeline.errors import RetryableError

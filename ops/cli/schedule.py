@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from ops.cli.altering import alter
+from ops.cli.alter import alter
 from ops.cli.exits import ExitCode
-from ops.cli.moving import move
+from ops.cli.format import moment
+from ops.cli.move import move
 from ops.cli.session import Session, pass_session
-from ops.cli.wording import moment
 from ops.starting import Asked, asked_of_alter, asked_of_move
 from pipeline.control.schedules import Schedule
 from pipeline.coordinate.plain import plain

@@ -1,4 +1,4 @@
-"""What a person may ask of a migration that is under way: one command each."""
+"""`clean-up`: drops what a migration that has ended left behind, after it has said what."""
 
 from __future__ import annotations
 
@@ -6,67 +6,25 @@ import time
 
 import click
 
-from ops.cli.exits import ExitCode
-from ops.cli.following import follow
+from ops.cli.format import amount
+from ops.cli.options import MIGRATION_ID
 from ops.cli.session import Session, pass_session
-from ops.cli.wording import amount
 from pipeline.control.migrations import ENDED, read_migration, read_moved
 from pipeline.control.records import Kind, Migration, Moved, Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
 
 _SAY_S = 10.0
-_ID = click.argument("migration_id", metavar="ID")
-
-
-@click.command("cut-over")
-@_ID
-@pass_session
-def cut_over(session: Session, migration_id: str) -> None:
-    """Let the cut-over happen as soon as the checksums have converged."""
-    whole = session.api.cut_over(migration_id)
-    click.echo(f"{whole}: cut-over allowed. See: tranship status {whole} --watch")
-
-
-@click.command()
-@_ID
-@pass_session
-def postpone(session: Session, migration_id: str) -> None:
-    """Hold the cut-over back until `cut-over` allows it."""
-    whole = session.api.postpone(migration_id)
-    click.echo(f"{whole}: postponed. When it may cut over: tranship cut-over {whole}")
-
-
-@click.command()
-@_ID
-@click.option("--wait", is_flag=True, help="Follow until the source has its tables back.")
-@pass_session
-def abort(session: Session, migration_id: str, wait: bool) -> ExitCode:
-    """End a migration; the source has, or gets back, its tables."""
-    whole = session.api.abort(migration_id)
-    click.echo(f"{whole}: abort asked for.")
-    return follow(session.api, whole, wanted=Stage.ABORTED) if wait else ExitCode.OK
-
-
-@click.command()
-@_ID
-@click.option(
-    "--json-as-text", is_flag=True,
-    help="From now on accept what JSON documents become as text, as in a dump.",
-)  # fmt: skip
-@pass_session
-def resume(session: Session, migration_id: str, json_as_text: bool) -> None:
-    """Go on with a migration that failed, from the stage it failed in."""
-    whole = session.api.resume(migration_id, json_as_text=json_as_text)
-    click.echo(f"{whole}: resumed. See: tranship status {whole} --watch")
 
 
 @click.command("clean-up")
-@_ID
+@MIGRATION_ID
 @click.option("--yes", is_flag=True, help="Don't ask.")
-@click.option("--at-once", is_flag=True, help="Drop the tables without emptying them in batches.")
+@click.option(
+    "--no-batches", is_flag=True, help="Drop the tables without emptying them in batches."
+)
 @pass_session
-def clean_up(session: Session, migration_id: str, yes: bool, at_once: bool) -> None:
+def clean_up(session: Session, migration_id: str, yes: bool, no_batches: bool) -> None:
     """Drop what a migration that has ended left behind, gently.
 
     Rows are deleted in batches, with a rest after each, before a table is dropped. Interrupted,
@@ -80,7 +38,7 @@ def clean_up(session: Session, migration_id: str, yes: bool, at_once: bool) -> N
         click.echo("no table will be dropped, only the migration's own notes")
     if not yes:
         click.confirm("Go on?", abort=True)
-    gently = None if at_once else _Deleted()
+    gently = None if no_batches else _Deleted()
     for what in session.api.clean_up(whole, gently):
         click.echo(f"dropped: {what}")
     click.echo(f"{whole}: cleaned up.")

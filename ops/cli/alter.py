@@ -8,7 +8,8 @@ import click
 
 from ops.cli.durations import DURATION
 from ops.cli.exits import ExitCode
-from ops.cli.moving import begin, start_options
+from ops.cli.move import begin
+from ops.cli.options import start_options
 from ops.cli.session import Session, pass_session
 from ops.starting import asked_of_alter
 
