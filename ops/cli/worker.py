@@ -11,10 +11,11 @@ from ops.cli.session import Session, pass_session
 from pipeline.configuration.load import PATH_VARIABLE, config_path
 from pipeline.configuration.settings import LogFormat
 from pipeline.errors import RefusedError
+from tasks.queues import CHECKSUM, COORDINATE, COPY, STREAM
 
-_COPY = ("-A", "workers.app", "worker", "-Q", "copy,checksum", "--prefetch-multiplier", "1")
-_STREAM = ("-A", "workers.streamer", "worker", "-Q", "stream", "-P", "solo")
-_COORDINATE = ("-A", "workers.app", "worker", "-B", "-Q", "coordinate", "-c", "2")
+_COPY = ("-A", "workers.app", "worker", "-Q", f"{COPY},{CHECKSUM}", "--prefetch-multiplier", "1")
+_STREAM = ("-A", "workers.streamer", "worker", "-Q", STREAM, "-P", "solo")
+_COORDINATE = ("-A", "workers.app", "worker", "-B", "-Q", COORDINATE, "-c", "2")
 # The login, if any, comes from $FLOWER_BASIC_AUTH, which Flower itself reads: a command
 # line is there for every user of the machine to see.
 _FLOWER = (
