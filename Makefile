@@ -44,10 +44,10 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 demo: $(STAMP)
-	@$(BIN)/python -m ops.demo --rows $(SIZE)
+	@$(BIN)/python -m ops.dev.demo --rows $(SIZE)
 
 demo-alter: $(STAMP)
-	@$(BIN)/python -m ops.demo.alter --rows $(SIZE)
+	@$(BIN)/python -m ops.dev.demo.alter --rows $(SIZE)
 
 test: $(STAMP)
 	$(BIN)/pytest -m "not long"
@@ -71,8 +71,8 @@ types: $(STAMP)
 check: lint types test
 
 docs: $(STAMP)
-	$(BIN)/python -m ops.compatibility
-	$(BIN)/python -m ops.reference
+	$(BIN)/python -m ops.dev.compatibility
+	$(BIN)/python -m ops.dev.reference
 
 screenshots: $(STAMP)
 	mkdir -p docs/images
@@ -90,12 +90,12 @@ lock:
 	rm -rf $(LOCKING)
 
 bench: $(STAMP)
-	$(BIN)/python -m ops.bench.copy $(BENCH)
-	$(BIN)/python -m ops.bench.memory $(BENCH)
-	$(BIN)/python -m ops.bench.alter
+	$(BIN)/python -m ops.dev.bench.copy $(BENCH)
+	$(BIN)/python -m ops.dev.bench.memory $(BENCH)
+	$(BIN)/python -m ops.dev.bench.alter
 
 clean:
-	@test ! -x $(BIN)/python || $(BIN)/python -m ops.sandbox clean
+	@test ! -x $(BIN)/python || $(BIN)/python -m ops.dev.sandbox clean
 	rm -rf $(VENV) .sandbox build dist *.egg-info
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""Queue `checksum`: one range a task."""
+"""Queue `tranship.checksum`: one range a task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Queue `coordinate`: the tick of beat, and one step of one migration."""
+"""Queue `tranship.coordinate`: the tick of beat, and one step of one migration."""
 
 from __future__ import annotations
 

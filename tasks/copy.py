@@ -1,4 +1,4 @@
-"""Queue `copy`: one chunk a task."""
+"""Queue `tranship.copy`: one chunk a task."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from kombu.exceptions import OperationalError
 
 from pipeline.domain.migration import MigrationTable
 from pipeline.errors import RetryableError
+from tasks import queues
 
 COPY_CHUNK = "tranship.copy_chunk"
 VERIFY_CHUNK = "tranship.verify_chunk"
@@ -17,11 +18,11 @@ ADVANCE = "tranship.advance"
 TICK = "tranship.tick"
 
 ROUTES = {
-    COPY_CHUNK: "copy",
-    VERIFY_CHUNK: "checksum",
-    SERVE_STREAM: "stream",
-    ADVANCE: "coordinate",
-    TICK: "coordinate",
+    COPY_CHUNK: queues.COPY,
+    VERIFY_CHUNK: queues.CHECKSUM,
+    SERVE_STREAM: queues.STREAM,
+    ADVANCE: queues.COORDINATE,
+    TICK: queues.COORDINATE,
 }
 _SERVE_EXPIRES_S = 30
 _SERVE_AGAIN_S = 1.0

@@ -1,4 +1,4 @@
-"""Queue `stream`: tells a streamer worker to serve a migration. The stream is no task:
+"""Queue `tranship.stream`: tells a streamer worker to serve a migration. The stream is no task:
 it runs in a thread of that worker for as long as the lease is its own."""
 
 from __future__ import annotations

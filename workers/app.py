@@ -15,9 +15,9 @@ from kombu.entity import Exchange, Queue
 from pipeline.configuration.load import load_settings
 from pipeline.configuration.settings import Settings
 from tasks.messages import ROUTES, TICK
+from tasks.queues import COORDINATE, QUEUES
 from workers import broker, logs
 
-QUEUES = ("copy", "checksum", "stream", "coordinate")
 _TASK_LIMIT_S = 600
 
 
@@ -50,9 +50,9 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "task_queues": [_queue(name) for name in QUEUES],
         "task_routes": {name: {"queue": queue} for name, queue in ROUTES.items()},
         "task_create_missing_queues": False,
-        "task_default_queue": "coordinate",
+        "task_default_queue": COORDINATE,
         "task_default_exchange": "",
-        "task_default_routing_key": "coordinate",
+        "task_default_routing_key": COORDINATE,
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "task_time_limit": _TASK_LIMIT_S,

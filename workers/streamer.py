@@ -1,4 +1,4 @@
-"""The streamer worker's application: `celery -A workers.streamer worker -Q stream -P solo`.
+"""The streamer worker's application: `celery -A workers.streamer worker -Q … -P solo`.
 
 The boot step belongs in this module and not on the shared application, where it would put
 a streamer in every worker. It owns the threads: SIGTERM commits what is complete and gives

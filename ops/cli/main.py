@@ -10,17 +10,24 @@ from pathlib import Path
 
 import click
 
-from ops.cli.altering import alter
-from ops.cli.controlling import abort, clean_up, cut_over, postpone, resume
+from ops.cli.abort import abort
+from ops.cli.alter import alter
+from ops.cli.clean_up import clean_up
+from ops.cli.cut_over import cut_over
+from ops.cli.doctor import doctor
+from ops.cli.events import events
 from ops.cli.exits import MEANINGS, ExitCode, exit_code
-from ops.cli.listing import events, list_
+from ops.cli.list_migrations import list_migrations
 from ops.cli.metrics import metrics
-from ops.cli.moving import doctor, move
-from ops.cli.scheduling import schedule
+from ops.cli.move import move
+from ops.cli.postpone import postpone
+from ops.cli.resume import resume
+from ops.cli.schedule import schedule
 from ops.cli.session import Session
-from ops.cli.showing import status
-from ops.cli.throttling import set_, throttle, unthrottle
-from ops.cli.working import worker
+from ops.cli.set_limit import set_limit
+from ops.cli.status import status
+from ops.cli.throttle import throttle, unthrottle
+from ops.cli.worker import worker
 from pipeline.configuration.load import PATH_VARIABLE
 from pipeline.errors import TranshipError
 
@@ -49,8 +56,8 @@ def cli(context: click.Context, config: Path | None, debug: bool) -> None:
 
 
 for _command in (
-    move, alter, doctor, status, events, list_, cut_over, postpone, throttle, unthrottle, set_,
-    abort, resume, clean_up, schedule, worker, metrics,
+    move, alter, doctor, status, events, list_migrations, cut_over, postpone, throttle, unthrottle,
+    set_limit, abort, resume, clean_up, schedule, worker, metrics,
 ):  # fmt: skip
     cli.add_command(_command)
 

@@ -16,7 +16,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 def demo(rows: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "ops.demo", "--rows", str(rows)]
+    command = [sys.executable, "-m", "ops.dev.demo", "--rows", str(rows)]
     return subprocess.Popen(
         command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

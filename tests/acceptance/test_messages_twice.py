@@ -76,15 +76,13 @@ def send_chunk(stack: Stack, migration_id: str, table_id: int, number: int) -> N
 
     from pipeline.configuration.load import load_settings
     from tasks.messages import COPY_CHUNK
+    from tasks.queues import COPY
 
     url = load_settings(stack.config).broker.url.get_secret_value()
     with Celery("test", broker=url, set_as_current=False) as app:
-        app.conf.update(task_default_exchange="", task_default_queue="copy")
+        app.conf.update(task_default_exchange="", task_default_queue=COPY)
         app.send_task(
-            COPY_CHUNK,
-            args=(TARGET, migration_id, table_id, number),
-            exchange="",
-            routing_key="copy",
+            COPY_CHUNK, args=(TARGET, migration_id, table_id, number), exchange="", routing_key=COPY
         )
 
 

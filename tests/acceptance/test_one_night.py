@@ -22,9 +22,9 @@ from typing import Any
 import pymysql
 import pytest
 
-from ops.sandbox.errors import SandboxError
-from ops.sandbox.mysqld import MySQLServer
-from ops.sandbox.sandbox import Sandbox
+from ops.dev.sandbox.errors import SandboxError
+from ops.dev.sandbox.mysqld import MySQLServer
+from ops.dev.sandbox.sandbox import Sandbox
 from pipeline.configuration.load import load_settings
 from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools, run

@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ops.sandbox.errors import SandboxError
-from ops.sandbox.packages import debian_mirror
-from ops.sandbox.process import Identity
-from ops.sandbox.sandbox import Sandbox, default_root
+from ops.dev.sandbox.errors import SandboxError
+from ops.dev.sandbox.packages import debian_mirror
+from ops.dev.sandbox.process import Identity
+from ops.dev.sandbox.sandbox import Sandbox, default_root
 
 _MIRROR = "http://mirror.example/debian"
 
@@ -72,7 +72,7 @@ def test_servers_of_a_killed_owner_do_not_survive_it() -> None:
     name = f"test-owner-{os.getpid()}"
     owner = subprocess.Popen(
         [sys.executable, "-c",
-         "from ops.sandbox.sandbox import Sandbox; import time\n"
+         "from ops.dev.sandbox.sandbox import Sandbox; import time\n"
          f"s = Sandbox(tied=True, name={name!r}); print(s.redis().identity.pid, flush=True)\n"
          "time.sleep(60)"],
         stdout=subprocess.PIPE,

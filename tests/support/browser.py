@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
-from ops.sandbox.errors import SandboxError
-from ops.sandbox.packages import CHROMIUM, fetch
-from ops.sandbox.process import free_port
-from ops.sandbox.sandbox import default_root
+from ops.dev.sandbox.errors import SandboxError
+from ops.dev.sandbox.packages import CHROMIUM, fetch
+from ops.dev.sandbox.process import free_port
+from ops.dev.sandbox.sandbox import default_root
 
 _ROOT = Path(__file__).resolve().parents[2]
 _QUIET = (

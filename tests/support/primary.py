@@ -13,9 +13,9 @@ from typing import Any
 import pymysql
 import pytest
 
-from ops.sandbox.errors import SandboxError
-from ops.sandbox.mysqld import MySQLServer
-from ops.sandbox.sandbox import Sandbox
+from ops.dev.sandbox.errors import SandboxError
+from ops.dev.sandbox.mysqld import MySQLServer
+from ops.dev.sandbox.sandbox import Sandbox
 from pipeline.configuration.load import load_settings
 from pipeline.mysql.pools import Pools
 from tests.support.servers import Address, Servers

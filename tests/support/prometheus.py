@@ -13,7 +13,7 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from ops.sandbox.process import free_port
+from ops.dev.sandbox.process import free_port
 
 _ROOT = Path(__file__).resolve().parents[2]
 

@@ -12,12 +12,12 @@ from typing import Any, Protocol
 
 import pytest
 
-from ops.sandbox.errors import SandboxError
-from ops.sandbox.mariadbd import OPTIONS as MARIADB_OPTIONS
-from ops.sandbox.mysqld import OPTIONS as MYSQL_OPTIONS
-from ops.sandbox.packages import MARIADB, MYSQL, fetch
-from ops.sandbox.process import free_port
-from ops.sandbox.sandbox import Sandbox, default_root
+from ops.dev.sandbox.errors import SandboxError
+from ops.dev.sandbox.mariadbd import OPTIONS as MARIADB_OPTIONS
+from ops.dev.sandbox.mysqld import OPTIONS as MYSQL_OPTIONS
+from ops.dev.sandbox.packages import MARIADB, MYSQL, fetch
+from ops.dev.sandbox.process import free_port
+from ops.dev.sandbox.sandbox import Sandbox, default_root
 from pipeline.configuration.load import server_password
 
 _DUMPS = {"mysql": (MYSQL, "mysqldump"), "mariadb": (MARIADB, "mariadb-dump")}

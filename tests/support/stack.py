@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tasks.queues import CHECKSUM, COORDINATE, COPY, STREAM
+
 _ROOT = Path(__file__).resolve().parents[2]
 _COMMANDS = {
-    "copy": ["-A", "workers.app", "worker", "-Q", "copy,checksum", "-c", "3"],
-    "stream": ["-A", "workers.streamer", "worker", "-Q", "stream", "-P", "solo"],
-    "coordinate": ["-A", "workers.app", "worker", "-B", "-Q", "coordinate", "-c", "2"],
+    "copy": ["-A", "workers.app", "worker", "-Q", f"{COPY},{CHECKSUM}", "-c", "3"],
+    "stream": ["-A", "workers.streamer", "worker", "-Q", STREAM, "-P", "solo"],
+    "coordinate": ["-A", "workers.app", "worker", "-B", "-Q", COORDINATE, "-c", "2"],
 }
 
 

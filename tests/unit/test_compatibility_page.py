@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ops.compatibility import PAGE, page
+from ops.dev.compatibility import PAGE, page
 
 
 def test_the_page_is_what_the_tests_say() -> None:

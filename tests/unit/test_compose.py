@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ops.cli.working import worker
-from ops.sandbox.mysqld import OPTIONS
+from ops.cli.worker import worker
+from ops.dev.sandbox.mysqld import OPTIONS
 from pipeline.configuration.load import load_settings
 
 _COMPOSE = Path(__file__).resolve().parents[2] / "compose"

@@ -6,9 +6,9 @@ from dataclasses import fields
 
 import pytest
 
-from ops.reference.__main__ import FOLDER, PAGES
-from ops.reference.messages import messages
-from ops.reference.status import ABOUT
+from ops.dev.reference.__main__ import FOLDER, PAGES
+from ops.dev.reference.messages import messages
+from ops.dev.reference.status import ABOUT
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -144,7 +144,7 @@ def test_a_move_from_beginning_to_clean_up(
     assert code is ExitCode.OK
     schema = table.split(".")[0]
     assert f"dropped: {schema}._t_del on {SOURCE}" in out
-    code, _, err = command("clean-up", migration_id, "--yes")
+    code, _, err = command("clean-up", migration_id, "--yes", "--no-batches")
     assert code is ExitCode.REFUSED
     assert "cleaned up already" in err
 

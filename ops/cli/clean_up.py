@@ -1,0 +1,84 @@
+"""`clean-up`: drops what a migration that has ended left behind, after it has said what."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from ops.cli.format import amount
+from ops.cli.options import MIGRATION_ID
+from ops.cli.session import Session, pass_session
+from pipeline.control.migrations import ENDED, read_migration, read_tables
+from pipeline.domain.migration import Migration, MigrationKind, MigrationTable
+from pipeline.domain.stages import Stage
+from pipeline.errors import RefusedError
+from pipeline.mysql.pools import Pools
+
+_SAY_S = 10.0
+
+
+@click.command("clean-up")
+@MIGRATION_ID
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option(
+    "--no-batches", is_flag=True, help="Drop the tables without emptying them in batches."
+)
+@pass_session
+def clean_up(session: Session, migration_id: str, yes: bool, no_batches: bool) -> None:
+    """Drop what a migration that has ended left behind, gently.
+
+    Rows are deleted in batches, with a rest after each, before a table is dropped. Interrupted,
+    it goes on where it was when it is called again.
+    """
+    target, whole = session.api.find(migration_id)
+    leftovers = _leftovers(session.pools, target, whole)
+    for what in leftovers:
+        click.echo(f"will be dropped: {what}")
+    if not leftovers:
+        click.echo("no table will be dropped, only the migration's own notes")
+    if not yes:
+        click.confirm("Go on?", abort=True)
+    gently = None if no_batches else _Deleted()
+    for what in session.api.clean_up(whole, gently):
+        click.echo(f"dropped: {what}")
+    click.echo(f"{whole}: cleaned up.")
+
+
+class _Deleted:
+    """Says from time to time how far it is."""
+
+    def __init__(self) -> None:
+        self._said = time.monotonic()
+
+    def __call__(self, rows: int) -> None:
+        if time.monotonic() - self._said > _SAY_S:
+            self._said = time.monotonic()
+            click.echo(f"{amount(rows, 'row')} deleted")
+
+
+def _leftovers(pools: Pools, target: str, migration_id: str) -> list[str]:
+    """What `clean_up` is about to drop.
+
+    Raises:
+        RefusedError: the migration has not ended.
+    """
+    with pools.begin(target) as connection:
+        migration = read_migration(connection, migration_id)
+        table = read_tables(connection, migration_id)
+    assert migration is not None
+    if migration.stage not in ENDED:
+        raise RefusedError(
+            f"Migration {migration_id} is {migration.stage}; only one that has ended can be"
+            " cleaned up.",
+            f"End it first: tranship abort {migration_id}",
+        )
+    return [what for one in table if (what := _leftover(migration, one))]
+
+
+def _leftover(migration: Migration, table: MigrationTable) -> str:
+    if migration.stage is Stage.DONE:
+        return f"{table.retired_name} on {migration.source} (the old table; the new one stays)"
+    if table.created_by_us and migration.kind is MigrationKind.MOVE:
+        return f"{table.target} on {migration.target} (the unfinished copy)"
+    return ""

@@ -1,0 +1,34 @@
+"""`doctor`: says what speaks against a move, and only looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from ops.cli.exits import ExitCode
+from ops.cli.options import move_options
+from ops.cli.session import Session, pass_session
+from pipeline.preflight.findings import Finding, Severity
+
+
+@click.command()
+@move_options
+@pass_session
+def doctor(
+    session: Session, /, source: str, target: str, tables: tuple[str, ...], **options: Any
+) -> ExitCode:
+    """Say what speaks against a move; change nothing."""
+    return report(session.api.doctor(source, target, tables, **options))
+
+
+def report(findings: Iterable[Finding]) -> ExitCode:
+    """Print what was found; refused if any of it refuses."""
+    refused = False
+    for finding in findings:
+        refused = refused or finding.severity is Severity.REFUSED
+        remedy = f" {finding.remedy}" if finding.remedy else ""
+        click.echo(f"{finding.severity} [{finding.check}] {finding.explanation}{remedy}")
+    click.echo("this would be refused" if refused else "nothing speaks against it")
+    return ExitCode.REFUSED if refused else ExitCode.OK

@@ -1,0 +1,163 @@
+"""Follows a migration to its end: bars in a terminal, a line for each change when piped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import TracebackType
+
+import click
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import Progress as Bars
+from rich.text import Text
+
+from ops.api import Tranship
+from ops.cli.exits import ExitCode
+from ops.cli.format import amount, duration, refusal
+from pipeline.domain.stages import Stage
+from pipeline.errors import RetryableError
+from pipeline.status.progress import Progress, read_progress
+
+_POLL_S = 0.5
+_LINE_S = 10.0
+_STUCK_S = 60.0
+_ENDS = (Stage.DONE, Stage.ABORTED, Stage.FAILED)
+
+
+def follow(api: Tranship, migration_id: str, wanted: Stage) -> ExitCode:
+    """Show progress until the migration ends, or can't go on without a person.
+
+    A server that does not answer for a while is said, and asked again: watching must
+    outlive what the migration itself outlives.
+    """
+    target, whole = api.find(migration_id)
+    with _screen() as screen:
+        while True:
+            try:
+                progress = read_progress(api.pools, target, whole)
+            except RetryableError as error:
+                screen.trouble(str(error))
+            else:
+                screen.show(progress)
+                if (code := outcome(progress, wanted)) is not None:
+                    break
+            time.sleep(_POLL_S)
+    _last_words(progress)
+    return code
+
+
+def outcome(progress: Progress, wanted: Stage) -> ExitCode | None:
+    """How it ended; None if it goes on."""
+    if progress.stage in _ENDS:
+        return ExitCode.OK if progress.stage is wanted else ExitCode.FAILED
+    stuck = (progress.now - progress.since).total_seconds() > _STUCK_S
+    if progress.stage is Stage.RESTORING and progress.failure is not None and stuck:
+        return ExitCode.PERSON  # the source's tables can't be given back
+    return None
+
+
+def summary(progress: Progress) -> str:
+    """One line of everything that moves."""
+    tables = progress.tables
+    rows = sum(table.rows_copied for table in tables)
+    chunks = sum(table.chunks_known for table in tables)
+    unverified = sum(table.chunks_never_verified for table in tables)
+    touched = sum(table.keys_touched for table in tables)
+    parts = [f"{amount(rows, 'row')} copied"]
+    if progress.stage is Stage.COPYING:
+        parts.append(f"{progress.rows_per_s:,.0f} rows/s, ETA {duration(progress.eta_s)}")
+    parts.append(f"{chunks - unverified:,} of {chunks:,} chunks verified")
+    if touched:
+        parts.append(f"{amount(touched, 'row')} changed since")
+    if progress.stream is not None and progress.stream.lag_s is not None:
+        parts.append(f"lag {duration(progress.stream.lag_s)}")
+    return f"{progress.stage}: {', '.join(parts)}"
+
+
+def _last_words(progress: Progress) -> None:
+    if progress.refused_s is not None:
+        click.echo(f"done; {refusal(progress.kind, progress.refused_s)}")
+    if progress.failure is not None:
+        click.echo(f"{progress.failure.explanation} {progress.failure.remedy}".rstrip(), err=True)
+    click.echo(f"next: {progress.next}")
+
+
+def _screen() -> Lines | Screen:
+    console = Console()
+    return Screen(console) if console.is_terminal else Lines()
+
+
+class Lines(AbstractContextManager["Lines"]):
+    """For a pipe or a log: a line when the stage or what it waits for changes, or at times."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._said: tuple[Stage, bool] | str | None = None
+        self._at = 0.0
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        return None
+
+    def show(self, progress: Progress) -> None:
+        news = (progress.stage, progress.postponed)
+        if news != self._said or self._clock() - self._at >= _LINE_S:
+            self._say(news, f"{summary(progress)}; next: {progress.next}")
+
+    def trouble(self, text: str) -> None:
+        if self._said != text or self._clock() - self._at >= _LINE_S:
+            self._say(text, text)
+
+    def _say(self, news: tuple[Stage, bool] | str, line: str) -> None:
+        self._said, self._at = news, self._clock()
+        click.echo(line)
+
+
+class Screen(AbstractContextManager["Screen"]):
+    """For a terminal: a bar for each table's copy and for its verification."""
+
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, refresh_per_second=4)
+
+    def __enter__(self) -> Screen:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def show(self, progress: Progress) -> None:
+        self._live.update(
+            Group(_bars(progress), Text(summary(progress)), Text(f"next: {progress.next}"))
+        )
+
+    def trouble(self, text: str) -> None:
+        self._live.update(Text(text, style="red"))
+
+
+def _bars(progress: Progress) -> Bars:
+    bars = Bars(
+        TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+    )  # fmt: skip
+    for table in progress.tables:
+        # The statistics' estimate may be short of the rows there are, or past them.
+        whole = table.rows_copied if table.copied else max(table.rows_estimate, table.rows_copied)
+        bars.add_task(f"{table.source} rows copied", total=whole, completed=table.rows_copied)
+        verified = table.chunks_known - table.chunks_never_verified
+        bars.add_task(
+            f"{table.source} chunks verified", total=table.chunks_known, completed=verified
+        )
+    return bars

@@ -1,0 +1,71 @@
+"""Arguments and options that several commands take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from pipeline.domain.hook_names import Hook
+
+MIGRATION_ID = click.argument("migration_id", metavar="ID")
+
+# What `move` and `doctor` have in common, in the order of their help.
+_MOVE_OPTIONS = (
+    click.option("--source", required=True, metavar="S", help="Server to move from."),
+    click.option("--target", required=True, metavar="T", help="Server to move to."),
+    click.option(
+        "--table", "tables", required=True, multiple=True, metavar="SCHEMA.TABLE",
+        help="A table to move; give it once for each.",
+    ),
+    click.option(
+        "--target-schema", metavar="X", help="Schema on the target; otherwise that of the source."
+    ),
+    click.option(
+        "--with-triggers", is_flag=True,
+        help="Make the source's triggers on the target, at the end.",
+    ),
+    click.option(
+        "--json-as-text", is_flag=True,
+        help="Let DECIMAL, dates and binary inside JSON become what their text says, as in a dump.",
+    ),
+)  # fmt: skip
+
+# What `move` and `alter` have in common, in the order of their help.
+_START_OPTIONS = (
+    click.option(
+        "--dry-run", "dry", is_flag=True, help="Print plan and findings; change nothing."
+    ),
+    click.option(
+        "--postpone-cut-over", is_flag=True, help="Cut over only after `tranship cut-over`."
+    ),
+    click.option(
+        "--cut-over-window", "window", metavar="WINDOW",
+        help='Cut over only then: "02:00-04:00 Europe/Berlin"; without a zone it is UTC.',
+    ),
+    click.option(
+        "--hook", "hooks", multiple=True, metavar="NAME=COMMAND",
+        help=f"A command to run at a point of its life: {', '.join(Hook)}.",
+    ),
+    click.option(
+        "--chunk-rows", type=click.IntRange(min=1), metavar="N", help="Rows a chunk at first."
+    ),
+    click.option("--wait", is_flag=True, help="Follow to the end; exit 0 only when it is done."),
+)  # fmt: skip
+
+
+def move_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a command the options that say what is to be moved."""
+    return _with(_MOVE_OPTIONS, function)
+
+
+def start_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a command the options of every start."""
+    return _with(_START_OPTIONS, function)
+
+
+def _with(options: tuple[Any, ...], function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(options):
+        function = option(function)
+    return function

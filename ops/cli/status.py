@@ -1,0 +1,111 @@
+"""`status`: everything known about one migration, as text or JSON, once or until the end."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from ops.cli.exits import ExitCode
+from ops.cli.follow import follow
+from ops.cli.format import amount, duration, moment, refusal, share, size
+from ops.cli.options import MIGRATION_ID
+from ops.cli.session import Session, pass_session
+from pipeline.domain.stages import Stage
+from pipeline.status.progress import Progress, StreamProgress, TableProgress
+
+
+@click.command()
+@MIGRATION_ID
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--watch", is_flag=True, help="Follow to the end; Ctrl-C stops only the watching.")
+@pass_session
+def status(session: Session, migration_id: str, as_json: bool, watch: bool) -> ExitCode:
+    """Say how far a migration is and what it waits for. The beginning of an id is enough."""
+    if as_json and watch:
+        raise click.UsageError("--json and --watch don't go together.")
+    if watch:
+        return follow(session.api, migration_id, wanted=Stage.DONE)
+    progress = session.api.status(migration_id)
+    if as_json:
+        click.echo(json.dumps(progress.as_json(), indent=2))
+    else:
+        click.echo("\n".join(status_lines(progress)))
+    return ExitCode.OK
+
+
+def status_lines(progress: Progress) -> list[str]:
+    """The whole answer of `tranship status`."""
+    since = duration((progress.now - progress.since).total_seconds())
+    lines = [
+        f"migration {progress.id}: {_what(progress)},"
+        f" by {progress.created_by} at {moment(progress.created_at)}",
+        f"stage: {progress.stage} for {since}{_marks(progress)}",
+    ]
+    for table in progress.tables:
+        lines += _table_lines(table)
+    if progress.stage is Stage.COPYING:
+        lines.append(_pace_line(progress))
+    lines += [f"throttled: {reason}" for reason in progress.throttled]
+    if progress.stream is not None:
+        lines.append(_stream_line(progress.stream, progress.stage))
+    if progress.refused_s is not None:
+        lines.append(refusal(progress.kind, progress.refused_s))
+    if progress.failure is not None:
+        failure = progress.failure
+        lines.append(f"failure ({failure.role}): {failure.explanation} {failure.remedy}".rstrip())
+    lines += [f"  {moment(event.at)} {event.kind}: {event.message}" for event in progress.events]
+    return [*lines, f"next: {progress.next}", f"try: {progress.command}"]
+
+
+def _pace_line(progress: Progress) -> str:
+    """With what the estimate is made of: it is no better than that."""
+    left = sum(max(0, one.rows_estimate - one.rows_copied) for one in progress.tables)
+    eta = "ETA ?"
+    if progress.eta_s is not None:
+        eta = (
+            f"ETA {duration(progress.eta_s)} of copying, for the {amount(left, 'row')} that the"
+            " server's estimate leaves, at the pace of the last 10 s"
+        )
+    return f"pace: {progress.rows_per_s:,.0f} rows/s, {eta}"
+
+
+def _what(progress: Progress) -> str:
+    if progress.change is not None:
+        return f"alter on {progress.source}: {progress.change}"
+    return f"{progress.source} → {progress.target}"
+
+
+def _marks(progress: Progress) -> str:
+    marks = [
+        "postponed" if progress.postponed else "",
+        "abort asked for" if progress.abort_asked else "",
+        f"cut-over attempt {progress.cut_over_attempt}" if progress.cut_over_attempt else "",
+    ]
+    shown = [mark for mark in marks if mark]
+    return f" ({', '.join(shown)})" if shown else ""
+
+
+def _table_lines(table: TableProgress) -> list[str]:
+    where = "" if table.source == table.target else f" → {table.target}"
+    planned = "" if table.planned else ", more to be planned"
+    copied = "all" if table.copied else share(table.rows_copied, table.rows_estimate)
+    verified = table.chunks_known - table.chunks_never_verified
+    return [
+        f"table {table.source}{where}",
+        f"  copied: {copied}, {amount(table.rows_copied, 'row')}"
+        f" of about {table.rows_estimate:,}, {size(table.bytes_copied)};"
+        f" chunks {table.chunks_done:,} of {table.chunks_known:,}{planned}",
+        f"  verified: {verified:,} of {amount(table.chunks_known, 'chunk')};"
+        f" {table.chunks_dirty:,} dirty, {amount(table.keys_touched, 'row')} changed since",
+    ]
+
+
+def _stream_line(stream: StreamProgress, stage: Stage) -> str:
+    applied = f"{amount(stream.rows_applied, 'row')} applied in {stream.batches:,} batches"
+    if stage in (Stage.DONE, Stage.ABORTED, Stage.FAILED):
+        return f"stream: {applied}"
+    owner = f"streamer {stream.owner}" if stream.alive else "no streamer"
+    behind = stream.transactions_behind
+    lag = f"lag {duration(stream.lag_s)}, {'?' if behind is None else behind} transactions behind"
+    return f"stream: {applied}; {lag}; {owner}"

@@ -1,0 +1,26 @@
+"""`throttle` and `unthrottle`: hold a migration back by hand, and let it go on."""
+
+from __future__ import annotations
+
+import click
+
+from ops.cli.options import MIGRATION_ID
+from ops.cli.session import Session, pass_session
+
+
+@click.command()
+@MIGRATION_ID
+@pass_session
+def throttle(session: Session, migration_id: str) -> None:
+    """Hold copy and verification back until `unthrottle`."""
+    whole = session.api.throttle(migration_id)
+    click.echo(f"{whole}: throttled. To let it go on: tranship unthrottle {whole}")
+
+
+@click.command()
+@MIGRATION_ID
+@pass_session
+def unthrottle(session: Session, migration_id: str) -> None:
+    """Take back what `throttle` asked for."""
+    whole = session.api.unthrottle(migration_id)
+    click.echo(f"{whole}: not throttled by hand. See: tranship status {whole}")

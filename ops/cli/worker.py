@@ -1,0 +1,114 @@
+"""Starts one worker: becomes the Celery process that the role needs."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from ops.cli.session import Session, pass_session
+from pipeline.configuration.load import PATH_VARIABLE, config_path
+from pipeline.configuration.settings import LogFormat
+from pipeline.errors import RefusedError
+from tasks.queues import CHECKSUM, COORDINATE, COPY, STREAM
+
+_COPY = ("-A", "workers.app", "worker", "-Q", f"{COPY},{CHECKSUM}", "--prefetch-multiplier", "1")
+_STREAM = ("-A", "workers.streamer", "worker", "-Q", STREAM, "-P", "solo")
+_COORDINATE = ("-A", "workers.app", "worker", "-B", "-Q", COORDINATE, "-c", "2")
+# The login, if any, comes from $FLOWER_BASIC_AUTH, which Flower itself reads: a command
+# line is there for every user of the machine to see.
+_FLOWER = (
+    "-A",
+    "workers.app",
+    "flower",
+    "--tasks-columns=name,args,state,started,runtime,worker",
+)
+_LOGIN = "FLOWER_BASIC_AUTH"
+_LOG_FORMAT = "TRANSHIP_WORKERS__LOG_FORMAT"
+_QUIET = ("--without-gossip", "--without-mingle")
+_ROLES = ("copy", "stream", "coordinate", "flower")
+
+
+@click.command()
+@click.argument("role", type=click.Choice(_ROLES))
+@click.option(
+    "--concurrency", "-c", type=click.IntRange(min=1), metavar="N",
+    help="Processes of a copy worker; otherwise [workers] copy_concurrency.",
+)  # fmt: skip
+@click.option(
+    "--log-level", default="INFO", show_default=True,
+    type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False),
+)  # fmt: skip
+@click.option(
+    "--log-format", type=click.Choice([one.value for one in LogFormat]),
+    help="Otherwise [workers] log_format.",
+)  # fmt: skip
+@click.option("--port", type=click.IntRange(1, 65535), help="Flower's port; otherwise 5555.")
+@click.option("--address", help="Flower's address; otherwise 127.0.0.1.")
+@pass_session
+def worker(
+    session: Session,
+    role: str,
+    concurrency: int | None,
+    log_level: str,
+    log_format: str | None,
+    port: int | None,
+    address: str | None,
+) -> None:
+    """Run a worker in this process until it is stopped (SIGTERM drains it).
+
+    \b
+    copy        copies chunks and verifies them; as many as you like
+    stream      applies the binary log; one is enough, a second one stands by
+    coordinate  drives the migrations; one is enough
+    flower      Celery's dashboard; login (user:password) from $FLOWER_BASIC_AUTH
+    """
+    if concurrency is not None and role != "copy":
+        raise click.UsageError(f"--concurrency is for copy; {role} has its own.")
+    if (port or address) and role != "flower":
+        raise click.UsageError("--port and --address are for flower.")
+    if role == "flower":
+        _refuse_without_login()
+    settings = session.pools.settings  # a wrong configuration is one line here, not a traceback
+    os.environ[PATH_VARIABLE] = str(config_path().absolute())
+    if log_format is not None:
+        os.environ[_LOG_FORMAT] = log_format
+    processes = concurrency or settings.workers.copy_concurrency
+    if role == "flower":
+        become(flower_command(address or "127.0.0.1", port or 5555, log_level))
+    else:
+        become(worker_command(role, processes, log_level.upper()))
+
+
+def _refuse_without_login() -> None:
+    """Whoever reaches Flower can stop workers and send tasks.
+
+    Raises:
+        RefusedError: it would let anybody in.
+    """
+    login = os.environ.get(_LOGIN, "")
+    if not all(":" in one.strip(":") for one in login.split(",")):
+        raise RefusedError(
+            f"Flower has no login, or one that is not user:password, in ${_LOGIN}.",
+            "Set it in the environment of this command alone; several are divided by commas.",
+        )
+
+
+def flower_command(address: str, port: int, log_level: str) -> list[str]:
+    """The command of the dashboard."""
+    return [*_FLOWER, f"--address={address}", f"--port={port}", f"--logging={log_level.lower()}"]
+
+
+def worker_command(role: str, concurrency: int, log_level: str) -> list[str]:
+    """The command of a role. Node names are unique, so that two of a role can stand by."""
+    name = ("-n", f"{role}-{os.getpid()}@%h", "-l", log_level)
+    if role == "copy":
+        return [*_COPY, "-c", str(concurrency), *name, *_QUIET]
+    return [*(_STREAM if role == "stream" else _COORDINATE), *name, *_QUIET]
+
+
+def become(arguments: list[str]) -> None:
+    """Replace this process, so that signals and exit codes are the worker's own."""
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "celery", *arguments])

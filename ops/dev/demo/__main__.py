@@ -1,0 +1,127 @@
+"""python -m ops.dev.demo --rows N: moves a live table before your eyes, and proves it.
+
+Two MySQL servers, Redis, two copy workers, a streamer, beat and Flower are started; a writer
+keeps writing to two tables; both are moved together; the writer follows by way of the
+on-success hook; then both sides are compared row by row. The last line is
+`demo: N rows moved, both sides identical`, and the exit code 0, only when they are.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from ops.dev.demo import hook
+from ops.dev.demo.compare import broken_promises, compare
+from ops.dev.demo.showing import DemoError, perform, say
+from ops.dev.demo.stack import Stack, running_stack
+from ops.dev.demo.tables import CUSTOMERS, ORDERS, SCHEMA, create
+from ops.dev.demo.writer import Writer
+from pipeline.configuration.load import load_settings
+from pipeline.control.migrations import read_events
+from pipeline.mysql.pools import Pools
+from pipeline.status.listing import list_migrations
+from pipeline.status.progress import Progress, read_progress
+
+_AFTERWARDS_S = 2.0
+
+
+@click.command()
+@click.option("--rows", type=click.IntRange(min=1000), default=1_000_000, show_default=True)
+def main(rows: int) -> None:
+    """Move a live table of ROWS rows between two servers, and compare both sides."""
+    perform(lambda directory: _show(directory, rows))
+
+
+def _show(directory: Path, rows: int) -> str:
+    say("starting two MySQL servers and Redis (the first time they are downloaded)")
+    with running_stack(directory, ("old", "new")) as stack:
+        table = _run(stack, rows)
+    return f"{table} rows moved, both sides identical"
+
+
+def _run(stack: Stack, rows: int) -> int:
+    say(f"making a table of {rows:,} rows and a small one")
+    create(stack.connect("old"), rows)
+    stack.start()
+    if not stack.flower_answers():
+        raise DemoError(f"Flower does not show the workers.\n{stack.logs()}")
+    say(f"workers are up; Flower: {stack.flower}")
+    writes_to = stack.directory / "writes-to"
+    writes_to.write_text("old")
+    writer = Writer(stack.connect, writes_to, rows)
+    writer.start()
+    try:
+        _move(stack, writes_to)
+        return _prove(stack, writer)
+    finally:
+        writer.stop()
+
+
+def _move(stack: Stack, writes_to: Path) -> None:
+    command = shlex.join([sys.executable, hook.__file__, str(writes_to)])
+    arguments = ["move", "--source", "old", "--target", "new", "--wait"]
+    for table in (ORDERS, CUSTOMERS):
+        arguments += ["--table", f"{SCHEMA}.{table}"]
+    move = stack.tranship(*arguments, "--hook", f"on-success={command}")
+    try:
+        if move.wait() != 0:
+            raise DemoError(f"`tranship move` exited {move.returncode}.\n{stack.logs()}")
+    finally:
+        move.kill()
+        move.wait()
+
+
+def _prove(stack: Stack, writer: Writer) -> int:
+    if not writer.table.wait(timeout=30):
+        raise DemoError(f"the writer did not follow to the target: {writer.errors}")
+    say("comparing both sides, row by row")
+    table = 0
+    for name in (ORDERS, CUSTOMERS):
+        rows, differences = compare(stack.connect("old"), stack.connect("new"), name)
+        if differences:
+            raise DemoError("both sides differ: " + "; ".join(differences))
+        table += rows
+    writer.go_on.set()
+    time.sleep(_AFTERWARDS_S)
+    writer.stop()
+    if writer.errors:
+        raise DemoError(f"the writer met {writer.errors[0]!r}")
+    broken = broken_promises(stack.connect("new"), writer.acknowledged)
+    if broken:
+        raise DemoError(f"{len(broken)} acknowledged writes are lost: {broken[:5]}")
+    _report(stack, writer, table)
+    return table
+
+
+def _report(stack: Stack, writer: Writer, table: int) -> None:
+    pools = Pools(load_settings(stack.config))
+    try:
+        listed, _ = list_migrations(pools)
+        progress = read_progress(pools, "new", listed[-1].id)
+        copy_s = _copy_s(pools, progress)
+    finally:
+        pools.close()
+    copied = sum(progress_table.rows_copied for progress_table in progress.tables)
+    applied = progress.stream.rows_applied if progress.stream else 0
+    say(f"rows moved: {table:,} ({copied:,} copied in {copy_s:.1f} s: {copied / copy_s:,.0f}/s)")
+    say(f"row changes applied from the binary log: {applied:,}")
+    say(f"writer: {writer.transactions:,} transactions, each of them there")
+    say(f"writes were refused for {sum(writer.refused_s):.2f} s")
+    say(f"Flower was at {stack.flower}")
+
+
+def _copy_s(pools: Pools, progress: Progress) -> float:
+    """Seconds from the first chunk to the last, by the event log."""
+    with pools.begin("new") as control:
+        at = {event.message.split(":")[0]: event.at for event in read_events(control, progress.id)}
+    copying = at["copying → converging"] - at["preparing → copying"]
+    return max(float(copying.total_seconds()), 1e-3)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""Every command's --help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from ops.cli.main import cli
+from ops.dev.reference.markdown import code, head
+
+_WIDTH = 96
+
+
+def page() -> str:
+    """docs/reference/command-line.md."""
+    parts = [head("Command line", "ops/cli", _INTRODUCTION)]
+    parts += [f"## {path}\n\n{code(text)}" for path, text in _helps(cli, "tranship", None)]
+    return "\n".join(parts)
+
+
+def _helps(
+    command: click.Command, name: str, parent: click.Context | None
+) -> Iterator[tuple[str, str]]:
+    context = click.Context(
+        command, parent=parent, info_name=name, max_content_width=_WIDTH, terminal_width=_WIDTH,
+        **command.context_settings,
+    )  # fmt: skip
+    yield context.command_path, command.get_help(context)
+    if isinstance(command, click.Group):
+        for one in sorted(command.commands):
+            yield from _helps(command.commands[one], one, context)
+
+
+_INTRODUCTION = """
+An ID may be shortened to a beginning that is its alone. What is refused is one line, and nothing
+was written; `--debug` adds the traceback.
+"""

@@ -1,0 +1,36 @@
+"""The hooks, from their contracts."""
+
+from __future__ import annotations
+
+from ops.dev.reference.markdown import head, table
+from pipeline.domain.hook_names import CONTRACTS, FIGURES, VARIABLES
+
+
+def page() -> str:
+    """docs/reference/hooks.md."""
+    hooks = [(f"`{name}`", one.when, one.failing) for name, one in CONTRACTS.items()]
+    variables = [(f"`{name}`", about) for name, about in VARIABLES.items()]
+    figures = [(f"`{name}`", about) for name, about in FIGURES.items()]
+    return "\n".join(
+        [
+            head("Hooks", "pipeline/domain/hook_names.py", _INTRODUCTION),
+            table(("hook", "when", "if it fails"), hooks),
+            "## What it is told\n",
+            table(("variable", ""), variables),
+            "And `status` alone:\n",
+            table(("variable", ""), figures),
+        ]
+    )
+
+
+_INTRODUCTION = """
+`--hook "NAME=COMMAND"` with `move` and `alter`, once for each. COMMAND is split as a shell would
+split it and run without one, on the machine of the coordinator that has the migration at the
+moment, in a clean environment: `PATH`, `HOME`, `LANG`, `LC_ALL`, `TZ`, `TRANSHIP_CONFIG` and the
+variables below. No password of a server is in it. A hook that takes longer than `hooks.limit_s` is
+ended with all that it has started, and has failed (exit code 124). The end of what it writes is
+kept in the control schema.
+
+**A hook may run more than once**: a coordinator may die between the end of a hook and the record of
+it. `TRANSHIP_HOOK_ATTEMPT` tells. Write hooks that do no harm the second time.
+"""

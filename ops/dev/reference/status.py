@@ -1,0 +1,127 @@
+"""What `tranship status --json` holds, from the dataclasses it is made of."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, get_type_hints
+
+from ops.dev.reference.markdown import head, table
+from pipeline.control.summary import Event
+from pipeline.domain.migration import Failure
+from pipeline.domain.stages import RULES, Stage
+from pipeline.status.progress import Progress, StreamProgress, TableProgress
+
+ABOUT: dict[type, dict[str, str]] = {
+    Progress: {
+        "id": "the migration",
+        "kind": "`move` or `alter`",
+        "change": "of an alter: what follows the table's name in ALTER TABLE",
+        "source": "server, as the configuration calls it",
+        "target": "server; of an alter the same",
+        "stage": "one of those below",
+        "since": "when it entered this stage",
+        "now": "the control server's clock, which all moments here go by",
+        "created_at": "when it was started",
+        "created_by": "who started it: `user@host`, or `schedule ID`",
+        "tables": "one object for each, see below",
+        "rows_per_s": "rows copied a second, over the last 10 s of copying",
+        "eta_s": "seconds of copying left: what the server estimates there is, less what is copied,"
+        " at that pace. The estimate may be off by half. null when it is not copying",
+        "stream": "the binary log's side, see below; null before it is set up",
+        "coordinated_s_ago": "how long ago a coordinator last looked; null: none ever did",
+        "coordinator": "who coordinates at this moment; mostly null, a look is short",
+        "throttled": "why copy and verification are held back, each with its value and limit",
+        "chunks_allowed": "chunks in flight that the servers' health allows; null: not looked yet",
+        "postponed": "the cut-over waits for `tranship cut-over`",
+        "abort_asked": "`tranship abort` was called",
+        "cut_over_attempt": "cut-overs begun so far",
+        "refused_s": "once it is done: how long writes were refused (move) or had to wait (alter)",
+        "failure": "why it stopped, see below; null if it has not",
+        "events": "the last five of the event log, oldest first",
+        "next": "what happens next and what that waits for, for a person",
+        "command": "the command that is of use now",
+    },
+    TableProgress: {
+        "source": "`schema.table`",
+        "target": "`schema.table`; of an alter the table being filled",
+        "rows_copied": "by chunks that are done",
+        "rows_estimate": "by the source's statistics at the start",
+        "bytes_copied": "as sent to the target",
+        "bytes_estimate": "by the source's statistics at the start",
+        "chunks_done": "",
+        "chunks_known": "planned so far",
+        "planned": "no chunk is to come any more",
+        "copied": "every chunk is done",
+        "chunks_dirty": "to be verified, those never verified among them",
+        "chunks_never_verified": "never compared in full",
+        "keys_touched": "rows changed since they were last verified",
+        "waiting_s": "how long the oldest message for a copy worker has not been taken",
+    },
+    StreamProgress: {
+        "rows_applied": "row changes from the binary log, coalesced",
+        "batches": "transactions on the target that held them",
+        "lag_s": "how far the target is behind; null: the source does not answer",
+        "transactions_behind": "transactions of the source that are not applied yet; null as above",
+        "alive": "a streamer holds the role",
+        "owner": "`host:pid` of it",
+        "position_age_s": "since the position was last moved",
+    },
+    Failure: {
+        "role": "who stopped it: copy, checksum, stream or coordinate",
+        "explanation": "why",
+        "remedy": "what to do",
+    },
+    Event: {
+        "id": "grows",
+        "at": "when",
+        "kind": "stage, control, hook, throttle, failure, cut-over, …",
+        "message": "for a person",
+        "by": "who or which process",
+    },
+}
+_TITLES = {
+    Progress: "The object",
+    TableProgress: "tables[]",
+    StreamProgress: "stream",
+    Failure: "failure",
+    Event: "events[]",
+}
+
+
+def page() -> str:
+    """docs/reference/status-json.md."""
+    parts = [head("tranship status --json", "pipeline/status/progress.py", _INTRODUCTION)]
+    for one, title in _TITLES.items():
+        parts.append(f"## {title}\n\n{table(('field', 'type', ''), _rows(one))}")
+    stages = [(f"`{stage}`", RULES[stage].purpose, RULES[stage].undo.value) for stage in Stage]
+    parts.append(f"## Stages\n\n{table(('stage', 'what it is for', 'undone by'), stages)}")
+    return "\n".join(parts)
+
+
+def _rows(one: Any) -> list[tuple[str, str, str]]:
+    hints = get_type_hints(one)
+    return [
+        (f"`{field.name}`", _json_type(hints[field.name]), ABOUT[one][field.name])
+        for field in fields(one)
+    ]
+
+
+def _json_type(hint: Any) -> str:
+    text = str(getattr(hint, "__name__", hint)) if isinstance(hint, type) else str(hint)
+    for name, shown in _SHOWN.items():
+        if name in text:
+            return shown + (" or null" if "None" in text else "")
+    return text
+
+
+_SHOWN = {
+    "tuple": "list", "StreamProgress": "object", "Failure": "object", "datetime": "moment",
+    "Stage": "string", "Kind": "string", "str": "string", "bool": "boolean", "float": "number",
+    "int": "integer",
+}  # fmt: skip
+_INTRODUCTION = """
+One object. Fields may be added; none changes its meaning or goes without a word in the changelog.
+Moments are ISO 8601 in UTC, without a zone. `tranship list --json` and `tranship schedule list
+--json` are the same in kind: an object with `migrations` or `schedules`, and `unreachable`: servers
+that did not answer, each with the reason.
+"""

@@ -1,0 +1,93 @@
+"""python -m ops.dev.sandbox up | status | config | client | down | clean"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from ops.dev.sandbox.errors import SandboxError
+from ops.dev.sandbox.packages import MYSQL, fetch
+from ops.dev.sandbox.sandbox import Sandbox, clean
+
+
+@click.group()
+def main() -> None:
+    """MySQL and MariaDB servers and a Redis on free loopback ports, without Docker."""
+
+
+@main.command()
+@click.option("--mysql", "mysql", multiple=True, metavar="NAME", help="A MySQL server.")
+@click.option("--mariadb", "mariadb", multiple=True, metavar="NAME", help="A MariaDB server.")
+def up(mysql: tuple[str, ...], mariadb: tuple[str, ...]) -> None:
+    """Start the servers that are not running yet: MySQL `source` and `target`, unless told."""
+    sandbox = Sandbox()
+    running = sandbox.status()
+    if not mysql and not mariadb:
+        mysql = ("source", "target")
+    for start, names in ((sandbox.mysql, mysql), (sandbox.mariadb, mariadb)):
+        for name in names:
+            if name not in running:
+                start(name)
+    if "redis" not in running:
+        sandbox.redis()
+    _show(sandbox)
+
+
+@main.command()
+def status() -> None:
+    """Show what runs."""
+    _show(Sandbox())
+
+
+@main.command()
+def config() -> None:
+    """Print a tranship.toml of what runs. It holds passwords."""
+    running = Sandbox().status()
+    for name, facts in running.items():
+        if "user" in facts:
+            click.echo(f'[servers.{name}]\nport = {facts["port"]}\nuser = "{facts["user"]}"')
+            click.echo(f'password = "{facts["password"]}"\n')
+    if "redis" in running:
+        click.echo(f'[broker]\nurl = "redis://127.0.0.1:{running["redis"]["port"]}/0"')
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("name")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def client(name: str, arguments: tuple[str, ...]) -> None:
+    """Open MySQL's own client on a server: client source -e "SHOW DATABASES"."""
+    sandbox = Sandbox()
+    facts = sandbox.status().get(name)
+    if facts is None or "user" not in facts:
+        raise SandboxError(f"no server {name} runs. See: python -m ops.dev.sandbox status")
+    command = fetch(MYSQL, sandbox.root / "cache").command("usr/bin/mysql")
+    where = ["--no-defaults", "--host=127.0.0.1", f"--port={facts['port']}"]
+    environment = {**os.environ, "MYSQL_PWD": facts["password"]}
+    os.execve(command[0], [*command, *where, f"--user={facts['user']}", *arguments], environment)
+
+
+@main.command()
+def down() -> None:
+    """End the servers; what they hold stays."""
+    Sandbox().stop()
+
+
+@main.command(name="clean")
+def clean_all() -> None:
+    """End the servers and remove everything, downloads too."""
+    clean()
+
+
+def _show(sandbox: Sandbox) -> None:
+    for name, facts in sandbox.status().items():
+        password = f" user {facts['user']}, password in {sandbox.state}" if "user" in facts else ""
+        click.echo(f"{name}: 127.0.0.1:{facts['port']} pid {facts['pid']}{password}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except SandboxError as error:
+        sys.exit(f"sandbox: {error}")
