@@ -31,7 +31,7 @@ def redrawn(page: str) -> str:
 def picture() -> str:
     """The rows, the highest first; siblings, which do not see each other, share a bar."""
     contracts = _layer_contracts()
-    lines = []
+    lines: list[str] = []
     for row in contracts[""]:
         lines += _shown(row, ROOT, "")
         if row == [_INNER]:
