@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from pipeline.control.hooks import HookState, end_hook, hook_state, start_hook
-from pipeline.control.migrations import log_event
+from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.stages import Stage
 from pipeline.errors import FatalError
@@ -123,7 +123,7 @@ def _run(
         if not (quiet and result.succeeded):
             what = f"{name} (attempt {attempt}) exited {result.exit_code}"
             wrote = f": {result.output}" if result.output and not result.succeeded else ""
-            log_event(control, context.migration.id, "hook", what + wrote, context.lease.owner)
+            context.note_in(control, EventKind.HOOK, what + wrote)
     return result
 
 
