@@ -31,7 +31,7 @@ class Options:
     json_as_text: bool = False
     lock_timeout_s: float | None = None  # of an alter; otherwise cut_over.lock_wait_s
     force_after_s: float | None = None  # from then on what blocks the cut-over is killed
-    cut_over_window: str | None = None  # as cutover/window.py reads it
+    cut_over_window: str | None = None  # as domain/window.py reads it
 
 
 @dataclass(frozen=True)
