@@ -1,8 +1,8 @@
 """The streamer worker's application: `celery -A workers.streamer worker -Q … -P solo`.
 
-The boot step belongs in this module and not on the shared application, where it would put
-a streamer in every worker. It owns the threads: SIGTERM commits what is complete and gives
-the leases back before the worker goes.
+The boot step belongs in this module and not on the shared application, where it would start a
+streamer in every worker. It owns the threads: on SIGTERM they commit what is complete and give
+their leases back before the worker ends.
 """
 
 from __future__ import annotations
