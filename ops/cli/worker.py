@@ -12,6 +12,7 @@ from pipeline.configuration.load import PATH_VARIABLE, config_path
 from pipeline.configuration.settings import LogFormat
 from pipeline.errors import RefusedError
 from tasks.queues import CHECKSUM, COORDINATE, COPY, STREAM
+from workers.nodes import take_node_name
 
 _COPY = ("-A", "tranship", "worker", "-Q", f"{COPY},{CHECKSUM}", "--prefetch-multiplier", "1")
 _STREAM = ("-A", "tranship.streamer", "worker", "-Q", STREAM, "-P", "solo")
@@ -32,6 +33,10 @@ _ROLES = ("copy", "stream", "coordinate", "flower")
     help="Processes of a copy worker; otherwise [workers] copy_concurrency.",
 )  # fmt: skip
 @click.option(
+    "--name", metavar="NAME",
+    help="Its node is NAME@HOST; otherwise ROLE-1@HOST, or the next number that is free.",
+)  # fmt: skip
+@click.option(
     "--log-level", default="INFO", show_default=True,
     type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False),
 )  # fmt: skip
@@ -46,6 +51,7 @@ def worker(
     session: Session,
     role: str,
     concurrency: int | None,
+    name: str | None,
     log_level: str,
     log_format: str | None,
     port: int | None,
@@ -59,7 +65,7 @@ def worker(
     coordinate  drives the migrations; one is enough
     flower      Celery's dashboard; login (user:password) from $FLOWER_BASIC_AUTH
     """
-    _refuse_misplaced(role, concurrency, port or address)
+    _refuse_misplaced(role, concurrency, name, port or address)
     if role == "flower":
         _refuse_without_login()
     settings = session.pools.settings  # a wrong configuration is one line here, not a traceback
@@ -70,16 +76,21 @@ def worker(
         become(flower_command(address or "127.0.0.1", port or 5555, log_level))
     else:
         processes = concurrency or settings.workers.copy_concurrency
-        become(worker_command(role, processes, log_level.upper()))
+        node = name or take_node_name(role, settings.broker.url.get_secret_value())
+        become(worker_command(role, processes, node, log_level.upper()))
 
 
-def _refuse_misplaced(role: str, concurrency: int | None, listening: int | str | None) -> None:
+def _refuse_misplaced(
+    role: str, concurrency: int | None, name: str | None, listening: int | str | None
+) -> None:
     """
     Raises:
         UsageError: an option of another role's.
     """
     if concurrency is not None and role != "copy":
         raise click.UsageError(f"--concurrency is for copy; {role} has its own.")
+    if name is not None and role == "flower":
+        raise click.UsageError("--name is for workers, and Flower is none.")
     if listening is not None and role != "flower":
         raise click.UsageError("--port and --address are for flower.")
 
@@ -103,9 +114,9 @@ def flower_command(address: str, port: int, log_level: str) -> list[str]:
     return [*_FLOWER, f"--address={address}", f"--port={port}", f"--logging={log_level.lower()}"]
 
 
-def worker_command(role: str, concurrency: int, log_level: str) -> list[str]:
-    """The command of a role. Node names are unique, so that two of a role can stand by."""
-    common = ("-n", f"{role}-{os.getpid()}@%h", "-l", log_level, *_QUIET)
+def worker_command(role: str, concurrency: int, node: str, log_level: str) -> list[str]:
+    """The command of a role."""
+    common = ("-n", f"{node}@%h", "-l", log_level, *_QUIET)
     if role == "copy":
         return [*_COPY, "-c", str(concurrency), *common]
     return [*(_STREAM if role == "stream" else _COORDINATE), *common]

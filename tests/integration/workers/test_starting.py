@@ -1,4 +1,4 @@
-"""Workers as they are started by hand: in any directory."""
+"""Workers as they are started by hand: in any directory, with names that last."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_modules_of_the_application_are_not_taken_for_ours(
     applications_directory: Path, role: str
 ) -> None:
     with running_worker(applications_directory, "tranship", "worker", role) as worker:
-        assert worker.name.startswith(role)
+        assert worker.name == f"{role}-1"
         ping = ("inspect", *_WAIT, "-d", worker.node, "ping")
         done = call(applications_directory, "celery", "-A", "tranship", *ping)
         assert "1 node online" in done.stdout, done.stderr
@@ -58,7 +58,7 @@ def test_a_child_of_a_worker_does_not_take_them_for_ours_either(
     applications_directory: Path,
 ) -> None:
     with running_worker(applications_directory, "tranship", "worker", "coordinate") as worker:
-        assert worker.name.startswith("coordinate")
+        assert worker.name == "coordinate-1"
         task = ("call", "tranship.advance", "--args", '["nowhere", "1"]')
         done = call(applications_directory, "celery", "-A", "tranship", *task)
         assert done.returncode == 0, done.stderr
@@ -113,3 +113,24 @@ def test_a_worker_without_options_does_not_take_what_is_another_roles(directory:
             for node, found in json.loads(done.stdout).items()
         }
         assert queues == {"plain": {COPY, CHECKSUM}, "streamer": {STREAM}}
+
+
+def test_a_worker_that_was_killed_has_its_old_name_again(directory: Path) -> None:
+    # Of a pool and of beat: children that a killed worker leaves to themselves.
+    command = ("tranship", "worker", "coordinate")
+    with running_worker(directory, *command) as first:
+        assert first.name == "coordinate-1"
+        first.kill()
+        with running_worker(directory, *command) as second:
+            assert second.name == "coordinate-1"
+
+
+def test_workers_of_one_role_that_run_at_once_have_different_names(directory: Path) -> None:
+    command = ("tranship", "worker", "copy", "-c", "1")
+    with (
+        running_worker(directory, *command) as one,
+        running_worker(directory, *command) as other,
+        running_worker(directory, *command, "--name", "night") as named,
+    ):
+        assert {one.name, other.name} == {"copy-1", "copy-2"}
+        assert named.name == "night"
