@@ -26,19 +26,20 @@ from pathlib import Path
 from typing import Any
 
 from ops.starting import Asked, asked_of_alter, asked_of_move, request_of_move
+from pipeline.commands import control, schedules
+from pipeline.commands import settings as tuning
+from pipeline.commands.instant import alter_at_once
+from pipeline.commands.start import Plan, examine, plan_move, start_move
 from pipeline.configuration.load import PATH_VARIABLE, load_settings
+from pipeline.control.events import LoggedEvent, read_events
 from pipeline.control.migrations import ENDED
-from pipeline.control.records import Stage
 from pipeline.control.schedules import Schedule
-from pipeline.control.summary import Event, events_after
-from pipeline.coordinate import control, schedules, tuning
-from pipeline.coordinate.listing import Listed, find_target, list_migrations
-from pipeline.coordinate.progress import Progress, read_progress
-from pipeline.coordinate.start import Plan, examine, plan_move, start_move
+from pipeline.domain.stages import Stage
 from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools
 from pipeline.preflight.findings import Finding
-from pipeline.rebuild.instant import alter_at_once
+from pipeline.status.listing import Listed, find_target, list_migrations
+from pipeline.status.progress import Progress, read_progress
 
 log = logging.getLogger(__name__)
 _BROKER_S = 3
@@ -142,13 +143,13 @@ class Tranship:
         """Every migration on every server; and why servers could not be asked."""
         return list_migrations(self.pools)
 
-    def events(self, migration: str) -> Iterator[Event]:
+    def events(self, migration: str) -> Iterator[LoggedEvent]:
         """What happened, oldest first."""
         target, whole = self.find(migration)
         after = 0
         while True:
             with self.pools.begin(target) as connection:
-                page = events_after(connection, whole, after, _PAGE)
+                page = read_events(connection, whole, after=after, limit=_PAGE)
             yield from page
             if len(page) < _PAGE:
                 return

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 from pipeline.configuration.load import server_settings
 from pipeline.configuration.settings import Settings
-from pipeline.control.records import Options
-from pipeline.cutover.window import Window
+from pipeline.domain.hook_names import Hook, hook_named
+from pipeline.domain.migration import Options
+from pipeline.domain.request import Alteration, Request
+from pipeline.domain.window import Window
 from pipeline.errors import RefusedError
-from pipeline.hooks.points import Hook, hook_named
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import Request
-from pipeline.rebuild.plan import Alteration
 
 
 @dataclass(frozen=True)

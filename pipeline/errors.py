@@ -8,6 +8,10 @@ that a person on call reads; `remedy` says what to do about it.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+T = TypeVar("T")
+
 
 class TranshipError(Exception):
     """Base of all: one line of explanation and one of remedy."""
@@ -39,6 +43,28 @@ class AmbiguousError(TranshipError):
 
 class FencedError(TranshipError):
     """Another holder has the role (a later epoch, or a later attempt). Stop quietly."""
+
+
+class DefectError(FatalError):
+    """Something that holds by construction does not: a defect of Tranship's own."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"A defect of Tranship: {what}.",
+            "Nothing is lost. The worker's log says where; report it. To try again: tranship"
+            " resume ID.",
+        )
+
+
+def known(value: T | None, what: str) -> T:
+    """`value`, which is there by construction; `what` names it. Unlike an assert, `-O` keeps it.
+
+    Raises:
+        DefectError: it is not.
+    """
+    if value is None:
+        raise DefectError(f"{what} is not known")
+    return value
 
 
 def defect(error: Exception) -> FatalError:

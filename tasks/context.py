@@ -8,7 +8,7 @@ from functools import cache
 
 from pipeline.configuration.load import load_settings
 from pipeline.mysql.pools import Pools
-from pipeline.stream.host import StreamHost
+from pipeline.stream.supervisor import StreamHost
 
 
 @cache

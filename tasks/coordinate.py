@@ -6,9 +6,9 @@ from celery import shared_task
 from celery.utils.log import get_task_logger
 from structlog.contextvars import bound_contextvars
 
+from pipeline.commands.schedules import start_due
 from pipeline.control.migrations import active_ids, has_schedules, install, is_installed
 from pipeline.coordinate.advance import advance as advance_one
-from pipeline.coordinate.schedules import start_due
 from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools
 from tasks import context

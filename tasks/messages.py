@@ -7,19 +7,19 @@ import time
 from celery import current_app
 from kombu.exceptions import OperationalError
 
-from pipeline.control.records import Moved
+from pipeline.domain.migration import MigrationTable
 from pipeline.errors import RetryableError
 from tasks import queues
 
 COPY_CHUNK = "tranship.copy_chunk"
-VERIFY_RANGE = "tranship.verify_range"
+VERIFY_CHUNK = "tranship.verify_chunk"
 SERVE_STREAM = "tranship.serve_stream"
 ADVANCE = "tranship.advance"
 TICK = "tranship.tick"
 
 ROUTES = {
     COPY_CHUNK: queues.COPY,
-    VERIFY_RANGE: queues.CHECKSUM,
+    VERIFY_CHUNK: queues.CHECKSUM,
     SERVE_STREAM: queues.STREAM,
     ADVANCE: queues.COORDINATE,
     TICK: queues.COORDINATE,
@@ -35,13 +35,13 @@ class CeleryMessenger:
     def __init__(self) -> None:
         self._asked_at = 0.0
 
-    def copy_chunk(self, target: str, moved: Moved, no: int) -> None:
-        what = f"chunk {no} of {moved.source} ({moved.migration_id})"
-        send(COPY_CHUNK, target, moved.migration_id, moved.id, no, what=what)
+    def copy_chunk(self, target: str, table: MigrationTable, number: int) -> None:
+        what = f"chunk {number} of {table.source} ({table.migration_id})"
+        send(COPY_CHUNK, target, table.migration_id, table.id, number, what=what)
 
-    def verify_range(self, target: str, moved: Moved, no: int) -> None:
-        what = f"range {no} of {moved.source} ({moved.migration_id})"
-        send(VERIFY_RANGE, target, moved.migration_id, moved.id, no, what=what)
+    def verify_chunk(self, target: str, table: MigrationTable, number: int) -> None:
+        what = f"range {number} of {table.source} ({table.migration_id})"
+        send(VERIFY_CHUNK, target, table.migration_id, table.id, number, what=what)
 
     def serve_stream(self, target: str, migration_id: str) -> None:
         # In a cut-over the coordinator asks many times a second.

@@ -1,4 +1,4 @@
-"""What users of Tranship type: `from tranship import Tranship`, and `celery -A tranship …`.
+"""What people type: `from tranship import Tranship` in Python, `celery -A tranship` in a shell.
 
 A name is fetched from where it lives when it is first asked for (PEP 562), so that `import
 tranship` costs nothing and needs no configuration. To offer another name, put it into all three:

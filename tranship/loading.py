@@ -33,7 +33,7 @@ def loading() -> Iterator[None]:
 
 
 def _take_ours() -> None:
-    """Import our packages, which are empty, from beside this one.
+    """Import our packages, and nothing of what is in them, from beside this one.
 
     Python asks for a package's name only once: from here on an application's own `tasks` or
     `workers` can't be taken for ours, whatever is on the path.

@@ -8,7 +8,7 @@ from ops.cli.exits import ExitCode
 from ops.cli.follow import follow
 from ops.cli.options import MIGRATION_ID
 from ops.cli.session import Session, pass_session
-from pipeline.control.records import Stage
+from pipeline.domain.stages import Stage
 
 
 @click.command()

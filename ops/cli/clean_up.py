@@ -9,8 +9,9 @@ import click
 from ops.cli.format import amount
 from ops.cli.options import MIGRATION_ID
 from ops.cli.session import Session, pass_session
-from pipeline.control.migrations import ENDED, read_migration, read_moved
-from pipeline.control.records import Kind, Migration, Moved, Stage
+from pipeline.control.migrations import ENDED, read_migration, read_tables
+from pipeline.domain.migration import Migration, MigrationKind, MigrationTable
+from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
 
@@ -64,7 +65,7 @@ def _leftovers(pools: Pools, target: str, migration_id: str) -> list[str]:
     """
     with pools.begin(target) as connection:
         migration = read_migration(connection, migration_id)
-        moved = read_moved(connection, migration_id)
+        table = read_tables(connection, migration_id)
     assert migration is not None
     if migration.stage not in ENDED:
         raise RefusedError(
@@ -72,12 +73,12 @@ def _leftovers(pools: Pools, target: str, migration_id: str) -> list[str]:
             " cleaned up.",
             f"End it first: tranship abort {migration_id}",
         )
-    return [what for one in moved if (what := _leftover(migration, one))]
+    return [what for one in table if (what := _leftover(migration, one))]
 
 
-def _leftover(migration: Migration, moved: Moved) -> str:
+def _leftover(migration: Migration, table: MigrationTable) -> str:
     if migration.stage is Stage.DONE:
-        return f"{moved.aside} on {migration.source} (the old table; the new one stays)"
-    if moved.created_by_us and migration.kind is Kind.MOVE:
-        return f"{moved.target} on {migration.target} (the unfinished copy)"
+        return f"{table.retired_name} on {migration.source} (the old table; the new one stays)"
+    if table.created_by_us and migration.kind is MigrationKind.MOVE:
+        return f"{table.target} on {migration.target} (the unfinished copy)"
     return ""

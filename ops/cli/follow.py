@@ -17,9 +17,9 @@ from rich.text import Text
 from ops.api import Tranship
 from ops.cli.exits import ExitCode
 from ops.cli.format import amount, duration, refusal
-from pipeline.control.records import Stage
-from pipeline.coordinate.progress import Progress, read_progress
+from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
+from pipeline.status.progress import Progress, read_progress
 
 _POLL_S = 0.5
 _LINE_S = 10.0
@@ -63,13 +63,13 @@ def summary(progress: Progress) -> str:
     """One line of everything that moves."""
     tables = progress.tables
     rows = sum(table.rows_copied for table in tables)
-    ranges = sum(table.ranges_total for table in tables)
-    unverified = sum(table.ranges_never_verified for table in tables)
+    chunks = sum(table.chunks_known for table in tables)
+    unverified = sum(table.chunks_never_verified for table in tables)
     touched = sum(table.keys_touched for table in tables)
     parts = [f"{amount(rows, 'row')} copied"]
     if progress.stage is Stage.COPYING:
         parts.append(f"{progress.rows_per_s:,.0f} rows/s, ETA {duration(progress.eta_s)}")
-    parts.append(f"{ranges - unverified:,} of {ranges:,} ranges verified")
+    parts.append(f"{chunks - unverified:,} of {chunks:,} chunks verified")
     if touched:
         parts.append(f"{amount(touched, 'row')} changed since")
     if progress.stream is not None and progress.stream.lag_s is not None:
@@ -156,8 +156,8 @@ def _bars(progress: Progress) -> Bars:
         # The statistics' estimate may be short of the rows there are, or past them.
         whole = table.rows_copied if table.copied else max(table.rows_estimate, table.rows_copied)
         bars.add_task(f"{table.source} rows copied", total=whole, completed=table.rows_copied)
-        verified = table.ranges_total - table.ranges_never_verified
+        verified = table.chunks_known - table.chunks_never_verified
         bars.add_task(
-            f"{table.source} ranges verified", total=table.ranges_total, completed=verified
+            f"{table.source} chunks verified", total=table.chunks_known, completed=verified
         )
     return bars

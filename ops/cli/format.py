@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pipeline.control.records import Kind
+from pipeline.domain.migration import MigrationKind
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -48,7 +48,7 @@ def share(part: int, whole: int) -> str:
     return f"{min(99 if part < whole else 100, int(100 * part / whole))}%"
 
 
-def refusal(kind: Kind, seconds: float) -> str:
+def refusal(kind: MigrationKind, seconds: float) -> str:
     """What the application felt of the cut-over."""
-    what = "were refused" if kind is Kind.MOVE else "had to wait"
+    what = "were refused" if kind is MigrationKind.MOVE else "had to wait"
     return f"writes {what} for {duration(seconds)}"

@@ -12,7 +12,7 @@ from rich.table import Table
 from ops.cli.exits import ExitCode
 from ops.cli.format import moment
 from ops.cli.session import Session, pass_session
-from pipeline.coordinate.listing import Listed
+from pipeline.status.listing import Listed
 
 
 @click.command("list")

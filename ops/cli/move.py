@@ -13,7 +13,7 @@ from ops.cli.format import amount, size
 from ops.cli.options import move_options, start_options
 from ops.cli.session import Session, pass_session
 from ops.starting import Asked, asked_of_move
-from pipeline.control.records import Stage
+from pipeline.domain.stages import Stage
 
 
 @click.command()

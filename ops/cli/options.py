@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipeline.hooks.points import Hook
+from pipeline.domain.hook_names import Hook
 
 MIGRATION_ID = click.argument("migration_id", metavar="ID")
 

@@ -16,8 +16,8 @@ from ops.cli.move import move
 from ops.cli.session import Session, pass_session
 from ops.starting import Asked, asked_of_alter, asked_of_move
 from pipeline.control.schedules import Schedule
-from pipeline.coordinate.plain import plain
 from pipeline.errors import RefusedError
+from pipeline.status.to_json import plain
 
 _ID = click.argument("schedule_id", metavar="ID")
 # What has no meaning where nobody is there to see it.

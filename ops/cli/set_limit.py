@@ -6,7 +6,7 @@ import click
 
 from ops.cli.options import MIGRATION_ID
 from ops.cli.session import Session, pass_session
-from pipeline.coordinate.tuning import settable
+from pipeline.commands.settings import settable
 from pipeline.errors import RefusedError
 
 _SETTABLE = "\b\n" + "\n".join(f"{name:<22} {about}" for name, about in settable().items())

@@ -11,8 +11,8 @@ from ops.cli.follow import follow
 from ops.cli.format import amount, duration, moment, refusal, share, size
 from ops.cli.options import MIGRATION_ID
 from ops.cli.session import Session, pass_session
-from pipeline.control.records import Stage
-from pipeline.coordinate.progress import Progress, StreamProgress, TableProgress
+from pipeline.domain.stages import Stage
+from pipeline.status.progress import Progress, StreamProgress, TableProgress
 
 
 @click.command()
@@ -90,14 +90,14 @@ def _table_lines(table: TableProgress) -> list[str]:
     where = "" if table.source == table.target else f" → {table.target}"
     planned = "" if table.planned else ", more to be planned"
     copied = "all" if table.copied else share(table.rows_copied, table.rows_estimate)
-    verified = table.ranges_total - table.ranges_never_verified
+    verified = table.chunks_known - table.chunks_never_verified
     return [
         f"table {table.source}{where}",
         f"  copied: {copied}, {amount(table.rows_copied, 'row')}"
         f" of about {table.rows_estimate:,}, {size(table.bytes_copied)};"
         f" chunks {table.chunks_done:,} of {table.chunks_known:,}{planned}",
-        f"  verified: {verified:,} of {amount(table.ranges_total, 'range')};"
-        f" {table.ranges_dirty:,} dirty, {amount(table.keys_touched, 'row')} changed since",
+        f"  verified: {verified:,} of {amount(table.chunks_known, 'chunk')};"
+        f" {table.chunks_dirty:,} dirty, {amount(table.keys_touched, 'row')} changed since",
     ]
 
 

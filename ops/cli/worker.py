@@ -60,7 +60,7 @@ def worker(
     """Run a worker in this process until it is stopped (SIGTERM drains it).
 
     \b
-    copy        copies chunks and verifies ranges; as many as you like
+    copy        copies chunks and verifies them; as many as you like
     stream      applies the binary log; one is enough, a second one stands by
     coordinate  drives the migrations; one is enough
     flower      Celery's dashboard; login (user:password) from $FLOWER_BASIC_AUTH
@@ -125,7 +125,7 @@ def worker_command(role: str, concurrency: int, node: str, log_level: str) -> li
 def become(arguments: list[str]) -> None:
     """Replace this process, so that signals and exit codes are the worker's own.
 
-    On Python's safe path (-P): a `kombu.py` in the working directory is not what Celery wants.
+    On Python's safe path (-P): a module `kombu` in the working directory is not what Celery wants.
     """
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-P", "-m", "celery", *arguments])

@@ -14,11 +14,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from pipeline.control.migrations import ENDED
-from pipeline.control.records import Stage
-from pipeline.coordinate.listing import Listed, list_migrations
-from pipeline.coordinate.progress import Progress, read_progress
+from pipeline.domain.stages import Stage
 from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools
+from pipeline.status.listing import Listed, list_migrations
+from pipeline.status.progress import Progress, read_progress
 from pipeline.throttle.signals import signal_of
 
 _REMEMBERED = timedelta(hours=1)
@@ -47,9 +47,8 @@ _TABLE = {
     "bytes_copied": ("Bytes copied.", True),
     "chunks_done": ("Chunks copied.", True),
     "chunks_known": ("Chunks planned so far.", False),
-    "ranges": ("Ranges of the ledger.", False),
-    "ranges_dirty": ("Ranges to be verified.", False),
-    "ranges_never_verified": ("Ranges that were never verified whole.", False),
+    "chunks_dirty": ("Chunks to be verified.", False),
+    "chunks_never_verified": ("Chunks that were never verified in full.", False),
     "keys_touched": ("Rows changed since they were verified.", False),
 }
 _SERVER_UP = "tranship_server_up"
@@ -175,9 +174,8 @@ def _of_tables(progress: Progress) -> Iterator[tuple[str, dict[str, int]]]:
                 "bytes_copied": table.bytes_copied,
                 "chunks_done": table.chunks_done,
                 "chunks_known": table.chunks_known,
-                "ranges": table.ranges_total,
-                "ranges_dirty": table.ranges_dirty,
-                "ranges_never_verified": table.ranges_never_verified,
+                "chunks_dirty": table.chunks_dirty,
+                "chunks_never_verified": table.chunks_never_verified,
                 "keys_touched": table.keys_touched,
             },
         )

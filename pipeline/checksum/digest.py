@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipeline.checksum.sides import Rows
+from pipeline.checksum.row_sources import Rows
 from pipeline.errors import FatalError
 from pipeline.mysql.codecs import (
     line_expression,

@@ -13,22 +13,25 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from pipeline.alter.rows import copy_range
 from pipeline.checksum.digest import differing_keys
-from pipeline.checksum.sides import Source, target_rows
+from pipeline.checksum.row_sources import Source, target_rows
 from pipeline.configuration.settings import Checksum
-from pipeline.control.migrations import log_event
-from pipeline.control.ranges import count_repair, touch, touched_count
-from pipeline.control.records import Moved
+from pipeline.control.chunk_checks import count_repair, touch, touched_count
+from pipeline.control.events import log_event
 from pipeline.control.streams import read_stream
-from pipeline.copy.transfer import read_lines, write_lines
+from pipeline.domain.event_kind import EventKind
+from pipeline.domain.migration import MigrationTable
+from pipeline.domain.role import Role
 from pipeline.errors import FatalError
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.flavours import wait_until_executed
 from pipeline.mysql.keyrange import KeyRange
-from pipeline.mysql.pools import Pools, leniency, run
+from pipeline.mysql.pools import Pools, lenient_sql_mode, run
 from pipeline.mysql.quoting import quote_name
 from pipeline.pausepoints import Point, reached
-from pipeline.rebuild.rows import copy_range
+from pipeline.rows.read_lines import read_lines
+from pipeline.rows.write_lines import write_lines
 
 
 @dataclass(frozen=True)
@@ -41,39 +44,38 @@ class Repairer:
     settings: Checksum
 
     @property
-    def moved(self) -> Moved:
-        return self.source.moved
+    def table(self) -> MigrationTable:
+        return self.source.table
 
-    def repair(self, no: int, keys: KeyRange) -> bool:
+    def repair(self, number: int, keys: KeyRange) -> bool:
         """Repair range `no`; False if it was written meanwhile.
 
         Raises:
             FatalError: it has been repaired often enough; names the keys that differ.
         """
         with self.pools.begin(self.target) as target:
-            repairs = count_repair(target, self.moved, no)
-            what = f"{self.moved.source} range {no} {keys} differs for real"
-            log_event(target, self.moved.migration_id, "difference", what, "checksum")
+            repairs = count_repair(target, self.table, number)
+            what = f"{self.table.source} range {number} {keys} differs for real"
+            log_event(target, self.table.migration_id, EventKind.DIFFERENCE, what, Role.CHECKSUM)
         if repairs > self.settings.repairs:
             self._give_up(keys, repairs - 1)
-        return self._copy_again(no, keys)
+        return self._copy_again(number, keys)
 
     def _give_up(self, keys: KeyRange, repairs: int) -> None:
         with self.source.range(keys) as ours, self.pools.begin(self.target) as target:
-            different = differing_keys(ours, target_rows(target, self.moved), keys)
+            different = differing_keys(ours, target_rows(target, self.table), keys)
         raise FatalError(
-            f"{self.moved.source} still differs after {repairs} repairs, at the keys"
+            f"{self.table.source} still differs after {repairs} repairs, at the keys"
             f" {'; '.join(different)}.",
             "Look at these rows on both servers; something else writes to the target, or a"
             " value can't be held there.",
         )
 
-    def _copy_again(self, no: int, keys: KeyRange) -> bool:
+    def _copy_again(self, number: int, keys: KeyRange) -> bool:
         with self.pools.begin(self.target) as target:
             # In this order: what was applied by the time of the count is in the position.
-            touched = touched_count(target, self.moved, no)
-            state = read_stream(target, self.moved.migration_id)
-        assert state is not None
+            touched = touched_count(target, self.table, number)
+            state = read_stream(target, self.table.migration_id)
         with self.pools.begin(self.source.server) as source:
             if not wait_until_executed(source, state.position, self.settings.drain_wait_s):
                 return False
@@ -85,26 +87,26 @@ class Repairer:
             target.begin() as change,
         ):
             self._rewrite(target, keys, write)
-            if touched_count(target, self.moved, no, lock=True) != touched:
+            if touched_count(target, self.table, number, lock=True) != touched:
                 change.rollback()
                 return False
-            touch(target, self.moved, [no])
+            touch(target, self.table, [number])
         return True
 
     def _read(self, source: Connection, keys: KeyRange) -> Callable[[Connection], object]:
         """Read the rows; what writes them. An alter's statement reads them itself."""
-        moved = self.moved
-        if moved.rebuild is not None:
-            return lambda target: copy_range(target, moved, keys)
-        lines = read_lines(source, moved.table, self.source.name, keys)
+        table = self.table
+        if table.alter_plan is not None:
+            return lambda target: copy_range(target, table, keys)
+        lines = read_lines(source, table.definition, self.source.name, keys)
         return lambda target: write_lines(
-            target, moved.table, moved.target, lines.data, replace=False
+            target, table.definition, table.target, lines.data, replace=False
         )
 
     def _rewrite(
         self, target: Connection, keys: KeyRange, write: Callable[[Connection], object]
     ) -> None:
-        condition = keys.condition(self.moved.landed.key)
-        with leniency(target, self.moved.table):
-            run(target, f"DELETE FROM {quote_name(self.moved.target)} WHERE {condition}")
+        condition = keys.condition(self.table.target_table.key)
+        with lenient_sql_mode(target, self.table.definition):
+            run(target, f"DELETE FROM {quote_name(self.table.target)} WHERE {condition}")
             write(target)

@@ -30,13 +30,23 @@ from sqlalchemy import Connection
 
 from pipeline.checksum.digest import keys_digest, range_digest, row_digests
 from pipeline.checksum.repair import Repairer
-from pipeline.checksum.sides import Source, target_rows
+from pipeline.checksum.row_sources import Source, target_rows
 from pipeline.configuration.settings import Checksum
-from pipeline.control.pieces import key_range
-from pipeline.control.ranges import look_over, mark_verified, range_state, set_whole
-from pipeline.control.records import Moved
+from pipeline.control.chunk_checks import (
+    mark_verified,
+    read_check,
+    record_attempt,
+    set_fully_verified,
+)
+from pipeline.control.chunk_map import key_range
 from pipeline.control.streams import read_stream
-from pipeline.control.touched import TouchedKey, forget_range, forget_touched, touched_keys
+from pipeline.control.touched_keys import (
+    TouchedKey,
+    forget_chunk_keys,
+    forget_touched,
+    touched_keys,
+)
+from pipeline.domain.migration import MigrationTable
 from pipeline.mysql.flavours import executed_gtids, wait_until_executed
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.keyrange import Bound, KeyRange
@@ -51,126 +61,131 @@ class Verdict(Enum):
     """How an attempt ended."""
 
     VERIFIED = "verified"
-    MOVING = "moving"  # it was written meanwhile; try again later
+    INCONCLUSIVE = "moving"  # it was written meanwhile; try again later
     REPAIRED = "repaired"  # it differed for real; try again
 
 
 @dataclass(frozen=True)
-class Look:
+class CheckSnapshot:
     """What was known of a range before any row of it was read."""
 
-    no: int
+    number: int
     keys: KeyRange
     touched: int
-    whole: bool
+    fully_verified: bool
     batch: int  # the last one applied
     position: GtidSet
 
 
 @dataclass(frozen=True)
-class RangeVerifier:
+class ChunkVerifier:
     """Verifies ranges of one migration. `source_name` is where the rows are now: after the
     rename of a cut-over they are under another name; `locked` is who alone may read them."""
 
     pools: Pools
     source: str
     target: str
-    moved: Moved
+    table: MigrationTable
     source_name: TableName
     settings: Checksum
     locked: Connection | None = None
 
     @property
     def _ours(self) -> Source:
-        return Source(self.pools, self.source, self.moved, self.source_name, self.locked)
+        return Source(self.pools, self.source, self.table, self.source_name, self.locked)
 
-    def verify(self, no: int) -> Verdict:
+    def verify(self, number: int) -> Verdict:
         """Verify range `no` once.
 
         Raises:
             FatalError: it still differs after `settings.repairs` repairs; names the keys.
         """
-        verdict, rows = Verdict.MOVING, None
+        verdict, rows = Verdict.INCONCLUSIVE, None
         try:
-            look = self._look(no)
-            if not self._visible(look):
+            snapshot = self._read_snapshot(number)
+            if not self._visible(snapshot):
                 pass
-            elif look.whole:
-                verdict = self._verify_keys(look)
+            elif snapshot.fully_verified:
+                verdict = self._verify_keys(snapshot)
             else:
-                verdict, rows = self._verify_whole(look)
+                verdict, rows = self._verify_fully(snapshot)
         finally:
-            again_s = self.settings.moving_s if verdict is Verdict.MOVING else 0
+            again_s = self.settings.recheck_s if verdict is Verdict.INCONCLUSIVE else 0
             with self.pools.begin(self.target) as target:
-                look_over(target, self.moved, no, rows, again_s)
+                record_attempt(target, self.table, number, rows, again_s)
         return verdict
 
-    def _look(self, no: int) -> Look:
+    def _read_snapshot(self, number: int) -> CheckSnapshot:
         with self.pools.begin(self.target) as target:
-            state = range_state(target, self.moved, no)
-            stream = read_stream(target, self.moved.migration_id)
-            assert stream is not None
-            keys = key_range(target, self.moved, no)
+            state = read_check(target, self.table, number)
+            stream = read_stream(target, self.table.migration_id)
+            keys = key_range(target, self.table, number)
             batch, position = stream.batches, stream.position
-            return Look(no, keys, state.touched, state.whole, batch, position)
+            return CheckSnapshot(number, keys, state.touched, state.fully_verified, batch, position)
 
-    def _visible(self, look: Look) -> bool:
+    def _visible(self, snapshot: CheckSnapshot) -> bool:
         """Whether the source's readers see what was applied: the binlog runs ahead of them."""
         with self.pools.begin(self.source) as source:
-            return wait_until_executed(source, look.position, self.settings.drain_wait_s)
+            return wait_until_executed(source, snapshot.position, self.settings.drain_wait_s)
 
     # --- whole ------------------------------------------------------------------------
 
-    def _verify_whole(self, look: Look) -> tuple[Verdict, int | None]:
-        with self._ours.range(look.keys) as source:
-            ours = range_digest(source, look.keys)
+    def _verify_fully(self, snapshot: CheckSnapshot) -> tuple[Verdict, int | None]:
+        with self._ours.range(snapshot.keys) as source:
+            ours = range_digest(source, snapshot.keys)
             rows = ours.rows
             reached(Point.VERIFY_SOURCE_READ)
             if not self._drained_to(executed_gtids(source.connection)):
-                return Verdict.MOVING, rows
+                return Verdict.INCONCLUSIVE, rows
             with self.pools.snapshot(self.target) as target:
                 later = touched_keys(
-                    target, self.moved, look.keys, _KEYS_AT_ONCE + 1, after=look.batch
+                    target, self.table, snapshot.keys, _KEYS_AT_ONCE + 1, after=snapshot.batch
                 )
-                there = target_rows(target, self.moved)
-                theirs = range_digest(there, look.keys)
+                there = target_rows(target, self.table)
+                theirs = range_digest(there, snapshot.keys)
                 if len(later) > _KEYS_AT_ONCE:
-                    return Verdict.MOVING, rows
+                    return Verdict.INCONCLUSIVE, rows
                 apart = [one.key for one in later]
                 theirs = theirs.without(keys_digest(there, apart))
             reached(Point.VERIFY_TARGET_READ)
             ours = ours.without(keys_digest(source, apart))
         if ours == theirs:
-            return self._record_whole(look), rows
-        return self._repair(look), rows
+            return self._record_fully_verified(snapshot), rows
+        return self._repair(snapshot), rows
 
-    def _record_whole(self, look: Look) -> Verdict:
+    def _record_fully_verified(self, snapshot: CheckSnapshot) -> Verdict:
         with self.pools.begin(self.target) as target:
-            forget_range(target, self.moved, look.keys, up_to=look.batch)
-            set_whole(target, self.moved, look.no, True)
-            recorded = mark_verified(target, self.moved, look.no, look.touched)
-        return Verdict.VERIFIED if recorded else Verdict.MOVING
+            forget_chunk_keys(target, self.table, snapshot.keys, up_to=snapshot.batch)
+            set_fully_verified(target, self.table, snapshot.number, True)
+            recorded = mark_verified(target, self.table, snapshot.number, snapshot.touched)
+        return Verdict.VERIFIED if recorded else Verdict.INCONCLUSIVE
 
-    def _repair(self, look: Look) -> Verdict:
+    def _repair(self, snapshot: CheckSnapshot) -> Verdict:
         repairer = Repairer(self.pools, self.target, self._ours, self.settings)
-        return Verdict.REPAIRED if repairer.repair(look.no, look.keys) else Verdict.MOVING
+        return (
+            Verdict.REPAIRED
+            if repairer.repair(snapshot.number, snapshot.keys)
+            else Verdict.INCONCLUSIVE
+        )
 
     # --- by its keys ------------------------------------------------------------------
 
-    def _verify_keys(self, look: Look) -> Verdict:
+    def _verify_keys(self, snapshot: CheckSnapshot) -> Verdict:
         with self.pools.begin(self.target) as target:
-            pending = touched_keys(target, self.moved, look.keys, _KEYS_AT_ONCE)
+            pending = touched_keys(target, self.table, snapshot.keys, _KEYS_AT_ONCE)
         different, executed = self._compare(pending)
         equal = [one for one in pending if one not in different]
         with self.pools.begin(self.target) as target:
-            forget_touched(target, self.moved, equal)
+            forget_touched(target, self.table, equal)
             all_there_were = not different and len(pending) < _KEYS_AT_ONCE
-            if all_there_were and mark_verified(target, self.moved, look.no, look.touched):
+            if all_there_were and mark_verified(
+                target, self.table, snapshot.number, snapshot.touched
+            ):
                 return Verdict.VERIFIED
-        if different and self._differ_for_real(look, different, executed):
+        if different and self._differ_for_real(snapshot, different, executed):
             with self.pools.begin(self.target) as target:
-                set_whole(target, self.moved, look.no, False)
-        return Verdict.MOVING
+                set_fully_verified(target, self.table, snapshot.number, False)
+        return Verdict.INCONCLUSIVE
 
     def _compare(self, pending: Sequence[TouchedKey]) -> tuple[set[TouchedKey], GtidSet]:
         """Those whose rows are not equal on both sides, and what the source had executed."""
@@ -180,7 +195,7 @@ class RangeVerifier:
             executed = executed_gtids(source.connection)
         reached(Point.VERIFY_SOURCE_READ)
         with self.pools.begin(self.target) as target:
-            theirs = row_digests(target_rows(target, self.moved), keys)
+            theirs = row_digests(target_rows(target, self.table), keys)
         reached(Point.VERIFY_TARGET_READ)
         # Rows found by a key that is equal to theirs by collation only.
         named = set(keys)
@@ -191,12 +206,16 @@ class RangeVerifier:
             if ours.get(one.key) != theirs.get(one.key) or not (one.key in ours or same_others)
         }, executed
 
-    def _differ_for_real(self, look: Look, different: set[TouchedKey], executed: GtidSet) -> bool:
+    def _differ_for_real(
+        self, snapshot: CheckSnapshot, different: set[TouchedKey], executed: GtidSet
+    ) -> bool:
         """Whether some of them differ though nothing can be behind and nobody wrote them."""
         if not self._drained_to(executed):
             return False
         with self.pools.begin(self.target) as target:
-            unmoved = set(touched_keys(target, self.moved, look.keys, _KEYS_AT_ONCE)) & different
+            unmoved = (
+                set(touched_keys(target, self.table, snapshot.keys, _KEYS_AT_ONCE)) & different
+            )
         if not unmoved:
             return False
         ordered = sorted(unmoved, key=lambda one: one.key)
@@ -204,7 +223,7 @@ class RangeVerifier:
         if not still or not self._drained_to(executed):
             return False
         with self.pools.begin(self.target) as target:
-            now = set(touched_keys(target, self.moved, look.keys, _KEYS_AT_ONCE))
+            now = set(touched_keys(target, self.table, snapshot.keys, _KEYS_AT_ONCE))
         return bool(still & now)
 
     # --- both -------------------------------------------------------------------------
@@ -213,8 +232,7 @@ class RangeVerifier:
         deadline = time.monotonic() + self.settings.drain_wait_s
         while time.monotonic() < deadline:
             with self.pools.begin(self.target) as target:
-                state = read_stream(target, self.moved.migration_id)
-            assert state is not None
+                state = read_stream(target, self.table.migration_id)
             if state.position.contains(wanted):
                 return True
             time.sleep(0.05)

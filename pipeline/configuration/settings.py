@@ -110,7 +110,7 @@ class Checksum(_Strict):
 
     window: Count = 8
     converged_keys: Count = 20_000
-    moving_s: Seconds = 1
+    recheck_s: Seconds = 1
     resend_s: Seconds = 20
     drain_wait_s: Seconds = 5
     repairs: Count = 3

@@ -3,49 +3,70 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sqlalchemy import Connection, func, select, update
 
-from pipeline.control.records import ChunkState, Claim, Moved
 from pipeline.control.schema import NOW, ago, chunks
+from pipeline.domain.migration import MigrationTable
 from pipeline.errors import FencedError
 
 
-def unfinished_chunks(connection: Connection, moved: Moved) -> list[tuple[int, ChunkState]]:
+class ChunkState(StrEnum):
+    """A chunk's life: pending → sent → claimed → done; a failed attempt is pending again."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    CLAIMED = "claimed"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A chunk taken by a worker: its attempt number fences the transaction (I3)."""
+
+    table: MigrationTable
+    number: int
+    attempt: int
+
+
+def unfinished_chunks(
+    connection: Connection, table: MigrationTable
+) -> list[tuple[int, ChunkState]]:
     """Chunks planned and not done: at most the window, and the open one."""
     rows = connection.execute(
-        select(chunks.c.no, chunks.c.state)
-        .where(chunks.c.moved_id == moved.id, chunks.c.state != ChunkState.DONE)
-        .order_by(chunks.c.no)
+        select(chunks.c.number, chunks.c.state)
+        .where(chunks.c.table_id == table.id, chunks.c.state != ChunkState.DONE)
+        .order_by(chunks.c.number)
     )
-    return [(row.no, ChunkState(row.state)) for row in rows]
+    return [(row.number, ChunkState(row.state)) for row in rows]
 
 
-def mark_sent(connection: Connection, moved: Moved, no: int) -> None:
+def mark_sent(connection: Connection, table: MigrationTable, number: int) -> None:
     connection.execute(
         update(chunks)
-        .where(chunks.c.moved_id == moved.id, chunks.c.no == no)
+        .where(chunks.c.table_id == table.id, chunks.c.number == number)
         .where(chunks.c.state == ChunkState.PENDING)
         .values(state=ChunkState.SENT, sent_at=NOW)
     )
 
 
-def take_back(connection: Connection, moved: Moved, no: int) -> None:
+def unsend(connection: Connection, table: MigrationTable, number: int) -> None:
     """A worker has the message and must not work on it now: to be sent again."""
     connection.execute(
         update(chunks)
-        .where(chunks.c.moved_id == moved.id, chunks.c.no == no)
+        .where(chunks.c.table_id == table.id, chunks.c.number == number)
         .where(chunks.c.state == ChunkState.SENT)
         .values(state=ChunkState.PENDING)
     )
 
 
-def forget_unclaimed(connection: Connection, moved: Moved, after_s: float) -> None:
+def expire_unclaimed(connection: Connection, table: MigrationTable, after_s: float) -> None:
     """Chunks whose message was not taken in time are pending again: the broker may have
     lost it, and if not, the attempt number sees to the duplicate."""
     connection.execute(
         update(chunks)
-        .where(chunks.c.moved_id == moved.id, chunks.c.state == ChunkState.SENT)
+        .where(chunks.c.table_id == table.id, chunks.c.state == ChunkState.SENT)
         .where(chunks.c.sent_at < ago(after_s))
         .values(state=ChunkState.PENDING)
     )
@@ -55,31 +76,31 @@ def forget_unclaimed(connection: Connection, moved: Moved, after_s: float) -> No
 class StaleClaim:
     """A chunk whose worker is gone, and the connection that it had, `age_s` ago."""
 
-    no: int
+    number: int
     connection_id: int
     age_s: float
 
 
-def stale_claims(connection: Connection, moved: Moved, after_s: float) -> list[StaleClaim]:
+def stale_claims(connection: Connection, table: MigrationTable, after_s: float) -> list[StaleClaim]:
     """Chunks claimed so long ago that their worker is gone."""
     rows = connection.execute(
-        select(chunks.c.no, chunks.c.connection_id, chunks.c.claimed_at, NOW.label("now"))
-        .where(chunks.c.moved_id == moved.id, chunks.c.state == ChunkState.CLAIMED)
+        select(chunks.c.number, chunks.c.connection_id, chunks.c.claimed_at, NOW.label("now"))
+        .where(chunks.c.table_id == table.id, chunks.c.state == ChunkState.CLAIMED)
         .where(chunks.c.claimed_at < ago(after_s))
     )
     return [
-        StaleClaim(row.no, row.connection_id, (row.now - row.claimed_at).total_seconds())
+        StaleClaim(row.number, row.connection_id, (row.now - row.claimed_at).total_seconds())
         for row in rows
     ]
 
 
 def claim_chunk(
-    connection: Connection, moved: Moved, no: int, worker: str, connection_id: int
+    connection: Connection, table: MigrationTable, number: int, worker: str, connection_id: int
 ) -> Claim | None:
     """Take a chunk that nobody works on; None if it is claimed or done (I3)."""
     taken = connection.execute(
         update(chunks)
-        .where(chunks.c.moved_id == moved.id, chunks.c.no == no)
+        .where(chunks.c.table_id == table.id, chunks.c.number == number)
         .where(chunks.c.state.in_((ChunkState.PENDING, ChunkState.SENT)))
         .values(
             state=ChunkState.CLAIMED, attempt=chunks.c.attempt + 1, worker=worker,
@@ -89,9 +110,9 @@ def claim_chunk(
     if taken.rowcount != 1:
         return None
     attempt = connection.execute(
-        select(chunks.c.attempt).where(chunks.c.moved_id == moved.id, chunks.c.no == no)
+        select(chunks.c.attempt).where(chunks.c.table_id == table.id, chunks.c.number == number)
     ).scalar_one()
-    return Claim(moved, no, attempt)
+    return Claim(table, number, attempt)
 
 
 def finish_chunk(
@@ -108,7 +129,7 @@ def finish_chunk(
     )  # fmt: skip
 
 
-def give_back_chunk(connection: Connection, claim: Claim, error: str) -> None:
+def release_failed_claim(connection: Connection, claim: Claim, error: str) -> None:
     """After a failed attempt, in a transaction of its own.
 
     Raises:
@@ -120,20 +141,20 @@ def give_back_chunk(connection: Connection, claim: Claim, error: str) -> None:
 def _settle(connection: Connection, claim: Claim, **values: object) -> None:
     matched = connection.execute(
         update(chunks)
-        .where(chunks.c.moved_id == claim.moved.id, chunks.c.no == claim.no)
+        .where(chunks.c.table_id == claim.table.id, chunks.c.number == claim.number)
         .where(chunks.c.attempt == claim.attempt, chunks.c.state == ChunkState.CLAIMED)
         .values(**values)
     )
     if matched.rowcount != 1:
-        raise FencedError(f"Chunk {claim.no} of {claim.moved.source} has a newer attempt.")
+        raise FencedError(f"Chunk {claim.number} of {claim.table.source} has a newer attempt.")
 
 
-def free_chunk(connection: Connection, moved: Moved, no: int) -> None:
+def release_stale_claim(connection: Connection, table: MigrationTable, number: int) -> None:
     """Make a chunk with a stale claim pending; its attempt number shuts the old worker out
     only once it is claimed again, so its connection must be killed first."""
     connection.execute(
         update(chunks)
-        .where(chunks.c.moved_id == moved.id, chunks.c.no == no)
+        .where(chunks.c.table_id == table.id, chunks.c.number == number)
         .where(chunks.c.state == ChunkState.CLAIMED)
         .values(state=ChunkState.PENDING, attempt=chunks.c.attempt + 1)
     )
@@ -148,11 +169,11 @@ class CopyPace:
     seconds: float
 
 
-def recent_pace(connection: Connection, moved: Moved, last: int = 8) -> CopyPace:
+def recent_pace(connection: Connection, table: MigrationTable, last: int = 8) -> CopyPace:
     recent = (
         select(chunks.c.rows, chunks.c.bytes, chunks.c.seconds)
-        .where(chunks.c.moved_id == moved.id, chunks.c.state == ChunkState.DONE, chunks.c.rows > 0)
-        .order_by(chunks.c.no.desc())
+        .where(chunks.c.table_id == table.id, chunks.c.state == ChunkState.DONE, chunks.c.rows > 0)
+        .order_by(chunks.c.number.desc())
         .limit(last)
         .subquery()
     )
@@ -162,7 +183,7 @@ def recent_pace(connection: Connection, moved: Moved, last: int = 8) -> CopyPace
     return CopyPace(int(row[0] or 0), int(row[1] or 0), float(row[2] or 0.0))
 
 
-def chunk_attempts(connection: Connection, moved: Moved, no: int) -> int:
+def chunk_attempts(connection: Connection, table: MigrationTable, number: int) -> int:
     """How often chunk `no` was claimed."""
-    query = select(chunks.c.attempt).where(chunks.c.moved_id == moved.id, chunks.c.no == no)
+    query = select(chunks.c.attempt).where(chunks.c.table_id == table.id, chunks.c.number == number)
     return int(connection.execute(query).scalar_one())

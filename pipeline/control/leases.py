@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, or_, select, text, update
 from sqlalchemy.dialects.mysql import insert
 
-from pipeline.control.records import Role
 from pipeline.control.schema import NOW, leases
-from pipeline.errors import FencedError
+from pipeline.domain.role import Role
+from pipeline.errors import FencedError, known
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,7 @@ def take_lease(
     )
     if taken.rowcount != 1:
         return None
-    held = holder(connection, migration_id, role)
-    assert held is not None
+    held = known(holder(connection, migration_id, role), "a lease just taken")
     return Lease(migration_id, role, held.epoch, owner, ttl_s)
 
 

@@ -1,10 +1,9 @@
-"""Statements on migrations, their tables, claims, hooks and events."""
+"""Statements on migrations, their tables and claims."""
 
 from __future__ import annotations
 
-import logging
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,34 +11,27 @@ from sqlalchemy import Connection, delete, select, update
 from sqlalchemy import Table as SchemaTable
 from sqlalchemy.exc import IntegrityError
 
+from pipeline.control.events import log_event
 from pipeline.control.hooks import forget_hook
 from pipeline.control.leases import Lease, fence
-from pipeline.control.records import (
-    Failure,
-    Kind,
-    Migration,
-    Moved,
-    Options,
-    Stage,
-)
 from pipeline.control.schema import (
     NOW,
     SCHEMA,
     claims,
-    events,
     metadata,
+    migration_tables,
     migrations,
-    moved_tables,
 )
-from pipeline.errors import FencedError, RefusedError
-from pipeline.hooks.points import Hook
+from pipeline.domain.alter_plan import AlterPlan
+from pipeline.domain.event_kind import EventKind
+from pipeline.domain.hook_names import Hook
+from pipeline.domain.migration import Failure, Migration, MigrationKind, MigrationTable, Options
+from pipeline.domain.stages import Stage
+from pipeline.errors import DefectError, FencedError, RefusedError
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote, text_literal
 from pipeline.mysql.table import Table, TableName, table_to_json
-from pipeline.rebuild.definition import Rebuild
 
-log = logging.getLogger(__name__)
-_LEVELS = {"failure": logging.ERROR}
 ENDED = (Stage.DONE, Stage.ABORTED)
 
 
@@ -52,7 +44,7 @@ class NewTable:
     rows_estimate: int
     bytes_estimate: int
     chunk_rows: int
-    rebuild: Rebuild | None = None
+    plan: AlterPlan | None = None
 
 
 def install(connection: Connection) -> None:
@@ -109,7 +101,7 @@ def create_migration(
     options: Options,
     postponed: bool,
     who: str,
-    kind: Kind = Kind.MOVE,
+    kind: MigrationKind = MigrationKind.MOVE,
 ) -> None:
     """Record a migration and lock its tables, all or nothing.
 
@@ -126,22 +118,22 @@ def create_migration(
     for ordinal, new in enumerate(tables):
         _claim(connection, migration_id, source, new.table.name)
         connection.execute(
-            moved_tables.insert().values(
+            migration_tables.insert().values(
                 migration_id=migration_id, ordinal=ordinal, definition=table_to_json(new.table),
                 target_schema=new.target.schema, target_name=new.target.name,
                 rows_estimate=new.rows_estimate, bytes_estimate=new.bytes_estimate,
                 created_by_us=False, planned=False, copied=False, chunk_rows=new.chunk_rows,
-                rebuild=new.rebuild.as_json() if new.rebuild is not None else None,
+                alter_plan=new.plan.as_json() if new.plan is not None else None,
             )
         )  # fmt: skip
-    log_event(connection, migration_id, "created", _what(source, target, tables), who)
+    log_event(connection, migration_id, EventKind.CREATED, _what(source, target, tables), who)
 
 
 def _what(source: str, target: str, tables: Sequence[NewTable]) -> str:
     names = ", ".join(str(new.table.name) for new in tables)
-    rebuild = tables[0].rebuild
-    if rebuild is not None:
-        return f"alter {names} on {source}: {rebuild.ddl}"
+    plan = tables[0].plan
+    if plan is not None:
+        return f"alter {names} on {source}: {plan.ddl}"
     return f"move {names} from {source} to {target}"
 
 
@@ -176,12 +168,12 @@ def written_by(connection: Connection, target: str, name: TableName) -> str | No
     """The migration that has not ended and whose target table this is, if any."""
     return connection.execute(
         select(migrations.c.id)
-        .join(moved_tables, moved_tables.c.migration_id == migrations.c.id)
+        .join(migration_tables, migration_tables.c.migration_id == migrations.c.id)
         .where(
             migrations.c.target == target,
             migrations.c.stage.not_in(ENDED),
-            moved_tables.c.target_schema == name.schema,
-            moved_tables.c.target_name == name.name,
+            migration_tables.c.target_schema == name.schema,
+            migration_tables.c.target_name == name.name,
         )
         .limit(1)
     ).scalar_one_or_none()
@@ -191,7 +183,18 @@ def release_claims(connection: Connection, migration_id: str) -> None:
     connection.execute(delete(claims).where(claims.c.migration_id == migration_id))
 
 
-def read_migration(connection: Connection, migration_id: str) -> Migration | None:
+def read_migration(connection: Connection, migration_id: str) -> Migration:
+    """
+    Raises:
+        RefusedError: there is none of that id.
+    """
+    found = find_migration(connection, migration_id)
+    if found is None:
+        raise RefusedError(f"There is no migration {migration_id}.", "See: tranship list")
+    return found
+
+
+def find_migration(connection: Connection, migration_id: str) -> Migration | None:
     row = connection.execute(
         select(migrations, NOW.label("now")).where(migrations.c.id == migration_id)
     ).one_or_none()
@@ -217,22 +220,25 @@ def active_ids(connection: Connection, target: str) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def read_moved(connection: Connection, migration_id: str) -> list[Moved]:
+def read_tables(connection: Connection, migration_id: str) -> list[MigrationTable]:
     rows = connection.execute(
-        select(moved_tables)
-        .where(moved_tables.c.migration_id == migration_id)
-        .order_by(moved_tables.c.ordinal)
+        select(migration_tables)
+        .where(migration_tables.c.migration_id == migration_id)
+        .order_by(migration_tables.c.ordinal)
     )
-    return [Moved.from_row(row) for row in rows]
+    return [MigrationTable.from_row(row) for row in rows]
 
 
-def update_moved(connection: Connection, moved_id: int, **values: Any) -> None:
-    connection.execute(update(moved_tables).where(moved_tables.c.id == moved_id).values(**values))
+def update_table(connection: Connection, table_id: int, **values: Any) -> None:
+    connection.execute(
+        update(migration_tables).where(migration_tables.c.id == table_id).values(**values)
+    )
 
 
 def update_migration(connection: Connection, migration_id: str, **values: Any) -> None:
     """Change anything but the stage, which only `transition` changes."""
-    assert "stage" not in values
+    if "stage" in values:
+        raise DefectError("a stage is to be changed without a transition")
     connection.execute(update(migrations).where(migrations.c.id == migration_id).values(**values))
 
 
@@ -258,7 +264,8 @@ def transition(
     )
     if matched.rowcount != 1:
         raise FencedError(f"Migration {held.migration_id} is no longer {old}.")
-    log_event(connection, held.migration_id, "stage", f"{old} → {new}: {message}", held.owner)
+    what = f"{old} → {new}: {message}"
+    log_event(connection, held.migration_id, EventKind.STAGE, what, held.owner)
 
 
 def record_failure(connection: Connection, migration_id: str, failure: Failure) -> None:
@@ -274,26 +281,4 @@ def record_failure(connection: Connection, migration_id: str, failure: Failure) 
     )
     if matched.rowcount:
         text = f"{failure.explanation} {failure.remedy}"
-        log_event(connection, migration_id, "failure", text, failure.role)
-
-
-def log_event(connection: Connection, migration_id: str, kind: str, message: str, who: str) -> None:
-    """Tell the story: one row of the event log, and one line of this process's log.
-
-    The line is written before the commit; where the two differ, the event log is right.
-    """
-    log.log(_LEVELS.get(kind, logging.INFO), "%s: %s", kind, message)
-    connection.execute(
-        events.insert().values(
-            migration_id=migration_id, at=NOW, kind=kind, message=message, by=who
-        )
-    )
-
-
-def read_events(connection: Connection, migration_id: str, limit: int = 1000) -> Iterable[Any]:
-    return connection.execute(
-        select(events)
-        .where(events.c.migration_id == migration_id)
-        .order_by(events.c.id)
-        .limit(limit)
-    ).all()
+        log_event(connection, migration_id, EventKind.FAILURE, text, failure.role)

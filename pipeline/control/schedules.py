@@ -13,9 +13,9 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from pipeline.control.records import Options
 from pipeline.control.schema import NOW, schedules
-from pipeline.preflight.findings import Request
+from pipeline.domain.migration import Options
+from pipeline.domain.request import Request
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ it speaks of. Catalogue:
 
 and for each table of an alter, empty tables that temporary ones are made like:
 
-    staged_<id>, converted_<id>, reverted_<id>    (pipeline/rebuild/conversion.py)
+    staged_<id>, converted_<id>, reverted_<id>    (pipeline/alter/convert_rows.py)
 
 and for each moved table, with its key columns as the source types and collates them:
 
@@ -52,6 +52,10 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.mysql import DATETIME, LONGTEXT
+
+from pipeline.control.types import enumerated
+from pipeline.domain.event_kind import EventKind
+from pipeline.domain.role import Role
 
 SCHEMA = "tranship"
 NOW: ColumnElement[Any] = literal_column("UTC_TIMESTAMP(6)")
@@ -101,8 +105,8 @@ claims = Table(
     **_OPTIONS,
 )
 
-moved_tables = Table(
-    "moved_tables",
+migration_tables = Table(
+    "migration_tables",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("migration_id", Identity, nullable=False),
@@ -116,7 +120,7 @@ moved_tables = Table(
     Column("planned", Boolean, nullable=False),  # the chunker has seen the end of the key
     Column("copied", Boolean, nullable=False),  # no chunk can be in flight any more
     Column("chunk_rows", Integer, nullable=False),  # adapted as the copy goes on
-    Column("rebuild", JSON(none_as_null=True)),  # of an alter
+    Column("alter_plan", JSON(none_as_null=True)),  # of an alter
     UniqueConstraint("migration_id", "ordinal"),
     **_OPTIONS,
 )
@@ -124,8 +128,8 @@ moved_tables = Table(
 chunks = Table(
     "chunks",
     metadata,
-    Column("moved_id", Integer, nullable=False),
-    Column("no", Integer, nullable=False),
+    Column("table_id", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
     Column("state", String(8), nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("worker", String(255)),
@@ -137,25 +141,27 @@ chunks = Table(
     Column("bytes", BigInteger),
     Column("seconds", Float),
     Column("error", Text),
-    PrimaryKeyConstraint("moved_id", "no"),
+    PrimaryKeyConstraint("table_id", "number"),
     **_OPTIONS,
 )
 
-ranges = Table(
-    "ranges",
+chunk_checks = Table(
+    "chunk_checks",
     metadata,
-    Column("moved_id", Integer, nullable=False),
-    Column("no", Integer, nullable=False),
+    Column("table_id", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
     Column("touched", BigInteger, nullable=False),
-    Column("whole", Boolean, nullable=False),  # verified whole, once; since then by its keys
+    Column(
+        "fully_verified", Boolean, nullable=False
+    ),  # verified whole, once; since then by its keys
     Column("verified_touched", BigInteger),
     Column("verified_at", Moment),
     Column("sent_at", Moment),
     Column("not_before", Moment),  # found moving: no use in looking again at once
-    Column("looks", Integer, nullable=False),
+    Column("verify_attempts", Integer, nullable=False),
     Column("rows", BigInteger),  # at the last look
     Column("repairs", Integer, nullable=False),
-    PrimaryKeyConstraint("moved_id", "no"),
+    PrimaryKeyConstraint("table_id", "number"),
     **_OPTIONS,
 )
 
@@ -164,7 +170,9 @@ streams = Table(
     metadata,
     Column("migration_id", Identity, primary_key=True),
     Column("position", LONGTEXT, nullable=False),
-    Column("layout", BigInteger, nullable=False),  # grows when a piece is added to the ledger
+    Column(
+        "chunk_map_version", BigInteger, nullable=False
+    ),  # grows when a piece is added to the ledger
     Column("batches", BigInteger, nullable=False),
     Column("rows_applied", BigInteger, nullable=False),
     Column("source_time", BigInteger, nullable=False),  # epoch s of the last transaction
@@ -217,7 +225,7 @@ leases = Table(
     "leases",
     metadata,
     Column("migration_id", Identity, nullable=False),
-    Column("role", String(16), nullable=False),
+    Column("role", enumerated(Role, 16), nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("owner", String(255)),
     Column("connection_id", BigInteger),
@@ -246,7 +254,7 @@ events = Table(
     Column("id", BigInteger, primary_key=True, autoincrement=True),
     Column("migration_id", Identity, nullable=False, index=True),
     Column("at", Moment, nullable=False),
-    Column("kind", String(32), nullable=False),
+    Column("kind", enumerated(EventKind), nullable=False),
     Column("message", Text, nullable=False),
     Column("by", String(255), nullable=False),
     **_OPTIONS,

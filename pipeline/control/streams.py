@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select, update
 
 from pipeline.control.schema import NOW, streams
+from pipeline.errors import known
 from pipeline.mysql.gtid import GtidSet
 
 
@@ -16,7 +17,7 @@ class StreamState:
     """What has been applied and committed."""
 
     position: GtidSet
-    layout: int
+    chunk_map_version: int
     batches: int
     rows_applied: int
     source_time: int
@@ -27,18 +28,27 @@ class StreamState:
 def create_stream(connection: Connection, migration_id: str, position: GtidSet) -> None:
     connection.execute(
         streams.insert().values(
-            migration_id=migration_id, position=str(position), layout=0, batches=0,
+            migration_id=migration_id, position=str(position), chunk_map_version=0, batches=0,
             rows_applied=0, source_time=0, applied_at=NOW,
         )
     )  # fmt: skip
 
 
-def read_stream(
+def read_stream(connection: Connection, migration_id: str, *, lock: bool = False) -> StreamState:
+    """The stream's state; with `lock`, nobody cuts the open chunk until we commit.
+
+    Raises:
+        DefectError: there is none, though every stage from `copying` on has one.
+    """
+    return known(find_stream(connection, migration_id, lock=lock), f"the stream of {migration_id}")
+
+
+def find_stream(
     connection: Connection, migration_id: str, *, lock: bool = False
 ) -> StreamState | None:
-    """The stream's state; with `lock`, nobody cuts the open piece until we commit."""
+    """The same; None before `preparing` has noted where the binary log stands."""
     query = select(
-        streams.c.position, streams.c.layout, streams.c.batches, streams.c.rows_applied,
+        streams.c.position, streams.c.chunk_map_version, streams.c.batches, streams.c.rows_applied,
         streams.c.source_time, streams.c.applied_at, NOW.label("now"),
     ).where(streams.c.migration_id == migration_id)  # fmt: skip
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()

@@ -8,15 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Select, case, func, literal_column, select
+from sqlalchemy import Connection, Integer, case, func, literal_column, select
 
+from pipeline.control.chunk_checks import DIRTY
+from pipeline.control.chunks import ChunkState
 from pipeline.control.migrations import is_installed
-from pipeline.control.ranges import DIRTY
-from pipeline.control.records import ChunkState, Moved, Role
-from pipeline.control.schema import NOW, chunks, events, leases, migrations, moved_tables, ranges
+from pipeline.control.schema import (
+    NOW,
+    chunk_checks,
+    chunks,
+    leases,
+    migration_tables,
+    migrations,
+)
+from pipeline.domain.migration import MigrationTable
+from pipeline.domain.role import Role
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,7 @@ class ChunkSummary:
 
 
 @dataclass(frozen=True)
-class RangeSummary:
+class CheckSummary:
     """The ledger of one table. `dirty` includes those never verified."""
 
     total: int
@@ -41,18 +49,7 @@ class RangeSummary:
     waiting_s: float
 
 
-@dataclass(frozen=True)
-class Event:
-    """One line of the event log."""
-
-    id: int
-    at: datetime
-    kind: str
-    message: str
-    by: str
-
-
-def chunk_summary(connection: Connection, moved: Moved) -> ChunkSummary:
+def chunk_summary(connection: Connection, table: MigrationTable) -> ChunkSummary:
     """Counts of one table's chunks."""
     sent = case((chunks.c.state == ChunkState.SENT, _age(chunks.c.sent_at)), else_=0)
     query = select(
@@ -62,27 +59,29 @@ def chunk_summary(connection: Connection, moved: Moved) -> ChunkSummary:
         _sum(chunks.c.rows),
         _sum(chunks.c.bytes),
         func.coalesce(func.max(sent), 0),
-    ).where(chunks.c.moved_id == moved.id)
+    ).where(chunks.c.table_id == table.id)
     known, done, claimed, rows, size, waiting = connection.execute(query).one()
     return ChunkSummary(known, int(done), int(claimed), int(rows), int(size), float(waiting))
 
 
-def range_summary(connection: Connection, moved: Moved) -> RangeSummary:
+def check_summary(connection: Connection, table: MigrationTable) -> CheckSummary:
     """Counts of one table's ledger."""
     query = select(
         func.count(),
         _sum(DIRTY),
-        _sum(~ranges.c.whole),
-        func.coalesce(func.max(case((DIRTY, _age(ranges.c.sent_at)), else_=0)), 0),
-    ).where(ranges.c.moved_id == moved.id)
+        _sum(~chunk_checks.c.fully_verified),
+        func.coalesce(func.max(case((DIRTY, _age(chunk_checks.c.sent_at)), else_=0)), 0),
+    ).where(chunk_checks.c.table_id == table.id)
     total, dirty, never, waiting = connection.execute(query).one()
-    return RangeSummary(total, int(dirty), int(never), float(waiting))
+    return CheckSummary(total, int(dirty), int(never), float(waiting))
 
 
-def rows_copied_lately(connection: Connection, tables: Iterable[Moved], seconds: float) -> int:
+def rows_copied_lately(
+    connection: Connection, tables: Iterable[MigrationTable], seconds: float
+) -> int:
     """Rows of the chunks that were finished in the last `seconds`."""
     query = select(_sum(chunks.c.rows)).where(
-        chunks.c.moved_id.in_([moved.id for moved in tables]),
+        chunks.c.table_id.in_([table.id for table in tables]),
         chunks.c.state == ChunkState.DONE,
         _age(chunks.c.done_at) <= seconds,
     )
@@ -101,18 +100,6 @@ def coordinated_s_ago(connection: Connection, migration_id: str) -> float | None
     return None if age is None else float(age)
 
 
-def last_events(connection: Connection, migration_id: str, most: int) -> list[Event]:
-    """The newest events, oldest first."""
-    query = _events(migration_id).order_by(events.c.id.desc()).limit(most)
-    return [Event(*row) for row in connection.execute(query)][::-1]
-
-
-def events_after(connection: Connection, migration_id: str, after: int, most: int) -> list[Event]:
-    """Up to `most` events later than event `after`, oldest first."""
-    query = _events(migration_id).where(events.c.id > after).order_by(events.c.id).limit(most)
-    return [Event(*row) for row in connection.execute(query)]
-
-
 def ids_beginning(connection: Connection, prefix: str, target: str) -> list[str]:
     """Migrations to `target` whose id begins with `prefix`.
 
@@ -128,21 +115,16 @@ def ids_beginning(connection: Connection, prefix: str, target: str) -> list[str]
 
 def tables_by_migration(connection: Connection) -> dict[str, list[str]]:
     """The source names of every migration's tables, without their definitions."""
-    definition = moved_tables.c.definition
+    definition = migration_tables.c.definition
     query = select(
-        moved_tables.c.migration_id,
+        migration_tables.c.migration_id,
         func.json_unquote(func.json_extract(definition, "$.name.schema")),
         func.json_unquote(func.json_extract(definition, "$.name.name")),
-    ).order_by(moved_tables.c.migration_id, moved_tables.c.ordinal)
+    ).order_by(migration_tables.c.migration_id, migration_tables.c.ordinal)
     found: dict[str, list[str]] = {}
     for migration_id, schema, name in connection.execute(query):
         found.setdefault(migration_id, []).append(f"{schema}.{name}")
     return found
-
-
-def _events(migration_id: str) -> Select[Any]:
-    columns = (events.c.id, events.c.at, events.c.kind, events.c.message, events.c.by)
-    return select(*columns).where(events.c.migration_id == migration_id)
 
 
 def _sum(expression: Any) -> Any:

@@ -100,7 +100,7 @@ def _change(connection: Connection, migration_id: str, **values: Any) -> None:
     )
 
 
-def beat_heart(connection: Connection) -> None:
+def write_heartbeat(connection: Connection) -> None:
     """Write the present time where replicas will see it."""
     connection.execute(insert(heartbeat).values(id=_ONLY, at=NOW).on_duplicate_key_update(at=NOW))
 

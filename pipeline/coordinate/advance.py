@@ -17,21 +17,22 @@ from datetime import timedelta
 from structlog.contextvars import bound_contextvars
 
 from pipeline.control.leases import Lease, release_lease, take_lease
-from pipeline.control.migrations import read_migration, read_moved, record_failure
-from pipeline.control.records import Failure, Kind, Migration, Role, Stage
-from pipeline.coordinate.context import Context, Messenger, Outcome
+from pipeline.control.migrations import read_migration, read_tables, record_failure
 from pipeline.coordinate.converging import converge
 from pipeline.coordinate.copying import copy
 from pipeline.coordinate.prepare import prepare
 from pipeline.cutover.restore import restoring
 from pipeline.cutover.retry import next_attempt
-from pipeline.cutover.stages import AFTER_RENAME, RENAMED, RULES, Undo, can_abort
 from pipeline.cutover.steps import draining, ready, renaming, verifying
 from pipeline.cutover.swapping import interrupted, ready_to_swap, swapping, unlocking
 from pipeline.cutover.switch import switching
-from pipeline.errors import FencedError, RetryableError, TranshipError, defect
-from pipeline.hooks.asking import tell_status
+from pipeline.domain.migration import Failure, Migration, MigrationKind
+from pipeline.domain.role import Role
+from pipeline.domain.stages import MAY_BE_RETIRED, RULES, WRITES_BLOCKED, Stage, Undo, can_abort
+from pipeline.errors import FencedError, RetryableError, TranshipError, defect, known
+from pipeline.hooks.runner import tell_status
 from pipeline.mysql.pools import Pools
+from pipeline.step.context import Context, Messenger, Outcome
 
 log = logging.getLogger(__name__)
 _POLL_S = 0.03
@@ -51,19 +52,19 @@ _COMMON: dict[Stage, Step] = {
     Stage.SWITCHING: switching,
 }
 # The two differ in how they cut over, and in nothing else.
-STEPS: dict[Kind, dict[Stage, Step]] = {
-    Kind.MOVE: {
+STEPS: dict[MigrationKind, dict[Stage, Step]] = {
+    MigrationKind.MOVE: {
         **_COMMON,
         Stage.READY: ready,
-        Stage.RENAMING: renaming,
+        Stage.BLOCKING: renaming,
         Stage.DRAINING: draining,
         Stage.VERIFYING: verifying,
         Stage.RESTORING: restoring,
     },
-    Kind.ALTER: {
+    MigrationKind.ALTER: {
         **_COMMON,
         Stage.READY: ready_to_swap,
-        Stage.RENAMING: interrupted,
+        Stage.BLOCKING: interrupted,
         Stage.DRAINING: interrupted,
         Stage.VERIFYING: interrupted,
         Stage.SWAPPING: swapping,
@@ -113,24 +114,23 @@ def _steps(pools: Pools, target: str, lease: Lease, messenger: Messenger, deadli
         outcome = _divert(context) or _guarded(step, context)
         if not _stays(context, outcome, deadline):
             return context.migration.stage
-        if outcome is Outcome.SOON:
+        if outcome is Outcome.POLL:
             time.sleep(_POLL_S)
         context.renew()
 
 
 def _stays(context: Context, outcome: Outcome, deadline: float) -> bool:
     """Whether to look again now, rather than leave it to the next call."""
-    if context.migration.stage in RENAMED:
+    if context.migration.stage in WRITES_BLOCKED:
         deadline += context.settings.cut_over.limit_s
-    return outcome is not Outcome.LATER and time.monotonic() < deadline
+    return outcome is not Outcome.WAIT and time.monotonic() < deadline
 
 
 def _context(pools: Pools, target: str, lease: Lease, messenger: Messenger) -> Context:
     with pools.begin(target) as control:
         migration = read_migration(control, lease.migration_id)
-        assert migration is not None
-        moved = read_moved(control, lease.migration_id)
-    return Context(pools, target, lease, messenger, migration, moved)
+        tables = read_tables(control, lease.migration_id)
+    return Context(pools, target, lease, messenger, migration, tables)
 
 
 def _divert(context: Context) -> Outcome | None:
@@ -159,8 +159,8 @@ def _divert(context: Context) -> Outcome | None:
 
 def _overdue(context: Context) -> bool:
     migration, limit_s = context.migration, context.settings.cut_over.limit_s
-    assert migration.renamed_at is not None
-    return migration.now - migration.renamed_at > timedelta(seconds=limit_s)
+    renamed_at = known(migration.renamed_at, "when writes were stopped")
+    return migration.now - renamed_at > timedelta(seconds=limit_s)
 
 
 def _resume_stage(migration: Migration) -> Stage:
@@ -172,17 +172,17 @@ def _resume_stage(migration: Migration) -> Stage:
 def _guarded(step: Step, context: Context) -> Outcome:
     """Passing trouble is tried again; anything else is recorded as a failure."""
     try:
-        if context.migration.stage not in AFTER_RENAME:
+        if context.migration.stage not in MAY_BE_RETIRED:
             tell_status(context)
         return step(context)
     except FencedError:
         raise
     except RetryableError as error:
         log.warning("%s: %s", context.migration.stage, error)
-        if context.migration.stage not in RENAMED:
-            return Outcome.LATER
+        if context.migration.stage not in WRITES_BLOCKED:
+            return Outcome.WAIT
         time.sleep(_TROUBLE_S)
-        return Outcome.SOON
+        return Outcome.POLL
     except TranshipError as error:
         return _record(context, error)
     except Exception as error:  # a defect of ours: it must neither hide nor hold tables back
@@ -195,10 +195,10 @@ def _record(context: Context, error: TranshipError) -> Outcome:
     log.error("%s: %s", stage, error)
     known = context.migration.failure
     with context.control() as control:
-        failure = Failure("coordinate", error.explanation, error.remedy)
+        failure = Failure(Role.COORDINATE, error.explanation, error.remedy)
         record_failure(control, context.migration.id, failure)
     # RESTORING itself may be what can't be done: a person decides, and it is tried again.
-    return Outcome.CHANGED if known is None and stage is not Stage.RESTORING else Outcome.LATER
+    return Outcome.ADVANCED if known is None and stage is not Stage.RESTORING else Outcome.WAIT
 
 
 def _let_go(pools: Pools, target: str, lease: Lease) -> None:

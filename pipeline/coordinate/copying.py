@@ -8,33 +8,28 @@ its connection is killed, so that its locks go, and the chunk is freed.
 from __future__ import annotations
 
 from pipeline.configuration.settings import Copy
+from pipeline.control.chunk_map import last_chunk
 from pipeline.control.chunks import (
-    forget_unclaimed,
-    free_chunk,
+    ChunkState,
+    expire_unclaimed,
     mark_sent,
     recent_pace,
+    release_stale_claim,
     stale_claims,
     unfinished_chunks,
 )
-from pipeline.control.leases import holder
-from pipeline.control.migrations import update_moved
-from pipeline.control.pieces import last_piece
-from pipeline.control.records import ChunkState, Moved, Role, Stage
-from pipeline.coordinate.context import Context, Outcome
+from pipeline.control.migrations import update_table
 from pipeline.copy.chunker import chunk_rows, plan_chunk
-from pipeline.hooks.asking import require, tell_once
-from pipeline.hooks.points import Hook
+from pipeline.domain.event_kind import EventKind
+from pipeline.domain.hook_names import Hook
+from pipeline.domain.migration import MigrationTable
+from pipeline.domain.stages import Stage
+from pipeline.hooks.runner import require, tell_once
 from pipeline.mysql.pools import kill_connection
+from pipeline.step.context import Context, Outcome
+from pipeline.step.dispatch import ensure_stream
 from pipeline.throttle.assess import assess
 from pipeline.throttle.limits import copy_of
-
-
-def ensure_stream(context: Context) -> None:
-    """Ask for a streamer if nobody holds the role now."""
-    with context.control() as control:
-        held = holder(control, context.migration.id, Role.STREAM)
-    if held is None or not held.alive:
-        context.messenger.serve_stream(context.target, context.migration.id)
 
 
 def copy(context: Context) -> Outcome:
@@ -42,75 +37,78 @@ def copy(context: Context) -> Outcome:
     require(context, Hook.BEFORE_ROW_COPY)
     ensure_stream(context)
     throttle = assess(context)
-    for moved in context.moved:
-        if not moved.copied:
-            _free_stuck(context, moved)
+    for table in context.tables:
+        if not table.copied:
+            _free_stuck(context, table)
             if not throttle.throttled:
                 row_copy = copy_of(context.settings.row_copy, throttle)
                 window = min(row_copy.window, throttle.window or row_copy.window)
-                _advance_table(context, moved, row_copy, window)
+                _advance_table(context, table, row_copy, window)
     with context.control() as control:
-        left = [moved for moved in context.moved if not moved.copied]
+        left = [table for table in context.tables if not table.copied]
         copied = [
-            moved for moved in left if moved.planned and not unfinished_chunks(control, moved)
+            table for table in left if table.planned and not unfinished_chunks(control, table)
         ]
-        for moved in copied:
-            update_moved(control, moved.id, copied=True)
+        for table in copied:
+            update_table(control, table.id, copied=True)
     if len(copied) < len(left):
-        return Outcome.LATER
+        return Outcome.WAIT
     tell_once(context, Hook.ROW_COPY_COMPLETE)
     return context.enter(Stage.CONVERGING, "every chunk is copied")
 
 
-def _free_stuck(context: Context, moved: Moved) -> None:
+def _free_stuck(context: Context, table: MigrationTable) -> None:
     settings = context.settings.row_copy
     with context.control() as control:
-        forget_unclaimed(control, moved, settings.resend_s)
-        stale = stale_claims(control, moved, settings.stale_claim_s)
+        expire_unclaimed(control, table, settings.resend_s)
+        stale = stale_claims(control, table, settings.stale_claim_s)
     for claim in stale:
         kill_connection(context.pools, context.target, claim.connection_id, claim.age_s)
         with context.control() as control:
-            free_chunk(control, moved, claim.no)
-        context.note("chunk", f"{moved.source} chunk {claim.no}: its worker is gone; freed")
+            release_stale_claim(control, table, claim.number)
+        what = f"{table.source} chunk {claim.number}: its worker is gone; freed"
+        context.note(EventKind.CHUNK, what)
 
 
-def _advance_table(context: Context, moved: Moved, row_copy: Copy, window: int) -> None:
+def _advance_table(context: Context, table: MigrationTable, row_copy: Copy, window: int) -> None:
     with context.control() as control:
-        unfinished = dict(unfinished_chunks(control, moved))
-        open_piece = last_piece(control, moved)
-    if not moved.planned:
-        unfinished.pop(open_piece, None)
-        unfinished |= _plan(context, moved, row_copy, window - len(unfinished))
-    pending = [no for no, state in unfinished.items() if state is ChunkState.PENDING]
+        unfinished = dict(unfinished_chunks(control, table))
+        open_chunk = last_chunk(control, table)
+    if not table.planned:
+        unfinished.pop(open_chunk, None)
+        unfinished |= _plan(context, table, row_copy, window - len(unfinished))
+    pending = [number for number, state in unfinished.items() if state is ChunkState.PENDING]
     in_flight = len(unfinished) - len(pending)
-    for no in pending[: max(0, window - in_flight)]:
-        _send(context, moved, no)
+    for number in pending[: max(0, window - in_flight)]:
+        _send(context, table, number)
 
 
-def _plan(context: Context, moved: Moved, row_copy: Copy, most: int) -> dict[int, ChunkState]:
+def _plan(
+    context: Context, table: MigrationTable, row_copy: Copy, most: int
+) -> dict[int, ChunkState]:
     """Cut up to `most` chunks; at the table's end the open piece becomes one too."""
     if most <= 0:
         return {}
     planned: dict[int, ChunkState] = {}
     with context.source() as source:
         with context.control() as control:
-            rows = chunk_rows(moved, recent_pace(control, moved), row_copy)
-            if rows != moved.chunk_rows:
-                update_moved(control, moved.id, chunk_rows=rows)
+            rows = chunk_rows(table, recent_pace(control, table), row_copy)
+            if rows != table.chunk_rows:
+                update_table(control, table.id, chunk_rows=rows)
         for _ in range(most):
             with context.control() as control:
-                no = plan_chunk(source, control, moved, moved.source, rows)
-                if no is None:
-                    update_moved(control, moved.id, planned=True)
-                    planned[last_piece(control, moved)] = ChunkState.PENDING
+                number = plan_chunk(source, control, table, table.source, rows)
+                if number is None:
+                    update_table(control, table.id, planned=True)
+                    planned[last_chunk(control, table)] = ChunkState.PENDING
                     break
-            planned[no] = ChunkState.PENDING
+            planned[number] = ChunkState.PENDING
     return planned
 
 
-def _send(context: Context, moved: Moved, no: int) -> None:
+def _send(context: Context, table: MigrationTable, number: int) -> None:
     # Noted first: a message without a note would be sent again, a note without a message
     # is found by the time-out.
     with context.control() as control:
-        mark_sent(control, moved, no)
-    context.messenger.copy_chunk(context.target, moved, no)
+        mark_sent(control, table, number)
+    context.messenger.copy_chunk(context.target, table, number)

@@ -8,35 +8,36 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from pipeline.control.migrations import update_moved
-from pipeline.control.pieces import create_key_tables, first_piece
-from pipeline.control.records import Moved, Stage
-from pipeline.control.streams import create_stream, read_stream
-from pipeline.coordinate.context import Context, Outcome
+from pipeline.control.chunk_map import create_first_chunk, create_key_tables
+from pipeline.control.migrations import update_table
+from pipeline.control.streams import create_stream, find_stream
 from pipeline.coordinate.shadow import prepare_shadow
-from pipeline.errors import FatalError
-from pipeline.hooks.asking import require
-from pipeline.hooks.points import Hook
+from pipeline.domain.hook_names import Hook
+from pipeline.domain.migration import MigrationTable
+from pipeline.domain.stages import Stage
+from pipeline.errors import DefectError, FatalError
+from pipeline.hooks.runner import require
+from pipeline.mysql.definition_diff import differences
 from pipeline.mysql.flavours import visible_gtids
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote, quote_name
 from pipeline.mysql.servers import create_schema, create_statement, table_exists
-from pipeline.mysql.shapes import differences
+from pipeline.step.context import Context, Outcome
 
 
 def prepare(context: Context) -> Outcome:
     """Create what the copy needs; every part may be done already."""
     require(context, Hook.STARTUP)
-    for moved in context.moved:
-        _create_target(context, moved)
+    for table in context.tables:
+        _create_target(context, table)
         with context.control() as control:
-            create_key_tables(control, moved)
+            create_key_tables(control, table)
         with context.control() as control:
-            first_piece(control, moved)
+            create_first_chunk(control, table)
     require(context, Hook.VALIDATED)
     with context.control() as control:
-        known = read_stream(control, context.migration.id)
+        known = find_stream(control, context.migration.id)
     if known is None:
         with context.source() as source:
             position = visible_gtids(source)
@@ -45,35 +46,36 @@ def prepare(context: Context) -> Outcome:
     return context.enter(Stage.COPYING, "the target tables are there")
 
 
-def _create_target(context: Context, moved: Moved) -> None:
-    if moved.rebuild is not None:
-        prepare_shadow(context, moved, moved.rebuild)
+def _create_target(context: Context, table: MigrationTable) -> None:
+    if table.alter_plan is not None:
+        prepare_shadow(context, table, table.alter_plan)
         return
     with context.control() as control:
-        if table_exists(control, moved.target):
+        if table_exists(control, table.target):
             return
         # Said before it is done: clean-up may then drop it, whatever happens in between.
-        update_moved(control, moved.id, created_by_us=True)
+        update_table(control, table.id, created_by_us=True)
     with context.source() as source:
-        statement = create_statement(source, moved.source)
+        statement = create_statement(source, table.source)
     with context.control() as control:
-        create_schema(control, moved.target.schema)
+        create_schema(control, table.target.schema)
     with context.control() as control:
-        run(control, _renamed(statement, moved))
+        run(control, _renamed(statement, table))
     with context.control() as control:
-        _check_shape(control, moved)
+        _check_shape(control, table)
 
 
-def _check_shape(target: Connection, moved: Moved) -> None:
+def _check_shape(target: Connection, table: MigrationTable) -> None:
     """The target's server may have left out what it does not know."""
-    for difference in differences(moved.table, read_table(target, moved.target)):
+    for difference in differences(table.definition, read_table(target, table.target)):
         raise FatalError(
-            f"{moved.target} was created with {difference}.",
+            f"{table.target} was created with {difference}.",
             "Nothing was copied. Abort and clean up; create the table by hand, then move again.",
         )
 
 
-def _renamed(statement: str, moved: Moved) -> str:
-    head = f"CREATE TABLE {quote(moved.source.name)}"
-    assert statement.startswith(head), statement[:80]
-    return f"CREATE TABLE {quote_name(moved.target)}{statement[len(head) :]}"
+def _renamed(statement: str, table: MigrationTable) -> str:
+    head = f"CREATE TABLE {quote(table.source.name)}"
+    if not statement.startswith(head):
+        raise DefectError(f"SHOW CREATE TABLE begins with {statement[:80]}")
+    return f"CREATE TABLE {quote_name(table.target)}{statement[len(head) :]}"

@@ -19,17 +19,18 @@ from functools import partial
 from sqlalchemy import Connection
 from structlog.contextvars import bound_contextvars
 
-from pipeline.control.chunks import claim_chunk, finish_chunk, give_back_chunk
-from pipeline.control.pieces import key_range, tombstones_table
-from pipeline.control.records import Claim, Moved
-from pipeline.copy.transfer import read_lines, write_lines
+from pipeline.alter.rows import copy_range
+from pipeline.control.chunk_map import key_range, tombstones_table
+from pipeline.control.chunks import Claim, claim_chunk, finish_chunk, release_failed_claim
+from pipeline.domain.migration import MigrationTable
 from pipeline.errors import FencedError
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.keyrange import KeyRange, same_key
-from pipeline.mysql.pools import Pools, connection_id, leniency, run
+from pipeline.mysql.pools import Pools, connection_id, lenient_sql_mode, run
 from pipeline.mysql.quoting import quote_name
 from pipeline.pausepoints import Point, reached
-from pipeline.rebuild.rows import copy_range
+from pipeline.rows.read_lines import read_lines
+from pipeline.rows.write_lines import write_lines
 
 log = logging.getLogger(__name__)
 Write = Callable[[Connection], tuple[int, int]]
@@ -45,7 +46,7 @@ class Copied:
 
 
 def copy_chunk(
-    pools: Pools, source: str, target: str, moved: Moved, no: int, worker: str
+    pools: Pools, source: str, target: str, table: MigrationTable, number: int, worker: str
 ) -> Copied | None:
     """Copy chunk `no`; None if somebody else has it, or it is done already.
 
@@ -55,7 +56,7 @@ def copy_chunk(
     """
     with pools.engine(target).connect() as session:
         with pools.begin(target) as control:
-            claim = claim_chunk(control, moved, no, worker, connection_id(session))
+            claim = claim_chunk(control, table, number, worker, connection_id(session))
         if claim is None:
             return None
         session.rollback()
@@ -68,47 +69,47 @@ def copy_chunk(
         except FencedError:
             raise
         except Exception as error:
-            _give_back(pools, target, claim, str(error))
+            _release_claim(pools, target, claim, str(error))
             raise
 
 
 def _copy(pools: Pools, source: str, target: str, session: Connection, claim: Claim) -> Copied:
-    moved = claim.moved
+    table = claim.table
     started = time.monotonic()
     with pools.begin(target) as control:
-        keys = key_range(control, moved, claim.no)
-    write = _read(pools, source, moved, keys)
+        keys = key_range(control, table, claim.number)
+    write = _read(pools, source, table, keys)
     reached(Point.COPY_READ)
-    with driver_errors(target), session.begin(), leniency(session, moved.table):
+    with driver_errors(target), session.begin(), lenient_sql_mode(session, table.definition):
         rows, size = write(session)
         reached(Point.COPY_WRITTEN)
-        sweep_tombstones(session, moved, keys)
+        sweep_tombstones(session, table, keys)
         seconds = time.monotonic() - started
         finish_chunk(session, claim, rows, size, seconds)
         reached(Point.COPY_BEFORE_COMMIT)
     return Copied(rows, size, seconds)
 
 
-def _read(pools: Pools, source: str, moved: Moved, keys: KeyRange) -> Write:
+def _read(pools: Pools, source: str, table: MigrationTable, keys: KeyRange) -> Write:
     """Read the rows of a move; what writes them then, and says how many rows and bytes.
 
     An alter has nothing to read: its statement reads and writes on the same server.
     """
-    if moved.rebuild is not None:
-        return partial(copy_range, moved=moved, keys=keys)
+    if table.alter_plan is not None:
+        return partial(copy_range, table=table, keys=keys)
     with pools.begin(source) as reader:
-        lines = read_lines(reader, moved.table, moved.source, keys)
+        lines = read_lines(reader, table.definition, table.source, keys)
 
     def write(session: Connection) -> tuple[int, int]:
-        write_lines(session, moved.table, moved.target, lines.data, replace=False)
+        write_lines(session, table.definition, table.target, lines.data, replace=False)
         return lines.rows, len(lines.data)
 
     return write
 
 
-def sweep_tombstones(target: Connection, moved: Moved, keys: KeyRange) -> None:
+def sweep_tombstones(target: Connection, table: MigrationTable, keys: KeyRange) -> None:
     """Delete every row of the range that was deleted on the source meanwhile."""
-    key, tombstones = moved.table.key, tombstones_table(moved)
+    key, tombstones = table.definition.key, tombstones_table(table)
     found = run(
         target,
         f"SELECT 1 FROM {tombstones} WHERE {keys.condition(key)} LOCK IN SHARE MODE",
@@ -116,18 +117,18 @@ def sweep_tombstones(target: Connection, moved: Moved, keys: KeyRange) -> None:
     if not found:
         return
     # READ COMMITTED: this statement's snapshot is taken after the wait above.
-    table = quote_name(moved.target)
+    filled = quote_name(table.target)
     run(
         target,
-        f"DELETE FROM {table} USING {table} JOIN {tombstones} AS dead"
-        f" ON {same_key(moved.landed, table, 'dead', moved.table)}"
+        f"DELETE FROM {filled} USING {filled} JOIN {tombstones} AS dead"
+        f" ON {same_key(table.target_table, filled, 'dead', table.definition)}"
         f" WHERE {keys.condition(key, 'dead')}",
     )
 
 
-def _give_back(pools: Pools, target: str, claim: Claim, error: str) -> None:
+def _release_claim(pools: Pools, target: str, claim: Claim, error: str) -> None:
     try:
         with pools.begin(target) as control:
-            give_back_chunk(control, claim, error)
+            release_failed_claim(control, claim, error)
     except Exception:  # the coordinator frees a stale claim sooner or later
         return

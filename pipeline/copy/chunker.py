@@ -13,9 +13,9 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from pipeline.configuration.settings import Copy
+from pipeline.control.chunk_map import cut_open_chunk, key_range, last_chunk
 from pipeline.control.chunks import CopyPace
-from pipeline.control.pieces import cut_open_piece, key_range, last_piece
-from pipeline.control.records import Moved
+from pipeline.domain.migration import MigrationTable
 from pipeline.mysql.codecs import literal_expression
 from pipeline.mysql.keyrange import Bound, KeyRange, above, bound_from_row, order
 from pipeline.mysql.pools import run
@@ -26,46 +26,47 @@ SMALLEST_CHUNK = 100
 
 
 def next_bound(
-    source: Connection, moved: Moved, name: TableName, lower: Bound | None, rows: int
+    source: Connection, table: MigrationTable, name: TableName, lower: Bound | None, rows: int
 ) -> Bound | None:
     """The key `rows` rows above `lower`, if at least one more row follows it.
 
     Returns:
         None where the table ends before: what is left belongs to the open piece.
     """
-    literals = ", ".join(literal_expression(column) for column in moved.table.key_columns)
-    where = above(moved.table.key, lower) if lower is not None else "TRUE"
+    literals = ", ".join(literal_expression(column) for column in table.definition.key_columns)
+    where = above(table.definition.key, lower) if lower is not None else "TRUE"
     found = run(
         source,
-        f"SELECT {literals} FROM {quote_name(name)} FORCE INDEX ({quote(moved.table.key.name)})"
-        f" WHERE {where} ORDER BY {order(moved.table.key)} LIMIT 2 OFFSET {rows - 1}",
+        f"SELECT {literals} FROM {quote_name(name)}"
+        f" FORCE INDEX ({quote(table.definition.key.name)}) WHERE {where}"
+        f" ORDER BY {order(table.definition.key)} LIMIT 2 OFFSET {rows - 1}",
     ).rows
     return bound_from_row(found[0]) if len(found) == 2 else None
 
 
-def chunk_rows(moved: Moved, pace: CopyPace, wanted: Copy) -> int:
+def chunk_rows(table: MigrationTable, pace: CopyPace, wanted: Copy) -> int:
     """How many rows the next chunk should have.
 
     Grows or shrinks by at most a factor of two at a time, so that one odd chunk does not
     swing the size.
     """
     if pace.rows == 0:
-        return moved.chunk_rows
+        return table.chunk_rows
     by_bytes = wanted.chunk_bytes / max(1.0, pace.bytes / pace.rows)
     by_time = wanted.chunk_s / max(1e-9, pace.seconds / pace.rows)
     ideal = min(by_bytes, by_time, wanted.chunk_rows_max)
-    bounded = min(max(ideal, moved.chunk_rows / 2), moved.chunk_rows * 2)
+    bounded = min(max(ideal, table.chunk_rows / 2), table.chunk_rows * 2)
     return max(SMALLEST_CHUNK, round(bounded))
 
 
 def plan_chunk(
-    source: Connection, target: Connection, moved: Moved, name: TableName, rows: int
+    source: Connection, target: Connection, table: MigrationTable, name: TableName, rows: int
 ) -> int | None:
     """Cut a chunk of `rows` off the open piece of `moved`, read on the source under `name`.
 
     Returns:
         The chunk's number, or None: the table has ended, and only the open piece is left.
     """
-    open_piece: KeyRange = key_range(target, moved, last_piece(target, moved))
-    bound = next_bound(source, moved, name, open_piece.lower, rows)
-    return None if bound is None else cut_open_piece(target, moved, bound)
+    open_chunk: KeyRange = key_range(target, table, last_chunk(target, table))
+    bound = next_bound(source, table, name, open_chunk.lower, rows)
+    return None if bound is None else cut_open_chunk(target, table, bound)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from pipeline.coordinate.context import Context
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.servers import auto_increment, create_statement
 from pipeline.mysql.table import TableName
+from pipeline.step.context import Context
 
 _WAIT_S = 1  # the application is waiting too
 

@@ -15,8 +15,7 @@ from typing import Any
 from pymysql.connections import Connection as RawConnection
 
 from pipeline.control.migrations import update_migration
-from pipeline.control.records import Moved
-from pipeline.coordinate.context import Context
+from pipeline.domain.migration import MigrationTable
 from pipeline.errors import AmbiguousError, RetryableError
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.flavours import raw_executed_gtids
@@ -24,6 +23,7 @@ from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import connection_is_alive, kill_connection, run_raw
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.servers import table_exists
+from pipeline.step.context import Context
 
 _GONE_S = 10.0
 
@@ -38,8 +38,8 @@ class SourceState(Enum):
 def rename_statement(context: Context, *, back: bool = False) -> str:
     """One RENAME for all tables: atomic. The comment tells the streamer whose it is."""
     pairs = []
-    for moved in context.moved:
-        names = (moved.aside, moved.source) if back else (moved.source, moved.aside)
+    for table in context.tables:
+        names = (table.retired_name, table.source) if back else (table.source, table.retired_name)
         pairs.append(f"{quote_name(names[0])} TO {quote_name(names[1])}")
     return f"RENAME TABLE {', '.join(pairs)} /* tranship {context.migration.id} */"
 
@@ -63,22 +63,22 @@ def rename(connection: RawConnection[Any], context: Context, *, back: bool = Fal
         return raw_executed_gtids(connection)
 
 
-def look(context: Context) -> SourceState:
+def read_source_state(context: Context) -> SourceState:
     """Where the source's tables are now.
 
     Raises:
         AmbiguousError: neither all in place nor all aside.
     """
     with context.source() as source:
-        in_place = [moved for moved in context.moved if table_exists(source, moved.source)]
-        aside = [moved for moved in context.moved if table_exists(source, moved.aside)]
-    if len(in_place) == len(context.moved) and not aside:
+        in_place = [table for table in context.tables if table_exists(source, table.source)]
+        retired = [table for table in context.tables if table_exists(source, table.retired_name)]
+    if len(in_place) == len(context.tables) and not retired:
         return SourceState.IN_PLACE
-    if len(aside) == len(context.moved) and not in_place:
+    if len(retired) == len(context.tables) and not in_place:
         return SourceState.ASIDE
     raise AmbiguousError(
         f"On the source, {_names(in_place)} are in place and"
-        f" {_names(aside)} exist under their aside names.",
+        f" {_names(retired)} exist under their aside names.",
         "Nothing was changed. Rename by hand to one or the other, then: tranship resume.",
     )
 
@@ -116,5 +116,5 @@ def end_connection(context: Context, number: int) -> None:
     raise RetryableError(f"Connection {number} of the cut-over does not end.")
 
 
-def _names(moved: list[Moved]) -> str:
-    return ", ".join(str(one.source) for one in moved) or "no tables"
+def _names(tables: list[MigrationTable]) -> str:
+    return ", ".join(str(one.source) for one in tables) or "no tables"

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from pipeline.control.leases import fence
 from pipeline.control.migrations import postpone_migration, release_claims, update_migration
-from pipeline.control.records import Stage
-from pipeline.coordinate.context import Context, Outcome
 from pipeline.cutover.rename import (
     SourceState,
     end_rename_connection,
-    look,
     open_rename_connection,
+    read_source_state,
     rename,
 )
+from pipeline.domain.event_kind import EventKind
+from pipeline.domain.stages import Stage
 from pipeline.errors import AmbiguousError
-from pipeline.hooks.asking import tell_failure
+from pipeline.hooks.runner import tell_failure
 from pipeline.mysql.pools import raw_connection_id
+from pipeline.step.context import Context, Outcome
 
 
 def restoring(context: Context) -> Outcome:
     """Give the source its tables back, whatever state a cut-over left them in."""
     end_rename_connection(context)
     # Without an intent nobody has renamed anything, whatever else became of the tables.
-    if context.migration.renamed_at is not None and look(context) is SourceState.ASIDE:
+    if context.migration.renamed_at is not None and read_source_state(context) is SourceState.ASIDE:
         _rename_back(context)
     return back_from(context, "the source has its tables")
 
@@ -47,13 +48,13 @@ def back_from(context: Context, what: str) -> Outcome:
         )
         if after is Stage.ABORTED:
             release_claims(control, context.migration.id)
-    return Outcome.CHANGED
+    return Outcome.ADVANCED
 
 
 def _out_of_attempts(context: Context) -> bool:
     out = context.migration.attempt >= context.settings.cut_over.attempts
     if out and context.migration.after_restore is Stage.READY:
-        context.note("cut-over", "postponed: the last attempt failed too")
+        context.note(EventKind.CUT_OVER, "postponed: the last attempt failed too")
     return out
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from pipeline.coordinate.context import Context
+from pipeline.step.context import Context
 
 _LONGEST = 10  # times `retry_s`
 

@@ -14,7 +14,7 @@ from enum import Enum
 
 from sqlalchemy import Connection
 
-from pipeline.control.records import Moved
+from pipeline.domain.migration import MigrationTable
 from pipeline.errors import AmbiguousError
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name, text_literal
@@ -31,19 +31,19 @@ class SwapState(Enum):
     SWAPPED = "the rebuilt table is in place"
 
 
-def create_sentry(connection: Connection, moved: Moved) -> None:
+def create_sentry(connection: Connection, table: MigrationTable) -> None:
     """Raises: whatever the server says to a name that is taken."""
     run(
         connection,
-        f"CREATE TABLE {quote_name(moved.aside)} (id INT PRIMARY KEY) ENGINE=InnoDB"
+        f"CREATE TABLE {quote_name(table.retired_name)} (id INT PRIMARY KEY) ENGINE=InnoDB"
         f" COMMENT='{_MARK}'",
     )
 
 
-def drop_sentry(connection: Connection, moved: Moved) -> None:
+def drop_sentry(connection: Connection, table: MigrationTable) -> None:
     """Drop the sentry if there is one; never a table that is not one."""
-    if is_sentry(connection, moved.aside):
-        run(connection, f"DROP TABLE {quote_name(moved.aside)}")
+    if is_sentry(connection, table.retired_name):
+        run(connection, f"DROP TABLE {quote_name(table.retired_name)}")
 
 
 def is_sentry(connection: Connection, name: TableName) -> bool:
@@ -56,22 +56,24 @@ def is_sentry(connection: Connection, name: TableName) -> bool:
     return bool(rows)
 
 
-def look(connection: Connection, moved: Moved) -> SwapState:
+def read_swap_state(connection: Connection, table: MigrationTable) -> SwapState:
     """What the names say.
 
     Raises:
         AmbiguousError: nothing that Tranship does leads there.
     """
-    there = table_exists(connection, moved.source)
-    shadow = table_exists(connection, moved.target)
-    aside = table_exists(connection, moved.aside) and not is_sentry(connection, moved.aside)
-    if there and shadow and not aside:
+    there = table_exists(connection, table.source)
+    shadow = table_exists(connection, table.target)
+    retired = table_exists(connection, table.retired_name) and not is_sentry(
+        connection, table.retired_name
+    )
+    if there and shadow and not retired:
         return SwapState.NOT_YET
-    if there and aside and not shadow:
+    if there and retired and not shadow:
         return SwapState.SWAPPED
-    names = {moved.source: there, moved.target: shadow, moved.aside: aside}
+    names = {table.source: there, table.target: shadow, table.retired_name: retired}
     said = ", ".join(f"{name} {'exists' if found else 'does not'}" for name, found in names.items())
     raise AmbiguousError(
-        f"The swap of {moved.source} can't be told from the names on the server: {said}.",
+        f"The swap of {table.source} can't be told from the names on the server: {said}.",
         "Nothing was changed. Give the tables their names by hand, then: tranship resume.",
     )

@@ -14,41 +14,42 @@ back.
 
 from __future__ import annotations
 
-from pipeline.control.migrations import log_event, postpone_migration
-from pipeline.control.ranges import ledger_state, recall_sent
-from pipeline.control.records import Stage
+from pipeline.control.chunk_checks import ledger_state, unsend_all
+from pipeline.control.migrations import postpone_migration
 from pipeline.control.schema import NOW
 from pipeline.control.streams import read_stream
-from pipeline.coordinate.context import Context, Outcome
-from pipeline.coordinate.converging import converged, send_verifications
-from pipeline.coordinate.copying import ensure_stream
-from pipeline.coordinate.lag import apply_lag_s
 from pipeline.cutover.rename import (
     SourceState,
     end_rename_connection,
-    look,
     open_rename_connection,
+    read_source_state,
     rename,
     rename_statement,
 )
 from pipeline.cutover.retry import next_attempt, too_early
 from pipeline.cutover.triggers import rehearse_triggers
-from pipeline.cutover.window import in_window
-from pipeline.errors import RetryableError
-from pipeline.hooks.asking import ask, tell_once
-from pipeline.hooks.points import Hook
+from pipeline.domain.event_kind import EventKind
+from pipeline.domain.hook_names import Hook
+from pipeline.domain.request import Request
+from pipeline.domain.stages import Stage
+from pipeline.domain.window import in_window
+from pipeline.errors import RetryableError, known
+from pipeline.hooks.runner import ask, tell_once
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import raw_connection_id
 from pipeline.pausepoints import Point, reached
-from pipeline.preflight.findings import Request, Scope, refuse
+from pipeline.preflight.findings import Scope, refuse
 from pipeline.preflight.registry import run_preflight
+from pipeline.step.context import Context, Outcome
+from pipeline.step.dispatch import converged, ensure_stream, send_verifications
+from pipeline.step.lag import apply_lag_s
 from pipeline.throttle.assess import assess
 
 
 def ready(context: Context) -> Outcome:
     """Keep verified; begin a cut-over when nothing speaks against it."""
-    return _begin(context) if may_begin(context) else Outcome.LATER
+    return _begin(context) if may_begin(context) else Outcome.WAIT
 
 
 def may_begin(context: Context) -> bool:
@@ -70,7 +71,7 @@ def may_begin(context: Context) -> bool:
     if not converged(context) or apply_lag_s(context) > settings.ready_lag_s:
         return False
     # What may have changed since the start; here it is still free to stop.
-    request = Request.of(migration, context.moved)
+    request = Request.of(migration, context.tables)
     refuse(run_preflight(context.pools, request, Scope.CUT_OVER))
     rehearse_triggers(context)
     return _before_cut_over(context)
@@ -84,7 +85,7 @@ def _before_cut_over(context: Context) -> bool:
     with context.control() as control:
         postpone_migration(control, context.migration.id)
         what = f"postponed: hook {Hook.BEFORE_CUT_OVER} exited {result.exit_code}: {result.output}"
-        log_event(control, context.migration.id, "hook", what, context.lease.owner)
+        context.note_in(control, EventKind.HOOK, what)
     return False
 
 
@@ -94,7 +95,7 @@ def _begin(context: Context) -> Outcome:
     try:
         attempt = context.migration.attempt + 1
         context.enter(
-            Stage.RENAMING,
+            Stage.BLOCKING,
             f"attempt {attempt}: {rename_statement(context)}",
             attempt=attempt,
             rename_connection=raw_connection_id(connection),
@@ -102,13 +103,13 @@ def _begin(context: Context) -> Outcome:
             drain_gtids=None,
         )
         reached(Point.INTENT_WRITTEN)
-        context = context.at(Stage.RENAMING)
+        context = context.at(Stage.BLOCKING)
         drain = rename(connection, context)
         reached(Point.RENAMED)
         return _renamed(context, drain)
     except RetryableError as error:
-        context.note("rename", f"did not succeed at once: {error}")
-        return Outcome.CHANGED  # `renaming` looks at the source and decides
+        context.note(EventKind.RENAME, f"did not succeed at once: {error}")
+        return Outcome.ADVANCED  # `renaming` looks at the source and decides
     finally:
         connection.close()
 
@@ -125,7 +126,7 @@ def _renamed(context: Context, drain: GtidSet) -> Outcome:
 def renaming(context: Context) -> Outcome:
     """Somebody wrote the intent and did not come back: see what the source says."""
     end_rename_connection(context)
-    if look(context) is SourceState.IN_PLACE:
+    if read_source_state(context) is SourceState.IN_PLACE:
         message, again = "the rename did not happen", next_attempt(context)
         return context.enter(Stage.READY, message, retry_at=again, renamed_at=None)
     with context.source() as source:
@@ -140,24 +141,22 @@ def draining(context: Context) -> Outcome:
     ensure_stream(context)
     if _drained(context):
         with context.control() as control:
-            for moved in context.moved:
-                recall_sent(control, moved)
+            for table in context.tables:
+                unsend_all(control, table)
             message = "the target has every change of the source"
             context.enter_in(control, Stage.VERIFYING, message)
-        return Outcome.CHANGED
-    return Outcome.SOON
+        return Outcome.ADVANCED
+    return Outcome.POLL
 
 
 def _drained(context: Context) -> bool:
     with context.control() as control:
         state = read_stream(control, context.migration.id)
-    assert state is not None
     return state.position.contains(_drain_set(context))
 
 
 def _drain_set(context: Context) -> GtidSet:
-    assert context.migration.drain_gtids is not None
-    return GtidSet.parse(context.migration.drain_gtids)
+    return GtidSet.parse(known(context.migration.drain_gtids, "the drain set"))
 
 
 def verifying(context: Context) -> Outcome:
@@ -167,10 +166,9 @@ def verifying(context: Context) -> Outcome:
     send_verifications(context)
     with context.control() as control:
         state = read_stream(control, context.migration.id, lock=True)
-        assert state is not None
-        dirty = sum(ledger_state(control, moved).dirty for moved in context.moved)
+        dirty = sum(ledger_state(control, table).dirty for table in context.tables)
         if dirty == 0 and state.position.contains(_drain_set(context)):
             proof = "every range is verified later than its last change"
             context.enter_in(control, Stage.SWITCHING, proof)
-            return Outcome.CHANGED
-    return Outcome.SOON
+            return Outcome.ADVANCED
+    return Outcome.POLL

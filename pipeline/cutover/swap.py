@@ -24,16 +24,16 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from pipeline.control.records import Moved
-from pipeline.coordinate.context import Context
+from pipeline.alter.convert_rows import make_temporaries
 from pipeline.cutover.blockers import waits_for
 from pipeline.cutover.waiting import Waiting
-from pipeline.errors import RetryableError
+from pipeline.domain.migration import MigrationTable
+from pipeline.errors import RetryableError, known
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.pools import connection_id, end_of_work, kill_connection, run
 from pipeline.mysql.quoting import quote_name
 from pipeline.pausepoints import Point, reached
-from pipeline.rebuild.conversion import make_temporaries
+from pipeline.step.context import Context
 
 POLL_S = 0.01
 _RENAME_COMES_S = 2.0
@@ -45,7 +45,7 @@ class Swap:
     """One attempt. What it began is undone by `close`, unless the swap has happened."""
 
     context: Context
-    moved: Moved
+    table: MigrationTable
     lock: Connection
     rename: Connection
     limit_s: float
@@ -59,11 +59,11 @@ class Swap:
 
     @property
     def statement(self) -> str:
-        moved = self.moved
+        table = self.table
         return (
-            f"RENAME TABLE {quote_name(moved.source)} TO {quote_name(moved.aside)},"
-            f" {quote_name(moved.target)} TO {quote_name(moved.source)}"
-            f" /* tranship {moved.migration_id} */"
+            f"RENAME TABLE {quote_name(table.source)} TO {quote_name(table.retired_name)},"
+            f" {quote_name(table.target)} TO {quote_name(table.source)}"
+            f" /* tranship {table.migration_id} */"
         )
 
     def lock_table(self, while_waiting: Callable[[float], None]) -> None:
@@ -72,7 +72,7 @@ class Swap:
         Raises:
             RetryableError: somebody holds the table for longer than the limit.
         """
-        names = (self.moved.source, self.moved.aside)
+        names = (self.table.source, self.table.retired_name)
         locked = ", ".join(f"{quote_name(name)} WRITE" for name in names)
         statement = f"LOCK TABLES {locked}"
         self._locking = waiting = Waiting(self._raw(self.lock), statement, self._server)
@@ -92,20 +92,19 @@ class Swap:
         deadline = time.monotonic() + _RENAME_COMES_S
         while time.monotonic() < deadline and not self._renaming.ended(POLL_S / 10):
             with self.context.source() as source:
-                if waits_for(source, number, self.moved.source):
+                if waits_for(source, number, self.table.source):
                     return
-        raise RetryableError(f"The rename is not seen waiting for {self.moved.source}.")
+        raise RetryableError(f"The rename is not seen waiting for {self.table.source}.")
 
     def check(self) -> None:
         """
         Raises:
             RetryableError: a connection was lost, or the rename does not wait any more.
         """
-        assert self._renaming is not None
         with driver_errors(self._server):
             run(self.lock, "DO 0")
-        if self._renaming.ended():
-            self._renaming.result()
+        if self._sent.ended():
+            self._sent.result()
             raise RetryableError("The rename did not wait.")
 
     def let_through(self) -> None:
@@ -114,14 +113,17 @@ class Swap:
         Raises:
             RetryableError: whether the swap has happened, the server has to say.
         """
-        assert self._renaming is not None
         with driver_errors(self._server):
-            run(self.lock, f"DROP TABLE {quote_name(self.moved.aside)}")
+            run(self.lock, f"DROP TABLE {quote_name(self.table.retired_name)}")
             reached(Point.SENTRY_DROPPED)
             run(self.lock, "UNLOCK TABLES")
-        if not self._renaming.ended(self.limit_s + _MORE_S):
+        if not self._sent.ended(self.limit_s + _MORE_S):
             raise RetryableError("The rename does not end.")
-        self._renaming.result()
+        self._sent.result()
+
+    @property
+    def _sent(self) -> Waiting:
+        return known(self._renaming, "the rename that was sent")
 
     def close(self) -> None:
         """End the rename first, then give up the lock."""
@@ -148,16 +150,16 @@ class Swap:
 @contextmanager
 def open_swap(context: Context, limit_s: float) -> Iterator[Swap]:
     """Both connections, with their waits bounded; closed in the right order afterwards."""
-    (moved,) = context.moved
+    (table,) = context.tables
     engine = context.pools.engine(context.migration.source)
     lock, rename = engine.connect(), engine.connect()
-    swap = Swap(context, moved, lock, rename, limit_s)
+    swap = Swap(context, table, lock, rename, limit_s)
     try:
         with driver_errors(context.migration.source):
             seconds = max(1, round(limit_s))
             # Not by transactions: the lock must outlast what is read under it.
             run(lock, f"SET SESSION autocommit = 1, lock_wait_timeout = {seconds}")
-            make_temporaries(lock, moved)
+            make_temporaries(lock, table)
             wait = 2 * seconds + _MORE_S
             run(rename, f"SET SESSION lock_wait_timeout = {wait}, foreign_key_checks = 1")
         yield swap

@@ -18,23 +18,23 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from pipeline.checksum.verify import RangeVerifier
+from pipeline.checksum.verify import ChunkVerifier
+from pipeline.control.chunk_checks import dirty_chunks
 from pipeline.control.migrations import read_migration, update_migration
-from pipeline.control.ranges import dirty_ranges
-from pipeline.control.records import Moved, Stage
 from pipeline.control.schema import NOW
 from pipeline.control.streams import read_stream
-from pipeline.coordinate.context import Context, Outcome
-from pipeline.coordinate.copying import ensure_stream
 from pipeline.cutover.blockers import blockers
 from pipeline.cutover.counters import keep_counter
 from pipeline.cutover.rename import end_connection
 from pipeline.cutover.restore import back_from
 from pipeline.cutover.retry import next_attempt
-from pipeline.cutover.sentry import SwapState, create_sentry, drop_sentry, look
+from pipeline.cutover.sentry import SwapState, create_sentry, drop_sentry, read_swap_state
 from pipeline.cutover.steps import may_begin
 from pipeline.cutover.swap import POLL_S, Swap, open_swap
 from pipeline.cutover.triggers import create_on_shadow, drop_from_shadow
+from pipeline.domain.event_kind import EventKind
+from pipeline.domain.migration import MigrationTable
+from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.flavours import executed_gtids
@@ -42,6 +42,8 @@ from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import kill_connection, run
 from pipeline.mysql.quoting import quote_name
 from pipeline.pausepoints import Point, reached
+from pipeline.step.context import Context, Outcome
+from pipeline.step.dispatch import ensure_stream
 
 _RENEW_S = 0.3
 _NAME_BLOCKERS_S = 0.3
@@ -49,7 +51,7 @@ _NAME_BLOCKERS_S = 0.3
 
 def ready_to_swap(context: Context) -> Outcome:
     """Keep verified; make an attempt when nothing speaks against it."""
-    return _attempt(context) if may_begin(context) else Outcome.LATER
+    return _attempt(context) if may_begin(context) else Outcome.WAIT
 
 
 def _attempt(context: Context) -> Outcome:
@@ -60,7 +62,7 @@ def _attempt(context: Context) -> Outcome:
         number = migration.attempt + 1
         lock, rename = swap.numbers
         context.enter(
-            Stage.RENAMING,
+            Stage.BLOCKING,
             f"attempt {number}: lock, then {swap.statement}",
             attempt=number,
             lock_connection=lock,
@@ -70,7 +72,7 @@ def _attempt(context: Context) -> Outcome:
             drain_gtids=None,
         )
         reached(Point.INTENT_WRITTEN)
-        attempt = Attempt(context.at(Stage.RENAMING), swap, limit_s)
+        attempt = Attempt(context.at(Stage.BLOCKING), swap, limit_s)
         try:
             with driver_errors(migration.source):
                 return attempt.run()
@@ -80,15 +82,15 @@ def _attempt(context: Context) -> Outcome:
 
 def _gather_statistics(context: Context) -> None:
     """Else the first queries of the new table would be planned by those of an empty one."""
-    (moved,) = context.moved
+    (table,) = context.tables
     with context.source() as server:
-        run(server, f"ANALYZE TABLE {quote_name(moved.target)}")
+        run(server, f"ANALYZE TABLE {quote_name(table.target)}")
 
 
 def _gave_up(context: Context, error: RetryableError) -> Outcome:
     if context.migration.stage is Stage.SWAPPING:
-        context.note("swap", f"the server has to say what became of it: {error}")
-        return Outcome.CHANGED
+        context.note(EventKind.SWAP, f"the server has to say what became of it: {error}")
+        return Outcome.ADVANCED
     return context.enter(
         Stage.RESTORING, str(error), after_restore=Stage.READY, retry_at=next_attempt(context)
     )
@@ -104,7 +106,7 @@ class Attempt:
     _renewed: float = field(default_factory=time.monotonic)
     _deadline: float = 0.0
     _blocked_by: str = ""
-    _looks: int = 0  # at who holds the table
+    _blocker_reads: int = 0  # at who holds the table
 
     def run(self) -> Outcome:
         """Make the swap.
@@ -112,9 +114,9 @@ class Attempt:
         Raises:
             RetryableError: it was not possible now.
         """
-        moved = self.swap.moved
+        table = self.swap.table
         with self.context.source() as server:
-            create_sentry(server, moved)
+            create_sentry(server, table)
         waited_s = self._lock()
         locked = time.monotonic()
         self._deadline = locked + self.limit_s
@@ -128,9 +130,9 @@ class Attempt:
         self._drain(drain)
         self._enter(Stage.VERIFYING, "the shadow has every change of the table")
         self._verify()
-        keep_counter(self.context, moved.source, moved.target, reader=self.swap.lock)
+        keep_counter(self.context, table.source, table.target, reader=self.swap.lock)
         self._prove(drain)
-        create_on_shadow(self.context, moved)
+        create_on_shadow(self.context, table)
         reached(Point.PROVED)
         self.swap.let_through()
         reached(Point.SWAPPED)
@@ -144,22 +146,22 @@ class Attempt:
         except RetryableError as error:
             blocked = f"; held by {self._blocked_by}" if self._blocked_by else ""
             raise RetryableError(
-                f"{self.swap.moved.source} could not be locked within {self.limit_s:g} s{blocked}."
+                f"{self.swap.table.source} could not be locked within {self.limit_s:g} s{blocked}."
             ) from error
         return time.monotonic() - began
 
     def _while_locked_out(self, waited_s: float) -> None:
         self._keep_lease()
-        if waited_s < _NAME_BLOCKERS_S * (self._looks + 1):
+        if waited_s < _NAME_BLOCKERS_S * (self._blocker_reads + 1):
             return
-        self._looks += 1
+        self._blocker_reads += 1
         with self.context.source() as server:
-            found = blockers(server, self.swap.moved.source, self.swap.numbers)
+            found = blockers(server, self.swap.table.source, self.swap.numbers)
         if found:
             self._blocked_by = "; ".join(str(one) for one in found[:5])
         if self._may_kill():
             for one in found:
-                self.context.note("force", f"killed: {one}")
+                self.context.note(EventKind.FORCE, f"killed: {one}")
                 kill_connection(self.context.pools, self.context.migration.source, one.id)
 
     def _may_kill(self) -> bool:
@@ -177,30 +179,29 @@ class Attempt:
             ensure_stream(self.context)
             with self.context.control() as control:
                 state = read_stream(control, self.context.migration.id)
-            assert state is not None
             if state.position.contains(drain):
                 return
             time.sleep(POLL_S)
 
     def _verify(self) -> None:
         reached(Point.VERIFYING)
-        verifier = self._verifier(self.swap.moved)
+        verifier = self._verifier(self.swap.table)
         while True:
             with self.context.control() as control:
-                numbers = dirty_ranges(control, self.swap.moved)
+                numbers = dirty_chunks(control, self.swap.table)
             if not numbers:
                 return
-            for no in numbers:
+            for number in numbers:
                 self._check(f"{len(numbers)} ranges were left to verify")
-                verifier.verify(no)
+                verifier.verify(number)
 
-    def _verifier(self, moved: Moved) -> RangeVerifier:
+    def _verifier(self, table: MigrationTable) -> ChunkVerifier:
         migration, settings = self.context.migration, self.context.settings.checksum
         # No range may wait for the stream for as long as the lock may be held.
         wait_s = min(settings.drain_wait_s, self.limit_s / 3)
         hasty = settings.model_copy(update={"drain_wait_s": wait_s})
-        return RangeVerifier(
-            self.context.pools, migration.source, migration.target, moved, moved.source,
+        return ChunkVerifier(
+            self.context.pools, migration.source, migration.target, table, table.source,
             hasty, self.swap.lock,
         )  # fmt: skip
 
@@ -212,8 +213,7 @@ class Attempt:
         """
         with self.context.control() as control:
             state = read_stream(control, self.context.migration.id, lock=True)
-            assert state is not None
-            if dirty_ranges(control, self.swap.moved) or not state.position.contains(drain):
+            if dirty_chunks(control, self.swap.table) or not state.position.contains(drain):
                 raise RetryableError("Something was written to the shadow after it was verified.")
             proof = "every range is verified later than its last change; the lock goes now"
             self.context.enter_in(control, Stage.SWAPPING, proof)
@@ -222,7 +222,7 @@ class Attempt:
     def _swapped(self, held_s: float) -> Outcome:
         return self.context.enter(
             Stage.SWITCHING,
-            f"{self.swap.moved.source} is the rebuilt table; its writes had waited for"
+            f"{self.swap.table.source} is the rebuilt table; its writes had waited for"
             f" {held_s:.2f} s",
             held_s=held_s,
             lock_connection=None,
@@ -249,7 +249,7 @@ class Attempt:
         with self.context.control() as control:
             migration = read_migration(control, self.context.migration.id)
         self._renewed = time.monotonic()
-        if migration is not None and (migration.abort_asked or migration.failure is not None):
+        if migration.abort_asked or migration.failure is not None:
             raise RetryableError("The attempt was given up: something else came up.")
 
 
@@ -266,24 +266,24 @@ def interrupted(context: Context) -> Outcome:
 def swapping(context: Context) -> Outcome:
     """The lock was about to go: see what the server says."""
     end_connections(context)
-    (moved,) = context.moved
+    (table,) = context.tables
     with context.source() as server:
-        state = look(server, moved)
+        state = read_swap_state(server, table)
     if state is SwapState.SWAPPED:
-        return context.enter(Stage.SWITCHING, f"{moved.source} is the rebuilt table")
+        return context.enter(Stage.SWITCHING, f"{table.source} is the rebuilt table")
     return interrupted(context)
 
 
 def unlocking(context: Context) -> Outcome:
     """Leave the table as it was, without lock, sentry or waiting rename; then go on as noted."""
     end_connections(context)
-    (moved,) = context.moved
+    (table,) = context.tables
     with context.source() as server:
-        drop_sentry(server, moved)
-        drop_from_shadow(server, moved)
-    if context.migration.after_restore is Stage.ABORTED and moved.created_by_us:
+        drop_sentry(server, table)
+        drop_from_shadow(server, table)
+    if context.migration.after_restore is Stage.ABORTED and table.created_by_us:
         with context.control() as server:
-            run(server, f"DROP TABLE IF EXISTS {quote_name(moved.target)}")
+            run(server, f"DROP TABLE IF EXISTS {quote_name(table.target)}")
     return back_from(context, "the table is as it was, and unlocked")
 
 

@@ -5,41 +5,39 @@ from __future__ import annotations
 from datetime import timedelta
 
 from pipeline.control.hooks import hook_state
-from pipeline.control.migrations import (
-    log_event,
-    release_claims,
-    update_migration,
-)
-from pipeline.control.records import Kind, Stage
-from pipeline.coordinate.context import Context, Outcome
+from pipeline.control.migrations import release_claims, update_migration
 from pipeline.cutover.counters import keep_counter
 from pipeline.cutover.retry import too_early
 from pipeline.cutover.triggers import create_triggers
+from pipeline.domain.event_kind import EventKind
+from pipeline.domain.hook_names import Hook
+from pipeline.domain.migration import MigrationKind
+from pipeline.domain.stages import Stage
 from pipeline.errors import TranshipError
-from pipeline.hooks.asking import ask
-from pipeline.hooks.points import Hook
 from pipeline.hooks.process import HookResult
+from pipeline.hooks.runner import ask
 from pipeline.pausepoints import Point, reached
+from pipeline.step.context import Context, Outcome
 
 _ENDED = {
-    Kind.MOVE: "the tables live on the target",
-    Kind.ALTER: "the table is rebuilt",
+    MigrationKind.MOVE: "the tables live on the target",
+    MigrationKind.ALTER: "the table is rebuilt",
 }
 
 
 def switching(context: Context) -> Outcome:
     """The target is the truth. Tell the operator's side so, until it has heard."""
-    if context.migration.kind is Kind.MOVE:
-        for moved in context.moved:
-            keep_counter(context, moved.aside, moved.target)
+    if context.migration.kind is MigrationKind.MOVE:
+        for table in context.tables:
+            keep_counter(context, table.retired_name, table.target)
     reached(Point.BEFORE_SUCCESS_HOOK)
     with context.control() as control:
         told = hook_state(control, context.migration.id, Hook.ON_SUCCESS)
     if told is None or not told.succeeded:
         if too_early(context):
-            return Outcome.LATER
+            return Outcome.WAIT
         try:
-            if context.migration.kind is Kind.MOVE:
+            if context.migration.kind is MigrationKind.MOVE:
                 create_triggers(context)
         except TranshipError as error:
             return _again(context, f"triggers: {error}")
@@ -50,7 +48,7 @@ def switching(context: Context) -> Outcome:
     with context.control() as control:
         context.enter_in(control, Stage.DONE, _ENDED[context.migration.kind])
         release_claims(control, context.migration.id)
-    return Outcome.CHANGED
+    return Outcome.ADVANCED
 
 
 def _tell_again(context: Context, result: HookResult) -> Outcome:
@@ -67,5 +65,5 @@ def _again(context: Context, what: str) -> Outcome:
             retry_at=context.migration.now + timedelta(seconds=again_s),
         )
         message = f"{what}; again in {again_s:g} s"
-        log_event(control, context.migration.id, "hook", message, context.lease.owner)
-    return Outcome.LATER
+        context.note_in(control, EventKind.HOOK, message)
+    return Outcome.WAIT

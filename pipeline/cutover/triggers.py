@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from pipeline.control.records import Moved
-from pipeline.coordinate.context import Context
-from pipeline.cutover.names import other_name
+from pipeline.domain.migration import MigrationTable
+from pipeline.domain.names import other_name
 from pipeline.errors import FatalError, TranshipError
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.table import TableName
 from pipeline.mysql.triggers import Trigger, create_trigger, read_triggers
+from pipeline.step.context import Context
 
 
 def rehearse_triggers(context: Context) -> None:
@@ -26,33 +26,35 @@ def rehearse_triggers(context: Context) -> None:
     Raises:
         FatalError: the target does not take one; names it.
     """
-    for moved in _with_triggers(context):
+    for table in _with_triggers(context):
         with context.source() as source:
-            triggers = read_triggers(source, moved.source)
+            triggers = read_triggers(source, table.source)
         if triggers:
-            _rehearse(context, moved, triggers)
+            _rehearse(context, table, triggers)
 
 
-def _rehearse(context: Context, moved: Moved, triggers: list[Trigger]) -> None:
-    scratch = TableName(moved.target.schema, f"_tranship_{moved.id}_trg")
+def _rehearse(context: Context, table: MigrationTable, triggers: list[Trigger]) -> None:
+    scratch = TableName(table.target.schema, f"_tranship_{table.id}_trg")
     with context.control() as target:
         run(target, f"DROP TABLE IF EXISTS {quote_name(scratch)}")
-        run(target, f"CREATE TABLE {quote_name(scratch)} LIKE {quote_name(moved.target)}")
+        run(target, f"CREATE TABLE {quote_name(scratch)} LIKE {quote_name(table.target)}")
     try:
         for number, trigger in enumerate(triggers):
-            _try(context, moved, trigger, scratch, f"_tranship_{moved.id}_{number}")
+            _try(context, table, trigger, scratch, f"_tranship_{table.id}_{number}")
     finally:
         with context.control() as target:
             run(target, f"DROP TABLE IF EXISTS {quote_name(scratch)}")
 
 
-def _try(context: Context, moved: Moved, trigger: Trigger, scratch: TableName, name: str) -> None:
+def _try(
+    context: Context, table: MigrationTable, trigger: Trigger, scratch: TableName, name: str
+) -> None:
     try:
         with context.control() as target:
             create_trigger(target, trigger, scratch, name)
     except TranshipError as error:
         raise FatalError(
-            f"Trigger {trigger.name} of {moved.source} can't be made on the target:"
+            f"Trigger {trigger.name} of {table.source} can't be made on the target:"
             f" {error.explanation}",
             "Make that possible there (its definer, log_bin_trust_function_creators, the tables"
             " it names), then: tranship resume.",
@@ -61,14 +63,14 @@ def _try(context: Context, moved: Moved, trigger: Trigger, scratch: TableName, n
 
 def create_triggers(context: Context) -> None:
     """Make what is not there yet; the source's tables are under their aside names."""
-    for moved in _with_triggers(context):
+    for table in _with_triggers(context):
         with context.source() as source:
-            triggers = read_triggers(source, moved.aside)
+            triggers = read_triggers(source, table.retired_name)
         with context.control() as target:
-            _create_missing(target, moved, triggers)
+            _create_missing(target, table, triggers)
 
 
-def create_on_shadow(context: Context, moved: Moved) -> None:
+def create_on_shadow(context: Context, table: MigrationTable) -> None:
     """Of an alter: under the lock, once nothing of ours writes to the shadow any more.
 
     The old table keeps its triggers until it is dropped, so these get other names.
@@ -76,25 +78,25 @@ def create_on_shadow(context: Context, moved: Moved) -> None:
     if not context.migration.options.with_triggers:
         return
     with context.source() as source:
-        triggers = read_triggers(source, moved.source)
+        triggers = read_triggers(source, table.source)
     with context.control() as target:
         for trigger in triggers:
-            create_trigger(target, trigger, moved.target, other_name(trigger.name))
+            create_trigger(target, trigger, table.target, other_name(trigger.name))
 
 
-def drop_from_shadow(server: Connection, moved: Moved) -> None:
+def drop_from_shadow(server: Connection, table: MigrationTable) -> None:
     """The swap did not happen: our writes to the shadow must not fire them."""
-    for trigger in read_triggers(server, moved.target):
-        name = quote_name(TableName(moved.target.schema, trigger.name))
+    for trigger in read_triggers(server, table.target):
+        name = quote_name(TableName(table.target.schema, trigger.name))
         run(server, f"DROP TRIGGER IF EXISTS {name}")
 
 
-def _create_missing(target: Connection, moved: Moved, triggers: list[Trigger]) -> None:
-    there = {trigger.name for trigger in read_triggers(target, moved.target)}
+def _create_missing(target: Connection, table: MigrationTable, triggers: list[Trigger]) -> None:
+    there = {trigger.name for trigger in read_triggers(target, table.target)}
     for trigger in triggers:
         if trigger.name not in there:
-            create_trigger(target, trigger, moved.target, trigger.name)
+            create_trigger(target, trigger, table.target, trigger.name)
 
 
-def _with_triggers(context: Context) -> list[Moved]:
-    return list(context.moved) if context.migration.options.with_triggers else []
+def _with_triggers(context: Context) -> list[MigrationTable]:
+    return list(context.tables) if context.migration.options.with_triggers else []

@@ -15,19 +15,26 @@ from collections.abc import Callable, Sequence
 from pipeline.mysql.documents import document_literal
 from pipeline.mysql.keyrange import Bound
 from pipeline.mysql.quoting import quote
-from pipeline.mysql.table import Column, Field, Kind, Table
+from pipeline.mysql.table import Column, Field, Table, ValueKind
 
-_AS_NUMBER = frozenset({Kind.BIT, Kind.ENUM, Kind.SET})
-_ESCAPED = frozenset({Kind.TEXT, Kind.BINARY, Kind.JSON, Kind.GEOMETRY, Kind.VECTOR})
-_TEMPORAL = frozenset({Kind.DATE, Kind.TIME, Kind.DATETIME, Kind.TIMESTAMP})
-_NUMERIC = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.DOUBLE, Kind.YEAR}) | _AS_NUMBER
+_AS_NUMBER = frozenset({ValueKind.BIT, ValueKind.ENUM, ValueKind.SET})
+_ESCAPED = frozenset(
+    {ValueKind.TEXT, ValueKind.BINARY, ValueKind.JSON, ValueKind.GEOMETRY, ValueKind.VECTOR}
+)
+_TEMPORAL = frozenset({ValueKind.DATE, ValueKind.TIME, ValueKind.DATETIME, ValueKind.TIMESTAMP})
+_NUMERIC = (
+    frozenset(
+        {ValueKind.INTEGER, ValueKind.DECIMAL, ValueKind.FLOAT, ValueKind.DOUBLE, ValueKind.YEAR}
+    )
+    | _AS_NUMBER
+)
 # As JSON_TYPE() calls them.
 BINARY_SCALARS = ("BLOB", "BIT", "OPAQUE")
 TYPED_SCALARS = ("DECIMAL", "DATE", "TIME", "DATETIME", *BINARY_SCALARS)
 _LONGEST_LINE = 1 << 30
 _LARGE_DOCUMENT = 4 << 20
 _REAL_WIDTH = 400  # MariaDB writes small ones out: 0.0000…
-_REAL = frozenset({Kind.FLOAT, Kind.DOUBLE})
+_REAL = frozenset({ValueKind.FLOAT, ValueKind.DOUBLE})
 # Least absolute value and factor, from above: what the factor makes of it fits a DECIMAL(65,30)
 # with all its digits.
 _DOUBLE_SCALES = ((1e34, None), (1e-13, 1e0), (1e-16, 2.0**50), (0e0, None))
@@ -43,11 +50,11 @@ def field_expression(column: Column) -> str:
     if column.kind in _REAL:
         # FLOAT as text keeps 6 digits; as DOUBLE it keeps its bits. As CHAR, since DOUBLE
         # sorted or grouped is cut at 22 characters.
-        number = f"CAST({name} AS DOUBLE)" if column.kind is Kind.FLOAT else name
+        number = f"CAST({name} AS DOUBLE)" if column.kind is ValueKind.FLOAT else name
         return f"CAST(CAST({number} AS CHAR({_REAL_WIDTH})) AS BINARY)"
-    if column.kind is Kind.JSON:
+    if column.kind is ValueKind.JSON:
         return f"CAST({_as_text(name)} AS BINARY)"
-    if column.kind in (Kind.TEXT, Kind.GEOMETRY, Kind.VECTOR):
+    if column.kind in (ValueKind.TEXT, ValueKind.GEOMETRY, ValueKind.VECTOR):
         return f"CAST({name} AS BINARY)"
     return name
 
@@ -91,7 +98,7 @@ def portable_expression(column: Column) -> str:
     if column.kind not in _REAL:
         return field_expression(column)
     name = quote(column.name)
-    if column.kind is Kind.DOUBLE:
+    if column.kind is ValueKind.DOUBLE:
         return _scaled(name, _DOUBLE_SCALES)
     return _scaled(f"CAST({name} AS DOUBLE)", _FLOAT_SCALES)
 
@@ -139,7 +146,7 @@ def _escaped_expression(expression: str) -> str:
 def literal_expression(column: Column) -> str:
     """SQL that yields, as text, the literal of the column's value. Key columns only."""
     name = quote(column.name)
-    if column.kind in (Kind.TEXT, Kind.BINARY):
+    if column.kind in (ValueKind.TEXT, ValueKind.BINARY):
         return f"CONCAT('{_introducer(column)}', 'x\\'', HEX({name}), '\\'')"
     if column.kind in _TEMPORAL:
         return f"CONCAT('\\'', {name}, '\\'')"
@@ -147,7 +154,9 @@ def literal_expression(column: Column) -> str:
         text = field_expression(column)
         number = f"IF(LOCATE('e', {text}), {text}, CONCAT({text}, 'e0'))"
         # A FLOAT's text has fewer digits than the DOUBLE that it is compared as.
-        return f"CONCAT('CAST(', {number}, ' AS FLOAT)')" if column.kind is Kind.FLOAT else number
+        return (
+            f"CONCAT('CAST(', {number}, ' AS FLOAT)')" if column.kind is ValueKind.FLOAT else number
+        )
     return f"CAST({field_expression(column)} AS CHAR)"
 
 
@@ -180,12 +189,12 @@ def literal(column: Column, field: Field) -> bytes:
         return b"NULL"
     if column.kind in _REAL:
         number = field if b"e" in field else field + b"e0"  # else it is a DECIMAL, without -0
-        return b"CAST(" + number + b" AS FLOAT)" if column.kind is Kind.FLOAT else number
+        return b"CAST(" + number + b" AS FLOAT)" if column.kind is ValueKind.FLOAT else number
     if column.kind in _NUMERIC:
         return field
     if column.kind in _TEMPORAL:
         return b"'" + field + b"'"
-    if column.kind is Kind.JSON:
+    if column.kind is ValueKind.JSON:
         return document_literal(field)
     return _introducer(column).encode() + b"x'" + field.hex().encode() + b"'"
 
@@ -197,7 +206,7 @@ def literal_bound(table: Table, key: tuple[Field, ...]) -> Bound:
 
 
 def _introducer(column: Column) -> str:
-    return f"_{column.charset} " if column.kind is Kind.TEXT else "_binary "
+    return f"_{column.charset} " if column.kind is ValueKind.TEXT else "_binary "
 
 
 def load_columns(table: Table) -> str:
@@ -215,6 +224,6 @@ def load_columns(table: Table) -> str:
 def _load_expression(column: Column, variable: str) -> str | None:
     if column.kind in _AS_NUMBER:
         return f"CAST({variable} AS UNSIGNED)"
-    if column.kind is Kind.JSON:
+    if column.kind is ValueKind.JSON:
         return f"CONVERT({variable} USING utf8mb4)"
     return None

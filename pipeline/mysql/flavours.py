@@ -194,8 +194,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def table(connection: Connection, statement: str) -> list[dict[str, Any]]:
     """The rows of a SHOW by column name: their order and number differ between versions."""
-    raw = connection.connection.driver_connection
-    assert raw is not None
+    raw: Any = connection.connection.driver_connection
     with raw.cursor() as cursor:
         cursor.execute(statement)
         names = [column[0] for column in cursor.description or ()]

@@ -11,41 +11,44 @@ from pipeline.errors import RefusedError
 from pipeline.mysql.flavours import is_mariadb
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import text_literal
-from pipeline.mysql.table import Column, Key, Kind, Table, TableName
+from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 
 _KINDS = {
-    **dict.fromkeys(["tinyint", "smallint", "mediumint", "int", "bigint"], Kind.INTEGER),
-    "decimal": Kind.DECIMAL,
-    "float": Kind.FLOAT,
-    "double": Kind.DOUBLE,
-    "year": Kind.YEAR,
-    "date": Kind.DATE,
-    "time": Kind.TIME,
-    "datetime": Kind.DATETIME,
-    "timestamp": Kind.TIMESTAMP,
-    **dict.fromkeys(["char", "varchar", "tinytext", "text", "mediumtext", "longtext"], Kind.TEXT),
+    **dict.fromkeys(["tinyint", "smallint", "mediumint", "int", "bigint"], ValueKind.INTEGER),
+    "decimal": ValueKind.DECIMAL,
+    "float": ValueKind.FLOAT,
+    "double": ValueKind.DOUBLE,
+    "year": ValueKind.YEAR,
+    "date": ValueKind.DATE,
+    "time": ValueKind.TIME,
+    "datetime": ValueKind.DATETIME,
+    "timestamp": ValueKind.TIMESTAMP,
     **dict.fromkeys(
-        ["binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"], Kind.BINARY
+        ["char", "varchar", "tinytext", "text", "mediumtext", "longtext"], ValueKind.TEXT
     ),
-    "bit": Kind.BIT,
-    "enum": Kind.ENUM,
-    "set": Kind.SET,
-    "json": Kind.JSON,
+    **dict.fromkeys(
+        ["binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"], ValueKind.BINARY
+    ),
+    "bit": ValueKind.BIT,
+    "enum": ValueKind.ENUM,
+    "set": ValueKind.SET,
+    "json": ValueKind.JSON,
     **dict.fromkeys(
         [
             "geometry", "point", "linestring", "polygon", "multipoint",
             "multilinestring", "multipolygon", "geomcollection", "geometrycollection",
         ],
-        Kind.GEOMETRY,
+        ValueKind.GEOMETRY,
     ),
-    "vector": Kind.VECTOR,
+    "vector": ValueKind.VECTOR,
 }  # fmt: skip
 
 # Kinds whose values can bound a chunk: ordered by the server as their literals are.
 KEY_KINDS = frozenset(
     {
-        Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.DOUBLE, Kind.YEAR, Kind.DATE, Kind.TIME,
-        Kind.DATETIME, Kind.TIMESTAMP, Kind.TEXT, Kind.BINARY, Kind.BIT, Kind.ENUM, Kind.SET,
+        ValueKind.INTEGER, ValueKind.DECIMAL, ValueKind.FLOAT, ValueKind.DOUBLE, ValueKind.YEAR,
+        ValueKind.DATE, ValueKind.TIME, ValueKind.DATETIME, ValueKind.TIMESTAMP, ValueKind.TEXT,
+        ValueKind.BINARY, ValueKind.BIT, ValueKind.ENUM, ValueKind.SET,
     }
 )  # fmt: skip
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pipeline.mysql.quoting import quote
-from pipeline.mysql.table import Key, Kind, Table
+from pipeline.mysql.table import Key, Table, ValueKind
 
-_MEMBERS = frozenset({Kind.ENUM, Kind.SET})
+_MEMBERS = frozenset({ValueKind.ENUM, ValueKind.SET})
 Bound = tuple[str, ...]  # one SQL literal for each key column
 
 

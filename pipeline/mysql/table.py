@@ -24,7 +24,7 @@ from typing import Any
 Field = bytes | None
 
 
-class Kind(StrEnum):
+class ValueKind(StrEnum):
     """How a value is formatted, loaded and compared. One codec each (codecs.py)."""
 
     INTEGER = "integer"
@@ -51,7 +51,7 @@ class Column:
     """One column, as information_schema describes it."""
 
     name: str
-    kind: Kind
+    kind: ValueKind
     data_type: str  # "varchar"
     column_type: str  # "varchar(20)", "int unsigned"
     nullable: bool
@@ -113,25 +113,27 @@ class Table:
         )
 
     @property
-    def judged_by_digest(self) -> bool:
+    def may_warn_on_write(self) -> bool:
         """Whether a write may warn and still be right, which only the verification can tell.
 
         An ENUM's error value (index 0), or a generation expression that truncates: a session
         of the source was lenient, and the row is there. A strict session could not write it.
         """
-        return any(column.generated or column.kind is Kind.ENUM for column in self.columns)
+        return any(column.generated or column.kind is ValueKind.ENUM for column in self.columns)
 
     @property
     def exact_documents(self) -> tuple[Column, ...]:
         """JSON columns whose documents keep what their text can't say: DECIMAL, dates."""
         return tuple(
-            column for column in self.written if column.kind is Kind.JSON and not column.as_text
+            column
+            for column in self.written
+            if column.kind is ValueKind.JSON and not column.as_text
         )
 
     def documents_as_text(self) -> Table:
         """The same table, with documents taken for what their text says."""
         columns = (
-            replace(column, as_text=True) if column.kind is Kind.JSON else column
+            replace(column, as_text=True) if column.kind is ValueKind.JSON else column
             for column in self.columns
         )
         return replace(self, columns=tuple(columns))
@@ -148,7 +150,7 @@ def table_to_json(table: Table) -> dict[str, Any]:
 
 def table_from_json(value: dict[str, Any]) -> Table:
     columns = tuple(
-        Column(**{**column, "kind": Kind(column["kind"])}) for column in value["columns"]
+        Column(**{**column, "kind": ValueKind(column["kind"])}) for column in value["columns"]
     )
     key = Key(value["key"]["name"], tuple(value["key"]["columns"]))
     between = value.get("between_flavours", False)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pipeline.mysql.flavours import is_mariadb, variable
 from pipeline.mysql.servers import binlog_filters
-from pipeline.preflight.findings import Answer, Inquiry, refused, warning
+from pipeline.preflight.findings import Answer, CheckContext, refused, warning
 
 _WANTED = {
     "log_bin": ("ON", "Start the server with log-bin."),
@@ -21,57 +21,57 @@ _WANTED = {
 _DAY_S = 86_400
 
 
-def written(inquiry: Inquiry) -> Iterator[Answer]:
+def written(context: CheckContext) -> Iterator[Answer]:
     """Row images, FULL. A session may still differ; the stream stops at what it logs."""
-    with inquiry.source() as source:
+    with context.source() as source:
         for name, (wanted, remedy) in _WANTED.items():
             found = variable(source, name)
             if name == "log_bin_compress":
                 found = found or "OFF"  # MySQL does not know it
             if found != wanted:
                 yield refused(
-                    f"{name} is {found or 'empty'} on {inquiry.request.source}, where"
+                    f"{name} is {found or 'empty'} on {context.request.source}, where"
                     f" {wanted or 'nothing'} is needed.",
                     remedy,
                 )
 
 
-def gtids(inquiry: Inquiry) -> Iterator[Answer]:
+def gtids(context: CheckContext) -> Iterator[Answer]:
     """Positions are GTID sets."""
-    with inquiry.source() as source:
+    with context.source() as source:
         if is_mariadb(source):
             return  # GTIDs can't be switched off
         for name in ("gtid_mode", "enforce_gtid_consistency"):
             found = variable(source, name)
             if found != "ON":
                 yield refused(
-                    f"{name} is {found} on {inquiry.request.source}, where ON is needed.",
+                    f"{name} is {found} on {context.request.source}, where ON is needed.",
                     "Switch GTIDs on, step by step, as the server's manual says"
                     " (Enabling GTID Transactions Online).",
                 )
 
 
-def filters(inquiry: Inquiry) -> Iterator[Answer]:
+def filters(context: CheckContext) -> Iterator[Answer]:
     """A schema that is filtered out of the binary log can't be followed."""
-    with inquiry.source() as source:
+    with context.source() as source:
         only, never = binlog_filters(source)
-    for schema in sorted({table.schema for table in inquiry.request.tables}):
+    for schema in sorted({table.schema for table in context.request.tables}):
         if (only and schema not in only) or schema in never:
             yield refused(
                 f"Changes to schema {schema} are not in the binary log of"
-                f" {inquiry.request.source} (binlog-do-db or binlog-ignore-db).",
+                f" {context.request.source} (binlog-do-db or binlog-ignore-db).",
                 "Remove the filter and restart the server.",
             )
 
 
-def retention(inquiry: Inquiry) -> Iterator[Answer]:
+def retention(context: CheckContext) -> Iterator[Answer]:
     """A streamer that is down for a night must find its place again."""
-    with inquiry.source() as source:
+    with context.source() as source:
         purges = variable(source, "binlog_expire_logs_auto_purge") != "OFF"
         seconds = int(variable(source, "binlog_expire_logs_seconds") or 0)
     if purges and 0 < seconds < _DAY_S:
         yield warning(
-            f"{inquiry.request.source} keeps its binary logs for {seconds:,} s only: a stream"
+            f"{context.request.source} keeps its binary logs for {seconds:,} s only: a stream"
             " that is down for longer can't go on.",
             f"SET GLOBAL binlog_expire_logs_seconds = {3 * _DAY_S};",
         )

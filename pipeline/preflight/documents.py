@@ -18,17 +18,17 @@ from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote, quote_name
 from pipeline.mysql.servers import table_exists
 from pipeline.mysql.table import Column, Table
-from pipeline.preflight.findings import Answer, Inquiry, refused
+from pipeline.preflight.findings import Answer, CheckContext, refused
 
 _SAMPLE = 500
 
 
-def exact(inquiry: Inquiry) -> Iterator[Answer]:
+def exact(context: CheckContext) -> Iterator[Answer]:
     """None of the sampled documents holds binary."""
-    if inquiry.request.json_as_text:
+    if context.request.json_as_text:
         return
-    with inquiry.source() as source:
-        for name in dict.fromkeys(inquiry.request.tables):
+    with context.source() as source:
+        for name in dict.fromkeys(context.request.tables):
             if not table_exists(source, name):
                 continue  # "tables" says so
             try:

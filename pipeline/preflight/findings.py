@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import Connection
 
-from pipeline.control.records import Kind, Migration, Moved, shadow_name
+from pipeline.domain.migration import MigrationKind
+from pipeline.domain.request import Request
 from pipeline.errors import FatalError, RefusedError
 from pipeline.mysql.pools import Pools
-from pipeline.mysql.table import TableName
-from pipeline.rebuild.plan import Alteration
 
 
 class Scope(StrEnum):
@@ -32,59 +30,6 @@ class Severity(StrEnum):
     INFO = "info"
     WARNING = "warning"
     REFUSED = "refused"
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked for. `target_schema` None: the schema of the source.
-
-    Of an alter `alteration` says what, and source and target are one server.
-    """
-
-    source: str
-    target: str
-    tables: tuple[TableName, ...]
-    target_schema: str | None = None
-    with_triggers: bool = False
-    json_as_text: bool = False
-    alteration: Alteration | None = None
-    force: bool = False  # what blocks the cut-over may be killed
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Request:
-        """What `as_json` made, once more."""
-        asked = value["alteration"]
-        alteration = None
-        if asked is not None:
-            renames = tuple((old, new) for old, new in asked["renames"])
-            alteration = Alteration(asked["ddl"], renames, tuple(asked["accepted"]))
-        tables = tuple(TableName(**name) for name in value["tables"])
-        return cls(**{**value, "tables": tables, "alteration": alteration})
-
-    @property
-    def kind(self) -> Kind:
-        return Kind.MOVE if self.alteration is None else Kind.ALTER
-
-    @classmethod
-    def of(cls, migration: Migration, moved: Sequence[Moved]) -> Request:
-        """The request that led to `migration`."""
-        elsewhere = {one.target.schema for one in moved if one.target.schema != one.source.schema}
-        tables = tuple(one.source for one in moved)
-        schema = next(iter(elsewhere), None)
-        options, rebuild = migration.options, moved[0].rebuild
-        return cls(
-            migration.source, migration.target, tables, schema, options.with_triggers,
-            options.json_as_text, None if rebuild is None else Alteration(rebuild.ddl),
-            options.force_after_s is not None,
-        )  # fmt: skip
-
-    def target_name(self, table: TableName) -> TableName:
-        if self.alteration is not None:
-            return shadow_name(table)
-        return TableName(self.target_schema or table.schema, table.name)
 
 
 @dataclass(frozen=True)
@@ -107,7 +52,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Inquiry:
+class CheckContext:
     """What a check may look at. It reads only."""
 
     pools: Pools
@@ -129,18 +74,18 @@ class Check:
     """One function, its name, and when it is called."""
 
     name: str
-    look: Callable[[Inquiry], Iterable[Answer]]
+    run: Callable[[CheckContext], Iterable[Answer]]
     scopes: frozenset[Scope]
-    kinds: frozenset[Kind] = frozenset(Kind)
+    kinds: frozenset[MigrationKind] = frozenset(MigrationKind)
 
-    def findings(self, inquiry: Inquiry) -> list[Finding]:
+    def findings(self, context: CheckContext) -> list[Finding]:
         """What the check says; "ok" when it has nothing to say.
 
         Raises:
             RetryableError: a server does not answer now.
         """
         try:
-            answers = list(self.look(inquiry))
+            answers = list(self.run(context))
         except FatalError as error:
             answers = [refused(error.explanation, error.remedy)]
         return [

@@ -5,34 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline.errors import RefusedError
+from pipeline.mysql.definition_diff import lost_between_flavours
 from pipeline.mysql.flavours import is_mariadb
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.servers import create_statement, table_exists
-from pipeline.mysql.shapes import lost_between_flavours
-from pipeline.mysql.table import Kind, Table
-from pipeline.preflight.findings import Answer, Inquiry, refused, warning
+from pipeline.mysql.table import Table, ValueKind
+from pipeline.preflight.findings import Answer, CheckContext, refused, warning
 
 _NOT_BOTH = {
-    Kind.JSON: "is a document on MySQL and text on MariaDB",
-    Kind.VECTOR: "is not known to both",
+    ValueKind.JSON: "is a document on MySQL and text on MariaDB",
+    ValueKind.VECTOR: "is not known to both",
 }
-_REAL = (Kind.FLOAT, Kind.DOUBLE)
+_REAL = (ValueKind.FLOAT, ValueKind.DOUBLE)
 
 
-def between(inquiry: Inquiry) -> Iterator[Answer]:
+def between(context: CheckContext) -> Iterator[Answer]:
     """Nothing where both sides are of one flavour."""
-    with inquiry.source() as source, inquiry.target() as target:
+    with context.source() as source, context.target() as target:
         from_mariadb = is_mariadb(source)
         if from_mariadb == is_mariadb(target):
             return
-        for name in dict.fromkeys(inquiry.request.tables):
+        for name in dict.fromkeys(context.request.tables):
             if not table_exists(source, name):
                 continue  # "tables" says so
             lost = lost_between_flavours(create_statement(source, name), from_mariadb=from_mariadb)
             for part in lost:
                 yield refused(
                     f"{name} is defined with {part}, which the other flavour takes for a comment.",
-                    f"Create {inquiry.request.target_name(name)} by hand as it should be, empty,"
+                    f"Create {context.request.target_name(name)} by hand as it should be, empty,"
                     " after removing that from the source's definition.",
                 )
             try:

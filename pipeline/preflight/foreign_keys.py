@@ -14,15 +14,16 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
+from pipeline.domain.request import Request
 from pipeline.mysql.catalogue import ForeignKey, foreign_keys
 from pipeline.mysql.flavours import cascades_are_logged
-from pipeline.preflight.findings import Answer, Inquiry, Request, info, refused
+from pipeline.preflight.findings import Answer, CheckContext, info, refused
 
 
-def inside(inquiry: Inquiry) -> Iterator[Answer]:
+def inside(context: CheckContext) -> Iterator[Answer]:
     """Every foreign key of a moved table is between moved tables, and its actions are logged."""
-    request = inquiry.request
-    with inquiry.source() as source:
+    request = context.request
+    with context.source() as source:
         logged = cascades_are_logged(source)
         for key in _keys(source, request):
             yield from _judged(key, request, logged)

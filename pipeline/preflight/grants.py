@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from pipeline.errors import known
 from pipeline.mysql.flavours import is_mariadb
 from pipeline.mysql.pools import run
 
@@ -86,7 +87,7 @@ def _grant(found: re.Match[str]) -> Grant:
         for name in re.split(r",(?![^(]*\))", found["what"])
     )
     place = _PARTS.fullmatch(found["where"])
-    assert place is not None, found["where"]
+    place = known(place, f"the form of a grant on {found['where']}")
     schema, table = place.groups()
     return Grant(
         names,

@@ -10,7 +10,7 @@ from pipeline.mysql.catalogue import foreign_keys
 from pipeline.mysql.flavours import replica_privileges
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote
-from pipeline.preflight.findings import Answer, Inquiry, refused
+from pipeline.preflight.findings import Answer, CheckContext, refused
 from pipeline.preflight.grants import Grants, session_grants
 
 # PROCESS shows the foreign keys of schemas that we have no rights on.
@@ -26,35 +26,35 @@ ALTERED_TABLES = (*TARGET_TABLES, "LOCK TABLES")
 CONTROL = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "INDEX", "ALTER")
 
 
-def on_source(inquiry: Inquiry) -> Iterator[Answer]:
+def on_source(context: CheckContext) -> Iterator[Answer]:
     """Read rows and the binary log; rename the tables there and back."""
-    with inquiry.source() as source:
+    with context.source() as source:
         grants, user = session_grants(source), _user(source)
         wanted = (*SOURCE_GLOBAL, *replica_privileges(source))
-    yield from _missing(inquiry.request.source, user, grants, wanted, None)
-    names = inquiry.request.tables
+    yield from _missing(context.request.source, user, grants, wanted, None)
+    names = context.request.tables
     for schema in sorted({name.schema for name in names}):
         # On the schema: the name set aside is one that does not exist yet.
-        yield from _missing(inquiry.request.source, user, grants, SOURCE_TABLES, schema)
+        yield from _missing(context.request.source, user, grants, SOURCE_TABLES, schema)
 
 
-def on_target(inquiry: Inquiry) -> Iterator[Answer]:
+def on_target(context: CheckContext) -> Iterator[Answer]:
     """Write the tables and the control schema."""
-    request = inquiry.request
-    with inquiry.target() as target:
+    request = context.request
+    with context.target() as target:
         grants, user = session_grants(target), _user(target)
         wanted = (*TARGET_GLOBAL, *replica_privileges(target))
     yield from _missing(request.target, user, grants, wanted, None)
     yield from _missing(request.target, user, grants, CONTROL, SCHEMA)
-    tables = (*TARGET_TABLES, "REFERENCES") if _constrained(inquiry) else TARGET_TABLES
+    tables = (*TARGET_TABLES, "REFERENCES") if _constrained(context) else TARGET_TABLES
     for schema in sorted({request.target_name(name).schema for name in request.tables}):
         yield from _missing(request.target, user, grants, tables, schema)
 
 
-def on_one_server(inquiry: Inquiry) -> Iterator[Answer]:
+def on_one_server(context: CheckContext) -> Iterator[Answer]:
     """Of an alter: read and write the table and its shadow, follow the log, lock, see locks."""
-    request = inquiry.request
-    with inquiry.source() as server:
+    request = context.request
+    with context.source() as server:
         grants, user = session_grants(server), _user(server)
     wanted = (*SOURCE_GLOBAL, *(["CONNECTION_ADMIN"] if request.force else []))
     yield from _missing(request.source, user, grants, wanted, None)
@@ -65,11 +65,11 @@ def on_one_server(inquiry: Inquiry) -> Iterator[Answer]:
         yield from _missing(request.source, user, grants, ALTERED_TABLES, schema)
 
 
-def _constrained(inquiry: Inquiry) -> bool:
+def _constrained(context: CheckContext) -> bool:
     """Whether foreign keys will be made; unknown without PROCESS, which is asked for first."""
     try:
-        with inquiry.source() as source:
-            return any(foreign_keys(source, name) for name in inquiry.request.tables)
+        with context.source() as source:
+            return any(foreign_keys(source, name) for name in context.request.tables)
     except FatalError:
         return False
 

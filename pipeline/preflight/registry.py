@@ -7,27 +7,28 @@ it is still free to stop.
 
 from __future__ import annotations
 
-from pipeline.control.records import Kind
+from pipeline.domain.migration import MigrationKind
+from pipeline.domain.request import Request
 from pipeline.mysql.pools import Pools
 from pipeline.preflight import (
+    alters,
     binlog,
+    dependents,
     documents,
     flavours,
     foreign_keys,
-    mentions,
     privileges,
-    rebuilds,
     servers,
     tables,
     triggers,
 )
-from pipeline.preflight.findings import Check, Finding, Inquiry, Request, Scope
+from pipeline.preflight.findings import Check, CheckContext, Finding, Scope
 
 _START = frozenset({Scope.START})
 _NOT_AT_CUT_OVER = frozenset({Scope.START, Scope.RESUME})
 _ALWAYS = frozenset(Scope)
-_MOVE = frozenset({Kind.MOVE})
-_ALTER = frozenset({Kind.ALTER})
+_MOVE = frozenset({MigrationKind.MOVE})
+_ALTER = frozenset({MigrationKind.ALTER})
 
 # In the order in which a person wants to read about them.
 CHECKS = (
@@ -46,21 +47,21 @@ CHECKS = (
     Check("privileges on the source", privileges.on_source, _ALWAYS, _MOVE),
     Check("privileges on the target", privileges.on_target, _ALWAYS, _MOVE),
     Check("privileges", privileges.on_one_server, _ALWAYS, _ALTER),
-    Check("metadata locks", rebuilds.metadata_locks, _ALWAYS, _ALTER),
+    Check("metadata locks", alters.metadata_locks, _ALWAYS, _ALTER),
     Check("tables", tables.movable, _START),
     Check("flavours", flavours.between, _START, _MOVE),
     Check("documents", documents.exact, _START),
     Check("claims", tables.unclaimed, _START),
-    Check("names set aside", tables.aside_names_free, _ALWAYS, _MOVE),
+    Check("names set aside", tables.retired_names_free, _ALWAYS, _MOVE),
     Check("triggers", triggers.triggers, _ALWAYS, _MOVE),
     Check("foreign keys", foreign_keys.inside, _ALWAYS, _MOVE),
-    Check("views, routines, grants", mentions.named, _START, _MOVE),
+    Check("views, routines, grants", dependents.named, _START, _MOVE),
     Check("target tables", tables.targets_usable, _START, _MOVE),
-    Check("names beside the table", rebuilds.names_free, _ALWAYS, _ALTER),
-    Check("shadow", rebuilds.shadow_free, _START, _ALTER),
-    Check("triggers", rebuilds.triggers, _ALWAYS, _ALTER),
-    Check("foreign keys", rebuilds.no_foreign_keys, _ALWAYS, _ALTER),
-    Check("change", rebuilds.change, _START, _ALTER),
+    Check("names beside the table", alters.names_free, _ALWAYS, _ALTER),
+    Check("shadow", alters.shadow_free, _START, _ALTER),
+    Check("triggers", alters.triggers, _ALWAYS, _ALTER),
+    Check("foreign keys", alters.no_foreign_keys, _ALWAYS, _ALTER),
+    Check("change", alters.change, _START, _ALTER),
     Check("space", tables.space, _START),
 )
 
@@ -72,12 +73,12 @@ def run_preflight(pools: Pools, request: Request, scope: Scope) -> list[Finding]
         RetryableError: a server does not answer now.
         RefusedError: a server does not let us in.
     """
-    inquiry = Inquiry(pools, request)
-    with inquiry.source(), inquiry.target():
+    context = CheckContext(pools, request)
+    with context.source(), context.target():
         pass  # a server out of reach is one error, not one for each check
     return [
         finding
         for check in CHECKS
         if scope in check.scopes and request.kind in check.kinds
-        for finding in check.findings(inquiry)
+        for finding in check.findings(context)
     ]

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from pipeline.control.records import Kind
+from pipeline.domain.migration import MigrationKind
 from pipeline.mysql.flavours import replica_sources, variable
 from pipeline.mysql.servers import server_facts
-from pipeline.preflight.findings import Answer, Inquiry, info, refused, warning
+from pipeline.preflight.findings import Answer, CheckContext, info, refused, warning
 
 _OLDEST = (8, 0, 22)  # SHOW REPLICA STATUS
 _OLDEST_MARIADB = (10, 11, 0)
 _SMALL_PACKET = 16 * 1024 * 1024
 
 
-def versions(inquiry: Inquiry) -> Iterator[Answer]:
+def versions(context: CheckContext) -> Iterator[Answer]:
     """MySQL 8.0.22 or MariaDB 10.11 on both sides, or later."""
-    for name, connection in _both(inquiry):
+    for name, connection in _both(context):
         facts = server_facts(connection)
         kind = "MariaDB" if facts.is_mariadb else "MySQL"
         oldest = _OLDEST_MARIADB if facts.is_mariadb else _OLDEST
@@ -32,10 +32,10 @@ def versions(inquiry: Inquiry) -> Iterator[Answer]:
             yield info(f"{name} is {kind} {facts.version_text}.")
 
 
-def two_servers(inquiry: Inquiry) -> Iterator[Answer]:
+def two_servers(context: CheckContext) -> Iterator[Answer]:
     """A move is between two servers, whatever their names in the configuration."""
-    request = inquiry.request
-    one, other = (server_facts(connection).identity for _, connection in _both(inquiry))
+    request = context.request
+    one, other = (server_facts(connection).identity for _, connection in _both(context))
     if one and one == other:
         yield refused(
             f"{request.source} and {request.target} are the same server.",
@@ -43,10 +43,10 @@ def two_servers(inquiry: Inquiry) -> Iterator[Answer]:
         )
 
 
-def replication(inquiry: Inquiry) -> Iterator[Answer]:
+def replication(context: CheckContext) -> Iterator[Answer]:
     """Neither may copy the other by itself, and the source must be where writes are made."""
-    request = inquiry.request
-    with inquiry.source() as source, inquiry.target() as target:
+    request = context.request
+    with context.source() as source, context.target() as target:
         ids = {
             request.source: server_facts(source).replication_id,
             request.target: server_facts(target).replication_id,
@@ -85,9 +85,9 @@ def replication(inquiry: Inquiry) -> Iterator[Answer]:
         )
 
 
-def read_only(inquiry: Inquiry) -> Iterator[Answer]:
+def read_only(context: CheckContext) -> Iterator[Answer]:
     """Both sides are written to: rows on the target, the rename on the source."""
-    for name, connection in _both(inquiry):
+    for name, connection in _both(context):
         if "ON" in (variable(connection, "read_only"), variable(connection, "super_read_only")):
             yield refused(
                 f"{name} is read-only.",
@@ -95,9 +95,9 @@ def read_only(inquiry: Inquiry) -> Iterator[Answer]:
             )
 
 
-def lower_case_names(inquiry: Inquiry) -> Iterator[Answer]:
+def lower_case_names(context: CheckContext) -> Iterator[Answer]:
     """Two tables that differ only by case on one side must not meet on the other."""
-    values = {name: variable(link, "lower_case_table_names") for name, link in _both(inquiry)}
+    values = {name: variable(link, "lower_case_table_names") for name, link in _both(context)}
     if len(set(values.values())) > 1:
         shown = ", ".join(f"{value} on {name}" for name, value in values.items())
         yield refused(
@@ -106,10 +106,10 @@ def lower_case_names(inquiry: Inquiry) -> Iterator[Answer]:
         )
 
 
-def auto_increment(inquiry: Inquiry) -> Iterator[Answer]:
+def auto_increment(context: CheckContext) -> Iterator[Answer]:
     """Ids that the target gives must not be those that another server gives."""
     for name in ("auto_increment_increment", "auto_increment_offset"):
-        values = {server: variable(link, name) for server, link in _both(inquiry)}
+        values = {server: variable(link, name) for server, link in _both(context)}
         if len(set(values.values())) > 1:
             shown = ", ".join(f"{value} on {server}" for server, value in values.items())
             yield warning(
@@ -118,41 +118,41 @@ def auto_increment(inquiry: Inquiry) -> Iterator[Answer]:
             )
 
 
-def packets(inquiry: Inquiry) -> Iterator[Answer]:
+def packets(context: CheckContext) -> Iterator[Answer]:
     """A chunk is one cell, a row one value: both must fit max_allowed_packet."""
-    with inquiry.source() as source, inquiry.target() as target:
+    with context.source() as source, context.target() as target:
         there = int(variable(source, "max_allowed_packet"))
         here = int(variable(target, "max_allowed_packet"))
     if here < there:
         yield warning(
-            f"max_allowed_packet is {here:,} on {inquiry.request.target}, less than the source's"
+            f"max_allowed_packet is {here:,} on {context.request.target}, less than the source's"
             f" {there:,}: a row that large could not be written.",
             f"SET GLOBAL max_allowed_packet = {there}; on the target.",
         )
     if there < _SMALL_PACKET:
         yield warning(
-            f"max_allowed_packet is {there:,} on {inquiry.request.source}: chunks that do not"
+            f"max_allowed_packet is {there:,} on {context.request.source}: chunks that do not"
             " fit are read row by row, slower.",
             f"SET GLOBAL max_allowed_packet = {_SMALL_PACKET}; on the source.",
         )
 
 
-def local_infile(inquiry: Inquiry) -> Iterator[Answer]:
+def local_infile(context: CheckContext) -> Iterator[Answer]:
     """The fast way to write rows."""
-    with inquiry.target() as target:
+    with context.target() as target:
         allowed = variable(target, "local_infile") == "ON"
     if not allowed:
         yield warning(
-            f"local_infile is OFF on {inquiry.request.target}: rows are copied by INSERT, at"
+            f"local_infile is OFF on {context.request.target}: rows are copied by INSERT, at"
             " about half the speed.",
             "SET GLOBAL local_infile = ON; for the time of the move.",
         )
 
 
-def _both(inquiry: Inquiry) -> Iterator[tuple[str, Connection]]:
-    with inquiry.source() as source:
-        yield inquiry.request.source, source
-    if inquiry.request.kind is Kind.ALTER:
+def _both(context: CheckContext) -> Iterator[tuple[str, Connection]]:
+    with context.source() as source:
+        yield context.request.source, source
+    if context.request.kind is MigrationKind.ALTER:
         return
-    with inquiry.target() as target:
-        yield inquiry.request.target, target
+    with context.target() as target:
+        yield context.request.target, target

@@ -9,27 +9,27 @@ from itertools import zip_longest
 from sqlalchemy import Connection
 
 from pipeline.control.migrations import claimed_by, is_installed, written_by
-from pipeline.control.records import aside_name
 from pipeline.control.schema import SCHEMA
+from pipeline.domain.names import retired_name_of
 from pipeline.errors import RefusedError
 from pipeline.mysql.catalogue import collations, table_facts
+from pipeline.mysql.definition_diff import differences
 from pipeline.mysql.flavours import is_mariadb
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.servers import create_statement, table_exists, table_is_empty
-from pipeline.mysql.shapes import differences
-from pipeline.mysql.table import Kind, TableName
-from pipeline.preflight.findings import Answer, Inquiry, info, refused, warning
+from pipeline.mysql.table import TableName, ValueKind
+from pipeline.preflight.findings import Answer, CheckContext, info, refused, warning
 
 _WORTH_A_LOOK = 1 << 30
 _SYSTEM = {"mysql", "sys", "information_schema", "performance_schema", SCHEMA}
 
 
-def movable(inquiry: Inquiry) -> Iterator[Answer]:
+def movable(context: CheckContext) -> Iterator[Answer]:
     """Each is an InnoDB base table with a usable key, of types that are known."""
-    names = inquiry.request.tables
+    names = context.request.tables
     for twice in sorted({str(name) for name in names if names.count(name) > 1}):
         yield refused(f"{twice} is named twice.", "Name each table once.")
-    with inquiry.source() as source:
+    with context.source() as source:
         for name in dict.fromkeys(names):
             try:
                 yield from _movable(source, name)
@@ -55,7 +55,11 @@ def _movable(source: Connection, name: TableName) -> Iterator[Answer]:
         )
     table = read_table(source, name)
     yield info(f"{name}: copied by key {table.key.name} ({', '.join(table.key.columns)}).")
-    real = [column.name for column in table.key_columns if column.kind in (Kind.FLOAT, Kind.DOUBLE)]
+    real = [
+        column.name
+        for column in table.key_columns
+        if column.kind in (ValueKind.FLOAT, ValueKind.DOUBLE)
+    ]
     if real and "PARTITION BY" in create_statement(source, name):
         yield refused(
             f"{name} is partitioned, and its key holds {', '.join(real)}: 0 and -0 are one key to"
@@ -69,10 +73,10 @@ def _movable(source: Connection, name: TableName) -> Iterator[Answer]:
         )
 
 
-def unclaimed(inquiry: Inquiry) -> Iterator[Answer]:
+def unclaimed(context: CheckContext) -> Iterator[Answer]:
     """One migration a table, on both sides."""
-    request = inquiry.request
-    with inquiry.target() as target:
+    request = context.request
+    with context.target() as target:
         if not is_installed(target):
             return
         for name in request.tables:
@@ -91,23 +95,23 @@ def unclaimed(inquiry: Inquiry) -> Iterator[Answer]:
                 )
 
 
-def aside_names_free(inquiry: Inquiry) -> Iterator[Answer]:
+def retired_names_free(context: CheckContext) -> Iterator[Answer]:
     """The names that the cut-over gives to the old tables."""
-    with inquiry.source() as source:
-        for name in inquiry.request.tables:
-            if table_exists(source, aside_name(name)):
+    with context.source() as source:
+        for name in context.request.tables:
+            if table_exists(source, retired_name_of(name)):
                 yield refused(
-                    f"{aside_name(name)} exists on {inquiry.request.source}; {name} is to get"
+                    f"{retired_name_of(name)} exists on {context.request.source}; {name} is to get"
                     " that name at the cut-over.",
                     "Drop or rename it; after an earlier move: tranship clean-up ID.",
                 )
 
 
-def targets_usable(inquiry: Inquiry) -> Iterator[Answer]:
+def targets_usable(context: CheckContext) -> Iterator[Answer]:
     """Each target table is absent, or empty and defined as the source's."""
-    request = inquiry.request
+    request = context.request
     seen: set[TableName] = set()
-    with inquiry.source() as source, inquiry.target() as target:
+    with context.source() as source, context.target() as target:
         for name in dict.fromkeys(request.tables):
             there = request.target_name(name)
             if there in seen or there.schema.lower() in _SYSTEM:
@@ -115,16 +119,16 @@ def targets_usable(inquiry: Inquiry) -> Iterator[Answer]:
             elif table_facts(source, name) is None:
                 continue  # "tables" says so
             elif table_exists(target, there):
-                yield from _same_and_empty(inquiry, source, target, name)
+                yield from _same_and_empty(context, source, target, name)
             else:
                 yield from _collations_known(source, target, request.target, name)
             seen.add(there)
 
 
 def _same_and_empty(
-    inquiry: Inquiry, source: Connection, target: Connection, name: TableName
+    context: CheckContext, source: Connection, target: Connection, name: TableName
 ) -> Iterator[Answer]:
-    there, server = inquiry.request.target_name(name), inquiry.request.target
+    there, server = context.request.target_name(name), context.request.target
     if not table_is_empty(target, there):
         yield refused(
             f"{there} on {server} is there already and holds rows.",
@@ -188,10 +192,10 @@ def _collations_known(
         )
 
 
-def space(inquiry: Inquiry) -> Iterator[Answer]:
+def space(context: CheckContext) -> Iterator[Answer]:
     """How much is to be moved; MySQL does not tell how much room there is."""
-    with inquiry.source() as source:
-        facts = [table_facts(source, name) for name in inquiry.request.tables]
+    with context.source() as source:
+        facts = [table_facts(source, name) for name in context.request.tables]
     known = [fact for fact in facts if fact is not None]
     size = sum(fact.bytes for fact in known)
     text = f"About {size / (1 << 20):,.0f} MiB of data and indexes will be written"
@@ -199,7 +203,7 @@ def space(inquiry: Inquiry) -> Iterator[Answer]:
         yield info(f"{text}.")
     else:
         yield warning(
-            f"{text}, and as much to {inquiry.request.target}'s binary log; a server does not"
+            f"{text}, and as much to {context.request.target}'s binary log; a server does not"
             " tell how much room it has.",
             "Look at its disk before you start.",
         )

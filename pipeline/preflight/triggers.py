@@ -12,13 +12,13 @@ from sqlalchemy import Connection
 
 from pipeline.mysql.catalogue import trigger_names, triggers_of_schema
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import Answer, Inquiry, info, refused
+from pipeline.preflight.findings import Answer, CheckContext, info, refused
 
 
-def triggers(inquiry: Inquiry) -> Iterator[Answer]:
+def triggers(context: CheckContext) -> Iterator[Answer]:
     """None on the target; those of the source have to be asked for."""
-    request = inquiry.request
-    with inquiry.source() as source, inquiry.target() as target:
+    request = context.request
+    with context.source() as source, context.target() as target:
         for table in request.tables:
             there = request.target_name(table)
             firing = trigger_names(target, there)
@@ -30,13 +30,13 @@ def triggers(inquiry: Inquiry) -> Iterator[Answer]:
                 )
             found = trigger_names(source, table)
             if found:
-                yield from _of_source(inquiry, target, table, found)
+                yield from _of_source(context, target, table, found)
 
 
 def _of_source(
-    inquiry: Inquiry, target: Connection, table: TableName, found: list[str]
+    context: CheckContext, target: Connection, table: TableName, found: list[str]
 ) -> Iterator[Answer]:
-    request = inquiry.request
+    request = context.request
     shown = ", ".join(found)
     if not request.with_triggers:
         yield refused(

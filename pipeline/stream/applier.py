@@ -20,11 +20,11 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from pipeline.configuration.settings import Stream
+from pipeline.control.chunk_checks import touch
 from pipeline.control.leases import Lease, fence
-from pipeline.control.ranges import touch
-from pipeline.control.records import Moved
 from pipeline.control.streams import move_position, read_stream
-from pipeline.errors import FatalError, RetryableError
+from pipeline.domain.migration import MigrationTable
+from pipeline.errors import DefectError, FatalError, RetryableError
 from pipeline.mysql.failures import DEADLOCK, LOCK_WAIT_TIMEOUT, code_of, driver_errors
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.table import TableName
@@ -38,7 +38,7 @@ from pipeline.stream.events import (
     TransactionBegin,
     TransactionEnd,
 )
-from pipeline.stream.ledger import TouchedRanges
+from pipeline.stream.touched_chunks import TouchedChunks
 
 _TRIES = 14
 _LONGEST_PAUSE_S = 0.4  # chunks of an alter hold their locks for about half a second
@@ -52,18 +52,18 @@ class Applier:
     connection: Connection
     lease: Lease
     position: GtidSet
-    moved: Mapping[TableName, Moved]
+    tables: Mapping[TableName, MigrationTable]
     settings: Stream
     target_name: str
     batches: int  # committed so far, by whoever
     tombstones: bool = True
     ends_at_swap: bool = False  # of an alter: the table of that name is another one from there on
-    ended: bool = False  # the swap was seen; nothing after it is ours
+    swap_seen: bool = False  # the swap was seen; nothing after it is ours
     _batches: dict[TableName, TableBatch] = field(default_factory=dict)
-    _touched: dict[TableName, TouchedRanges] = field(default_factory=dict)
+    _touched: dict[TableName, TouchedChunks] = field(default_factory=dict)
     _inside: bool = False  # within a source transaction
     _spilled: bool = False  # part of it is written already, and not in memory any more
-    _ended: bool = False  # a source transaction has ended since the last commit
+    _transaction_ended: bool = False  # a source transaction has ended since the last commit
     _rows: int = 0
     _bytes: int = 0
     _rows_written: int = 0
@@ -78,7 +78,7 @@ class Applier:
             FencedError: somebody else streams this migration now.
             RetryableError: begin again from the committed position.
         """
-        if self.ended:
+        if self.swap_seen:
             return
         match event:
             case RowsChange():
@@ -95,12 +95,12 @@ class Applier:
     @property
     def idle(self) -> bool:
         """Nothing is waiting to be committed."""
-        return not (self._inside or self._ended)
+        return not (self._inside or self._transaction_ended)
 
     @property
     def due(self) -> bool:
         """Time to commit, if we are between two source transactions."""
-        if self._inside or not self._ended:
+        if self._inside or not self._transaction_ended:
             return False
         return self._full or time.monotonic() - self._since >= self.settings.batch_s
 
@@ -131,8 +131,8 @@ class Applier:
         self._started()
         batch = self._batches.get(change.table)
         if batch is None:
-            moved = self.moved[change.table]
-            batch = self._batches[change.table] = TableBatch(moved, self.tombstones)
+            table = self.tables[change.table]
+            batch = self._batches[change.table] = TableBatch(table, self.tombstones)
         batch.add(change)
         self._rows += len(change.after or change.before or ())
         self._bytes += change.size
@@ -144,18 +144,18 @@ class Applier:
     def _end(self, event: TransactionEnd) -> None:
         self._started()
         self.position.add(event.gtid)
-        self._inside, self._ended = False, True
+        self._inside, self._transaction_ended = False, True
         self._source_time = event.timestamp or self._source_time
         if self.due:
             self.commit()
 
     def _started(self) -> None:
-        if not self._ended and not self._rows and not self._spilled:
+        if not self._transaction_ended and not self._rows and not self._spilled:
             self._since = time.monotonic()
 
     def _stop_at(self, seen: StatementSeen) -> None:
         if RENAME_MARK + self.lease.migration_id in seen.sql:  # our own cut-over
-            self.ended = self.ends_at_swap
+            self.swap_seen = self.ends_at_swap
             return
         self._inside = False
         self.commit()
@@ -173,7 +173,8 @@ class Applier:
 
     def commit(self) -> None:
         """Commit everything up to the last ended source transaction, with the position."""
-        assert not self._inside
+        if self._inside:
+            raise DefectError("a commit in the middle of a source transaction")
         reached(Point.STREAM_BATCH)
         for attempt in range(_TRIES):
             try:
@@ -201,10 +202,9 @@ class Applier:
             target, migration_id = self.connection, self.lease.migration_id
             # Locks the stream's row: no piece is cut from here to the commit.
             state = read_stream(target, migration_id, lock=True)
-            assert state is not None
             for touched in self._touched.values():
-                touched.refresh(target, state.layout)
-                touch(target, touched.moved, touched.touched)
+                touched.refresh(target, state.chunk_map_version)
+                touch(target, touched.table, touched.touched)
             rows = self._rows_written
             move_position(target, migration_id, self.position, rows, self._source_time)
             fence(target, self.lease)
@@ -217,11 +217,10 @@ class Applier:
             self.connection.begin()
             self._rows_written = 0
         for name, batch in self._batches.items():
-            touched = self._touched.setdefault(name, TouchedRanges(batch.moved))
-            if touched.layout < 0:
+            touched = self._touched.setdefault(name, TouchedChunks(batch.table))
+            if touched.chunk_map_version < 0:
                 state = read_stream(self.connection, self.lease.migration_id)
-                assert state is not None
-                touched.refresh(self.connection, state.layout)
+                touched.refresh(self.connection, state.chunk_map_version)
             batch.write(self.connection, self.batches + 1)
             touched.add(self.connection, batch.keys)
         self._rows_written += self._rows
@@ -234,4 +233,4 @@ class Applier:
         for touched in self._touched.values():
             touched.touched.clear()
         self._rows = self._bytes = self._rows_written = 0
-        self._spilled = self._ended = False
+        self._spilled = self._transaction_ended = False

@@ -22,15 +22,15 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from pipeline.control.pieces import BATCH, tombstones_table, touched_table
-from pipeline.control.records import Moved
-from pipeline.copy.transfer import write_lines
+from pipeline.alter.rows import replace_rows
+from pipeline.control.chunk_map import BATCH, tombstones_table, touched_table
+from pipeline.domain.migration import MigrationTable
 from pipeline.mysql.codecs import line, literal_bound
 from pipeline.mysql.keyrange import Bound, is_one_of
-from pipeline.mysql.pools import leniency, run
+from pipeline.mysql.pools import lenient_sql_mode, run
 from pipeline.mysql.quoting import quote_list, quote_name
 from pipeline.mysql.table import Field, Table
-from pipeline.rebuild.rows import replace_rows
+from pipeline.rows.write_lines import write_lines
 from pipeline.stream.events import RowsChange
 
 KeyFields = tuple[Field, ...]
@@ -42,13 +42,13 @@ _KEYS_A_STATEMENT = 1000
 class TableBatch:
     """Coalesced changes of one table, not yet written."""
 
-    moved: Moved
+    table: MigrationTable
     tombstones: bool
     rows: dict[KeyFields, Row | None] = field(default_factory=dict)
     key_of: Callable[[Row], KeyFields] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.key_of = key_getter(self.moved)
+        self.key_of = key_getter(self.table)
 
     def add(self, change: RowsChange) -> None:
         """Take in one rows event: a deleted or old key first, then the new image."""
@@ -79,24 +79,24 @@ class TableBatch:
         """Send the changes of batch `number`, in the target transaction that is open."""
         deleted = [key for key, row in self.rows.items() if row is None]
         replaced = [key for key, row in self.rows.items() if row is not None]
-        with leniency(target, self.moved.table):
+        with lenient_sql_mode(target, self.table.definition):
             if self.tombstones:
-                self._bury(target, deleted)
-            self._delete(target, quote_name(self.moved.target), self.moved.landed, deleted)
+                self._write_tombstones(target, deleted)
+            self._delete(target, quote_name(self.table.target), self.table.target_table, deleted)
             if self.tombstones:
-                self._delete(target, tombstones_table(self.moved), self.moved.table, replaced)
+                self._delete(target, tombstones_table(self.table), self.table.definition, replaced)
             self._replace(target)
             self._note(target, number)
 
-    def _bury(self, target: Connection, keys: list[KeyFields]) -> None:
-        columns = quote_list(self.moved.table.key.columns)
-        head = f"REPLACE INTO {tombstones_table(self.moved)} ({columns}) VALUES ".encode()
+    def _write_tombstones(self, target: Connection, keys: list[KeyFields]) -> None:
+        columns = quote_list(self.table.definition.key.columns)
+        head = f"REPLACE INTO {tombstones_table(self.table)} ({columns}) VALUES ".encode()
         for some in _in_statements(keys):
             run(target, head + b",".join(b"(" + self._literals(key) + b")" for key in some))
 
     def _note(self, target: Connection, number: int) -> None:
-        columns = quote_list(self.moved.table.key.columns)
-        head = f"REPLACE INTO {touched_table(self.moved)} ({BATCH}, {columns}) VALUES ".encode()
+        columns = quote_list(self.table.definition.key.columns)
+        head = f"REPLACE INTO {touched_table(self.table)} ({BATCH}, {columns}) VALUES ".encode()
         lead = b"(%d," % number
         for some in _in_statements(self.keys):
             run(target, head + b",".join(lead + self._literals(key) + b")" for key in some))
@@ -107,24 +107,24 @@ class TableBatch:
             run(target, f"DELETE FROM {name} WHERE {is_one_of(table, bounds)}")
 
     def _replace(self, target: Connection) -> None:
-        table = self.moved.table
+        table = self.table.definition
         data = b"".join(line(table, row) for row in self.rows.values() if row is not None)
-        if self.moved.rebuild is None:
-            write_lines(target, table, self.moved.target, data, replace=True)
+        if self.table.alter_plan is None:
+            write_lines(target, table, self.table.target, data, replace=True)
         elif data:
-            replace_rows(target, self.moved, data)
+            replace_rows(target, self.table, data)
 
     def _literals(self, key: KeyFields) -> bytes:
         return ",".join(self._bound(key)).encode("ascii")
 
     def _bound(self, key: KeyFields) -> Bound:
-        return literal_bound(self.moved.table, key)
+        return literal_bound(self.table.definition, key)
 
 
-def key_getter(moved: Moved) -> Callable[[Row], KeyFields]:
+def key_getter(table: MigrationTable) -> Callable[[Row], KeyFields]:
     """A function from a row, in the order of `written`, to its key."""
-    order = [column.name for column in moved.table.written]
-    places = [order.index(name) for name in moved.table.key.columns]
+    order = [column.name for column in table.definition.written]
+    places = [order.index(name) for name in table.definition.key.columns]
     if len(places) == 1:
         place = places[0]
         return lambda row: (row[place],)

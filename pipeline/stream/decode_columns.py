@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from pipeline.mysql.table import Column, Kind
+from pipeline.mysql.table import Column, ValueKind
 from pipeline.stream import decode_tablemap as types
 from pipeline.stream.decode_decimal import decimal_size, decimal_text
 from pipeline.stream.decode_tablemap import ColumnType
@@ -57,7 +57,7 @@ def column_code(column: Column, stored: ColumnType) -> ColumnCode:
     Raises:
         ShapeError: the two don't agree.
     """
-    if stored.unsigned is not None and column.kind in (Kind.INTEGER, Kind.DECIMAL):
+    if stored.unsigned is not None and column.kind in (ValueKind.INTEGER, ValueKind.DECIMAL):
         _expect(stored.unsigned == column.unsigned, column, "another signedness")
     return _CODES[column.kind](column, stored)
 
@@ -102,7 +102,7 @@ def _decimal(column: Column, stored: ColumnType) -> ColumnCode:
 
 
 def _real(column: Column, stored: ColumnType) -> ColumnCode:
-    single = column.kind is Kind.FLOAT
+    single = column.kind is ValueKind.FLOAT
     _expect_type(column, stored, types.FLOAT if single else types.DOUBLE)
     return ColumnCode("repr({}).encode()", "f" if single else "d", 4 if single else 8)
 
@@ -191,7 +191,7 @@ def _bit(column: Column, stored: ColumnType) -> ColumnCode:
 
 
 def _members(column: Column, stored: ColumnType) -> ColumnCode:
-    _expect_type(column, stored, types.ENUM if column.kind is Kind.ENUM else types.SET)
+    _expect_type(column, stored, types.ENUM if column.kind is ValueKind.ENUM else types.SET)
     return ColumnCode("b'%d' % from_bytes({}, 'little')", f"{stored.length}s", stored.length)
 
 
@@ -208,22 +208,22 @@ def _as_stored(column: Column, stored: ColumnType) -> ColumnCode:
     return ColumnCode(prefix=stored.length)
 
 
-_CODES: dict[Kind, Callable[[Column, ColumnType], ColumnCode]] = {
-    Kind.INTEGER: _integer,
-    Kind.DECIMAL: _decimal,
-    Kind.FLOAT: _real,
-    Kind.DOUBLE: _real,
-    Kind.YEAR: _year,
-    Kind.DATE: _date,
-    Kind.TIME: _time,
-    Kind.DATETIME: _with_fraction(5, types.DATETIME2, datetime_text),
-    Kind.TIMESTAMP: _with_fraction(4, types.TIMESTAMP2, timestamp_text),
-    Kind.TEXT: _text,
-    Kind.BINARY: _binary,
-    Kind.BIT: _bit,
-    Kind.ENUM: _members,
-    Kind.SET: _members,
-    Kind.JSON: _json,
-    Kind.GEOMETRY: _as_stored,
-    Kind.VECTOR: _as_stored,
+_CODES: dict[ValueKind, Callable[[Column, ColumnType], ColumnCode]] = {
+    ValueKind.INTEGER: _integer,
+    ValueKind.DECIMAL: _decimal,
+    ValueKind.FLOAT: _real,
+    ValueKind.DOUBLE: _real,
+    ValueKind.YEAR: _year,
+    ValueKind.DATE: _date,
+    ValueKind.TIME: _time,
+    ValueKind.DATETIME: _with_fraction(5, types.DATETIME2, datetime_text),
+    ValueKind.TIMESTAMP: _with_fraction(4, types.TIMESTAMP2, timestamp_text),
+    ValueKind.TEXT: _text,
+    ValueKind.BINARY: _binary,
+    ValueKind.BIT: _bit,
+    ValueKind.ENUM: _members,
+    ValueKind.SET: _members,
+    ValueKind.JSON: _json,
+    ValueKind.GEOMETRY: _as_stored,
+    ValueKind.VECTOR: _as_stored,
 }

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pipeline.errors import FatalError
+from pipeline.mysql.statements import Classified, StatementKind, classify
 from pipeline.mysql.table import Table, TableName
 from pipeline.stream import decode_log as log
 from pipeline.stream.decode_log import RawEvent
@@ -27,7 +28,6 @@ from pipeline.stream.events import (
 )
 from pipeline.stream.payload import embedded_events
 from pipeline.stream.rowdecoder import CHANGES, RowDecoder
-from pipeline.stream.statements import Classified, StatementKind, classify
 
 # Types that hold no rows and end no transaction, by MySQL's and MariaDB's numbers.
 WITHOUT_ROWS = frozenset(

@@ -11,11 +11,11 @@ from pymysql.connections import Connection as RawConnection
 from sqlalchemy import Connection
 
 from pipeline.control.leases import Lease, fence
-from pipeline.control.migrations import read_migration, read_moved
-from pipeline.control.records import Kind, Migration, Moved
+from pipeline.control.migrations import read_migration, read_tables
 from pipeline.control.streams import read_stream
 from pipeline.control.throttles import read_throttle
-from pipeline.cutover.stages import RENAMED, wants_stream
+from pipeline.domain.migration import Migration, MigrationKind, MigrationTable
+from pipeline.domain.stages import WRITES_BLOCKED, wants_stream
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
 from pipeline.stream.applier import Applier
@@ -25,7 +25,7 @@ from pipeline.stream.reader import BinlogReader
 _QUIET_S = 0.02  # no event for so long: commit what there is, the batch will not fill
 # An alter reads its own commits back. Each would lead to the next, were it not to wait a bit.
 _OWN_ECHO_S = 0.2
-_LOOK_S = 0.5
+_REFRESH_S = 0.5
 _SENDER_WAITS_S = 3600
 
 
@@ -43,9 +43,9 @@ class StreamSession:
         self.pools, self.target, self.lease = pools, target, lease
         self.stopping = stopping
         self.queue = EventQueue(pools.settings.stream.queue_bytes)
-        self.migration, self.moved = self._read_facts()
+        self.migration, self.tables = self._read_facts()
         self.applier = self._new_applier(data)
-        self._looked = self._renewed = time.monotonic()
+        self._refreshed = self._renewed = time.monotonic()
         self._yields = False
 
     def run(self) -> None:
@@ -56,7 +56,6 @@ class StreamSession:
         """
         with self.pools.begin(self.target) as control:
             state = read_stream(control, self.lease.migration_id)
-        assert state is not None
         reader = self._new_reader(str(state.position))
         feeding = threading.Thread(target=self.queue.feed, args=(reader,), daemon=True)
         feeding.start()
@@ -72,8 +71,8 @@ class StreamSession:
         while not self._may_leave():
             if self._yields:
                 self._keep_lease()
-                self._look()
-                self.stopping.wait(_LOOK_S / 2)
+                self._refresh_facts()
+                self.stopping.wait(_REFRESH_S / 2)
                 continue
             event = self.queue.get(_QUIET_S)
             if event is not None:
@@ -82,16 +81,16 @@ class StreamSession:
                 self.applier.commit()
                 self._renewed = time.monotonic()
             self._keep_lease()
-            self._look()
+            self._refresh_facts()
 
     def _has_time_to_commit(self) -> bool:
         if self.applier.idle or not self.applier.between_transactions:
             return False
-        hurry = self.migration.kind is Kind.MOVE or self.migration.stage in RENAMED
+        hurry = self.migration.kind is MigrationKind.MOVE or self.migration.stage in WRITES_BLOCKED
         return hurry or self.applier.has_rows or self.applier.waiting_s > _OWN_ECHO_S
 
     def _may_leave(self) -> bool:
-        if self.applier.ended:
+        if self.applier.swap_seen:
             return True
         if not (self.stopping.is_set() or not wants_stream(self.migration.stage)):
             return False
@@ -108,49 +107,47 @@ class StreamSession:
                 fence(control, self.lease)
             self._renewed = now
 
-    def _look(self) -> None:
+    def _refresh_facts(self) -> None:
         now = time.monotonic()
-        if now - self._looked > _LOOK_S:
-            self.migration, self.moved = self._read_facts()
+        if now - self._refreshed > _REFRESH_S:
+            self.migration, self.tables = self._read_facts()
             self._yields = self._read_throttle()
-            self.applier.tombstones = not all(moved.copied for moved in self.moved)
-            self._looked = now
+            self.applier.tombstones = not all(table.copied for table in self.tables)
+            self._refreshed = now
 
     def _read_throttle(self) -> bool:
         """Whether the stream stands still: by option, between transactions, not in a cut-over."""
-        if not self.pools.settings.throttle.stream or self.migration.stage in RENAMED:
+        if not self.pools.settings.throttle.stream or self.migration.stage in WRITES_BLOCKED:
             return False
         with self.pools.begin(self.target) as control:
             throttled = read_throttle(control, self.lease.migration_id).throttled
         return throttled and self.applier.between_transactions
 
-    def _read_facts(self) -> tuple[Migration, list[Moved]]:
+    def _read_facts(self) -> tuple[Migration, list[MigrationTable]]:
         with self.pools.begin(self.target) as control:
             migration = read_migration(control, self.lease.migration_id)
-            assert migration is not None
-            return migration, read_moved(control, migration.id)
+            return migration, read_tables(control, migration.id)
 
     def _new_applier(self, data: Connection) -> Applier:
         with self.pools.begin(self.target) as control:
             state = read_stream(control, self.lease.migration_id)
-        assert state is not None
         return Applier(
             connection=data,
             lease=self.lease,
             position=state.position,
-            moved={moved.source: moved for moved in self.moved},
+            tables={table.source: table for table in self.tables},
             settings=self.pools.settings.stream,
             target_name=self.target,
             batches=state.batches,
-            tombstones=not all(moved.copied for moved in self.moved),
-            ends_at_swap=self.migration.kind is Kind.ALTER,
+            tombstones=not all(table.copied for table in self.tables),
+            ends_at_swap=self.migration.kind is MigrationKind.ALTER,
         )
 
     def _new_reader(self, position: str) -> BinlogReader:
         return BinlogReader(
             connect=self._connect_to_source,
             server_id=replica_id(self.lease),
-            tables={moved.source: moved.table for moved in self.moved},
+            tables={table.source: table.definition for table in self.tables},
             aliases=self._aliases(),
             position=position,
             heartbeat_s=self.pools.settings.stream.heartbeat_s,
@@ -158,9 +155,9 @@ class StreamSession:
 
     def _aliases(self) -> dict[TableName, TableName]:
         """After the rename of a move's cut-over the source's rows go by another name."""
-        if self.migration.kind is Kind.ALTER:
+        if self.migration.kind is MigrationKind.ALTER:
             return {}
-        return {moved.aside: moved.source for moved in self.moved}
+        return {table.retired_name: table.source for table in self.tables}
 
     def _connect_to_source(self, **arguments: Any) -> RawConnection[Any]:
         connection = self.pools.connect(self.migration.source, **arguments)

@@ -11,17 +11,17 @@ import math
 from collections.abc import Iterator, Sequence
 
 from pipeline.configuration.settings import Throttle
-from pipeline.control.migrations import log_event
 from pipeline.control.throttles import (
     ThrottleState,
-    beat_heart,
     read_throttle,
     record_readings,
     throttle_is_due,
+    write_heartbeat,
 )
-from pipeline.coordinate.context import Context
-from pipeline.coordinate.lag import apply_lag_s
+from pipeline.domain.event_kind import EventKind
 from pipeline.errors import FatalError
+from pipeline.step.context import Context
+from pipeline.step.lag import apply_lag_s
 from pipeline.throttle.limits import copy_of, throttle_of
 from pipeline.throttle.signals import Reading, load, readings
 
@@ -39,7 +39,7 @@ def assess(context: Context) -> ThrottleState:
         before = read_throttle(control, migration.id)
         if not throttle_is_due(control, migration.id, wanted.check_s):
             return before
-        beat_heart(control)
+        write_heartbeat(control)
     wanted = throttle_of(wanted, before)
     _stop_if_critical(context, wanted)
     found = [
@@ -52,7 +52,7 @@ def assess(context: Context) -> ThrottleState:
         record_readings(control, migration.id, reasons, window)
         if bool(reasons) != bool(before.reasons):
             what = f"throttled: {'; '.join(reasons)}" if reasons else "not throttled any more"
-            log_event(control, migration.id, "throttle", what, context.lease.owner)
+            context.note_in(control, EventKind.THROTTLE, what)
         return read_throttle(control, migration.id)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.control.records import Stage
-from pipeline.coordinate import control
+from pipeline.commands import control
+from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools
 from tests.conftest import Connect
 from tests.support.alters import (

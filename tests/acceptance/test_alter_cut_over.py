@@ -10,8 +10,8 @@ from typing import Any
 import pymysql
 import pytest
 
-from pipeline.control.records import Stage
-from pipeline.coordinate import control
+from pipeline.commands import control
+from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools
 from tests.conftest import Connect
 from tests.support.alters import SERVER, Bookkeeper, begin_alter, leftovers, make_table
@@ -154,7 +154,7 @@ def test_every_step_is_in_the_event_log(
     said = story(pools, migration_id)
     steps = [
         "created: alter", "preparing → copying", "copying → converging", "converging → ready",
-        "ready → renaming: attempt 1: lock, then RENAME TABLE", "renaming → draining: locked after",
+        "ready → blocking: attempt 1: lock, then RENAME TABLE", "blocking → draining: locked after",
         "draining → verifying", "verifying → swapping", "swapping → switching",
         "switching → done: the table is rebuilt",
     ]  # fmt: skip

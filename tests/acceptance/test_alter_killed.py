@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.control.records import Stage
-from pipeline.coordinate import control
+from pipeline.commands import control
+from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools, run
 from pipeline.pausepoints import Point
 from tests.conftest import Connect

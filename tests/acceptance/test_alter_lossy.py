@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from pipeline.control.records import Failure, Stage
-from pipeline.coordinate import control
+from pipeline.commands import control
+from pipeline.domain.migration import Failure
+from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools
 from tests.conftest import Connect
 from tests.support.alters import SERVER, begin_alter, differences_from_native

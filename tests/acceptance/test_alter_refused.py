@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.control.records import Stage
+from pipeline.commands.instant import alter_at_once
+from pipeline.domain.request import Alteration, Request
+from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
 from pipeline.mysql.triggers import read_triggers
-from pipeline.preflight.findings import Request
-from pipeline.rebuild.instant import alter_at_once
-from pipeline.rebuild.plan import Alteration
 from tests.conftest import Connect
 from tests.support.alters import SERVER, begin_alter, leftovers, make_table
 from tests.support.background import writing

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.control.records import Stage
+from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools, run
 from tests.conftest import Connect
 from tests.support.moves import SOURCE, TARGET, begin_move, read, story, wait_for, wait_until
@@ -43,8 +43,8 @@ def chunks_done(pools: Pools, migration_id: str) -> int:
         return int(
             run(
                 control,
-                "SELECT COUNT(*) FROM tranship.chunks c JOIN tranship.moved_tables t"
-                f" ON t.id = c.moved_id WHERE migration_id = '{migration_id}' AND state = 'done'",
+                "SELECT COUNT(*) FROM tranship.chunks c JOIN tranship.migration_tables t"
+                f" ON t.id = c.table_id WHERE migration_id = '{migration_id}' AND state = 'done'",
             ).rows[0][0]
         )
 

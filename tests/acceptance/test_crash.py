@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.control.records import Stage
-from pipeline.coordinate import control
+from pipeline.commands import control
+from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.servers import table_exists

@@ -13,13 +13,13 @@ from typing import Any
 import pymysql
 import pytest
 
+from pipeline.commands import control
 from pipeline.control.migrations import update_migration
-from pipeline.control.records import Stage
-from pipeline.coordinate import control
-from pipeline.coordinate.progress import read_progress
+from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.servers import table_exists
 from pipeline.mysql.table import TableName
+from pipeline.status.progress import read_progress
 from tests.conftest import Connect
 from tests.support.hooks import Hooks
 from tests.support.moves import SOURCE, TARGET, begin_move, read, story, wait_for, wait_until

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from pipeline.control.records import Options, Stage
-from pipeline.coordinate import control
-from pipeline.coordinate.start import start_move
+from pipeline.commands import control
+from pipeline.commands.start import start_move
+from pipeline.domain.migration import Options
+from pipeline.domain.request import Request
+from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import Request
 from tests.conftest import Connect
 from tests.support.moves import SOURCE, TARGET, begin_move, scalar, wait_for
 from tests.support.stack import Stack

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.control.records import Stage
+from pipeline.domain.stages import Stage
 from pipeline.mysql.flavours import is_mariadb
 from pipeline.mysql.pools import Pools
 from tests.conftest import Connect

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.control.records import Stage
-from pipeline.coordinate import control
+from pipeline.commands import control
+from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools, run
 from tests.conftest import Connect
 from tests.support.comparison import checksum, first_difference, rows
@@ -109,7 +109,7 @@ def _chunk_rows(pools: Pools, migration_id: str) -> list[Any]:
     with pools.begin(TARGET) as target:
         found = run(
             target,
-            "SELECT c.rows FROM tranship.chunks c JOIN tranship.moved_tables m"
-            f" ON m.id = c.moved_id WHERE m.migration_id = '{migration_id}'",
+            "SELECT c.rows FROM tranship.chunks c JOIN tranship.migration_tables m"
+            f" ON m.id = c.table_id WHERE m.migration_id = '{migration_id}'",
         ).rows
     return [row[0] for row in found]

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.commands import control
+from pipeline.commands.start import start_move
 from pipeline.configuration.load import load_settings
-from pipeline.control.records import Options, Stage
-from pipeline.coordinate import control
-from pipeline.coordinate.start import start_move
+from pipeline.domain.migration import Options
+from pipeline.domain.request import Request
+from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.servers import table_exists
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import Request
 from tests.conftest import Connect
 from tests.support.alters import begin_alter, differences_from_native, make_table
 from tests.support.moves import SOURCE, TARGET, wait_for

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pipeline.control.records import Stage
+from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools, run
 from tests.support.moves import SOURCE, begin_move, story, wait_for
 from tests.support.stack import Stack

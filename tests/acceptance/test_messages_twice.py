@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.control.records import Stage
-from pipeline.coordinate import control
+from pipeline.commands import control
+from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools, run
 from tests.conftest import Connect
 from tests.support.moves import SOURCE, TARGET, begin_move, read, story, wait_for, wait_until
@@ -23,9 +23,9 @@ def chunks(pools: Pools, migration_id: str) -> list[tuple[int, int, str, int]]:
     with pools.begin(TARGET) as link:
         rows = run(
             link,
-            "SELECT moved_id, no, state, c.attempt FROM tranship.chunks c"
-            " JOIN tranship.moved_tables t ON t.id = c.moved_id"
-            f" WHERE migration_id = '{migration_id}' ORDER BY moved_id, no",
+            "SELECT table_id, number, state, c.attempt FROM tranship.chunks c"
+            " JOIN tranship.migration_tables t ON t.id = c.table_id"
+            f" WHERE migration_id = '{migration_id}' ORDER BY table_id, number",
         ).rows
     return [(int(row[0]), int(row[1]), str(row[2]), int(row[3])) for row in rows]
 
@@ -48,11 +48,11 @@ def test_every_chunk_message_sent_three_times_over_changes_nothing(
 
     def repeat() -> bool:
         """Send again whatever there is, until the copy is over."""
-        for moved_id, no, _, _ in chunks(pools, migration_id):
-            if (moved_id, no) not in sent:
-                sent.add((moved_id, no))
+        for table_id, number, _, _ in chunks(pools, migration_id):
+            if (table_id, number) not in sent:
+                sent.add((table_id, number))
                 for _ in range(3):
-                    send_chunk(stack, migration_id, moved_id, no)
+                    send_chunk(stack, migration_id, table_id, number)
         return read(pools, migration_id).stage is not Stage.COPYING
 
     wait_for(pools, migration_id, Stage.COPYING, logs=stack.logs)
@@ -60,8 +60,8 @@ def test_every_chunk_message_sent_three_times_over_changes_nothing(
     wait_for(pools, migration_id, Stage.READY, logs=stack.logs)
     assert len(sent) > 10
     assert all(state == "done" for _, _, state, _ in chunks(pools, migration_id))
-    for moved_id, no in sorted(sent):  # long after the copy, too
-        send_chunk(stack, migration_id, moved_id, no)
+    for table_id, number in sorted(sent):  # long after the copy, too
+        send_chunk(stack, migration_id, table_id, number)
     before = chunks(pools, migration_id)
     control.cut_over(pools, TARGET, migration_id, "test")
     wait_for(pools, migration_id, Stage.DONE, logs=stack.logs)
@@ -70,7 +70,7 @@ def test_every_chunk_message_sent_three_times_over_changes_nothing(
     assert_same(connect, schema)
 
 
-def send_chunk(stack: Stack, migration_id: str, moved_id: int, no: int) -> None:
+def send_chunk(stack: Stack, migration_id: str, table_id: int, number: int) -> None:
     """The very message that the coordinator sends, from an application of our own."""
     from celery import Celery
 
@@ -82,7 +82,7 @@ def send_chunk(stack: Stack, migration_id: str, moved_id: int, no: int) -> None:
     with Celery("test", broker=url, set_as_current=False) as app:
         app.conf.update(task_default_exchange="", task_default_queue=COPY)
         app.send_task(
-            COPY_CHUNK, args=(TARGET, migration_id, moved_id, no), exchange="", routing_key=COPY
+            COPY_CHUNK, args=(TARGET, migration_id, table_id, number), exchange="", routing_key=COPY
         )
 
 
@@ -108,13 +108,15 @@ def test_a_worker_stopped_in_the_middle_of_a_chunk_is_replaced_and_harmless_afte
         stack.start("copy")
         wait_for(pools, migration_id, Stage.CONVERGING, Stage.READY, Stage.DONE, logs=stack.logs)
         assert "its worker is gone; freed" in story(pools, migration_id)
-        done = {(table, no): attempt for table, no, _, attempt in chunks(pools, migration_id)}
-        assert all(done[table, no] > 1 for table, no in held)
+        done = {
+            (table, number): attempt for table, number, _, attempt in chunks(pools, migration_id)
+        }
+        assert all(done[table, number] > 1 for table, number in held)
     finally:
         hold.unlink()
         stack.send("stopped", signal.SIGCONT)
     wait_for(pools, migration_id, Stage.DONE, logs=stack.logs)
     writers.stop()
-    after = {(table, no): attempt for table, no, _, attempt in chunks(pools, migration_id)}
+    after = {(table, number): attempt for table, number, _, attempt in chunks(pools, migration_id)}
     assert {key: after[key] for key in done} == done
     assert_same(connect, schema)

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from ops.metrics.collector import described
-from pipeline.control.records import Stage
-from pipeline.coordinate import control
+from pipeline.commands import control
+from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools
 from tests.conftest import Connect
 from tests.support.alters import SERVER, begin_alter, make_table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.control.records import Stage
+from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools
 from tests.conftest import Connect
 from tests.support.moves import SOURCE, TARGET, begin_move, wait_for

@@ -26,9 +26,9 @@ from ops.dev.sandbox.errors import SandboxError
 from ops.dev.sandbox.mysqld import MySQLServer
 from ops.dev.sandbox.sandbox import Sandbox
 from pipeline.configuration.load import load_settings
-from pipeline.control.records import Stage
-from pipeline.coordinate.progress import Progress, read_progress
+from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools, run
+from pipeline.status.progress import Progress, read_progress
 from tests.support.browser import picture, running_browser, running_flower, shown
 from tests.support.moves import SOURCE, TARGET, story, wait_for, wait_until
 from tests.support.prometheus import Endpoint, running_endpoint
@@ -219,7 +219,7 @@ def test_one_night(tmp_path: Path) -> None:
             "created: move shop.accounts, shop.words from old to new.*preparing → copying"
             ".*throttled: lag of replica.*not throttled any more.*control: postponed"
             ".*copying → converging.*converging → ready.*cut-over allowed.*cut_over_window: "
-            ".*ready → renaming.*renaming → draining.*draining → verifying.*verifying → switching"
+            ".*ready → blocking.*blocking → draining.*draining → verifying.*verifying → switching"
             ".*switching → done",
             told, re.DOTALL,
         )  # fmt: skip

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from pipeline.control.records import Options, Stage
+from pipeline.commands import schedules
+from pipeline.commands.schedules import add_schedule, next_time, start_due
 from pipeline.control.schedules import Schedule, change_schedule, read_schedules
-from pipeline.coordinate import schedules
-from pipeline.coordinate.schedules import add_schedule, next_time, start_due
+from pipeline.domain.migration import Options
+from pipeline.domain.request import Alteration, Request
+from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import Request
-from pipeline.rebuild.plan import Alteration
 from tests.conftest import Connect
 from tests.support.alters import SERVER, make_table
 from tests.support.moves import read, wait_for, wait_until

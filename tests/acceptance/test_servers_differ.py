@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.control.records import Stage
-from pipeline.coordinate import control
+from pipeline.commands import control
+from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools, run
 from tests.conftest import Connect
 from tests.support.moves import SOURCE, TARGET, begin_move, wait_for

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.control.records import Stage
-from pipeline.coordinate import control
+from pipeline.commands import control
+from pipeline.domain.stages import Stage
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import Pools
 from tests.conftest import Connect

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.commands import control
+from pipeline.commands.settings import change
 from pipeline.configuration.load import load_settings
 from pipeline.configuration.settings import Throttle
-from pipeline.control.records import Stage
-from pipeline.coordinate import control
-from pipeline.coordinate.progress import Progress, read_progress
-from pipeline.coordinate.tuning import change
+from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
+from pipeline.status.progress import Progress, read_progress
 from tests.conftest import Connect
 from tests.support.alters import begin_alter, make_table
 from tests.support.moves import TARGET, read, story, wait_for, wait_until

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.domain.request import Alteration, Request
 from pipeline.mysql.flavours import visible_gtids, wait_until_executed
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import Request, Scope, Severity
+from pipeline.preflight.findings import Scope, Severity
 from pipeline.preflight.registry import run_preflight
-from pipeline.rebuild.plan import Alteration
 from tests.support.moves import SOURCE, TARGET
 
 _MYSQL_ONLY = [

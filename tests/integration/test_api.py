@@ -10,7 +10,7 @@ import pytest
 
 from ops.cli.main import cli
 from ops.starting import asked_of_alter, asked_of_move
-from pipeline.control.records import Stage
+from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.servers import table_exists

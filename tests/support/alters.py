@@ -12,12 +12,12 @@ from typing import Any
 
 import pymysql
 
-from pipeline.control.records import Options, old_name
-from pipeline.coordinate.start import start_move
+from pipeline.commands.start import start_move
+from pipeline.domain.migration import Options
+from pipeline.domain.names import alter_retired_name
+from pipeline.domain.request import Alteration, Request
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import Request
-from pipeline.rebuild.plan import Alteration
 from tests.support.comparison import definition, rows
 from tests.support.moves import TARGET
 from tests.support.random_tables import quoted
@@ -51,7 +51,7 @@ def differences_from_native(
     connection: pymysql.Connection[Any], schema: str, table: str, ddl: str
 ) -> list[str]:
     """Where the rebuilt table is not what ALTER TABLE makes of the old one."""
-    old, wanted = old_name(TableName(schema, table)).name, "native copy"
+    old, wanted = alter_retired_name(TableName(schema, table)).name, "native copy"
     with connection.cursor() as cursor:
         # What any session may have written, and what ours write by.
         cursor.execute("SET SESSION time_zone = '+00:00', foreign_key_checks = 0")

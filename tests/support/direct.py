@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from pipeline.checksum.verify import RangeVerifier, Verdict
+from pipeline.checksum.verify import ChunkVerifier, Verdict
 from pipeline.control.leases import Lease, take_lease
-from pipeline.control.migrations import read_moved
-from pipeline.control.records import Moved, Role
+from pipeline.control.migrations import read_tables
 from pipeline.control.streams import read_stream
 from pipeline.coordinate.advance import advance
 from pipeline.copy.chunk import Copied, copy_chunk
+from pipeline.domain.migration import MigrationTable
+from pipeline.domain.role import Role
 from pipeline.mysql.codecs import field_expression
 from pipeline.mysql.pools import Pools, connection_id, run
 from pipeline.mysql.quoting import quote_name
@@ -31,13 +32,13 @@ class Recorded:
     """A messenger that keeps what it was told to send."""
 
     chunks: list[int] = field(default_factory=list)
-    ranges: list[int] = field(default_factory=list)
+    chunk_checks: list[int] = field(default_factory=list)
 
-    def copy_chunk(self, target: str, moved: Moved, no: int) -> None:
-        self.chunks.append(no)
+    def copy_chunk(self, target: str, table: MigrationTable, number: int) -> None:
+        self.chunks.append(number)
 
-    def verify_range(self, target: str, moved: Moved, no: int) -> None:
-        self.ranges.append(no)
+    def verify_chunk(self, target: str, table: MigrationTable, number: int) -> None:
+        self.chunk_checks.append(number)
 
     def serve_stream(self, target: str, migration_id: str) -> None:
         return
@@ -62,12 +63,12 @@ class DirectMove:
         advance(self.pools, TARGET, self.migration_id, self.sent, "test", budget_s=0.1)
 
     @property
-    def moved(self) -> Moved:
+    def table(self) -> MigrationTable:
         with self.pools.begin(TARGET) as control:
-            return read_moved(control, self.migration_id)[0]
+            return read_tables(control, self.migration_id)[0]
 
-    def copy(self, no: int) -> Copied | None:
-        return copy_chunk(self.pools, self.server, TARGET, self.moved, no, "test")
+    def copy(self, number: int) -> Copied | None:
+        return copy_chunk(self.pools, self.server, TARGET, self.table, number, "test")
 
     def copy_all(self) -> None:
         """Copy until the coordinator has no chunk left to send."""
@@ -76,15 +77,15 @@ class DirectMove:
             chunks, self.sent.chunks = self.sent.chunks, []
             if not chunks:
                 return
-            for no in chunks:
-                self.copy(no)
+            for number in chunks:
+                self.copy(number)
 
-    def verify(self, no: int) -> Verdict:
-        return self.verifier().verify(no)
+    def verify(self, number: int) -> Verdict:
+        return self.verifier().verify(number)
 
-    def verifier(self) -> RangeVerifier:
-        moved, settings = self.moved, self.pools.settings.checksum
-        return RangeVerifier(self.pools, self.server, TARGET, moved, moved.source, settings)
+    def verifier(self) -> ChunkVerifier:
+        table, settings = self.table, self.pools.settings.checksum
+        return ChunkVerifier(self.pools, self.server, TARGET, table, table.source, settings)
 
     @contextmanager
     def applier(self, *, tombstones: bool = True) -> Iterator[Feed]:
@@ -100,12 +101,12 @@ class DirectMove:
             return take_lease(control, self.migration_id, role, "test", ttl_s, connection)
 
     def _applier(self, data: Connection, lease: Lease, tombstones: bool) -> Applier:
-        moved = self.moved
+        table = self.table
         with self.pools.begin(TARGET) as control:
             state = read_stream(control, self.migration_id)
         assert state is not None
         return Applier(
-            data, lease, state.position, {moved.source: moved}, self.pools.settings.stream,
+            data, lease, state.position, {table.source: table}, self.pools.settings.stream,
             TARGET, state.batches, tombstones,
         )  # fmt: skip
 
@@ -138,7 +139,7 @@ class Feed:
 
     @property
     def _name(self):  # type: ignore[no-untyped-def]
-        return self.move.moved.source
+        return self.move.table.source
 
 
 def rows_of(pools: Pools, server: str, table: Table) -> set[Row]:

@@ -6,7 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from pipeline.hooks.points import Hook
+from pipeline.domain.hook_names import Hook
 
 _PROGRAM = """
 import os, pathlib, sys

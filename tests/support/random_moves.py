@@ -11,11 +11,13 @@ from typing import Any
 
 import pymysql
 
-from pipeline.control.records import Stage, aside_name
-from pipeline.coordinate import control
+from pipeline.commands import control
+from pipeline.domain.names import retired_name_of
+from pipeline.domain.request import Request
+from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import Request, Scope, Severity
+from pipeline.preflight.findings import Scope, Severity
 from pipeline.preflight.registry import run_preflight
 from tests.conftest import Connect
 from tests.support.comparison import checksum, definition, dump, first_difference, rows
@@ -71,31 +73,34 @@ def make_tables(
 
 def compare(both: Both, name: str, before: str) -> list[str]:
     """What the four witnesses say against it."""
-    aside = aside_name(TableName(both.schema, name)).name
+    retired_name = retired_name_of(TableName(both.schema, name)).name
     found = []
     after = definition(both.target, both.schema, name)
     if both.same_flavour and before != after:
         found.append(f"SHOW CREATE TABLE: {before}\n{after}")
     columns = [line.split("`")[1] for line in after.splitlines() if line.startswith("  `")]
-    ours, theirs = rows(both.source, both.schema, aside), rows(both.target, both.schema, name)
+    ours, theirs = (
+        rows(both.source, both.schema, retired_name),
+        rows(both.target, both.schema, name),
+    )
     if ours != theirs:
         found.append(f"rows: {first_difference(ours, theirs, columns)}")
     if both.same_flavour:
-        found += _by_dump(both, aside, name)
+        found += _by_dump(both, retired_name, name)
     # MariaDB's CHECKSUM TABLE of a table with generated columns is another at each call.
     if both.same_flavour and not (both.mariadb and " GENERATED ALWAYS AS " in after):
-        found += _by_checksum(both, aside, name)
+        found += _by_checksum(both, retired_name, name)
     return found
 
 
-def _by_dump(both: Both, aside: str, name: str) -> Iterator[str]:
-    if dump(*both.dumps[0], both.schema, aside) != dump(*both.dumps[1], both.schema, name):
+def _by_dump(both: Both, retired_name: str, name: str) -> Iterator[str]:
+    if dump(*both.dumps[0], both.schema, retired_name) != dump(*both.dumps[1], both.schema, name):
         yield "the dumps differ"
 
 
-def _by_checksum(both: Both, aside: str, name: str) -> Iterator[str]:
+def _by_checksum(both: Both, retired_name: str, name: str) -> Iterator[str]:
     sums = (
-        checksum(both.source, both.schema, aside), checksum(both.target, both.schema, name)
+        checksum(both.source, both.schema, retired_name), checksum(both.target, both.schema, name)
     )  # fmt: skip
     if sums[0] != sums[1]:
         yield f"CHECKSUM TABLE: {sums}"

@@ -16,16 +16,17 @@ import click
 
 from ops.dev.bench.move import stack_with_table
 from ops.dev.demo.stack import Stack
+from pipeline.commands.control import abort, clean_up
+from pipeline.commands.start import start_move
 from pipeline.configuration.load import load_settings
-from pipeline.control.migrations import read_migration, read_moved
-from pipeline.control.records import Moved, Options, Stage
+from pipeline.control.migrations import read_migration, read_tables
 from pipeline.coordinate.advance import advance
-from pipeline.coordinate.control import abort, clean_up
-from pipeline.coordinate.start import start_move
 from pipeline.copy.chunk import copy_chunk
+from pipeline.domain.migration import MigrationTable, Options
+from pipeline.domain.request import Request
+from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import Request
 
 _PROCESSES = 4  # two copy workers of two processes each, as the stack starts them
 _LIMIT_S = 600.0
@@ -38,10 +39,10 @@ class Queued:
     def __init__(self, jobs: Queue[Job]) -> None:
         self._jobs = jobs
 
-    def copy_chunk(self, target: str, moved: Moved, no: int) -> None:
-        self._jobs.put((moved.migration_id, moved.id, no))
+    def copy_chunk(self, target: str, table: MigrationTable, number: int) -> None:
+        self._jobs.put((table.migration_id, table.id, number))
 
-    def verify_range(self, target: str, moved: Moved, no: int) -> None:
+    def verify_chunk(self, target: str, table: MigrationTable, number: int) -> None:
         return
 
     def serve_stream(self, target: str, migration_id: str) -> None:
@@ -120,10 +121,10 @@ def _drive(pools: Pools, jobs: Queue[Job]) -> float:
 def _work(config: Path, jobs: Queue[Job]) -> None:
     pools = Pools(load_settings(config))
     while (job := jobs.get()) is not None:
-        migration_id, moved_id, no = job
+        migration_id, table_id, number = job
         with pools.begin("new") as control:
-            moved = {one.id: one for one in read_moved(control, migration_id)}[moved_id]
-        copy_chunk(pools, "old", "new", moved, no, "bench")
+            table = {one.id: one for one in read_tables(control, migration_id)}[table_id]
+        copy_chunk(pools, "old", "new", table, number, "bench")
     pools.close()
 
 

@@ -22,10 +22,10 @@ from ops.dev.demo.stack import Stack, running_stack
 from ops.dev.demo.tables import CUSTOMERS, ORDERS, SCHEMA, create
 from ops.dev.demo.writer import Writer
 from pipeline.configuration.load import load_settings
-from pipeline.control.migrations import read_events
-from pipeline.coordinate.listing import list_migrations
-from pipeline.coordinate.progress import Progress, read_progress
+from pipeline.control.events import read_events
 from pipeline.mysql.pools import Pools
+from pipeline.status.listing import list_migrations
+from pipeline.status.progress import Progress, read_progress
 
 _AFTERWARDS_S = 2.0
 
@@ -40,8 +40,8 @@ def main(rows: int) -> None:
 def _show(directory: Path, rows: int) -> str:
     say("starting two MySQL servers and Redis (the first time they are downloaded)")
     with running_stack(directory, ("old", "new")) as stack:
-        moved = _run(stack, rows)
-    return f"{moved} rows moved, both sides identical"
+        table = _run(stack, rows)
+    return f"{table} rows moved, both sides identical"
 
 
 def _run(stack: Stack, rows: int) -> int:
@@ -77,15 +77,15 @@ def _move(stack: Stack, writes_to: Path) -> None:
 
 
 def _prove(stack: Stack, writer: Writer) -> int:
-    if not writer.moved.wait(timeout=30):
+    if not writer.table.wait(timeout=30):
         raise DemoError(f"the writer did not follow to the target: {writer.errors}")
     say("comparing both sides, row by row")
-    moved = 0
-    for table in (ORDERS, CUSTOMERS):
-        rows, differences = compare(stack.connect("old"), stack.connect("new"), table)
+    table = 0
+    for name in (ORDERS, CUSTOMERS):
+        rows, differences = compare(stack.connect("old"), stack.connect("new"), name)
         if differences:
             raise DemoError("both sides differ: " + "; ".join(differences))
-        moved += rows
+        table += rows
     writer.go_on.set()
     time.sleep(_AFTERWARDS_S)
     writer.stop()
@@ -94,11 +94,11 @@ def _prove(stack: Stack, writer: Writer) -> int:
     broken = broken_promises(stack.connect("new"), writer.acknowledged)
     if broken:
         raise DemoError(f"{len(broken)} acknowledged writes are lost: {broken[:5]}")
-    _report(stack, writer, moved)
-    return moved
+    _report(stack, writer, table)
+    return table
 
 
-def _report(stack: Stack, writer: Writer, moved: int) -> None:
+def _report(stack: Stack, writer: Writer, table: int) -> None:
     pools = Pools(load_settings(stack.config))
     try:
         listed, _ = list_migrations(pools)
@@ -106,9 +106,9 @@ def _report(stack: Stack, writer: Writer, moved: int) -> None:
         copy_s = _copy_s(pools, progress)
     finally:
         pools.close()
-    copied = sum(table.rows_copied for table in progress.tables)
+    copied = sum(progress_table.rows_copied for progress_table in progress.tables)
     applied = progress.stream.rows_applied if progress.stream else 0
-    say(f"rows moved: {moved:,} ({copied:,} copied in {copy_s:.1f} s: {copied / copy_s:,.0f}/s)")
+    say(f"rows moved: {table:,} ({copied:,} copied in {copy_s:.1f} s: {copied / copy_s:,.0f}/s)")
     say(f"row changes applied from the binary log: {applied:,}")
     say(f"writer: {writer.transactions:,} transactions, each of them there")
     say(f"writes were refused for {sum(writer.refused_s):.2f} s")

@@ -17,9 +17,9 @@ from ops.dev.demo.stack import Stack, running_stack
 from ops.dev.demo.tables import ORDERS, SCHEMA, create
 from ops.dev.demo.writer import Writer
 from pipeline.configuration.load import load_settings
-from pipeline.coordinate.listing import list_migrations
-from pipeline.coordinate.progress import read_progress
 from pipeline.mysql.pools import Pools
+from pipeline.status.listing import list_migrations
+from pipeline.status.progress import read_progress
 
 _SERVER = "db"
 _CHANGE = (

@@ -35,7 +35,7 @@ class Writer:
     transactions: int = 0
     refused_s: list[float] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
-    moved: threading.Event = field(default_factory=threading.Event)
+    table: threading.Event = field(default_factory=threading.Event)
     go_on: threading.Event = field(default_factory=threading.Event)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _chance: random.Random = field(default_factory=lambda: random.Random(2026))
@@ -115,6 +115,6 @@ class Writer:
                 continue
             self.refused_s.append(time.monotonic() - since)
             if server == "new":
-                self.moved.set()
+                self.table.set()
                 self.go_on.wait()
             return connection

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ops.dev.reference.markdown import head, table
-from pipeline.hooks.points import CONTRACTS, FIGURES, VARIABLES
+from pipeline.domain.hook_names import CONTRACTS, FIGURES, VARIABLES
 
 
 def page() -> str:
@@ -13,7 +13,7 @@ def page() -> str:
     figures = [(f"`{name}`", about) for name, about in FIGURES.items()]
     return "\n".join(
         [
-            head("Hooks", "pipeline/hooks/points.py", _INTRODUCTION),
+            head("Hooks", "pipeline/domain/hook_names.py", _INTRODUCTION),
             table(("hook", "when", "if it fails"), hooks),
             "## What it is told\n",
             table(("variable", ""), variables),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import Any, get_type_hints
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
 
 from ops.dev.reference.markdown import head, table
-from pipeline.control.records import Failure, Stage
-from pipeline.control.summary import Event
-from pipeline.coordinate.progress import Progress, StreamProgress, TableProgress
-from pipeline.cutover.stages import RULES
+from pipeline.control.events import LoggedEvent
+from pipeline.domain.event_kind import EventKind
+from pipeline.domain.migration import Failure
+from pipeline.domain.role import Role
+from pipeline.domain.stages import RULES, Stage
+from pipeline.status.progress import Progress, StreamProgress, TableProgress
 
 ABOUT: dict[type, dict[str, str]] = {
     Progress: {
@@ -52,9 +56,8 @@ ABOUT: dict[type, dict[str, str]] = {
         "chunks_known": "planned so far",
         "planned": "no chunk is to come any more",
         "copied": "every chunk is done",
-        "ranges_total": "of the ledger; they share the chunks' bounds",
-        "ranges_dirty": "to be verified, those never verified among them",
-        "ranges_never_verified": "never compared as a whole",
+        "chunks_dirty": "to be verified, those never verified among them",
+        "chunks_never_verified": "never compared in full",
         "keys_touched": "rows changed since they were last verified",
         "waiting_s": "how long the oldest message for a copy worker has not been taken",
     },
@@ -68,14 +71,14 @@ ABOUT: dict[type, dict[str, str]] = {
         "position_age_s": "since the position was last moved",
     },
     Failure: {
-        "role": "who stopped it: copy, checksum, stream or coordinate",
+        "role": "who stopped it: " + ", ".join(f"`{one}`" for one in Role),
         "explanation": "why",
         "remedy": "what to do",
     },
-    Event: {
+    LoggedEvent: {
         "id": "grows",
         "at": "when",
-        "kind": "stage, control, hook, throttle, failure, cut-over, …",
+        "kind": ", ".join(f"`{one}`" for one in EventKind),
         "message": "for a person",
         "by": "who or which process",
     },
@@ -85,13 +88,13 @@ _TITLES = {
     TableProgress: "tables[]",
     StreamProgress: "stream",
     Failure: "failure",
-    Event: "events[]",
+    LoggedEvent: "events[]",
 }
 
 
 def page() -> str:
     """docs/reference/status-json.md."""
-    parts = [head("tranship status --json", "pipeline/coordinate/progress.py", _INTRODUCTION)]
+    parts = [head("tranship status --json", "pipeline/status/progress.py", _INTRODUCTION)]
     for one, title in _TITLES.items():
         parts.append(f"## {title}\n\n{table(('field', 'type', ''), _rows(one))}")
     stages = [(f"`{stage}`", RULES[stage].purpose, RULES[stage].undo.value) for stage in Stage]
@@ -108,18 +111,24 @@ def _rows(one: Any) -> list[tuple[str, str, str]]:
 
 
 def _json_type(hint: Any) -> str:
-    text = str(getattr(hint, "__name__", hint)) if isinstance(hint, type) else str(hint)
-    for name, shown in _SHOWN.items():
-        if name in text:
-            return shown + (" or null" if "None" in text else "")
-    return text
+    """`integer`, `string or null`: what JSON makes of a field's type."""
+    if NoneType in get_args(hint):
+        (inner,) = (one for one in get_args(hint) if one is not NoneType)
+        return f"{_json_type(inner)} or null"
+    if get_origin(hint) is tuple:
+        return "list"
+    if is_dataclass(hint):
+        return "object"
+    return next(shown for kind, shown in _SHOWN.items() if issubclass(hint, kind))
 
 
 _SHOWN = {
-    "tuple": "list", "StreamProgress": "object", "Failure": "object", "datetime": "moment",
-    "Stage": "string", "Kind": "string", "str": "string", "bool": "boolean", "float": "number",
-    "int": "integer",
-}  # fmt: skip
+    datetime: "moment",
+    str: "string",
+    bool: "boolean",  # before int, which it is a kind of
+    int: "integer",
+    float: "number",
+}
 _INTRODUCTION = """
 One object. Fields may be added; none changes its meaning or goes without a word in the changelog.
 Moments are ISO 8601 in UTC, without a zone. `tranship list --json` and `tranship schedule list

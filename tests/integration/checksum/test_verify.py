@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pipeline.checksum.digest import range_digest
-from pipeline.checksum.sides import Rows
+from pipeline.checksum.row_sources import Rows
 from pipeline.checksum.verify import Verdict
-from pipeline.control.ranges import LedgerState, ledger_state
-from pipeline.control.touched import count_touched
+from pipeline.control.chunk_checks import LedgerState, ledger_state
+from pipeline.control.touched_keys import count_touched
 from pipeline.errors import FatalError
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.keyrange import KeyRange
@@ -33,12 +33,12 @@ def move(pools: Pools, schema: str) -> DirectMove:
 
 def on_target(move: DirectMove, change: str) -> None:
     with move.pools.begin(TARGET) as target:
-        run(target, change.format(t=move.moved.target))
+        run(target, change.format(t=move.table.target))
 
 
 def dirty(move: DirectMove) -> int:
     with move.pools.begin(TARGET) as control:
-        return ledger_state(control, move.moved).dirty
+        return ledger_state(control, move.table).dirty
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def dirty(move: DirectMove) -> int:
 )
 def test_no_difference_escapes_the_digest(move: DirectMove, change: str) -> None:
     on_target(move, change)
-    table = move.moved.table
+    table = move.table.definition
     with move.pools.begin(SOURCE) as source, move.pools.begin(TARGET) as target:
         ours = range_digest(Rows(source, table, table.name, True), EVERYTHING)
         theirs = range_digest(Rows(target, table, table.name, False), EVERYTHING)
@@ -73,15 +73,15 @@ def test_equal_sides_are_verified_and_a_later_touch_makes_them_dirty(move: Direc
 @pytest.mark.parametrize("point", [Point.VERIFY_SOURCE_READ, Point.VERIFY_TARGET_READ])
 def test_a_touch_during_the_verification_voids_it(move: DirectMove, point: Point) -> None:
     with move.applier() as feed, at(point, lambda: feed.insert((b"99", b"x", b"1"))):
-        assert move.verify(0) is Verdict.MOVING
+        assert move.verify(0) is Verdict.INCONCLUSIVE
     assert dirty(move) == 1
 
 
 def test_a_target_that_is_only_behind_is_not_repaired(move: DirectMove) -> None:
     """The source moved on, the stream has not brought it yet: no difference, no repair."""
     with move.pools.begin(SOURCE) as source:
-        run(source, f"UPDATE {move.moved.source} SET n = 77 WHERE id = 1")
-    assert move.verify(0) is Verdict.MOVING
+        run(source, f"UPDATE {move.table.source} SET n = 77 WHERE id = 1")
+    assert move.verify(0) is Verdict.INCONCLUSIVE
 
 
 def drained(move: DirectMove) -> None:
@@ -100,7 +100,7 @@ def test_a_real_difference_is_repaired_and_then_verified(move: DirectMove) -> No
     assert move.verify(0) is Verdict.REPAIRED
     assert dirty(move) == 1
     assert move.verify(0) is Verdict.VERIFIED
-    table = move.moved.table
+    table = move.table.definition
     assert rows_of(move.pools, TARGET, table) == rows_of(move.pools, SOURCE, table)
 
 
@@ -110,8 +110,8 @@ def test_a_repair_never_undoes_what_the_applier_wrote_meanwhile(move: DirectMove
     with move.applier() as feed:
         newer = (b"7", b"newer", b"7")
         with at(Point.REPAIR_READ, lambda: feed.update(((b"7",), newer))):
-            assert move.verify(0) is Verdict.MOVING
-    assert newer in rows_of(move.pools, TARGET, move.moved.table)
+            assert move.verify(0) is Verdict.INCONCLUSIVE
+    assert newer in rows_of(move.pools, TARGET, move.table.definition)
 
 
 def test_a_difference_that_comes_back_stops_with_the_keys(move: DirectMove) -> None:
@@ -126,18 +126,18 @@ def test_a_difference_that_comes_back_stops_with_the_keys(move: DirectMove) -> N
 
 def state(move: DirectMove) -> LedgerState:
     with move.pools.begin(TARGET) as control:
-        return ledger_state(control, move.moved)
+        return ledger_state(control, move.table)
 
 
 def touched(move: DirectMove) -> int:
     with move.pools.begin(TARGET) as control:
-        return count_touched(control, move.moved)
+        return count_touched(control, move.table)
 
 
 def write_both(move: DirectMove, feed: Feed, number: int, text: str) -> None:
     """A change of the source that the stream brings at once."""
     with move.pools.begin(SOURCE) as source:
-        run(source, f"UPDATE {move.moved.source} SET v = '{text}' WHERE id = {number}")
+        run(source, f"UPDATE {move.table.source} SET v = '{text}' WHERE id = {number}")
     key = str(number).encode()
     feed.update(((key,), (key, text.encode(), key)))
     drained(move)
@@ -149,11 +149,11 @@ def test_a_range_that_never_rests_is_verified_all_the_same(move: DirectMove, poi
     drained(move)
     with move.applier() as feed:
         with at(point, lambda: write_both(move, feed, 3, "during")):
-            assert move.verify(0) is Verdict.MOVING
-        assert state(move).not_whole == 0
+            assert move.verify(0) is Verdict.INCONCLUSIVE
+        assert state(move).never_verified == 0
         assert (state(move).dirty, touched(move)) == (1, 1)
         with at(point, lambda: write_both(move, feed, 4, "again")):
-            assert move.verify(0) is Verdict.MOVING
+            assert move.verify(0) is Verdict.INCONCLUSIVE
         assert (state(move).dirty, touched(move)) == (1, 1)
         assert move.verify(0) is Verdict.VERIFIED
     assert (state(move).dirty, touched(move)) == (0, 0)
@@ -168,7 +168,7 @@ def test_a_stale_row_is_found_among_rows_that_are_being_written(move: DirectMove
     ):
         assert move.verify(0) is Verdict.REPAIRED
     assert move.verify(0) is Verdict.VERIFIED
-    table = move.moved.table
+    table = move.table.definition
     assert rows_of(move.pools, TARGET, table) == rows_of(move.pools, SOURCE, table)
 
 
@@ -178,11 +178,11 @@ def test_a_touched_row_that_arrived_wrong_is_found_by_its_key(move: DirectMove) 
     with move.applier() as feed:
         write_both(move, feed, 3, "right")
         on_target(move, "UPDATE {t} SET v = 'wrong' WHERE id = 3")
-    assert move.verify(0) is Verdict.MOVING  # and must be verified whole again
-    assert state(move).not_whole == 1
+    assert move.verify(0) is Verdict.INCONCLUSIVE  # and must be verified whole again
+    assert state(move).never_verified == 1
     assert move.verify(0) is Verdict.REPAIRED
     assert move.verify(0) is Verdict.VERIFIED
-    table = move.moved.table
+    table = move.table.definition
     assert rows_of(move.pools, TARGET, table) == rows_of(move.pools, SOURCE, table)
 
 
@@ -192,7 +192,7 @@ def test_a_key_touched_while_it_is_verified_is_not_forgotten(move: DirectMove) -
     with move.applier() as feed:
         write_both(move, feed, 3, "one")
         with at(Point.VERIFY_TARGET_READ, lambda: feed.update(((b"3",), (b"3", b"two", b"3")))):
-            assert move.verify(0) is Verdict.MOVING
+            assert move.verify(0) is Verdict.INCONCLUSIVE
     assert (state(move).dirty, touched(move)) == (1, 1)
 
 
@@ -201,8 +201,8 @@ def test_a_row_deleted_and_one_born_are_verified_by_their_keys(move: DirectMove)
     assert move.verify(0) is Verdict.VERIFIED
     with move.applier() as feed:
         with move.pools.begin(SOURCE) as source:
-            run(source, f"DELETE FROM {move.moved.source} WHERE id = 3")
-            run(source, f"INSERT INTO {move.moved.source} VALUES (31, 'born', 31)")
+            run(source, f"DELETE FROM {move.table.source} WHERE id = 3")
+            run(source, f"INSERT INTO {move.table.source} VALUES (31, 'born', 31)")
         feed.delete((b"3",))
         feed.insert((b"31", b"born", b"31"))
         drained(move)

@@ -8,10 +8,11 @@ import pytest
 
 from pipeline.control.leases import Lease, fence, release_lease
 from pipeline.control.migrations import read_migration, record_failure
-from pipeline.control.records import Failure, Role
-from pipeline.coordinate.context import Context
+from pipeline.domain.migration import Failure
+from pipeline.domain.role import Role
 from pipeline.errors import FencedError
 from pipeline.mysql.pools import Pools, run
+from pipeline.step.context import Context
 from tests.support.direct import DirectMove
 from tests.support.moves import SOURCE, TARGET
 
@@ -45,12 +46,12 @@ def test_an_older_holder_can_commit_nothing(move: DirectMove) -> None:
     with pytest.raises(FencedError):
         insert_under(move, old)
     with move.pools.begin(TARGET) as control:
-        assert run(control, f"SELECT * FROM {move.moved.target}").rows == ()
+        assert run(control, f"SELECT * FROM {move.table.target}").rows == ()
 
 
 def insert_under(move: DirectMove, lease: Lease) -> None:
     with move.pools.begin(TARGET) as control:
-        run(control, f"INSERT INTO {move.moved.target} VALUES (1)")
+        run(control, f"INSERT INTO {move.table.target} VALUES (1)")
         fence(control, lease)
 
 
@@ -81,10 +82,10 @@ def test_an_older_coordinator_plans_and_records_nothing(move: DirectMove) -> Non
     with move.pools.begin(TARGET) as control:
         migration = read_migration(control, move.migration_id)
     assert migration is not None
-    context = Context(move.pools, TARGET, old, move.sent, migration, [move.moved])
+    context = Context(move.pools, TARGET, old, move.sent, migration, [move.table])
     assert move.take(Role.COORDINATE) is not None
     with pytest.raises(FencedError), context.control() as control:
-        record_failure(control, move.migration_id, Failure("coordinate", "late", ""))
+        record_failure(control, move.migration_id, Failure(Role.COORDINATE, "late", ""))
     with move.pools.begin(TARGET) as control:
         now = read_migration(control, move.migration_id)
     assert now is not None

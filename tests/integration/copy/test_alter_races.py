@@ -30,14 +30,14 @@ def alter(request: pytest.FixtureRequest, pools: Pools, schema: str) -> DirectMo
 def copy_while(alter: DirectMove, point: Point, action: Callable[[], None]) -> None:
     """Copy the only chunk, with `action` taken once at `point`."""
     alter.advance()
-    (no,) = alter.sent.chunks
+    (number,) = alter.sent.chunks
     with at(point, action):
-        assert alter.copy(no) is not None
+        assert alter.copy(number) is not None
 
 
 def delete(alter: DirectMove, first: int, last: int) -> None:
     with alter.pools.begin(SERVER) as server:
-        run(server, f"DELETE FROM {alter.moved.source} WHERE id BETWEEN {first} AND {last}")
+        run(server, f"DELETE FROM {alter.table.source} WHERE id BETWEEN {first} AND {last}")
 
 
 def ids(alter: DirectMove, name: object) -> list[int]:
@@ -53,7 +53,7 @@ def test_a_row_deleted_before_the_statement_reads_leaves_no_phantom(alter: Direc
             feed.delete(*KEYS[9:19])
 
         copy_while(alter, Point.COPY_READ, delete_and_apply)
-    assert ids(alter, alter.moved.target) == ids(alter, alter.moved.source)
+    assert ids(alter, alter.table.target) == ids(alter, alter.table.source)
 
 
 def test_a_tombstone_removes_what_the_statement_has_written(alter: DirectMove) -> None:
@@ -62,7 +62,7 @@ def test_a_tombstone_removes_what_the_statement_has_written(alter: DirectMove) -
         feed.delete(*KEYS[9:19])  # applied, while the original still shows the rows
         copy_while(alter, Point.COPY_READ, lambda: None)
     delete(alter, 10, 19)
-    assert ids(alter, alter.moved.target) == ids(alter, alter.moved.source)
+    assert ids(alter, alter.table.target) == ids(alter, alter.table.source)
 
 
 def test_no_row_of_the_original_is_locked_by_the_copy(alter: DirectMove) -> None:
@@ -72,8 +72,8 @@ def test_no_row_of_the_original_is_locked_by_the_copy(alter: DirectMove) -> None
     def update() -> None:
         with alter.pools.begin(SERVER) as server:
             run(server, "SET SESSION innodb_lock_wait_timeout = 1")
-            run(server, f"UPDATE {alter.moved.source} SET f = f + 1 WHERE id BETWEEN 1 AND 100")
-            table = alter.moved.source.name
+            run(server, f"UPDATE {alter.table.source} SET f = f + 1 WHERE id BETWEEN 1 AND 100")
+            table = alter.table.source.name
             locked.extend(
                 run(
                     server,
@@ -95,5 +95,5 @@ def test_an_applied_change_is_newer_than_what_the_copy_reads(alter: DirectMove) 
         feed.update(((b"5",), row))  # applied before the copy, which reads an older state
         copy_while(alter, Point.COPY_READ, lambda: None)
     with alter.pools.begin(SERVER) as server:
-        found = run(server, f"SELECT f FROM {alter.moved.target} WHERE id = 5").rows
+        found = run(server, f"SELECT f FROM {alter.table.target} WHERE id = 5").rows
     assert int(found[0][0]) == 777

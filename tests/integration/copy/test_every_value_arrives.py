@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.copy.transfer import read_lines, write_lines
 from pipeline.mysql.codecs import literal_expression
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.keyrange import KeyRange, bound_from_row, is_one_of
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.servers import create_statement
 from pipeline.mysql.table import TableName
+from pipeline.rows.read_lines import read_lines
+from pipeline.rows.write_lines import write_lines
 from tests.support.direct import rows_of
 from tests.support.moves import SOURCE, TARGET
 

@@ -30,20 +30,20 @@ def move(pools: Pools, schema: str) -> DirectMove:
 
 def delete_on_source(move: DirectMove, first: int, last: int) -> None:
     with move.pools.begin(SOURCE) as source:
-        name = move.moved.source
+        name = move.table.source
         run(source, f"DELETE FROM {name} WHERE id BETWEEN {first} AND {last}")
 
 
 def copy_while(move: DirectMove, point: Point, action: Callable[[], None]) -> None:
     """Copy the only chunk, with `action` taken once at `point`."""
     move.advance()
-    (no,) = move.sent.chunks
+    (number,) = move.sent.chunks
     with at(point, action):
-        assert move.copy(no) is not None
+        assert move.copy(number) is not None
 
 
 def assert_same(move: DirectMove) -> None:
-    table = move.moved.table
+    table = move.table.definition
     assert rows_of(move.pools, TARGET, table) == rows_of(move.pools, SOURCE, table)
 
 
@@ -55,7 +55,7 @@ def test_without_tombstones_a_deleted_row_does_come_back(move: DirectMove) -> No
             feed.delete(*KEYS[9:19])
 
         copy_while(move, Point.COPY_READ, delete_between_read_and_write)
-    table = move.moved.table
+    table = move.table.definition
     phantoms = rows_of(move.pools, TARGET, table) - rows_of(move.pools, SOURCE, table)
     assert len(phantoms) == 10
 
@@ -98,7 +98,7 @@ def test_read_delete_insert_again_apply_keeps_the_newer_row(move: DirectMove) ->
             delete_on_source(move, 10, 10)
             feed.delete(KEYS[9])
             with move.pools.begin(SOURCE) as source:
-                run(source, f"INSERT INTO {move.moved.source} VALUES (10, 'newer')")
+                run(source, f"INSERT INTO {move.table.source} VALUES (10, 'newer')")
             feed.insert((b"10", b"newer"))
 
         copy_while(move, Point.COPY_READ, replace)
@@ -110,7 +110,7 @@ def test_read_key_change_apply_write_leaves_no_phantom(move: DirectMove) -> None
 
         def change_key() -> None:
             with move.pools.begin(SOURCE) as source:
-                run(source, f"UPDATE {move.moved.source} SET id = 1000 WHERE id = 10")
+                run(source, f"UPDATE {move.table.source} SET id = 1000 WHERE id = 10")
             feed.update((KEYS[9], (b"1000", b"v10")))
 
         copy_while(move, Point.COPY_READ, change_key)
@@ -124,7 +124,7 @@ def test_read_unique_swap_apply_write_loses_no_row(move: DirectMove) -> None:
         def swap() -> None:
             with move.pools.begin(SOURCE) as source:
                 for change in ("v='x' WHERE id=10", "v='v10' WHERE id=20", "v='v20' WHERE id=10"):
-                    run(source, f"UPDATE {move.moved.source} SET {change}")
+                    run(source, f"UPDATE {move.table.source} SET {change}")
             feed.update((KEYS[9], (b"10", b"v20")), (KEYS[19], (b"20", b"v10")))
 
         copy_while(move, Point.COPY_READ, swap)

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from pipeline.control.chunks import free_chunk, stale_claims
+from pipeline.control.chunks import release_stale_claim, stale_claims
 from pipeline.errors import FencedError, RetryableError
 from pipeline.mysql.pools import Pools, kill_connection, run
 from pipeline.pausepoints import Point, at
@@ -27,38 +27,38 @@ def move(pools: Pools, schema: str) -> DirectMove:
 def test_a_message_delivered_again_after_the_chunk_is_done_changes_nothing(
     move: DirectMove,
 ) -> None:
-    (no,) = move.sent.chunks
-    assert move.copy(no) is not None
+    (number,) = move.sent.chunks
+    assert move.copy(number) is not None
     with move.pools.begin(TARGET) as control:
-        run(control, f"DELETE FROM {move.moved.target} WHERE id = 1")  # as the applier might
-    assert move.copy(no) is None
-    assert len(rows_of(move.pools, TARGET, move.moved.table)) == 2
+        run(control, f"DELETE FROM {move.table.target} WHERE id = 1")  # as the applier might
+    assert move.copy(number) is None
+    assert len(rows_of(move.pools, TARGET, move.table.definition)) == 2
 
 
 def test_two_deliveries_at_once_copy_once(move: DirectMove) -> None:
-    (no,) = move.sent.chunks
+    (number,) = move.sent.chunks
     results: list[object] = []
-    with at(Point.COPY_READ, lambda: results.append(move.copy(no)) if not results else None):
-        results.append(move.copy(no))
+    with at(Point.COPY_READ, lambda: results.append(move.copy(number)) if not results else None):
+        results.append(move.copy(number))
     assert results[0] is None
     assert results[1] is not None
 
 
 def claimed(move: DirectMove) -> list[tuple[int, int]]:
     with move.pools.begin(TARGET) as control:
-        return stale_claims(control, move.moved, 0)
+        return stale_claims(control, move.table, 0)
 
 
 @pytest.mark.parametrize("killed", [True, False])
 def test_a_worker_paused_past_its_claim_changes_nothing(move: DirectMove, killed: bool) -> None:
     """It has read, sleeps, is replaced, and wakes up: its transaction must roll back."""
-    (no,) = move.sent.chunks
+    (number,) = move.sent.chunks
     woken = threading.Event()
     outcome: list[BaseException] = []
 
     def paused_worker() -> None:
         try:
-            move.copy(no)
+            move.copy(number)
         except (FencedError, RetryableError) as error:
             outcome.append(error)
 
@@ -69,29 +69,29 @@ def test_a_worker_paused_past_its_claim_changes_nothing(move: DirectMove, killed
     with at(Point.COPY_READ, replace_me):
         worker = threading.Thread(target=paused_worker)
         worker.start()
-        moved = move.moved
+        table = move.table
         claims = wait_until(lambda: claimed(move), "the chunk is claimed")
         if killed:  # else the attempt number alone has to shut it out
             kill_connection(move.pools, TARGET, claims[0].connection_id, claims[0].age_s)
         with move.pools.begin(TARGET) as control:
-            free_chunk(control, moved, no)
-        assert move.copy(no) is not None
+            release_stale_claim(control, table, number)
+        assert move.copy(number) is not None
         with move.pools.begin(TARGET) as control:
-            run(control, f"DELETE FROM {moved.target} WHERE id = 1")
+            run(control, f"DELETE FROM {table.target} WHERE id = 1")
         woken.set()
         worker.join(20)
     assert [type(error) for error in outcome] == [RetryableError if killed else FencedError]
-    assert len(rows_of(move.pools, TARGET, moved.table)) == 2
+    assert len(rows_of(move.pools, TARGET, table.definition)) == 2
 
 
 def test_a_failed_attempt_leaves_nothing_and_the_chunk_is_pending_again(move: DirectMove) -> None:
-    (no,) = move.sent.chunks
+    (number,) = move.sent.chunks
 
     def fail() -> None:
         raise RetryableError("the disk is full, say")
 
     with at(Point.COPY_BEFORE_COMMIT, fail), pytest.raises(RetryableError):
-        move.copy(no)
-    assert rows_of(move.pools, TARGET, move.moved.table) == set()
-    assert move.copy(no) is not None
-    assert len(rows_of(move.pools, TARGET, move.moved.table)) == 3
+        move.copy(number)
+    assert rows_of(move.pools, TARGET, move.table.definition) == set()
+    assert move.copy(number) is not None
+    assert len(rows_of(move.pools, TARGET, move.table.definition)) == 3

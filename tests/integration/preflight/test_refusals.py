@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from pipeline.commands.start import plan_move, start_move
 from pipeline.configuration.load import load_settings
-from pipeline.control.records import Options
-from pipeline.coordinate.start import plan_move, start_move
+from pipeline.domain.migration import Options
+from pipeline.domain.request import Request
 from pipeline.errors import RefusedError, RetryableError
 from pipeline.mysql.flavours import variable
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import Finding, Request, Scope, Severity
+from pipeline.preflight.findings import Finding, Scope, Severity
 from pipeline.preflight.registry import run_preflight
 from tests.support.moves import SOURCE, TARGET, begin_move
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline.configuration.load import server_password
+from pipeline.domain.request import Request
 from pipeline.mysql.flavours import replica_sources
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import Request, Scope, Severity
+from pipeline.preflight.findings import Scope, Severity
 from pipeline.preflight.registry import run_preflight
 from tests.support.moves import SOURCE, TARGET, wait_until
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pipeline.configuration.settings import Stream
-from pipeline.control.records import Role
 from pipeline.control.streams import read_stream
+from pipeline.domain.role import Role
 from pipeline.errors import FatalError, FencedError
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import Pools, run
@@ -41,12 +41,12 @@ def position(move: DirectMove) -> GtidSet:
 
 
 def rows(move: DirectMove) -> set[tuple[bytes | None, ...]]:
-    return rows_of(move.pools, TARGET, move.moved.table)
+    return rows_of(move.pools, TARGET, move.table.definition)
 
 
 def insert(move: DirectMove, *numbers: int) -> RowsChange:
     after: list[tuple[bytes | None, ...]] = [(b"%d" % number, b"x") for number in numbers]
-    return RowsChange(move.moved.source, ChangeKind.INSERT, None, after, 100)
+    return RowsChange(move.table.source, ChangeKind.INSERT, None, after, 100)
 
 
 def test_the_position_does_not_take_a_transaction_in_at_its_start(move: DirectMove) -> None:
@@ -148,7 +148,7 @@ def test_what_a_kill_just_before_the_commit_leaves_is_nothing(move: DirectMove) 
 
 
 def test_ddl_on_a_moved_table_stops_at_the_exact_place(move: DirectMove) -> None:
-    name = move.moved.source
+    name = move.table.source
     with move.applier() as feed:
         feed.applier.settings = replace_settings(move, batch_s=60)
         for event in (

@@ -19,6 +19,7 @@ from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.table import Table, TableName
+from pipeline.stream.dump import Connect
 from pipeline.stream.events import Event, Row, RowsChange, TransactionEnd
 from pipeline.stream.reader import BinlogReader
 
@@ -90,10 +91,12 @@ class SourceServer:
         *tables: Table,
         aliases: dict[TableName, TableName] | None = None,
         heartbeat_s: float = 0.5,
+        connect: Connect | None = None,
+        server_id: int | None = None,
     ) -> BinlogReader:
         return BinlogReader(
-            connect=self.connect,
-            server_id=next(self._server_ids),
+            connect=connect or self.connect,
+            server_id=server_id or next(self._server_ids),
             tables={table.name: table for table in tables},
             aliases=aliases or {},
             position=position,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
+import pymysql
 import pytest
 
 from pipeline.errors import FatalError, RetryableError
@@ -75,13 +77,10 @@ def test_a_quiet_source_sends_heartbeats(source: SourceServer, table: Table) -> 
 
 
 def test_a_silent_source_is_noticed(source: SourceServer, table: Table) -> None:
-    reader = source.reader(source.executed(), table, heartbeat_s=60)
-    original = reader._connect
+    def impatient(**arguments: Any) -> pymysql.Connection[Any]:
+        return source.connect(**{**arguments, "read_timeout": 0.5})
 
-    def impatient(**arguments: object) -> object:
-        return original(**{**arguments, "read_timeout": 0.5})
-
-    reader._connect = impatient  # type: ignore[assignment]
+    reader = source.reader(source.executed(), table, heartbeat_s=60, connect=impatient)
     with pytest.raises(RetryableError):
         list(reader)
 
@@ -118,9 +117,8 @@ def test_a_log_written_without_checksums_is_read_with_the_others(
 def test_a_stream_that_takes_over_the_server_id_ends_the_older(
     source: SourceServer, table: Table
 ) -> None:
-    older = source.reader(source.executed(), table)
-    newer = source.reader(source.executed(), table)
-    newer._server_id = older._server_id
+    older = source.reader(source.executed(), table, server_id=899_998)
+    newer = source.reader(source.executed(), table, server_id=899_998)
     events = iter(older)
     next(events)
     others = iter(newer)
@@ -131,8 +129,11 @@ def test_a_stream_that_takes_over_the_server_id_ends_the_older(
 
 
 def test_credentials_are_in_no_message(source: SourceServer, table: Table) -> None:
-    reader = source.reader("aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa:1-7", table)
-    reader._connect = lambda **_: source.connect(user="nobody", password="s3cret")
+    def stranger(**_: Any) -> pymysql.Connection[Any]:
+        return source.connect(user="nobody", password="s3cret")
+
+    position = "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa:1-7"
+    reader = source.reader(position, table, connect=stranger)
     with pytest.raises(Exception) as refused:  # noqa: PT011
         list(reader)
     assert "s3cret" not in str(refused.value)

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from pipeline.mysql.connect import LENIENT_SQL_MODE
-from pipeline.mysql.table import Kind, Table
+from pipeline.mysql.table import Table, ValueKind
 from pipeline.stream.events import ChangeKind, Row
 from tests.integration.stream_decoding.source import SourceServer, changes
 from tests.support.values import CASES, TypeCase
@@ -41,7 +41,7 @@ def literals(random: Random, cases: tuple[TypeCase, ...], number: int, nulls: fl
     return found
 
 
-_BITS = {Kind.FLOAT: "<f", Kind.DOUBLE: "<d"}
+_BITS = {ValueKind.FLOAT: "<f", ValueKind.DOUBLE: "<d"}
 
 
 def canonical(table: Table, rows: list[Row]) -> list[Row]:

@@ -18,7 +18,7 @@ from pymysql.charset import charset_by_name
 from pymysqlreplication import BinLogStreamReader
 from pymysqlreplication.row_event import WriteRowsEvent
 
-from pipeline.mysql.table import Column, Field, Kind
+from pipeline.mysql.table import Column, Field, ValueKind
 from tests.integration.stream_decoding.source import SourceServer, changes
 from tests.integration.stream_decoding.test_every_type import create, literals
 from tests.support.values import CASES, TypeCase
@@ -61,17 +61,19 @@ def _set(column: Column, field: bytes) -> set[str] | None:
     return found or None
 
 
-_COMPARABLE: dict[Kind, Callable[[Column, bytes], Any]] = {
-    Kind.DOUBLE: lambda _, field: float(field),
-    Kind.FLOAT: lambda _, field: struct.pack("<f", float(field)),
-    Kind.DECIMAL: lambda _, field: Decimal(field.decode()),
-    **dict.fromkeys((Kind.INTEGER, Kind.BIT, Kind.YEAR), lambda _, field: int(field)),
-    Kind.TIME: lambda _, field: _microseconds(field.decode()),
-    Kind.TEXT: lambda column, field: field.decode(charset_by_name(column.charset).encoding),
-    Kind.ENUM: lambda column, field: labels(column)[int(field) - 1] if int(field) else "",
-    Kind.SET: _set,
-    Kind.JSON: lambda _, field: json.loads(field, parse_float=Decimal),
-    **dict.fromkeys((Kind.BINARY, Kind.GEOMETRY), lambda _, field: field),
+_COMPARABLE: dict[ValueKind, Callable[[Column, bytes], Any]] = {
+    ValueKind.DOUBLE: lambda _, field: float(field),
+    ValueKind.FLOAT: lambda _, field: struct.pack("<f", float(field)),
+    ValueKind.DECIMAL: lambda _, field: Decimal(field.decode()),
+    **dict.fromkeys(
+        (ValueKind.INTEGER, ValueKind.BIT, ValueKind.YEAR), lambda _, field: int(field)
+    ),
+    ValueKind.TIME: lambda _, field: _microseconds(field.decode()),
+    ValueKind.TEXT: lambda column, field: field.decode(charset_by_name(column.charset).encoding),
+    ValueKind.ENUM: lambda column, field: labels(column)[int(field) - 1] if int(field) else "",
+    ValueKind.SET: _set,
+    ValueKind.JSON: lambda _, field: json.loads(field, parse_float=Decimal),
+    **dict.fromkeys((ValueKind.BINARY, ValueKind.GEOMETRY), lambda _, field: field),
 }
 
 
@@ -91,15 +93,15 @@ def as_theirs(column: Column, value: Any) -> Any:
     if value is None:
         return None
     match column.kind:
-        case Kind.BIT:
+        case ValueKind.BIT:
             return int(value, 2)
-        case Kind.FLOAT:
+        case ValueKind.FLOAT:
             return struct.pack("<f", value)
-        case Kind.TIME:
+        case ValueKind.TIME:
             return value // timedelta(microseconds=1)
-        case Kind.JSON:
+        case ValueKind.JSON:
             return _plain(value)
-        case Kind.BINARY:
+        case ValueKind.BINARY:
             data = value.encode() if isinstance(value, str) else value
             declared = re.fullmatch(r"binary\((\d+)\)", column.column_type)
             # The log leaves the zeros at the end out, and so does the library.

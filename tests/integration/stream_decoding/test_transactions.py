@@ -114,8 +114,8 @@ def test_create_table_select_does_not_end_at_its_first_statement(
     assert shape(events) == "()"
     position = source.executed()
     source.run("CREATE TABLE `_t_del` SELECT * FROM t", "DROP TABLE `_t_del`")
-    aside = {source.name("_t_del"): table.name}
-    assert shape(source.events(position, table, aliases=aside)) == "(sr)(s)"
+    retired_name = {source.name("_t_del"): table.name}
+    assert shape(source.events(position, table, aliases=retired_name)) == "(sr)(s)"
 
 
 def test_rows_of_the_renamed_table_are_the_moved_tables(source: SourceServer, table: Table) -> None:

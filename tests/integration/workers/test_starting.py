@@ -13,10 +13,7 @@ from tests.support.servers import Broker, running_broker
 from tests.support.terminal import call, running_worker
 
 # Of our names, and of what is imported first, with the application, and with the tasks.
-_THEIRS = (
-    "workers.py", "pipeline.py", "ops.py", "tasks/__init__.py",
-    "kombu.py", "structlog.py", "pymysqlreplication.py",
-)  # fmt: skip
+_THEIRS = ("workers", "pipeline", "ops", "kombu", "structlog", "pymysqlreplication")
 # It ends as soon as all that are asked have answered.
 _WAIT = ("--timeout", "20")
 
@@ -37,9 +34,9 @@ def directory(broker: Broker, tmp_path: Path) -> Path:
 @pytest.fixture
 def applications_directory(directory: Path) -> Path:
     """An application's, whose modules have our names, and names of what we need."""
-    for name in _THEIRS:
-        (directory / name).parent.mkdir(exist_ok=True)
-        (directory / name).write_text("raise RuntimeError('this is not of Tranship')\n")
+    (directory / "tasks").mkdir()
+    for path in (*(f"{name}.py" for name in _THEIRS), "tasks/__init__.py"):
+        (directory / path).write_text("raise RuntimeError('this is not of Tranship')\n")
     return directory
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.mysql.codecs import escape, line, literal, load_columns, unescape
 from pipeline.mysql.documents import is_typed
-from pipeline.mysql.table import Column, Field, Key, Kind, Table, TableName
+from pipeline.mysql.table import Column, Field, Key, Table, TableName, ValueKind
 
 SPECIAL = {b"\\": b"\\\\", b"\t": b"\\t", b"\n": b"\\n"}
 MEANINGS = {b"0": b"\0", b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"Z": b"\x1a"}
@@ -16,11 +16,12 @@ awkward = st.lists(st.sampled_from([b"\\", b"\t", b"\n", b"n", b"t", b"N", b"\0"
 contents = st.binary(max_size=30) | awkward.map(b"".join)
 fields = st.none() | contents
 NUMERIC = (
-    Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.DOUBLE, Kind.YEAR, Kind.BIT, Kind.ENUM, Kind.SET,
+    ValueKind.INTEGER, ValueKind.DECIMAL, ValueKind.FLOAT, ValueKind.DOUBLE, ValueKind.YEAR,
+    ValueKind.BIT, ValueKind.ENUM, ValueKind.SET,
 )  # fmt: skip
 
 
-def column(kind: Kind, charset: str | None = None, *, name: str = "c") -> Column:
+def column(kind: ValueKind, charset: str | None = None, *, name: str = "c") -> Column:
     return Column(name, kind, str(kind), str(kind), nullable=True, charset=charset)
 
 
@@ -71,7 +72,7 @@ def test_what_is_escaped_is_read_back_by_us_and_by_the_server(field: bytes) -> N
 
 @given(st.lists(st.tuples(fields, fields, fields), min_size=1, max_size=5))
 def test_no_value_ends_its_field_or_its_line(rows: list[tuple[Field, ...]]) -> None:
-    three = table(*(column(Kind.BINARY, name=name) for name in "abc"))
+    three = table(*(column(ValueKind.BINARY, name=name) for name in "abc"))
     text = b"".join(line(three, row) for row in rows)
     assert text.count(b"\n") == len(rows)
     assert loaded(text) == [list(row) for row in rows]
@@ -81,7 +82,7 @@ def test_no_value_ends_its_field_or_its_line(rows: list[tuple[Field, ...]]) -> N
 
 @pytest.mark.parametrize("text", [b"NULL", b"\\N", b"N", b"\\", b"\\\\N", b"", b"null"])
 def test_null_is_not_confused_with_text_that_looks_like_it(text: bytes) -> None:
-    one = table(column(Kind.TEXT, "utf8mb4"))
+    one = table(column(ValueKind.TEXT, "utf8mb4"))
     assert line(one, (None,)) == b"\\N\n"
     assert line(one, (text,)) != line(one, (None,))
     assert loaded(line(one, (text,))) == [[text]]
@@ -89,45 +90,47 @@ def test_null_is_not_confused_with_text_that_looks_like_it(text: bytes) -> None:
     assert unescape(b"\\N") is None
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_null_is_null_for_every_kind(kind: Kind) -> None:
-    assert literal(column(kind, "latin1" if kind is Kind.TEXT else None), None) == b"NULL"
+@pytest.mark.parametrize("kind", ValueKind)
+def test_null_is_null_for_every_kind(kind: ValueKind) -> None:
+    assert literal(column(kind, "latin1" if kind is ValueKind.TEXT else None), None) == b"NULL"
 
 
 @given(contents)
 def test_a_literal_holds_every_byte_as_hex(field: bytes) -> None:
     shown = field.hex().encode()
-    assert literal(column(Kind.TEXT, "gbk"), field) == b"_gbk x'" + shown + b"'"
-    assert literal(column(Kind.BINARY), field) == b"_binary x'" + shown + b"'"
+    assert literal(column(ValueKind.TEXT, "gbk"), field) == b"_gbk x'" + shown + b"'"
+    assert literal(column(ValueKind.BINARY), field) == b"_binary x'" + shown + b"'"
     if not is_typed(field):  # the text of a document never begins with that mark
-        assert literal(column(Kind.JSON), field) == b"CONVERT(x'" + shown + b"' USING utf8mb4)"
+        assert literal(column(ValueKind.JSON), field) == b"CONVERT(x'" + shown + b"' USING utf8mb4)"
 
 
 @pytest.mark.parametrize("kind", NUMERIC)
-def test_numbers_travel_bare(kind: Kind) -> None:
-    wanted = {Kind.FLOAT: b"CAST(-12e0 AS FLOAT)", Kind.DOUBLE: b"-12e0"}
+def test_numbers_travel_bare(kind: ValueKind) -> None:
+    wanted = {ValueKind.FLOAT: b"CAST(-12e0 AS FLOAT)", ValueKind.DOUBLE: b"-12e0"}
     assert literal(column(kind), b"-12") == wanted.get(kind, b"-12")
 
 
 def test_minus_zero_keeps_its_sign_as_a_literal() -> None:
     """As a DECIMAL it would be 0, which a partitioned table keeps somewhere else."""
-    assert literal(column(Kind.DOUBLE), b"-0.0") == b"-0.0e0"
+    assert literal(column(ValueKind.DOUBLE), b"-0.0") == b"-0.0e0"
 
 
-@pytest.mark.parametrize("kind", [Kind.DATE, Kind.TIME, Kind.DATETIME, Kind.TIMESTAMP])
-def test_times_travel_quoted(kind: Kind) -> None:
+@pytest.mark.parametrize(
+    "kind", [ValueKind.DATE, ValueKind.TIME, ValueKind.DATETIME, ValueKind.TIMESTAMP]
+)
+def test_times_travel_quoted(kind: ValueKind) -> None:
     assert literal(column(kind), b"-00:00:01.50") == b"'-00:00:01.50'"
 
 
 def test_every_kind_has_a_literal() -> None:
-    for kind in Kind:
-        assert literal(column(kind, "utf8mb4" if kind is Kind.TEXT else None), b"1")
+    for kind in ValueKind:
+        assert literal(column(kind, "utf8mb4" if kind is ValueKind.TEXT else None), b"1")
 
 
 def test_labels_and_bits_are_loaded_as_numbers_and_json_as_text() -> None:
     one = table(
-        column(Kind.INTEGER, name="id"), column(Kind.ENUM, name="a`b"),
-        column(Kind.JSON, name="j"), column(Kind.TEXT, "latin1", name="v"),
+        column(ValueKind.INTEGER, name="id"), column(ValueKind.ENUM, name="a`b"),
+        column(ValueKind.JSON, name="j"), column(ValueKind.TEXT, "latin1", name="v"),
     )  # fmt: skip
     assert load_columns(one) == (
         "(`id`, @f1, @f2, `v`) SET `a``b` = CAST(@f1 AS UNSIGNED), `j` = CONVERT(@f2 USING utf8mb4)"
@@ -136,7 +139,7 @@ def test_labels_and_bits_are_loaded_as_numbers_and_json_as_text() -> None:
 
 def test_generated_columns_are_not_written() -> None:
     given_, computed = (
-        column(Kind.INTEGER, name="id"),
-        Column("g", Kind.INTEGER, "int", "int", nullable=True, generated=True),
+        column(ValueKind.INTEGER, name="id"),
+        Column("g", ValueKind.INTEGER, "int", "int", nullable=True, generated=True),
     )
     assert load_columns(table(given_, computed)) == "(`id`)"

@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.mysql.keyrange import KeyRange, is_one_of
-from pipeline.mysql.table import Column, Key, Kind, Table, TableName
+from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 
 KEY = Key("k", ("a", "b"))
-COLUMNS = tuple(Column(name, Kind.INTEGER, "int", "int", nullable=False) for name in KEY.columns)
+COLUMNS = tuple(
+    Column(name, ValueKind.INTEGER, "int", "int", nullable=False) for name in KEY.columns
+)
 TABLE = Table(TableName("s", "t"), COLUMNS, KEY)
 EVERY = [(a, b) for a in range(5) for b in range(5)]
 bounds = st.lists(st.sampled_from(EVERY), unique=True, max_size=8).map(sorted)
@@ -56,7 +58,7 @@ def test_keys_one_by_one(keys: list[tuple[int, int]]) -> None:
 @given(st.lists(st.sampled_from(EVERY), unique=True))
 def test_keys_with_a_label_are_not_compared_as_rows(keys: list[tuple[int, int]]) -> None:
     """In a row, a server takes the number of an ENUM for the text of a label."""
-    label = replace(COLUMNS[0], kind=Kind.ENUM)
+    label = replace(COLUMNS[0], kind=ValueKind.ENUM)
     condition = is_one_of(
         replace(TABLE, columns=(label, COLUMNS[1])), [(str(a), str(b)) for a, b in keys]
     )

@@ -20,7 +20,7 @@ from pipeline.mysql.keyrange import (
     order,
     up_to,
 )
-from pipeline.mysql.table import Column, Key, Kind, Table, TableName
+from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 
 Tuple = tuple[int, ...]
 Rows = Callable[[Key, str], list[Tuple]]
@@ -94,7 +94,7 @@ def test_an_empty_range_and_an_empty_list_hold_nothing(rows: Rows, key: Key) -> 
     same = literals((1,) * len(key.columns))
     assert rows(key, KeyRange(same, same).condition(key)) == []
     columns = tuple(
-        Column(name, Kind.INTEGER, "int", "int", nullable=False) for name in key.columns
+        Column(name, ValueKind.INTEGER, "int", "int", nullable=False) for name in key.columns
     )
     assert rows(key, is_one_of(Table(TableName("s", "t"), columns, key), [])) == []
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import FatalError
-from pipeline.mysql.table import Column, Key, Kind, Table, TableName
+from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from pipeline.stream import decode_tablemap as types
 from pipeline.stream.decode_tablemap import ColumnType, TableMap, parse_table_map
 from pipeline.stream.events import ChangeKind
@@ -20,10 +20,10 @@ NAME = TableName("db", "t")
 TABLE = Table(
     NAME,
     (
-        Column("id", Kind.INTEGER, "int", "int", nullable=False),
-        Column("name", Kind.TEXT, "varchar", "varchar(20)", nullable=True, charset="utf8mb4"),
-        Column("made", Kind.INTEGER, "int", "int", nullable=True, generated=True),
-        Column("n", Kind.INTEGER, "bigint", "bigint unsigned", nullable=True),
+        Column("id", ValueKind.INTEGER, "int", "int", nullable=False),
+        Column("name", ValueKind.TEXT, "varchar", "varchar(20)", nullable=True, charset="utf8mb4"),
+        Column("made", ValueKind.INTEGER, "int", "int", nullable=True, generated=True),
+        Column("n", ValueKind.INTEGER, "bigint", "bigint unsigned", nullable=True),
     ),
     Key("PRIMARY", ("id",)),
 )

@@ -1,0 +1,74 @@
+"""Which conversions a server makes in silence though they may lose something.
+
+A column may go without a check where everything that would not fit is an error or a warning
+(`loud`): out of range, too long, not in that character set, not a label. Whatever is not known
+to be so is checked value by value.
+"""
+
+from __future__ import annotations
+
+from pipeline.mysql.definition_diff import same_values
+from pipeline.mysql.table import Column, ValueKind
+
+_UNICODE = frozenset({"utf8mb4", "utf16", "utf16le", "utf32"})
+_SAME_KIND = frozenset(
+    {ValueKind.INTEGER, ValueKind.DECIMAL, ValueKind.DOUBLE, ValueKind.YEAR, ValueKind.DATE,
+     ValueKind.BIT, ValueKind.ENUM, ValueKind.SET, ValueKind.JSON}
+)  # fmt: skip
+_FRACTIONS = frozenset({ValueKind.TIME, ValueKind.DATETIME, ValueKind.TIMESTAMP})
+_IMPLICIT = {
+    **dict.fromkeys(
+        [
+            ValueKind.INTEGER,
+            ValueKind.DECIMAL,
+            ValueKind.FLOAT,
+            ValueKind.DOUBLE,
+            ValueKind.YEAR,
+            ValueKind.BIT,
+        ],
+        "0",
+    ),
+    **dict.fromkeys([ValueKind.TEXT, ValueKind.BINARY, ValueKind.SET], "''"),
+    ValueKind.ENUM: "1",
+}
+
+
+def reports_loss(old: Column, new: Column) -> bool:
+    """Whether a value of `old` that `new` can't hold is an error or a warning."""
+    if same_values(old, new):
+        return True
+    if old.kind is ValueKind.TEXT and new.kind is ValueKind.TEXT:
+        strips = new.data_type == "char" and old.data_type != "char"
+        return not strips and (new.charset == old.charset or new.charset in _UNICODE)
+    if old.kind is ValueKind.BINARY and new.kind is ValueKind.BINARY:
+        return new.data_type != "binary"  # which pads
+    if (old.kind, new.kind) in (
+        (ValueKind.INTEGER, ValueKind.DECIMAL),
+        (ValueKind.FLOAT, ValueKind.DOUBLE),
+    ):
+        return True
+    if (old.kind, new.kind) == (ValueKind.DATE, ValueKind.DATETIME):
+        return True
+    if old.kind in _FRACTIONS and new.kind is old.kind:
+        return new.fraction_digits >= old.fraction_digits
+    return old.kind is new.kind and old.kind in _SAME_KIND
+
+
+def bounds_alike(old: Column, new: Column) -> bool:
+    """Whether key values, their literals and their order are the same before and after."""
+    if old.kind is not new.kind:
+        return False
+    if old.kind is ValueKind.INTEGER:
+        return True
+    if old.kind is ValueKind.TEXT or (
+        old.kind is ValueKind.BINARY and new.data_type == old.data_type
+    ):
+        padded = "char" in (old.data_type, new.data_type) or old.data_type == "binary"
+        same = old.charset == new.charset and old.collation == new.collation
+        return same and (not padded or old.column_type == new.column_type)
+    return same_values(old, new)
+
+
+def implicit_literal(column: Column) -> str | None:
+    """What ALTER TABLE puts into an added NOT NULL column without a default; None: unclear."""
+    return _IMPLICIT.get(column.kind)

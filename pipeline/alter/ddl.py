@@ -1,0 +1,111 @@
+"""What can be told from the text of an ALTER before a server has seen it.
+
+The server parses the change, not we: it is applied to an empty table, and the result is read
+back. Only what can't be read back is looked for here, word by word: clauses that would touch
+another table or the name, and which of the new columns is an old one under a new name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from pipeline.errors import RefusedError
+from pipeline.mysql.tokens import Token, tokens
+
+_CLAUSE = "Leave that clause out"
+_REFUSED = {
+    ("EXCHANGE", "PARTITION"): "exchanges a partition with another table",
+    ("DISCARD", "PARTITION"): "discards a tablespace",
+    ("DISCARD", "TABLESPACE"): "discards a tablespace",
+    ("IMPORT", "PARTITION"): "imports a tablespace",
+    ("IMPORT", "TABLESPACE"): "imports a tablespace",
+}
+_RENAMED_THINGS = ("COLUMN", "INDEX", "KEY")
+_NOT_COLUMNS = frozenset(
+    ("INDEX", "KEY", "PRIMARY", "FOREIGN", "CONSTRAINT", "CHECK", "PARTITION", "UNIQUE",
+     "FULLTEXT", "SPATIAL", "IF")
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Wording:
+    """Column names as the text has them, and the first two words of each clause."""
+
+    heads: tuple[tuple[str, ...], ...]
+    renamed: tuple[tuple[str, str], ...]
+    dropped: tuple[str, ...]
+    added: tuple[str, ...]
+
+
+def read_ddl(ddl: str) -> Wording:
+    """What the text renames, drops and adds.
+
+    Raises:
+        RefusedError: it holds a clause that an empty copy must not be given.
+    """
+    clauses = list(_clauses(list(tokens(ddl))))
+    if not any(clauses):
+        raise RefusedError("There is nothing to change.", 'Give it as in: "ADD COLUMN c INT".')
+    for clause in clauses:
+        _refuse(clause)
+    return Wording(
+        heads=tuple(tuple(token.word for token in clause[:2]) for clause in clauses),
+        renamed=tuple(pair for clause in clauses if (pair := _renamed(clause)) is not None),
+        dropped=tuple(name for clause in clauses if (name := _named(clause, "DROP"))),
+        added=tuple(name for clause in clauses if (name := _named(clause, "ADD"))),
+    )
+
+
+def _clauses(found: Sequence[Token]) -> Iterator[list[Token]]:
+    """Between the commas that are in no parentheses."""
+    depth, clause = 0, list[Token]()
+    for token in found:
+        if not token.is_name:
+            if token.text == ";":
+                raise RefusedError("The change holds a semicolon.", "Give one change, without it.")
+            depth += {"(": 1, ")": -1}.get(token.text, 0)
+            if token.text == "," and depth == 0:
+                yield clause
+                clause = []
+                continue
+        clause.append(token)
+    yield clause
+
+
+def _refuse(clause: Sequence[Token]) -> None:
+    words = [token.word for token in clause]
+    for pair in pairwise(words):
+        if pair in _REFUSED:
+            raise RefusedError(f"The change {_REFUSED[pair]}.", f"{_CLAUSE}; do that by itself.")
+    if words[:1] == ["RENAME"] and words[1:2] and words[1] not in _RENAMED_THINGS:
+        raise RefusedError("The change gives the table another name.", f"{_CLAUSE}.")
+    if words[:1] == ["ALTER"] and words[1:2] == ["TABLE"]:
+        raise RefusedError(
+            "The change begins with ALTER TABLE.", "Give only what follows the table's name."
+        )
+
+
+def _renamed(clause: Sequence[Token]) -> tuple[str, str] | None:
+    words, texts = [token.word for token in clause], [token.text for token in clause]
+    if words[:2] == ["RENAME", "COLUMN"] and len(texts) >= 5:
+        old, new = texts[2], texts[4]
+    elif words[:1] == ["CHANGE"]:
+        at = 2 if words[1:2] == ["COLUMN"] and len(texts) > 3 else 1
+        if len(texts) < at + 2:
+            return None
+        old, new = texts[at], texts[at + 1]
+    else:
+        return None
+    return (old, new) if old.lower() != new.lower() else None
+
+
+def _named(clause: Sequence[Token], verb: str) -> str | None:
+    words = [token.word for token in clause]
+    if words[:1] != [verb] or len(clause) < 2:
+        return None
+    at = 2 if words[1] == "COLUMN" and len(clause) > 2 else 1
+    if at == 1 and (words[1] in _NOT_COLUMNS or not clause[1].is_name):
+        return None
+    return clause[at].text

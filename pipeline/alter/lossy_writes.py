@@ -1,0 +1,153 @@
+"""Writes converted rows, and says which one lost something.
+
+A strict session raises an error; `INSERT IGNORE`, and a session that has to be lenient, warn, and
+so a warning is as good as an error here. Most messages number the row. Of those that do not, the
+row is searched for: the first that makes a prefix of the rows fail.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sqlalchemy import Connection
+
+from pipeline.domain.alter_plan import AlterPlan
+from pipeline.domain.migration import MigrationTable
+from pipeline.errors import FatalError, RetryableError
+from pipeline.mysql.codecs import literal_expression
+from pipeline.mysql.failures import DUPLICATE_KEY, TRUNCATED, translate
+from pipeline.mysql.keyrange import bound_from_row, order
+from pipeline.mysql.pools import Result, is_harmless, run, shown_warnings
+from pipeline.mysql.quoting import quote, quote_name
+from pipeline.mysql.table import Table
+
+_ROW = re.compile(r"at row (\d+)")
+_LONGEST_SEARCH = 1 << 20
+
+
+def write(
+    connection: Connection,
+    table: MigrationTable,
+    plan: AlterPlan,
+    rows: Table,
+    condition: str,
+    statement: str,
+) -> Result:
+    """Run `statement`, which writes `rows` under `condition` in the order of their key.
+
+    Raises:
+        FatalError: a row can't be converted without loss; names its key.
+        RetryableError: a row meets another one in a new unique key.
+    """
+    try:
+        answer = run(connection, statement)
+    except Exception as error:
+        ours = translate(error, table.target.schema)
+        if isinstance(ours, RetryableError):
+            raise
+        text = str(error.args[-1]) if error.args else str(error)
+        key = _key_of(connection, rows, condition, statement, text)
+        raise lossy(table, key, text) from error
+    if answer.warnings:
+        found = _loss(connection, table, plan, answer, statement)
+        if found is not None:
+            key = _key_of(connection, rows, condition, statement, found)
+            raise lossy(table, key, found)
+    return answer
+
+
+def _loss(
+    connection: Connection, table: MigrationTable, plan: AlterPlan, answer: Result, statement: str
+) -> str | None:
+    """What was lost, if anything was. A row that is there already is no loss.
+
+    Raises:
+        RetryableError: a row meets another one in a new unique key.
+    """
+    lenient = table.definition.may_warn_on_write and not plan.retyped
+    others = 0
+    for code, text in shown_warnings(connection):
+        if code == DUPLICATE_KEY:
+            _refuse_new_duplicate(table, plan, text)
+            continue
+        others += 1
+        if not (is_harmless(code, text) or (lenient and code in TRUNCATED)):
+            return text
+    # The server shows the first max_error_count of them, and counts all. What a REPLACE counts
+    # as duplicates are rows that it has removed, without a warning.
+    counts = dict(part.split(": ") for part in answer.message.split("  ") if ": " in part)
+    ignored = 0 if statement.startswith("REPLACE") else int(counts.get("Duplicates", 0))
+    if int(counts.get("Warnings", 0)) - ignored > others and not lenient:
+        return "the server has more to say than it shows (max_error_count)"
+    return None
+
+
+def _refuse_new_duplicate(table: MigrationTable, plan: AlterPlan, text: str) -> None:
+    """Rows with one value for a unique key that is new: passing, if it moved between them."""
+    if any(text.rstrip("'").endswith((f".{key}", f"'{key}")) for key in plan.new_unique):
+        raise RetryableError(f"{table.source}: two rows for one value of a new unique key: {text}.")
+
+
+def _key_of(
+    connection: Connection, rows: Table, condition: str, statement: str, text: str
+) -> str | None:
+    """The key of the row that a message is about, unless it has gone meanwhile."""
+    number = _ROW.search(text)
+    place = int(number[1]) if number is not None else _search(connection, statement)
+    found = run(
+        connection,
+        f"SELECT {key_literals(rows)} FROM {rows_from(rows, condition)} LIMIT 1 OFFSET {place - 1}",
+    ).rows
+    return ", ".join(bound_from_row(found[0])) if found else None
+
+
+def _search(connection: Connection, statement: str) -> int:
+    """The number of the first row that `statement` can't write: it is in every longer prefix."""
+    good, bad = 0, 1
+    while _is_written(connection, statement, bad) and bad < _LONGEST_SEARCH:
+        good, bad = bad, 2 * bad
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        if _is_written(connection, statement, middle):
+            good = middle
+        else:
+            bad = middle
+    return bad
+
+
+def _is_written(connection: Connection, statement: str, rows: int) -> bool:
+    """Whether the first `rows` rows go without a word. Nothing of it stays."""
+    run(connection, "SAVEPOINT search")
+    try:
+        answer = run(connection, f"{statement} LIMIT {rows}")
+        codes = {code for code, _ in shown_warnings(connection)} if answer.warnings else set()
+        return codes <= {DUPLICATE_KEY}
+    except Exception as error:
+        if isinstance(translate(error, ""), RetryableError):
+            raise
+        return False
+    finally:
+        run(connection, "ROLLBACK TO search")
+
+
+def lossy(table: MigrationTable, key: str | None, text: str) -> FatalError:
+    """What is said of the row with `key`."""
+    where = f" with key {key}" if key is not None else ""
+    return FatalError(
+        f"A row of {table.source}{where} can't be converted without loss: {text.rstrip('.')}.",
+        "The table is as it was. Correct that row and resume, or abort and choose another"
+        " definition (--accept COLUMN takes what the server makes of a column's values).",
+    )
+
+
+def rows_from(rows: Table, condition: str) -> str:
+    """The rows under `condition`, in the order of their key."""
+    return (
+        f"{quote_name(rows.name)} FORCE INDEX ({quote(rows.key.name)})"
+        f" WHERE {condition} ORDER BY {order(rows.key)}"
+    )
+
+
+def key_literals(rows: Table) -> str:
+    """SQL for the literals of a row's key."""
+    return ", ".join(literal_expression(column) for column in rows.key_columns)

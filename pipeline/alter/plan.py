@@ -1,0 +1,261 @@
+"""Plans an alter: has the server make an empty table of the new definition, and maps columns.
+
+Which column becomes which is decided by name. A column that the text renames has to be
+confirmed (`--rename`), since one taken for another is data in the wrong place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from pipeline.alter.conversions import bounds_alike, implicit_literal, reports_loss
+from pipeline.alter.ddl import Wording, read_ddl
+from pipeline.domain.alter_plan import AlterPlan, Fill
+from pipeline.domain.names import scratch_name, shadow_name
+from pipeline.domain.request import Alteration
+from pipeline.errors import FatalError, RefusedError
+from pipeline.mysql.catalogue import foreign_keys, table_facts
+from pipeline.mysql.definition_diff import same_values
+from pipeline.mysql.failures import driver_errors
+from pipeline.mysql.introspect import (
+    read_columns,
+    read_table,
+    unfilled_columns,
+    unique_keys,
+    usable_keys,
+)
+from pipeline.mysql.pools import run
+from pipeline.mysql.quoting import quote_name
+from pipeline.mysql.servers import table_exists
+from pipeline.mysql.table import Column, Key, Table, TableName
+
+Pair = tuple[Column, Column]
+
+
+def create_shadow(connection: Connection, name: TableName, shadow: TableName, ddl: str) -> None:
+    """An empty table with the new definition.
+
+    Raises:
+        RefusedError: the server does not take the change.
+    """
+    try:
+        with driver_errors("here"):
+            run(connection, f"CREATE TABLE {quote_name(shadow)} LIKE {quote_name(name)}")
+            run(connection, f"ALTER TABLE {quote_name(shadow)} {ddl}")
+    except FatalError as error:
+        said = error.explanation.removeprefix("Server here: ")
+        raise RefusedError(
+            f"The server does not take the change: {said}", "Correct the change."
+        ) from error
+
+
+def plan_alter(connection: Connection, name: TableName, asked: Alteration) -> AlterPlan:
+    """What the change makes of the table. The table that is made for it is dropped again.
+
+    Raises:
+        RefusedError: the change can't be made in this way; says why.
+    """
+    wording = read_ddl(asked.ddl)
+    with scratch_table(connection, name, asked.ddl) as scratch:
+        return map_columns(connection, name, scratch, asked, wording)
+
+
+@contextmanager
+def scratch_table(connection: Connection, name: TableName, ddl: str) -> Iterator[TableName]:
+    """An empty table of the new definition, for a look."""
+    scratch = scratch_name(name)
+    while table_exists(connection, scratch):
+        scratch = scratch_name(name)
+    try:
+        create_shadow(connection, name, scratch, ddl)
+        yield scratch
+    finally:
+        run(connection, f"DROP TABLE IF EXISTS {quote_name(scratch)}")
+
+
+def map_columns(
+    connection: Connection,
+    name: TableName,
+    shadow: TableName,
+    asked: Alteration,
+    wording: Wording | None = None,
+) -> AlterPlan:
+    """The same for a shadow that is there.
+
+    Raises:
+        RefusedError: as `plan_rebuild`.
+    """
+    table = read_table(connection, name)
+    columns = read_columns(connection, shadow)
+    _refuse_shadow(connection, shadow)
+    renames = _renames(asked, wording or read_ddl(asked.ddl), table)
+    pairs = _pairs(table, columns, renames)
+    kept, became = zip(*pairs, strict=True)
+    ours, theirs = _shared_key(connection, name, shadow, pairs)
+    checked = tuple(
+        old.name
+        for old, new in pairs
+        if not reports_loss(old, new) and old.name not in asked.accepted
+    )
+    _refuse_unknown("--accept", asked.accepted, kept)
+    return AlterPlan(
+        ddl=asked.ddl,
+        kept=Table(name, kept, ours),
+        shadow=Table(shadow_name(name), became, theirs),
+        fills=tuple(_fills(connection, shadow, became)),
+        retyped=any(not same_values(old, new) for old, new in pairs),
+        checked=checked,
+        new_unique=tuple(_new_unique(connection, name, shadow, pairs)),
+    )
+
+
+def _refuse_shadow(connection: Connection, shadow: TableName) -> None:
+    facts = table_facts(connection, shadow)
+    if facts is None or facts.engine != "InnoDB":
+        raise RefusedError("The change takes the table out of InnoDB.", "Leave ENGINE as it is.")
+    keys = foreign_keys(connection, shadow)
+    if keys:
+        raise RefusedError(
+            f"The change adds foreign key {keys[0].name}, which can't be kept through the swap.",
+            "Leave it out.",
+        )
+
+
+def _renames(asked: Alteration, wording: Wording, table: Table) -> dict[str, str]:
+    """Old name to new name, confirmed."""
+    _refuse_unknown("--rename", [old for old, _ in asked.renames], table.columns)
+    found = {_lower(pair): pair for pair in wording.renamed}
+    given = {_lower(pair): pair for pair in asked.renames}
+    for pair in found.keys() - given.keys():
+        old, new = found[pair]
+        raise RefusedError(
+            f"The change renames column {old} to {new}.",
+            f"If {new} is to hold what {old} held, confirm it with: --rename {old}={new}",
+        )
+    for pair in given.keys() - found.keys():
+        old, new = given[pair]
+        raise RefusedError(
+            f"--rename {old}={new}: the change does not rename {old} to {new}.",
+            "Leave it out, or correct one of the two.",
+        )
+    again = {name.lower() for name in wording.dropped} & {name.lower() for name in wording.added}
+    if again:
+        name = sorted(again)[0]
+        raise RefusedError(
+            f"The change drops column {name} and adds another of that name.",
+            "Do it in two: the values of the old one must not be taken for the new one's.",
+        )
+    return {old.lower(): new for old, new in asked.renames}
+
+
+def _lower(pair: tuple[str, str]) -> tuple[str, str]:
+    return pair[0].lower(), pair[1].lower()
+
+
+def _refuse_unknown(option: str, names: Sequence[str], columns: Sequence[Column]) -> None:
+    known = {column.name.lower() for column in columns}
+    for name in names:
+        if name.lower() not in known:
+            raise RefusedError(f"{option}: there is no column {name} that is kept.")
+
+
+def _pairs(
+    table: Table, columns: Sequence[Column], renames: Mapping[str, str]
+) -> list[tuple[Column, Column]]:
+    """Columns that hold values on both sides, in the original's order."""
+    by_name = {column.name.lower(): column for column in columns}
+    pairs = []
+    for old in table.columns:
+        new = by_name.get(renames.get(old.name.lower(), old.name).lower())
+        if new is None or new.generated:
+            continue
+        if old.generated:
+            raise RefusedError(
+                f"Column {old.name} is generated, and is to be one that is not.",
+                "Add a new column instead, and fill it afterwards.",
+            )
+        pairs.append((old, new))
+    if not pairs:
+        raise RefusedError("No column is kept.", "Create a new table instead.")
+    return pairs
+
+
+def _shared_key(
+    connection: Connection,
+    name: TableName,
+    shadow: TableName,
+    pairs: Sequence[Pair],
+) -> tuple[Key, Key]:
+    """A unique key of both, over columns whose values and order do not change."""
+    became = {old.name: new for old, new in pairs}
+    olds = {old.name: old for old, _ in pairs}
+    theirs = {key.columns: key for key in usable_keys(connection, shadow)}
+    reasons = []
+    for key in usable_keys(connection, name):
+        if not set(key.columns) <= became.keys():
+            reasons.append(f"{key.name} loses a column")
+            continue
+        wanted = tuple(became[column].name for column in key.columns)
+        changed = [c for c in key.columns if not bounds_alike(olds[c], became[c])]
+        if wanted in theirs and not changed:
+            return key, Key(theirs[wanted].name, wanted)
+        reasons.append(
+            f"{key.name}: column {changed[0]} changes its order or values"
+            if changed
+            else f"{key.name} is no unique key afterwards"
+        )
+    raise RefusedError(
+        f"{name} has no unique key that the change leaves as it is ({'; '.join(reasons)}), by which"
+        " rows could be followed.",
+        "Keep one, or add one first: a UNIQUE KEY over NOT NULL columns.",
+    )
+
+
+def _fills(connection: Connection, shadow: TableName, became: Sequence[Column]) -> Iterator[Fill]:
+    known = {column.name for column in became}
+    for column in unfilled_columns(connection, shadow):
+        if column.name in known:
+            continue
+        literal = implicit_literal(column)
+        if literal is None:
+            raise RefusedError(
+                f"New column {column.name} is NOT NULL and has no DEFAULT.", "Give it one."
+            )
+        yield Fill(column.name, literal)
+
+
+def _new_unique(
+    connection: Connection,
+    name: TableName,
+    shadow: TableName,
+    pairs: Sequence[Pair],
+) -> Iterator[str]:
+    """Unique keys that may meet duplicates which the original allows."""
+    back = {new.name: old.name for old, new in pairs if same_values(old, new)}
+    known = {key.parts for key in unique_keys(connection, name)}
+    for key in unique_keys(connection, shadow):
+        parts = [
+            replace(part, column=back[part.column]) for part in key.parts if part.column in back
+        ]
+        if len(parts) < len(key.parts) or tuple(parts) not in known:
+            yield key.name
+
+
+def remap(
+    connection: Connection, name: TableName, shadow: TableName, planned: AlterPlan
+) -> AlterPlan:
+    """The mapping as it comes out now, with what was confirmed and accepted for `planned`."""
+    pairs = zip(planned.kept.columns, planned.shadow.columns, strict=True)
+    renames = tuple(
+        (old.name, new.name) for old, new in pairs if old.name.lower() != new.name.lower()
+    )
+    accepted = {column.name for column in planned.kept.columns} - set(planned.checked)
+    found = map_columns(
+        connection, name, shadow, Alteration(planned.ddl, renames, tuple(sorted(accepted)))
+    )
+    as_text = any(column.as_text for column in planned.kept.columns)
+    return found.documents_as_text() if as_text else found

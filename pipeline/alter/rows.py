@@ -1,0 +1,93 @@
+"""The rows of an alter: copied by one statement a range, replaced by way of a staging table.
+
+The copy's `INSERT IGNORE … SELECT` runs at READ COMMITTED, where the SELECT takes no lock on the
+original's rows. What the binary log brings is loaded as the original defines it, and goes from
+there into the shadow, so the same server converts it in the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from pipeline.alter.convert_rows import into_shadow, plan_of, staged_table
+from pipeline.domain.alter_plan import AlterPlan
+from pipeline.domain.migration import MigrationTable
+from pipeline.errors import FatalError
+from pipeline.mysql.keyrange import KeyRange, same_key
+from pipeline.mysql.pools import Result, run
+from pipeline.mysql.quoting import quote_name
+from pipeline.mysql.table import Table
+from pipeline.rows.write_lines import write_lines
+
+
+def copy_range(target: Connection, table: MigrationTable, keys: KeyRange) -> tuple[int, int]:
+    """Copy a range of the original, in the open transaction; rows that are there stay.
+
+    Returns:
+        the rows of the range, and about how many bytes they have.
+
+    Raises:
+        FatalError: a row can't be converted without loss.
+        RetryableError: a row meets another one in a new unique key.
+    """
+    original = replace(table.definition, name=table.source)
+    answer = into_shadow(
+        target, table, "INSERT IGNORE", original, keys.condition(table.definition.key)
+    )
+    rows = _counts(answer).get("Records", answer.affected)
+    return rows, rows * table.bytes_estimate // max(1, table.rows_estimate)
+
+
+def replace_rows(target: Connection, table: MigrationTable, data: bytes) -> None:
+    """Write after-images, as lines of the original, in the open transaction; they win.
+
+    Raises:
+        FatalError: a row can't be converted without loss.
+    """
+    staged = staged_table(target, table)
+    write_lines(target, staged, staged.name, data, replace=True)
+    there = _already_there(target, table, staged)
+    run(target, "SAVEPOINT replacing")
+    answer = into_shadow(target, table, "REPLACE", staged, "TRUE")
+    plan = plan_of(table)
+    if plan.new_unique:
+        _refuse_victims(target, table, plan, staged, _counts(answer).get("Duplicates", 0) - there)
+
+
+def _already_there(target: Connection, table: MigrationTable, staged: Table) -> int:
+    """How many of the staged rows a REPLACE takes away, if it takes no other."""
+    if not plan_of(table).new_unique:
+        return 0
+    same = same_key(table.target_table, "shadow", "staged", staged)
+    names = f"{quote_name(table.target)} AS shadow JOIN {quote_name(staged.name)} AS staged"
+    return int(run(target, f"SELECT COUNT(*) FROM {names} ON {same}").rows[0][0])
+
+
+def _refuse_victims(
+    target: Connection, table: MigrationTable, plan: AlterPlan, staged: Table, victims: int
+) -> None:
+    """A key that the original has takes a row away only if an event of its own is coming. A new
+    one has no such promise: the row would be lost, and nobody would look at it again."""
+    if victims <= 0:
+        return
+    same = same_key(table.target_table, quote_name(table.target), "staged", staged)
+    run(target, "ROLLBACK TO replacing")
+    run(
+        target,
+        f"DELETE FROM {quote_name(table.target)} USING {quote_name(table.target)}"
+        f" JOIN {quote_name(staged.name)} AS staged ON {same}",
+    )
+    into_shadow(target, table, "INSERT", staged, "TRUE")  # says which value of which key
+    names = ", ".join(plan.new_unique)
+    raise FatalError(
+        f"{table.source}: a change gives two rows one value of a new unique key ({names}).",
+        "The table is as it was. Make the values differ, abort, and start again.",
+    )
+
+
+def _counts(answer: Result) -> dict[str, int]:
+    """`Records: 3  Duplicates: 1  Warnings: 0`."""
+    parts = (part.split(": ") for part in answer.message.split("  ") if ": " in part)
+    return {name: int(number) for name, number in parts}

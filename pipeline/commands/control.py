@@ -1,0 +1,260 @@
+"""What a person may ask of a migration: postpone, cut over, abort, resume, clean up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection
+
+from pipeline.alter.convert_rows import drop_templates
+from pipeline.commands.drop import drop_table
+from pipeline.control.chunk_map import delete_chunks, drop_key_tables
+from pipeline.control.events import log_event
+from pipeline.control.leases import Lease, release_lease, take_lease
+from pipeline.control.migrations import (
+    ENDED,
+    postpone_migration,
+    read_migration,
+    read_tables,
+    release_claims,
+    transition,
+    update_migration,
+    update_table,
+    written_by,
+)
+from pipeline.control.schema import NOW
+from pipeline.control.throttles import set_manual
+from pipeline.domain.event_kind import EventKind
+from pipeline.domain.migration import Migration, MigrationKind, MigrationTable
+from pipeline.domain.request import Request
+from pipeline.domain.role import Role
+from pipeline.domain.stages import Stage, can_abort
+from pipeline.errors import RefusedError
+from pipeline.mysql.pools import Pools
+from pipeline.mysql.table import table_to_json
+from pipeline.preflight.findings import Scope, refuse
+from pipeline.preflight.registry import run_preflight
+
+_LEASE_WAIT_S = 15.0
+
+
+def postpone(pools: Pools, target: str, migration_id: str, who: str) -> None:
+    """Hold the cut-over back until `cut_over` is asked for.
+
+    Raises:
+        RefusedError: it is too late.
+    """
+    migration = _read(pools, target, migration_id)
+    if migration.stage in (*ENDED, Stage.SWITCHING):
+        raise RefusedError(
+            f"Migration {migration_id} is {migration.stage}; it can't be postponed.",
+            f"See: tranship status {migration_id}",
+        )
+    with pools.begin(target) as control:
+        if not migration.postponed:
+            postpone_migration(control, migration_id)
+        log_event(control, migration_id, EventKind.CONTROL, "postponed", who)
+
+
+def cut_over(pools: Pools, target: str, migration_id: str, who: str) -> None:
+    """Let the cut-over happen as soon as the checksums have converged.
+
+    Raises:
+        RefusedError: the migration has ended or failed.
+    """
+    migration = _read(pools, target, migration_id)
+    if migration.stage in (*ENDED, Stage.FAILED):
+        raise RefusedError(
+            f"Migration {migration_id} is {migration.stage}; there is nothing to cut over.",
+            f"See: tranship status {migration_id}",
+        )
+    _change(pools, target, migration_id, who, "cut-over allowed", postponed=False, retry_at=None)
+
+
+def abort(pools: Pools, target: str, migration_id: str, who: str) -> None:
+    """Ask for the migration's end; the coordinator gives the source its tables back.
+
+    Raises:
+        RefusedError: it is past the point of no return, or has ended.
+    """
+    migration = _read(pools, target, migration_id)
+    if not can_abort(migration.stage):
+        raise RefusedError(
+            f"Migration {migration_id} is {migration.stage}; it can't be aborted any more.",
+            f"See: tranship status {migration_id}",
+        )
+    _change(pools, target, migration_id, who, "abort asked for", abort_asked=True)
+    if migration.stage is Stage.FAILED:
+        with _coordinating(pools, target, migration_id, who) as lease, pools.begin(target) as ctl:
+            transition(
+                ctl, lease, Stage.FAILED, Stage.RESTORING, "abort was asked for",
+                after_restore=Stage.ABORTED,
+            )  # fmt: skip
+
+
+def throttle(pools: Pools, target: str, migration_id: str, who: str) -> None:
+    """Hold copy and verification back until `unthrottle`; effective within a second.
+
+    Raises:
+        RefusedError: the migration has ended.
+    """
+    _refuse_ended(_read(pools, target, migration_id))
+    with pools.begin(target) as control:
+        set_manual(control, migration_id, who)
+        log_event(control, migration_id, EventKind.CONTROL, "throttled by hand", who)
+
+
+def unthrottle(pools: Pools, target: str, migration_id: str, who: str) -> None:
+    """Take back what `throttle` asked for. What the servers' health asks for stays.
+
+    Raises:
+        RefusedError: the migration has ended.
+    """
+    _refuse_ended(_read(pools, target, migration_id))
+    with pools.begin(target) as control:
+        set_manual(control, migration_id, None)
+        log_event(control, migration_id, EventKind.CONTROL, "not throttled by hand any more", who)
+
+
+def _refuse_ended(migration: Migration) -> None:
+    if migration.stage in ENDED:
+        raise RefusedError(
+            f"Migration {migration.id} is {migration.stage}; it has ended.",
+            f"See: tranship events {migration.id}",
+        )
+
+
+def resume(
+    pools: Pools, target: str, migration_id: str, who: str, *, json_as_text: bool = False
+) -> None:
+    """Go on with a migration that failed, from the stage it failed in.
+
+    `json_as_text` accepts from now on what documents become as text.
+
+    Raises:
+        RefusedError: it has ended, or what made it impossible is still there.
+    """
+    migration = _read(pools, target, migration_id)
+    _refuse_ended(migration)
+    if migration.stage is Stage.FAILED:
+        with pools.begin(target) as control:
+            tables = read_tables(control, migration_id)
+        refuse(run_preflight(pools, Request.of(migration, tables), Scope.RESUME))
+    with _coordinating(pools, target, migration_id, who) as lease, pools.begin(target) as control:
+        if json_as_text:
+            for one in read_tables(control, migration_id):
+                values = {"definition": table_to_json(one.definition.documents_as_text())}
+                if one.alter_plan is not None:
+                    values["alter_plan"] = one.alter_plan.documents_as_text().as_json()
+                update_table(control, one.id, **values)
+        update_migration(control, migration_id, failure=None, retry_at=None)
+        if migration.stage is Stage.FAILED:
+            stage = migration.resume_stage or Stage.PREPARING
+            transition(control, lease, Stage.FAILED, stage, "resumed", resume_stage=None)
+        else:
+            log_event(control, migration_id, EventKind.CONTROL, "resumed", who)
+
+
+def clean_up(
+    pools: Pools,
+    target: str,
+    migration_id: str,
+    who: str,
+    gently: Callable[[int], None] | None = None,
+) -> list[str]:
+    """Drop what a migration that has ended left behind; what was dropped, in words.
+
+    After a move or an alter: the old tables, kept until now. After an abort of a move: the
+    target tables that the migration itself had created. With `gently` their rows go in batches
+    first; it is called with how many have gone.
+
+    Raises:
+        RefusedError: it has not ended.
+    """
+    migration = _read(pools, target, migration_id)
+    if migration.stage not in ENDED:
+        raise RefusedError(
+            f"Migration {migration_id} is {migration.stage}; only one that has ended can be"
+            " cleaned up.",
+            f"End it first: tranship abort {migration_id}",
+        )
+    # A second time could drop what a later migration has under the same names.
+    if migration.cleaned_at is not None:
+        raise RefusedError(
+            f"Migration {migration_id} has been cleaned up already.",
+            "What bears its tables' names now is not its own; look before you drop it by hand.",
+        )
+    with pools.begin(target) as control:
+        tables = read_tables(control, migration_id)
+        for table in tables:
+            _refuse_if_written(control, migration, table)
+    dropped = [_drop_leftover(pools, migration, table, gently) for table in tables]
+    for table in tables:
+        with pools.begin(target) as control:
+            drop_key_tables(control, table)
+            drop_templates(control, table)
+        with pools.begin(target) as control:
+            delete_chunks(control, table)
+    with pools.begin(target) as control:
+        release_claims(control, migration_id)
+        update_migration(control, migration_id, cleaned_at=NOW)
+        log_event(control, migration_id, EventKind.CONTROL, "cleaned up", who)
+    return [what for what in dropped if what]
+
+
+def _refuse_if_written(control: Connection, migration: Migration, table: MigrationTable) -> None:
+    """The unfinished copy may have been dropped by hand, and be another's target by now."""
+    other = written_by(control, migration.target, table.target)
+    if migration.stage is Stage.ABORTED and other is not None:
+        raise RefusedError(
+            f"{table.target} on {migration.target} is being written by migration {other}.",
+            f"Wait for its end. See: tranship status {other}",
+        )
+
+
+def _drop_leftover(
+    pools: Pools, migration: Migration, table: MigrationTable, gently: Callable[[int], None] | None
+) -> str:
+    if migration.stage is Stage.DONE:
+        drop_table(pools, migration.source, table.retired_name, gently)
+        return f"{table.retired_name} on {migration.source}"
+    # Of an alter the abort itself has dropped the shadow.
+    if table.created_by_us and migration.kind is MigrationKind.MOVE:
+        drop_table(pools, migration.target, table.target, gently)
+        return f"{table.target} on {migration.target}"
+    return ""
+
+
+def _read(pools: Pools, target: str, migration_id: str) -> Migration:
+    with pools.begin(target) as control:
+        return read_migration(control, migration_id)
+
+
+def _change(
+    pools: Pools, target: str, migration_id: str, who: str, what: str, **values: object
+) -> None:
+    with pools.begin(target) as control:
+        update_migration(control, migration_id, **values)
+        log_event(control, migration_id, EventKind.CONTROL, what, who)
+
+
+@contextmanager
+def _coordinating(pools: Pools, target: str, migration_id: str, who: str) -> Iterator[Lease]:
+    """Hold the coordinator's role for one change of stage."""
+    ttl_s = pools.settings.timeouts.lease_s
+    deadline = time.monotonic() + _LEASE_WAIT_S
+    while True:
+        with pools.begin(target) as control:
+            lease = take_lease(control, migration_id, Role.COORDINATE, who, ttl_s)
+        if lease is not None:
+            break
+        if time.monotonic() > deadline:
+            raise RefusedError(f"Migration {migration_id} is busy.", "Try again in a moment.")
+        time.sleep(0.1)
+    try:
+        yield lease
+    finally:
+        with pools.begin(target) as control:
+            release_lease(control, lease)

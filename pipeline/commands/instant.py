@@ -1,0 +1,124 @@
+"""`--try-instant`: a change that only touches metadata is the server's to make, at once.
+
+ALGORITHM=INSTANT is such by definition. INPLACE may rebuild the table or build an index for
+hours, so it is used only where the text and the definitions before and after say that it does
+not: secondary indexes fewer or renamed, VARCHARs longer with as many bytes of length as before.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from pipeline.alter.ddl import read_ddl
+from pipeline.alter.plan import scratch_table
+from pipeline.domain.request import Request
+from pipeline.errors import known
+from pipeline.mysql.definition_diff import same_values
+from pipeline.mysql.failures import code_of, driver_errors
+from pipeline.mysql.introspect import read_columns
+from pipeline.mysql.pools import Pools, run
+from pipeline.mysql.quoting import quote_name, text_literal
+from pipeline.mysql.table import Column, TableName
+from pipeline.preflight.findings import Scope, refuse
+from pipeline.preflight.registry import run_preflight
+
+# Not supported in this way; out of row versions; the clause names another algorithm already.
+_CANT = frozenset({1845, 1846, 1800, 4092, 1064, 1221, 3083, 4157})
+_LONGEST_OF_ONE_BYTE = 255
+_OF_INDEXES = frozenset(
+    (verb, thing) for verb in ("DROP", "RENAME", "ALTER") for thing in ("INDEX", "KEY")
+)
+
+
+def alter_at_once(pools: Pools, request: Request, lock_timeout_s: float | None) -> str | None:
+    """Have the server change the table itself, if that is a matter of a moment.
+
+    Returns:
+        the algorithm that was used; None: it can't, nothing was changed.
+
+    Raises:
+        RefusedError: what would stop a rebuild stops this.
+        RetryableError: the table is held by somebody for longer than the limit.
+    """
+    refuse(run_preflight(pools, request, Scope.START))
+    ddl = known(request.alteration, "the change of an alter").ddl
+    (name,) = request.tables
+    modest = all(_may_be_metadata_only(head) for head in read_ddl(ddl).heads)
+    limit_s = max(1, round(lock_timeout_s or pools.settings.cut_over.lock_wait_s))
+    with pools.begin(request.source) as connection:
+        metadata_only = modest and _metadata_only(connection, name, ddl)
+        run(connection, f"SET SESSION lock_wait_timeout = {limit_s}")
+        try:
+            for algorithm in ("INSTANT", "INPLACE"):
+                if algorithm == "INPLACE" and not metadata_only:
+                    return None
+                if _try(connection, request.source, f"{quote_name(name)} {ddl}", algorithm):
+                    return f"ALGORITHM={algorithm}"
+        finally:
+            ours = pools.settings.timeouts.lock_wait_s
+            run(connection, f"SET SESSION lock_wait_timeout = {ours}")
+    return None
+
+
+def _try(connection: Connection, server: str, change: str, algorithm: str) -> bool:
+    lock = ", LOCK=NONE" if algorithm == "INPLACE" else ""
+    try:
+        run(connection, f"ALTER TABLE {change}, ALGORITHM={algorithm}{lock}")
+    except Exception as error:
+        if code_of(error) in _CANT:
+            return False
+        with driver_errors(server):
+            raise
+    return True
+
+
+def _may_be_metadata_only(head: tuple[str, ...]) -> bool:
+    """Whether a clause that begins so can be one of those at all; FORCE and the like can't."""
+    return head[0] in ("MODIFY", "CHANGE") or head in _OF_INDEXES
+
+
+def _metadata_only(connection: Connection, name: TableName, ddl: str) -> bool:
+    with scratch_table(connection, name, ddl) as scratch:
+        before, after = (_columns(connection, one) for one in (name, scratch))
+        indexes, left = (_indexes(connection, one) for one in (name, scratch))
+    if before.keys() != after.keys() or not left <= indexes or not _ordered(before, after):
+        return False
+    return all(_longer_at_most(old, after[key]) for key, old in before.items())
+
+
+def _columns(connection: Connection, name: TableName) -> dict[str, Column]:
+    return {column.name: column for column in read_columns(connection, name)}
+
+
+def _ordered(before: dict[str, Column], after: dict[str, Column]) -> bool:
+    return list(before) == list(after)
+
+
+def _longer_at_most(old: Column, new: Column) -> bool:
+    if old == new:
+        return True
+    if old.data_type != "varchar" or new.data_type != "varchar" or old.nullable != new.nullable:
+        return False
+    if same_values(old, new) or old.collation != new.collation:
+        return False
+    sizes = [_length(column) for column in (old, new)]
+    one_byte = [size <= _LONGEST_OF_ONE_BYTE for size in sizes]
+    return sizes[0] <= sizes[1] and one_byte[0] == one_byte[1]
+
+
+def _length(column: Column) -> int:
+    """Bytes that a VARCHAR may have, at four a character at most."""
+    return 4 * int(column.column_type.partition("(")[2].partition(")")[0])
+
+
+def _indexes(connection: Connection, name: TableName) -> set[tuple[str, ...]]:
+    """Every index by what it is over, without its name."""
+    rows = run(
+        connection,
+        "SELECT GROUP_CONCAT(CONCAT_WS('|', column_name, sub_part, expression, collation)"
+        " ORDER BY seq_in_index), MAX(non_unique), MAX(index_type), MAX(index_name = 'PRIMARY')"
+        " FROM information_schema.statistics"
+        f" WHERE table_schema = {text_literal(name.schema)}"
+        f" AND table_name = {text_literal(name.name)} GROUP BY index_name",
+    ).rows
+    return {tuple(str(value) for value in row) for row in rows}

@@ -1,0 +1,168 @@
+"""Starts what is due. Beat's tick calls it every second; who comes first starts a run, once.
+
+Defined: a run that was missed while nobody ticked is made up for once, if it is less than an hour
+late, and else noted as missed, however many there were. One that can't start (the last one is
+still under way, or preflight refuses it) is noted with the reason, and the next one is tried at
+its time. By the clock on the wall: a time that does not exist on the day when the clock is put
+forward is the moment when it is; one that comes twice is used once (cronsim, as Debian's cron).
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+
+from pipeline.commands.start import record_migration, start_plan
+from pipeline.control.migrations import has_schedules, install
+from pipeline.control.schedules import (
+    Schedule,
+    change_schedule,
+    delete_schedule,
+    due_schedules,
+    insert_schedule,
+    read_schedules,
+    take_run,
+)
+from pipeline.domain.migration import Options
+from pipeline.domain.request import Request
+from pipeline.errors import FencedError, RefusedError, TranshipError, known
+from pipeline.mysql.pools import Pools, run
+
+LATE = timedelta(hours=1)
+
+
+def next_time(cron: str, zone: str, after: datetime) -> datetime:
+    """The first time after `after`; both UTC without a zone.
+
+    Raises:
+        RefusedError: no such expression, or no such zone.
+    """
+    try:
+        local = after.replace(tzinfo=UTC).astimezone(ZoneInfo(zone))
+        found: datetime = next(CronSim(cron, local))
+    except (CronSimError, StopIteration):
+        raise RefusedError(
+            f"'{cron}' is not a time of cron, or never comes.", 'Give one as in "0 2 * * sat".'
+        ) from None
+    except (ZoneInfoNotFoundError, ValueError):
+        raise RefusedError(
+            f"There is no time zone '{zone}'.", "Name one as in Europe/Berlin."
+        ) from None
+    return found.astimezone(UTC).replace(tzinfo=None)
+
+
+def add_schedule(
+    pools: Pools,
+    cron: str,
+    zone: str,
+    request: Request,
+    options: Options,
+    postponed: bool,
+    who: str,
+) -> Schedule:
+    """Keep a migration to be started at its times.
+
+    Raises:
+        RefusedError: no such time or zone.
+    """
+    with pools.begin(request.target) as control:
+        install(control)
+    with pools.begin(request.target) as control:
+        now: datetime = run(control, "SELECT UTC_TIMESTAMP()").rows[0][0]
+        new = Schedule(
+            id=secrets.token_hex(4), target=request.target, cron=cron, zone=zone, request=request,
+            options=options, postponed=postponed, paused=False,
+            next_due=next_time(cron, zone, now), last_due=None, last_outcome=None,
+            migration_id=None, created_by=who, now=now,
+        )  # fmt: skip
+        insert_schedule(control, new)
+    return new
+
+
+def all_schedules(pools: Pools) -> tuple[list[Schedule], dict[str, str]]:
+    """Those of every configured server, and why servers could not be asked."""
+    found: list[Schedule] = []
+    troubles: dict[str, str] = {}
+    for server in pools.settings.servers:
+        try:
+            with pools.begin(server) as control:
+                found += read_schedules(control, server) if has_schedules(control) else []
+        except TranshipError as error:
+            troubles[server] = str(error)
+    return found, troubles
+
+
+def find_schedule(pools: Pools, given: str) -> Schedule:
+    """The only one whose id begins with `given`.
+
+    Raises:
+        RefusedError: there is none, or more than one.
+    """
+    found = [one for one in all_schedules(pools)[0] if one.id.startswith(given)]
+    if len(found) != 1:
+        many = f"{len(found)} schedules begin" if found else "No schedule begins"
+        raise RefusedError(f"{many} with {given}.", "See: tranship schedule list")
+    return found[0]
+
+
+def pause(pools: Pools, schedule: Schedule, *, paused: bool) -> None:
+    """Start nothing until it goes on; then from its next time."""
+    with pools.begin(schedule.target) as control:
+        due = next_time(schedule.cron, schedule.zone, schedule.now)
+        change_schedule(control, schedule.id, paused=paused, next_due=due)
+
+
+def remove(pools: Pools, schedule: Schedule) -> None:
+    """Forget it; a migration that it has started goes on."""
+    with pools.begin(schedule.target) as control:
+        delete_schedule(control, schedule.id)
+
+
+def run_now(pools: Pools, schedule: Schedule, who: str) -> str:
+    """Start it, whatever the time is; its next time stays. The migration's id.
+
+    Raises:
+        RefusedError: preflight refuses it, or a table of it is under migration.
+    """
+    plan = start_plan(pools, schedule.request, schedule.options)
+    with pools.begin(schedule.target) as control:
+        migration_id = record_migration(control, plan, schedule.options, schedule.postponed, who)
+        change_schedule(control, schedule.id, migration_id=migration_id, last_outcome="started")
+    return migration_id
+
+
+def start_due(pools: Pools, target: str) -> list[str]:
+    """Start what is due on `target`; the ids of the migrations that began."""
+    with pools.begin(target) as control:
+        due = due_schedules(control, target)
+    started = (_start(pools, schedule) for schedule in due)
+    return [migration_id for migration_id in started if migration_id is not None]
+
+
+def _start(pools: Pools, due: Schedule) -> str | None:
+    next_due = known(due.next_due, "when a schedule is due")
+    following = next_time(due.cron, due.zone, due.now)
+    if due.now - next_due > LATE:
+        _note(pools, due, following, f"missed: nobody looked until {due.now:%Y-%m-%d %H:%M} UTC")
+        return None
+    try:
+        plan = start_plan(pools, due.request, due.options)
+        with pools.begin(due.target) as control:
+            who = f"schedule {due.id}"
+            migration_id = record_migration(control, plan, due.options, due.postponed, who)
+            if not take_run(control, due, following, "started", migration_id):
+                raise FencedError(f"Somebody else has started schedule {due.id}.")
+    except FencedError:
+        return None
+    except RefusedError as error:
+        _note(pools, due, following, f"not started: {error}")
+        return None
+    return migration_id
+
+
+def _note(pools: Pools, due: Schedule, following: datetime, outcome: str) -> None:
+    with pools.begin(due.target) as control:
+        take_run(control, due, following, outcome)

@@ -1,0 +1,161 @@
+"""Statements on the pieces of a table's key space: where one ends and the next begins.
+
+Chunks and ranges share their bounds: piece `no` holds the keys above bound `no - 1` and up
+to bound `no`. The last piece is open above, so together they cover the whole key space at
+every moment. Bounds are only ever appended: the open piece is cut in two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, func, select, update
+
+from pipeline.control.chunk_checks import touch
+from pipeline.control.chunks import ChunkState
+from pipeline.control.schema import SCHEMA, chunk_checks, chunks, streams
+from pipeline.domain.migration import MigrationTable
+from pipeline.mysql.codecs import literal_expression
+from pipeline.mysql.keyrange import Bound, KeyRange, bound_from_row
+from pipeline.mysql.pools import lenient_sql_mode, run
+from pipeline.mysql.quoting import quote_list, quote_name
+from pipeline.mysql.table import TableName
+
+NUMBER = "_tranship_piece"  # no key column of a moved table has these names
+BATCH = "_tranship_batch"
+
+
+def bounds_table(table: MigrationTable) -> str:
+    return quote_name(TableName(SCHEMA, f"bounds_{table.id}"))
+
+
+def tombstones_table(table: MigrationTable) -> str:
+    return quote_name(TableName(SCHEMA, f"tombstones_{table.id}"))
+
+
+def touched_table(table: MigrationTable) -> str:
+    return quote_name(TableName(SCHEMA, f"touched_{table.id}"))
+
+
+def create_key_tables(connection: Connection, table: MigrationTable) -> None:
+    """The three tables whose key columns are typed and collated as the moved table's are."""
+    columns = quote_list(table.definition.key.columns)
+    # Of an alter the original is here, and its key is what they are about.
+    like = table.target if table.alter_plan is None else table.source
+    rows = f"{columns} FROM {quote_name(like)} LIMIT 0"
+    run(
+        connection,
+        f"CREATE TABLE IF NOT EXISTS {bounds_table(table)}"
+        f" ({NUMBER} INT NOT NULL PRIMARY KEY, UNIQUE KEY by_key ({columns})) ENGINE=InnoDB"
+        f" SELECT 0 AS {NUMBER}, {rows}",
+    )
+    run(
+        connection,
+        f"CREATE TABLE IF NOT EXISTS {tombstones_table(table)}"
+        f" (PRIMARY KEY ({columns})) ENGINE=InnoDB SELECT {rows}",
+    )
+    run(
+        connection,
+        f"CREATE TABLE IF NOT EXISTS {touched_table(table)}"
+        f" ({BATCH} BIGINT NOT NULL, PRIMARY KEY ({columns})) ENGINE=InnoDB"
+        f" SELECT 0 AS {BATCH}, {rows}",
+    )
+
+
+def drop_key_tables(connection: Connection, table: MigrationTable) -> None:
+    tables = (bounds_table(table), tombstones_table(table), touched_table(table))
+    run(connection, f"DROP TABLE IF EXISTS {', '.join(tables)}")
+
+
+def delete_chunks(connection: Connection, table: MigrationTable) -> None:
+    connection.execute(chunks.delete().where(chunks.c.table_id == table.id))
+    connection.execute(chunk_checks.delete().where(chunk_checks.c.table_id == table.id))
+
+
+def key_range(connection: Connection, table: MigrationTable, number: int) -> KeyRange:
+    """The keys of piece `no`."""
+    literals = ", ".join(literal_expression(column) for column in table.definition.key_columns)
+    rows = run(
+        connection,
+        f"SELECT {NUMBER}, {literals} FROM {bounds_table(table)}"
+        f" WHERE {NUMBER} IN ({number - 1}, {number})",
+    ).rows
+    by_number: dict[int, Bound] = {row[0]: bound_from_row(row[1:]) for row in rows}
+    return KeyRange(by_number.get(number - 1), by_number.get(number))
+
+
+def create_first_chunk(connection: Connection, table: MigrationTable) -> None:
+    """The whole key space as one open piece; once."""
+    known = connection.execute(
+        select(chunks.c.number).where(chunks.c.table_id == table.id).limit(1)
+    ).scalar_one_or_none()
+    if known is None:
+        _insert_chunk(connection, table, 0, ChunkState.PENDING)
+
+
+def last_chunk(connection: Connection, table: MigrationTable) -> int:
+    """The number of the open piece."""
+    return int(
+        connection.execute(
+            select(func.max(chunks.c.number)).where(chunks.c.table_id == table.id)
+        ).scalar_one()
+    )
+
+
+def cut_open_chunk(connection: Connection, table: MigrationTable, bound: Bound) -> int:
+    """End the open piece at `bound` and open a new one above it; its number.
+
+    The stream's row is locked first and its layout number raised: an applier that mapped
+    keys by the older layout finds out before it commits, and touches the new piece too.
+    """
+    connection.execute(
+        update(streams)
+        .where(streams.c.migration_id == table.migration_id)
+        .values(chunk_map_version=streams.c.chunk_map_version + 1)
+    )
+    number = last_chunk(connection, table)
+    columns = quote_list(table.definition.key.columns)
+    with lenient_sql_mode(connection, table.definition):
+        run(
+            connection,
+            f"INSERT INTO {bounds_table(table)} ({NUMBER}, {columns})"
+            f" VALUES ({number}, {', '.join(bound)})",
+        )
+    if table.copied:
+        # Its rows came with the older piece, and were verified with it, or were not.
+        fully_verified = bool(
+            connection.execute(
+                select(chunk_checks.c.fully_verified).where(
+                    chunk_checks.c.table_id == table.id, chunk_checks.c.number == number
+                )
+            ).scalar_one()
+        )
+        _insert_chunk(
+            connection, table, number + 1, ChunkState.DONE, fully_verified, table.chunk_rows
+        )
+        touch(connection, table, (number, number + 1))
+    else:
+        _insert_chunk(connection, table, number + 1, ChunkState.PENDING)
+    return number
+
+
+def _insert_chunk(
+    connection: Connection,
+    table: MigrationTable,
+    number: int,
+    state: ChunkState,
+    fully_verified: bool = False,
+    rows: int = 0,
+) -> None:
+    connection.execute(
+        chunks.insert().values(table_id=table.id, number=number, state=state, attempt=0)
+    )
+    connection.execute(
+        chunk_checks.insert().values(
+            table_id=table.id,
+            number=number,
+            touched=0,
+            fully_verified=fully_verified,
+            verify_attempts=0,
+            rows=rows,
+            repairs=0,
+        )
+    )

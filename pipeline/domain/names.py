@@ -1,0 +1,71 @@
+"""The names that a migration gives: to retired tables, shadows, scratch tables and triggers."""
+
+from __future__ import annotations
+
+import secrets
+from hashlib import blake2s
+
+from pipeline.mysql.table import TableName
+
+# Of 64 characters, less `_` and `_del`, or `_tranship_new`.
+_ASIDE_KEEPS = 59
+_SHADOW_KEEPS = 51
+_TRIGGER_SUFFIX = "_tranship"
+_LONGEST = 64
+
+
+def retired_name_of(name: TableName) -> TableName:
+    """`_t_del`, as gh-ost calls it, within the 64 characters that a name may have.
+
+    A name too long for that keeps its beginning and a digest of the whole, so that two
+    tables never share one.
+    """
+    kept = name.name
+    if len(kept) > _ASIDE_KEEPS:
+        kept = f"{kept[: _ASIDE_KEEPS - 9]}_{_digest(kept)}"
+    return TableName(name.schema, f"_{kept}_del")
+
+
+def shadow_name(name: TableName) -> TableName:
+    """`t_tranship_new`: the table that an alter fills."""
+    return _sorted_after(name, "new")
+
+
+def alter_retired_name(name: TableName) -> TableName:
+    """`t_tranship_old`: the sentry of an alter, then the table as it was."""
+    return _sorted_after(name, "old")
+
+
+def scratch_name(name: TableName) -> TableName:
+    """A table for a look at a change; not the shadow's, since several may look at once."""
+    return _sorted_after(name, secrets.token_hex(2)[:3])
+
+
+def _sorted_after(name: TableName, suffix: str) -> TableName:
+    """A name of at most 64 characters that sorts after `name`, byte by byte.
+
+    A server takes the locks of a RENAME in the order of the names. So the rename of a swap
+    waits for the table itself, first in line, and holds no lock on the shadow until then
+    (cutover/swap.py).
+    """
+    kept = name.name
+    if len(kept) > _SHADOW_KEEPS:
+        place = _SHADOW_KEEPS - 9
+        higher = "~" if kept[place] < "~" else "\uffee"
+        kept = f"{kept[:place]}{higher}{_digest(kept)}"
+    return TableName(name.schema, f"{kept}_tranship_{suffix}")
+
+
+def _digest(text: str) -> str:
+    return blake2s(text.encode(), digest_size=4).hexdigest()
+
+
+def other_name(name: str) -> str:
+    """A name that the trigger does not have yet; of that, the first one again.
+
+    The name of a trigger is unique in its schema, and the old table keeps its own until it is
+    dropped.
+    """
+    if name.endswith(_TRIGGER_SUFFIX) and name != _TRIGGER_SUFFIX:
+        return name.removesuffix(_TRIGGER_SUFFIX)
+    return name[: _LONGEST - len(_TRIGGER_SUFFIX)] + _TRIGGER_SUFFIX

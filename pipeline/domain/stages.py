@@ -1,0 +1,130 @@
+"""The stages of a migration as data: what may follow what, and what undoing one takes.
+
+The point of no return is the step into SWITCHING. Before it an abort gives the source its
+tables back; from it on, the target is the truth.
+
+    preparing → copying → converging → ready ⇄ renaming → draining → verifying → switching → done
+                                         ↑         └──────────┴──────────┘
+                                         └─────────── restoring → aborted, failed
+
+An alter goes the same way; what it calls `renaming` is a rename that waits for a table lock, and
+between `verifying` and `switching` it is `swapping`: the lock is about to go, and after a crash
+the servers say whether the swap has happened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+
+class Stage(StrEnum):
+    """Where a migration is. RULES says what may follow what."""
+
+    PREPARING = "preparing"
+    COPYING = "copying"
+    CONVERGING = "converging"
+    READY = "ready"
+    BLOCKING = "blocking"
+    DRAINING = "draining"
+    VERIFYING = "verifying"
+    SWAPPING = "swapping"  # of an alter only
+    SWITCHING = "switching"
+    RESTORING = "restoring"
+    DONE = "done"
+    ABORTED = "aborted"
+    FAILED = "failed"
+
+
+class Undo(Enum):
+    """What gives the source its tables back."""
+
+    NOTHING = "nothing: the source is as it was"
+    RENAME_BACK = "rename the source's tables back"
+    LOOK_FIRST = "if the swap has not happened, unlock the table"
+    IMPOSSIBLE = "the target is the truth now"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What holds while a migration is in a stage."""
+
+    follows: frozenset[Stage]
+    undo: Undo
+    streams: bool
+    purpose: str  # what a person reads as "next"
+
+
+def _rule(follows: set[Stage], undo: Undo, streams: bool, purpose: str) -> Rule:
+    return Rule(frozenset(follows), undo, streams, purpose)
+
+
+S = Stage
+RULES: dict[Stage, Rule] = {
+    S.PREPARING: _rule(
+        {S.COPYING, S.RESTORING}, Undo.NOTHING, False,
+        "create the target tables and note where the binary log stands",
+    ),
+    S.COPYING: _rule(
+        {S.CONVERGING, S.RESTORING}, Undo.NOTHING, True, "copy the rows that are there",
+    ),
+    S.CONVERGING: _rule(
+        {S.READY, S.RESTORING}, Undo.NOTHING, True, "verify every range",
+    ),
+    S.READY: _rule(
+        {S.BLOCKING, S.RESTORING}, Undo.NOTHING, True, "cut over",
+    ),
+    S.BLOCKING: _rule(
+        {S.READY, S.DRAINING, S.RESTORING}, Undo.RENAME_BACK, True,
+        "rename the source's tables: writes stop",
+    ),
+    S.DRAINING: _rule(
+        {S.VERIFYING, S.RESTORING}, Undo.RENAME_BACK, True,
+        "apply the last changes of the source",
+    ),
+    S.VERIFYING: _rule(
+        {S.SWITCHING, S.SWAPPING, S.RESTORING}, Undo.RENAME_BACK, True,
+        "verify the ranges touched since",
+    ),
+    S.SWAPPING: _rule(
+        {S.SWITCHING, S.RESTORING}, Undo.LOOK_FIRST, True,
+        "let the waiting rename through",
+    ),
+    S.SWITCHING: _rule(
+        {S.DONE}, Undo.IMPOSSIBLE, False, "run the on-success hook: writes go on",
+    ),
+    S.RESTORING: _rule(
+        {S.READY, S.ABORTED, S.FAILED}, Undo.RENAME_BACK, True,
+        "give the source its tables back",
+    ),
+    S.DONE: _rule(set(), Undo.IMPOSSIBLE, False, "clean-up"),
+    S.ABORTED: _rule(set(), Undo.NOTHING, False, "clean-up"),
+    S.FAILED: _rule(
+        {S.PREPARING, S.COPYING, S.CONVERGING, S.READY, S.RESTORING},
+        Undo.NOTHING, False, "resume or abort",
+    ),
+}  # fmt: skip
+
+# Where the source's rows may be under their aside name.
+MAY_BE_RETIRED = frozenset(
+    {S.BLOCKING, S.DRAINING, S.VERIFYING, S.SWAPPING, S.SWITCHING, S.RESTORING}
+)
+# Where the application can't write, and only we can give it its tables back.
+WRITES_BLOCKED = frozenset({S.BLOCKING, S.DRAINING, S.VERIFYING, S.SWAPPING, S.RESTORING})
+STAGES_THAT_COPY = frozenset({S.COPYING})
+STAGES_THAT_VERIFY = frozenset({S.CONVERGING, S.READY, S.VERIFYING})
+
+
+def allowed(old: Stage, new: Stage) -> bool:
+    """Whether `new` may follow `old`."""
+    return new in RULES[old].follows
+
+
+def wants_stream(stage: Stage) -> bool:
+    """Whether the binary log is applied in this stage."""
+    return RULES[stage].streams
+
+
+def can_abort(stage: Stage) -> bool:
+    """Whether an abort can still give the source its tables back."""
+    return RULES[stage].undo is not Undo.IMPOSSIBLE and stage is not Stage.ABORTED

@@ -1,0 +1,140 @@
+"""A hook's place in a migration: its row, its variables, its line in the event log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from pipeline.control.hooks import HookState, end_hook, hook_state, start_hook
+from pipeline.domain.event_kind import EventKind
+from pipeline.domain.hook_names import Hook
+from pipeline.domain.stages import Stage
+from pipeline.errors import FatalError
+from pipeline.hooks.process import HookResult, run_hook
+from pipeline.pausepoints import Point, reached
+from pipeline.status.progress import Progress, read_progress
+from pipeline.step.context import Context
+
+
+def ask(context: Context, name: Hook) -> HookResult | None:
+    """Run hook `name` if there is one, with its row and its place in the event log."""
+    command = _command(context, name)
+    return None if command is None else _run(context, name, command, variables(context, name))
+
+
+def require(context: Context, name: Hook) -> None:
+    """Run a hook that may stop the migration, unless it has succeeded already.
+
+    Raises:
+        FatalError: it failed.
+    """
+    if _command(context, name) is None:
+        return
+    state = _state(context, name)
+    if state is not None and state.succeeded:
+        return
+    result = ask(context, name)
+    if result is not None and not result.succeeded:
+        raise FatalError(
+            f"The hook {name} exited {result.exit_code}: {result.output}",
+            f"When its cause is gone: tranship resume {context.migration.id}",
+        )
+
+
+def tell_once(context: Context, name: Hook) -> None:
+    """Run a hook that can't hold anything back, unless it has run to its end already."""
+    if _command(context, name) is None:
+        return
+    state = _state(context, name)
+    if state is None or not state.ended:
+        ask(context, name)
+
+
+def tell_failure(context: Context, ends_in: Stage) -> None:
+    """Run the hook of a migration that ends in a failure or an abort."""
+    command = _command(context, Hook.ON_FAILURE)
+    if command is not None:
+        told = {**variables(context, Hook.ON_FAILURE), "TRANSHIP_STAGE": str(ends_in)}
+        _run(context, Hook.ON_FAILURE, command, told)
+
+
+def tell_status(context: Context) -> None:
+    """Run the status hook if it is time for it. Its runs are not for the event log."""
+    command = _command(context, Hook.STATUS)
+    if command is None:
+        return
+    state = _state(context, Hook.STATUS)
+    if state is not None and state.age_s < context.settings.hooks.status_s:
+        return
+    progress = read_progress(context.pools, context.target, context.migration.id)
+    told = {**variables(context, Hook.STATUS), **figures(progress)}
+    _run(context, Hook.STATUS, command, told, quiet=True)
+
+
+def variables(context: Context, name: Hook) -> dict[str, str]:
+    """What every hook is told, but for its attempt."""
+    migration = context.migration
+    return {
+        "TRANSHIP_HOOK": name,
+        "TRANSHIP_MIGRATION": migration.id,
+        "TRANSHIP_KIND": migration.kind,
+        "TRANSHIP_STAGE": migration.stage,
+        "TRANSHIP_TABLES": ",".join(str(table.source) for table in context.tables),
+        "TRANSHIP_TARGET_TABLES": ",".join(str(table.target) for table in context.tables),
+        "TRANSHIP_SOURCE": migration.source,
+        "TRANSHIP_TARGET": migration.target,
+        "TRANSHIP_CREATED_BY": migration.created_by,
+        "TRANSHIP_CUT_OVER_ATTEMPT": str(migration.attempt),
+        "TRANSHIP_DRAIN_GTIDS": migration.drain_gtids or "",
+        "TRANSHIP_FAILURE": migration.failure.explanation if migration.failure else "",
+    }
+
+
+def figures(progress: Progress) -> dict[str, str]:
+    """What the status hook is told beyond that."""
+    return {
+        "TRANSHIP_ROWS_COPIED": str(sum(table.rows_copied for table in progress.tables)),
+        "TRANSHIP_ROWS_ESTIMATE": str(sum(table.rows_estimate for table in progress.tables)),
+        "TRANSHIP_STAGE_S": f"{(progress.now - progress.since).total_seconds():.0f}",
+        "TRANSHIP_NEXT": progress.next,
+    }
+
+
+def _command(context: Context, name: Hook) -> str | None:
+    return context.migration.options.hooks.get(name) or None
+
+
+def _state(context: Context, name: Hook) -> HookState | None:
+    with context.control() as control:
+        return hook_state(control, context.migration.id, name)
+
+
+def _run(
+    context: Context, name: Hook, command: str, told: dict[str, str], *, quiet: bool = False
+) -> HookResult:
+    with context.control() as control:
+        attempt = start_hook(control, context.migration.id, name)
+    if name is Hook.ON_SUCCESS:
+        reached(Point.DURING_SUCCESS_HOOK)
+    told = {**told, "TRANSHIP_HOOK_ATTEMPT": str(attempt)}
+    result = run_hook(command, told, context.settings.hooks.limit_s, _keeper(context))
+    with context.control() as control:
+        end_hook(control, context.migration.id, name, result.exit_code, result.output)
+        if not (quiet and result.succeeded):
+            what = f"{name} (attempt {attempt}) exited {result.exit_code}"
+            wrote = f": {result.output}" if result.output and not result.succeeded else ""
+            context.note_in(control, EventKind.HOOK, what + wrote)
+    return result
+
+
+def _keeper(context: Context) -> Callable[[], None]:
+    """Keeps the coordinator's lease while a hook runs."""
+    renewed = time.monotonic()
+
+    def still_ours() -> None:
+        nonlocal renewed
+        if time.monotonic() - renewed > context.lease.ttl_s / 3:
+            context.renew()
+            renewed = time.monotonic()
+
+    return still_ours

@@ -1,0 +1,324 @@
+"""Reads the text of a statement far enough to know what it does to which tables.
+
+No SQL parser: the tokens of tokens.py, and the heads of the statements that can change a
+table. What a head does not name (the tables that a query reads, columns, strings) is ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from pipeline.mysql.table import TableName
+from pipeline.mysql.tokens import Token, tokens
+
+
+class StatementKind(Enum):
+    BEGIN = "begin"
+    COMMIT = "commit"
+    ROLLBACK = "rollback"
+    SAVEPOINT = "savepoint"
+    ROLLBACK_TO = "rollback to"
+    XA_START = "xa start"
+    XA_END = "xa end"
+    XA_PREPARE = "xa prepare"
+    XA_COMMIT = "xa commit"
+    XA_ROLLBACK = "xa rollback"
+    CHANGE = "change"  # DDL or DML; `targets` says of what
+    OPAQUE = "opaque"  # runs code that may change anything: SELECT f(), DO, CALL
+    OTHER = "other"  # changes no table's rows or shape
+
+
+@dataclass(frozen=True)
+class Classified:
+    """What a statement is. A target with an empty name is every table of its schema."""
+
+    kind: StatementKind
+    verb: str = ""
+    targets: tuple[TableName, ...] = ()
+    opens_transaction: bool = False  # CREATE TABLE … SELECT, logged as rows
+
+    def touches(self, table: TableName, *, ignore_case: bool = False) -> bool:
+        """Whether the statement changes `table`."""
+        return any(
+            _same(target.schema, table.schema, ignore_case)
+            and (not target.name or _same(target.name, table.name, ignore_case))
+            for target in self.targets
+        )
+
+
+def _same(one: str, other: str, ignore_case: bool) -> bool:
+    return one == other or (ignore_case and one.lower() == other.lower())
+
+
+class _Reader:
+    """A cursor over tokens."""
+
+    def __init__(self, items: list[Token], schema: str) -> None:
+        self.items, self.at, self.schema = items, 0, schema
+
+    @property
+    def token(self) -> Token:
+        return self.items[self.at] if self.at < len(self.items) else Token("")
+
+    def take(self, *words: str) -> bool:
+        """Step over one of `words`, if it is next."""
+        if self.token.word in words:
+            self.at += 1
+            return True
+        return False
+
+    def skip(self, *words: str) -> None:
+        while self.take(*words):
+            pass
+
+    def punctuation(self, text: str) -> bool:
+        if self.token.text == text and not self.token.is_name:
+            self.at += 1
+            return True
+        return False
+
+    def until(self, *words: str) -> bool:
+        """Move past the next of `words` outside parentheses."""
+        depth = 0
+        while self.at < len(self.items):
+            depth += self._step()
+            if depth <= 0 and self.take(*words):
+                return True
+            self.at += 1
+        return False
+
+    def _step(self) -> int:
+        return 0 if self.token.is_name else {"(": 1, ")": -1}.get(self.token.text, 0)
+
+    def name(self) -> list[TableName]:
+        """A table's name, if one is next; the default schema where it has none."""
+        schema = self.schema
+        if self.punctuation("."):  # `.t` is an old way to write `t`
+            pass
+        if not self.token.is_name:
+            return []
+        first = self._part()
+        if self.punctuation("."):
+            return [TableName(first, self._part())]
+        return [TableName(schema, first)]
+
+    def _part(self) -> str:
+        text = self.token.text
+        self.at += 1
+        return text
+
+    def names(self) -> list[TableName]:
+        found = self.name()
+        while self.punctuation(","):
+            found += self.name()
+        return found
+
+
+_Targets = Callable[[_Reader], list[TableName]]
+_EXISTS = ("IF", "NOT", "EXISTS")
+
+
+def classify(sql: str, schema: str, sql_mode: int = 0) -> Classified:
+    """What the statement `sql`, run with default schema `schema`, is and changes."""
+    reader = _Reader(list(tokens(sql, sql_mode)), schema)
+    while reader.punctuation("("):
+        pass
+    _skip_prefix(reader)
+    control = _control(reader)
+    if control is not None:
+        return Classified(control)
+    first = reader.token.word
+    reader.at += 1
+    if first == "WITH":
+        return _with(reader)
+    if first in _CHANGES:
+        return _CHANGES[first](reader, first)
+    return Classified(StatementKind.OPAQUE if first in _RUN_CODE else StatementKind.OTHER, first)
+
+
+_RUN_CODE = frozenset({"SELECT", "DO", "CALL", "EXECUTE", "TABLE", "VALUES", "HANDLER"})
+
+
+def _skip_prefix(reader: _Reader) -> None:
+    """MariaDB's `SET STATEMENT … FOR <statement>` and `ANALYZE <statement>`."""
+    words = [token.word for token in reader.items[:2]]
+    if words == ["SET", "STATEMENT"]:
+        reader.until("FOR")
+    elif words[:1] == ["ANALYZE"] and words[-1] in _CHANGES:
+        reader.at = 1
+
+
+def _control(reader: _Reader) -> StatementKind | None:
+    words = [token.word for token in reader.items[:3]]
+    match words:
+        case ["BEGIN", *_] | ["START", "TRANSACTION", *_]:
+            return StatementKind.BEGIN
+        case ["COMMIT", *_]:
+            return StatementKind.COMMIT
+        case ["ROLLBACK", "TO", *_] | ["ROLLBACK", "WORK", "TO", *_]:
+            return StatementKind.ROLLBACK_TO
+        case ["ROLLBACK", *_]:
+            return StatementKind.ROLLBACK
+        case ["SAVEPOINT", *_] | ["RELEASE", "SAVEPOINT", *_]:
+            return StatementKind.SAVEPOINT
+        case ["XA", verb, *_]:
+            return _XA.get(verb, StatementKind.OTHER)
+    return None
+
+
+_XA = {
+    "START": StatementKind.XA_START,
+    "BEGIN": StatementKind.XA_START,
+    "END": StatementKind.XA_END,
+    "PREPARE": StatementKind.XA_PREPARE,
+    "COMMIT": StatementKind.XA_COMMIT,
+    "ROLLBACK": StatementKind.XA_ROLLBACK,
+}
+
+
+def _change(verb: str, targets: list[TableName], opens: bool = False) -> Classified:
+    return Classified(StatementKind.CHANGE, verb, tuple(targets), opens)
+
+
+def _with(reader: _Reader) -> Classified:
+    """Common table expressions before UPDATE, DELETE or a SELECT."""
+    if reader.until("UPDATE"):
+        return _update(reader, "UPDATE")
+    reader.at = 1
+    if reader.until("DELETE"):
+        return _delete(reader, "DELETE")
+    return Classified(StatementKind.OPAQUE, "WITH")
+
+
+def _create(reader: _Reader, verb: str) -> Classified:
+    if reader.take("OR"):
+        reader.take("REPLACE")
+    if reader.take("TEMPORARY"):
+        return Classified(StatementKind.OTHER, verb)
+    if reader.take("TABLE"):
+        reader.skip(*_EXISTS)
+        last = [token.word for token in reader.items[-2:]]
+        return _change("CREATE TABLE", reader.name(), last == ["START", "TRANSACTION"])
+    return _create_on_table(reader, verb)
+
+
+def _create_on_table(reader: _Reader, verb: str) -> Classified:
+    """An index or a trigger; a view, routine or event changes no table."""
+    while reader.at < len(reader.items):
+        word = reader.token.word
+        if word in ("VIEW", "PROCEDURE", "FUNCTION", "EVENT", "USER", "DATABASE", "SCHEMA"):
+            break
+        if word in ("INDEX", "TRIGGER"):
+            return _change(f"{verb} {word}", reader.name() if reader.until("ON") else [])
+        reader.at += 1
+    return Classified(StatementKind.OTHER, verb)
+
+
+def _alter(reader: _Reader, verb: str) -> Classified:
+    reader.skip("ONLINE", "OFFLINE", "IGNORE")
+    if not reader.take("TABLE"):
+        return Classified(StatementKind.OTHER, verb)
+    reader.skip(*_EXISTS)
+    found = reader.name()
+    while reader.until("RENAME", "TABLE"):
+        word = reader.items[reader.at - 1].word
+        if word == "TABLE":  # EXCHANGE PARTITION p WITH TABLE t
+            found += reader.name()
+        elif reader.token.word not in ("COLUMN", "INDEX", "KEY"):
+            reader.skip("TO", "AS", "=")
+            found += reader.name()
+    return _change("ALTER TABLE", found)
+
+
+def _drop(reader: _Reader, verb: str) -> Classified:
+    if reader.take("TEMPORARY"):
+        return Classified(StatementKind.OTHER, verb)
+    if reader.take("TABLE", "TABLES"):
+        reader.skip(*_EXISTS)
+        return _change("DROP TABLE", reader.names())
+    if reader.take("DATABASE", "SCHEMA"):
+        reader.skip(*_EXISTS)
+        return _change("DROP DATABASE", [TableName(name.name, "") for name in reader.name()])
+    if reader.take("INDEX") and reader.until("ON"):
+        return _change("DROP INDEX", reader.name())
+    return Classified(StatementKind.OTHER, verb)
+
+
+def _truncate(reader: _Reader, verb: str) -> Classified:
+    reader.take("TABLE")
+    return _change("TRUNCATE TABLE", reader.name())
+
+
+def _rename(reader: _Reader, verb: str) -> Classified:
+    if not reader.take("TABLE", "TABLES"):
+        return Classified(StatementKind.OTHER, verb)
+    reader.skip(*_EXISTS)
+    found = reader.name()
+    while reader.until("TO"):
+        found += reader.name()
+        if reader.punctuation(","):
+            found += reader.name()
+    return _change("RENAME TABLE", found)
+
+
+# All reserved: no unquoted table has such a name.
+_MODIFIERS = ("LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "IGNORE")
+
+
+def _insert(reader: _Reader, verb: str) -> Classified:
+    reader.skip(*_MODIFIERS)
+    reader.take("INTO")
+    return _change(verb, reader.name())
+
+
+def _update(reader: _Reader, verb: str) -> Classified:
+    reader.skip(*_MODIFIERS)
+    return _change(verb, _table_references(reader, "SET"))
+
+
+def _delete(reader: _Reader, verb: str) -> Classified:
+    """Its forms put the tables that lose rows before FROM, or between FROM and USING."""
+    reader.skip(*_MODIFIERS, "QUICK")
+    found = [] if reader.token.word == "FROM" else _table_references(reader, "FROM")
+    reader.take("FROM")
+    return _change(verb, found + _table_references(reader, "WHERE", "ORDER", "LIMIT", "RETURNING"))
+
+
+def _table_references(reader: _Reader, *ends: str) -> list[TableName]:
+    """The tables of a join; the ones that are only read count too."""
+    found, expected = [], True
+    while reader.at < len(reader.items) and reader.token.word not in ends:
+        if reader.punctuation("("):
+            continue
+        if expected:
+            found += reader.name()
+            expected = False
+        elif reader.punctuation(",") or reader.take("JOIN", "STRAIGHT_JOIN"):
+            expected = True
+        elif reader.take("USING"):  # of DELETE, if no list of columns follows
+            expected = reader.token.text != "("
+        else:
+            reader.at += 1
+    return found
+
+
+def _load(reader: _Reader, verb: str) -> Classified:
+    if reader.until("INTO") and reader.take("TABLE"):
+        return _change("LOAD DATA", reader.name())
+    return Classified(StatementKind.OTHER, verb)
+
+
+_CHANGES: dict[str, Callable[[_Reader, str], Classified]] = {
+    "CREATE": _create,
+    "ALTER": _alter,
+    "DROP": _drop,
+    "TRUNCATE": _truncate,
+    "RENAME": _rename,
+    "INSERT": _insert,
+    "REPLACE": _insert,
+    "UPDATE": _update,
+    "DELETE": _delete,
+    "LOAD": _load,
+}

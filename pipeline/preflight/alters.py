@@ -1,0 +1,147 @@
+"""Checks of an alter: the change itself, the names beside the table, and what the swap needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from sqlalchemy import Connection
+
+from pipeline.alter.plan import plan_alter
+from pipeline.domain.alter_plan import AlterPlan
+from pipeline.domain.names import alter_retired_name, other_name, shadow_name
+from pipeline.errors import FatalError, RefusedError, known
+from pipeline.mysql.catalogue import foreign_keys, trigger_names, triggers_of_schema
+from pipeline.mysql.flavours import is_mariadb, variable
+from pipeline.mysql.introspect import read_table
+from pipeline.mysql.pools import run
+from pipeline.mysql.servers import table_exists
+from pipeline.mysql.table import TableName
+from pipeline.preflight.findings import Answer, CheckContext, info, refused
+
+_INSTRUMENT = "wait/lock/metadata/sql/mdl"
+
+
+def change(context: CheckContext) -> Iterator[Answer]:
+    """The server takes the change, on an empty table that is dropped again."""
+    asked = known(context.request.alteration, "the change of an alter")
+    with context.source() as server:
+        for name in context.request.tables:
+            if not _is_readable(server, name):
+                continue  # "tables" says so
+            try:
+                plan = plan_alter(server, name, asked)
+            except FatalError as error:
+                yield refused(error.explanation, error.remedy)
+                continue
+            yield info(f"{name}: {_said(plan)}.")
+
+
+def _is_readable(server: Connection, name: TableName) -> bool:
+    try:
+        read_table(server, name)
+    except RefusedError:
+        return False
+    return True
+
+
+def _said(plan: AlterPlan) -> str:
+    pairs = list(zip(plan.kept.columns, plan.shadow.columns, strict=True))
+    parts = [f"{len(pairs)} columns are kept, by key {plan.shadow.key.name}"]
+    parts += [f"{old.name} becomes {new.name}" for old, new in pairs if old.name != new.name]
+    if plan.retyped:
+        parts += [
+            f"{new.name} becomes {new.column_type}"
+            for old, new in pairs
+            if (old.column_type, old.collation) != (new.column_type, new.collation)
+        ]
+    if plan.checked:
+        parts.append(f"every value of {', '.join(plan.checked)} is checked for loss")
+    if plan.new_unique:
+        parts.append(f"new unique keys: {', '.join(plan.new_unique)}")
+    return "; ".join(parts)
+
+
+def names_free(context: CheckContext) -> Iterator[Answer]:
+    """The names of the sentry, and of the old table after the swap."""
+    yield from _free(context, alter_retired_name)
+
+
+def shadow_free(context: CheckContext) -> Iterator[Answer]:
+    """The name of the shadow."""
+    yield from _free(context, shadow_name)
+
+
+def _free(context: CheckContext, beside: Callable[[TableName], TableName]) -> Iterator[Answer]:
+    with context.source() as server:
+        for name in context.request.tables:
+            if table_exists(server, beside(name)):
+                yield refused(
+                    f"{beside(name)} exists, and the change of {name} needs that name.",
+                    "Drop or rename it; after an earlier change: tranship clean-up ID.",
+                )
+
+
+def metadata_locks(context: CheckContext) -> Iterator[Answer]:
+    """The server shows who waits for which table; without that a swap is a guess."""
+    server = context.request.source
+    with context.source() as connection:
+        if is_mariadb(connection):
+            yield refused(
+                f"{server} is MariaDB, which does not show what a rename waits for.",
+                "Use its own ALTER TABLE … LOCK=NONE, or move the table to a new definition.",
+            )
+            return
+        if variable(connection, "performance_schema") != "ON":
+            yield refused(f"performance_schema is OFF on {server}.", "Start the server with it.")
+            return
+        rows = run(
+            connection,
+            "SELECT 1 FROM performance_schema.setup_instruments"
+            f" WHERE name = '{_INSTRUMENT}' AND enabled = 'YES'",
+        ).rows
+    if not rows:
+        yield refused(
+            f"{server} does not record metadata locks.",
+            "UPDATE performance_schema.setup_instruments SET enabled = 'YES' WHERE name ="
+            f" '{_INSTRUMENT}';",
+        )
+
+
+def no_foreign_keys(context: CheckContext) -> Iterator[Answer]:
+    """None from or to the table: they would stay with the old one."""
+    with context.source() as server:
+        for name in context.request.tables:
+            for key in foreign_keys(server, name):
+                yield refused(
+                    f"{key.child} refers to {key.parent} by foreign key {key.name}, which would"
+                    " stay with the old table.",
+                    f"Drop {key.name} for the time of the change, and add it again.",
+                )
+
+
+def triggers(context: CheckContext) -> Iterator[Answer]:
+    """Those of the table have to be asked for."""
+    request = context.request
+    with context.source() as server:
+        for name in request.tables:
+            found = trigger_names(server, name)
+            if not found:
+                continue
+            shown = ", ".join(found)
+            if not request.with_triggers:
+                yield refused(
+                    f"{name} has triggers ({shown}), which would stay with the old table.",
+                    "Use --with-triggers, and they are made on the new one before the swap; or"
+                    " drop them.",
+                )
+                continue
+            wanted = [other_name(one) for one in found]
+            taken = sorted(set(wanted) & triggers_of_schema(server, name.schema))
+            if taken:
+                yield refused(
+                    f"Schema {name.schema} has triggers of the names that those of {name} are to"
+                    f" get ({', '.join(taken)}).",
+                    "Rename or drop them.",
+                )
+            else:
+                yield info(f"{name}: triggers {shown} will be called {', '.join(wanted)}.")

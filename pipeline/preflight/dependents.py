@@ -1,0 +1,34 @@
+"""Views, routines, events, triggers and grants that name a moved table: they stay behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline.mysql.dependents import dependents, grantees
+from pipeline.preflight.findings import Answer, CheckContext, warning
+
+_SHOWN = 10
+
+
+def named(context: CheckContext) -> Iterator[Answer]:
+    """Nothing of it is moved; after the cut-over it names a table that is not there."""
+    with context.source() as source:
+        for table in context.request.tables:
+            found = [f"{one.kind} {one.name}" for one in dependents(source, table)]
+            if found:
+                yield warning(
+                    f"{table} is named by {_listed(found)}, which stay on"
+                    f" {context.request.source} and will not find it.",
+                    "Create them on the target where they are needed, and look at what uses them.",
+                )
+            users = grantees(source, table)
+            if users:
+                yield warning(
+                    f"{_listed(users)} have privileges on {table} itself, which are not moved.",
+                    "Grant them on the target before the cut-over.",
+                )
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

@@ -1,0 +1,86 @@
+"""What migrations there are, on all configured servers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from pipeline.control.migrations import all_migrations, is_installed
+from pipeline.control.summary import ids_beginning, tables_by_migration
+from pipeline.domain.migration import MigrationKind
+from pipeline.domain.stages import Stage
+from pipeline.errors import RefusedError, RetryableError, TranshipError
+from pipeline.mysql.pools import Pools
+from pipeline.status.to_json import plain
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One line of `tranship list`."""
+
+    id: str
+    kind: MigrationKind
+    source: str
+    target: str
+    tables: tuple[str, ...]
+    stage: Stage
+    since: datetime
+    created_by: str
+    failed: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: plain(value) for name, value in asdict(self).items()}
+
+
+def list_migrations(pools: Pools) -> tuple[list[Listed], dict[str, str]]:
+    """Every migration on every configured server, and why servers could not be asked."""
+    found: list[Listed] = []
+    troubles: dict[str, str] = {}
+    for server in pools.settings.servers:
+        try:
+            with pools.begin(server) as control:
+                found += _listed(control, server) if is_installed(control) else []
+        except TranshipError as error:
+            troubles[server] = str(error)
+    return found, troubles
+
+
+def find_target(pools: Pools, given: str) -> tuple[str, str]:
+    """(target, whole id) of the only migration whose id begins with `given`.
+
+    Raises:
+        RefusedError: there is none, or more than one.
+        RetryableError: there is none on the servers that answer, and one doesn't.
+    """
+    found: list[tuple[str, str]] = []
+    silent: list[str] = []
+    for server in pools.settings.servers:
+        try:
+            with pools.begin(server) as control:
+                found += [(server, whole) for whole in ids_beginning(control, given, server)]
+        except TranshipError as error:
+            silent.append(str(error))
+    exact = [one for one in found if one[1] == given]
+    if len(exact or found) == 1:
+        return (exact or found)[0]
+    if found:
+        names = ", ".join(whole for _, whole in found)
+        raise RefusedError(f"'{given}' is the beginning of {names}.", "Give more of the id.")
+    if silent:
+        raise RetryableError(f"No migration {given} on the servers that answer.", silent[0])
+    raise RefusedError(f"There is no migration {given}.", "See: tranship list")
+
+
+def _listed(control: Connection, server: str) -> list[Listed]:
+    tables = tables_by_migration(control)
+    return [
+        Listed(
+            one.id, one.kind, one.source, one.target, tuple(tables.get(one.id, ())), one.stage,
+            one.stage_since, one.created_by, one.failure.explanation if one.failure else None,
+        )
+        for one in all_migrations(control)
+        if one.target == server  # a server may be configured under two names
+    ]  # fmt: skip

@@ -1,0 +1,242 @@
+"""What happens next and what it waits for, in one plain sentence and one command.
+
+A migration that stands still is what people look at `status` for, so what is missing
+(a worker, a streamer, a decision) comes before what is going on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipeline.control.throttles import BY_HAND
+from pipeline.domain.migration import Failure, MigrationKind
+from pipeline.domain.stages import Stage, wants_stream
+
+_COORDINATOR_SILENT_S = 10.0
+_MESSAGES_WAIT_S = 15.0
+_STREAMER_STARTS_S = 3.0
+_YIELDING = frozenset({Stage.COPYING, Stage.CONVERGING, Stage.READY})
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """The sentence, and the command that is of use now."""
+
+    sentence: str
+    command: str
+
+
+@dataclass(frozen=True)
+class StatusFacts:
+    """The facts that the outlook depends on. `_s` are seconds; ages unless said otherwise."""
+
+    id: str
+    kind: MigrationKind
+    source: str
+    target: str
+    stage: Stage
+    after_restore: Stage | None
+    postponed: bool
+    window: str | None  # that the cut-over waits for
+    failure: Failure | None
+    throttled: tuple[str, ...]
+    chunks_left: int
+    planned: bool
+    dirty: int
+    never_verified: int
+    touched: int
+    touched_limit: int
+    waiting_s: float
+    lag_s: float
+    lag_limit_s: float
+    stream_alive: bool
+    coordinated_s_ago: float | None
+    stage_s: float
+    retry_s: float  # until the next attempt
+    refused_s: float
+    refused_limit_s: float
+
+
+def next_step(now: StatusFacts) -> NextStep:
+    """What a person reads first."""
+    if now.stage in _ENDS:
+        return _ENDS[now.stage](now)
+    return _missing(now) or _held_back(now) or NextStep(_SENTENCES[now.stage](now), _command(now))
+
+
+def _command(now: StatusFacts) -> str:
+    if now.stage is Stage.READY and now.postponed:
+        return f"tranship cut-over {now.id}"
+    return f"tranship status {now.id} --watch"
+
+
+# --- it has ended ---------------------------------------------------------------------
+
+
+def _untouched(now: StatusFacts) -> str:
+    return (
+        f"{now.source} has its tables"
+        if now.kind is MigrationKind.MOVE
+        else "the table is as it was"
+    )
+
+
+def _done(now: StatusFacts) -> NextStep:
+    where = f"the tables live on {now.target}; {now.source} keeps the old ones"
+    if now.kind is MigrationKind.ALTER:
+        where = f"the table is rebuilt; {now.source} keeps the old one beside it"
+    return NextStep(
+        f"nothing: {where} until clean-up",
+        f"tranship clean-up {now.id}",
+    )
+
+
+def _aborted(now: StatusFacts) -> NextStep:
+    left = f"{now.source} has its tables; what was copied to {now.target} is left there"
+    if now.kind is MigrationKind.ALTER:
+        left = "the table is as it was; only the migration's own notes are left"
+    return NextStep(
+        f"nothing: {left}",
+        f"tranship clean-up {now.id}",
+    )
+
+
+def _failed(now: StatusFacts) -> NextStep:
+    return NextStep(
+        f"nothing by itself: {_untouched(now)}; mend the cause, then resume, or abort",
+        f"tranship resume {now.id}",
+    )
+
+
+_ENDS: dict[Stage, Callable[[StatusFacts], NextStep]] = {
+    Stage.DONE: _done,
+    Stage.ABORTED: _aborted,
+    Stage.FAILED: _failed,
+}
+
+
+# --- something is missing -------------------------------------------------------------
+
+
+def _missing(now: StatusFacts) -> NextStep | None:
+    """A process that nothing goes on without."""
+    ago = now.coordinated_s_ago
+    if ago is None and now.stage_s < _COORDINATOR_SILENT_S:
+        return None  # it was started a moment ago
+    if ago is None or ago > _COORDINATOR_SILENT_S:
+        since = f" for {ago:.0f} s" if ago is not None else ""
+        return _start("coordinate", f"no coordinator has looked at it{since}")
+    starting = now.stage is Stage.COPYING and now.stage_s < _STREAMER_STARTS_S
+    if wants_stream(now.stage) and not now.stream_alive and not starting:
+        return _start("stream", "no streamer is running")
+    if now.waiting_s > _MESSAGES_WAIT_S:
+        return _start("copy", f"no copy worker has taken a message for {now.waiting_s:.0f} s")
+    return None
+
+
+def _held_back(now: StatusFacts) -> NextStep | None:
+    if not now.throttled or now.stage not in _YIELDING:
+        return None
+    reasons = "; ".join(now.throttled)
+    by_hand = any(reason.startswith(BY_HAND) for reason in now.throttled)
+    command = f"tranship unthrottle {now.id}" if by_hand else f"tranship status {now.id} --watch"
+    return NextStep(f"{now.stage} goes on when it is not throttled any more: {reasons}", command)
+
+
+def _start(role: str, what: str) -> NextStep:
+    command = f"tranship worker {role}"
+    return NextStep(f"{what}: start one with {command}", command)
+
+
+# --- it is going on -------------------------------------------------------------------
+
+
+def _preparing(_: StatusFacts) -> str:
+    return "copying; waiting for the target's tables to be created"
+
+
+def _copying(now: StatusFacts) -> str:
+    more = "" if now.planned else " and more to be planned"
+    return f"verification; waiting for {_count(now.chunks_left, 'chunk')} to be copied{more}"
+
+
+def _converging(now: StatusFacts) -> str:
+    if now.never_verified:
+        return f"{_cut_over(now)}; waiting for {_count(now.never_verified, 'range')} to verify"
+    return (
+        f"{_cut_over(now)}; {_count(now.touched, 'changed row')} to verify again, waiting for"
+        f" no more than {now.touched_limit:,}"
+    )
+
+
+def _ready(now: StatusFacts) -> str:
+    if now.postponed:
+        return "cut-over; it is postponed and waits for you to allow it"
+    if now.window is not None:
+        return f"cut-over; waiting for its window, {now.window}"
+    if now.retry_s > 0:
+        return f"cut-over; the next attempt is in {now.retry_s:.0f} s"
+    if now.lag_s > now.lag_limit_s:
+        return (
+            f"cut-over; waiting for the lag ({now.lag_s:.1f} s) to be under {now.lag_limit_s:g} s"
+        )
+    return f"cut-over; {_count(now.touched, 'changed row')} left to verify again"
+
+
+_SWAP_WAITS = {
+    Stage.BLOCKING: "a lock on the table",
+    Stage.DRAINING: "the shadow to have the table's last changes",
+    Stage.VERIFYING: "the last ranges to be verified",
+    Stage.SWAPPING: "the rename",
+}
+
+
+def _cutting_over(now: StatusFacts) -> str:
+    if now.kind is MigrationKind.ALTER:
+        waits_for = _SWAP_WAITS[now.stage]
+        return f"the swap; waiting for {waits_for}; writes to the table wait too"
+    waits = {
+        Stage.BLOCKING: "the source's tables to be renamed",
+        Stage.DRAINING: f"{now.target} to have the source's last changes",
+        Stage.VERIFYING: f"{_count(now.dirty, 'range')} to verify",
+    }[now.stage]
+    return (
+        f"the switch; waiting for {waits}; writes are refused for {now.refused_s:.1f} s now,"
+        f" at {now.refused_limit_s:g} s {now.source} gets its tables back"
+    )
+
+
+def _switching(now: StatusFacts) -> str:
+    again = f", again in {now.retry_s:.0f} s" if now.retry_s > 0 else ""
+    return f"done; waiting for the hook on-success to succeed{again}"
+
+
+def _restoring(now: StatusFacts) -> str:
+    then = f", then: {now.after_restore}" if now.after_restore else ""
+    why = f" ({now.failure.explanation})" if now.failure else ""
+    if now.kind is MigrationKind.ALTER:
+        return f"the table is unlocked{then}{why}"
+    return f"{now.source} gets its tables back{then}{why}"
+
+
+def _cut_over(now: StatusFacts) -> str:
+    return "ready, and then held back since it is postponed" if now.postponed else "cut-over"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
+_SENTENCES: dict[Stage, Callable[[StatusFacts], str]] = {
+    Stage.PREPARING: _preparing,
+    Stage.COPYING: _copying,
+    Stage.CONVERGING: _converging,
+    Stage.READY: _ready,
+    Stage.BLOCKING: _cutting_over,
+    Stage.DRAINING: _cutting_over,
+    Stage.VERIFYING: _cutting_over,
+    Stage.SWAPPING: _cutting_over,
+    Stage.SWITCHING: _switching,
+    Stage.RESTORING: _restoring,
+}

@@ -1,0 +1,254 @@
+"""How far a migration is, what happens next, and what that waits for: for people and scripts.
+
+Read-only, and never in the way: a source that does not answer costs the lag figures, not
+the answer. Everything in a `Progress` is JSON-able by `as_json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from pipeline.control.events import LoggedEvent, last_events
+from pipeline.control.leases import holder
+from pipeline.control.migrations import (
+    read_migration,
+    read_tables,
+)
+from pipeline.control.streams import StreamState, find_stream
+from pipeline.control.summary import (
+    check_summary,
+    chunk_summary,
+    coordinated_s_ago,
+    rows_copied_lately,
+)
+from pipeline.control.throttles import read_throttle
+from pipeline.control.touched_keys import count_touched
+from pipeline.domain.migration import Failure, Migration, MigrationKind, MigrationTable
+from pipeline.domain.role import Role
+from pipeline.domain.stages import STAGES_THAT_VERIFY, Stage, wants_stream
+from pipeline.domain.window import in_window
+from pipeline.errors import TranshipError
+from pipeline.mysql.flavours import executed_gtids
+from pipeline.mysql.pools import Pools, run
+from pipeline.status.next_step import StatusFacts, next_step
+from pipeline.status.to_json import plain
+
+_PACE_S = 10.0
+_EVENTS = 5
+
+
+@dataclass(frozen=True)
+class TableProgress:
+    """One table. `ranges_dirty` are to be verified, those never verified among them; in the
+    others `keys_touched` rows were changed since they were last verified."""
+
+    source: str
+    target: str
+    rows_copied: int
+    rows_estimate: int
+    bytes_copied: int
+    bytes_estimate: int
+    chunks_done: int
+    chunks_known: int
+    planned: bool
+    copied: bool
+    chunks_dirty: int
+    chunks_never_verified: int
+    keys_touched: int
+    waiting_s: float  # how long a message for a copy worker has not been taken
+
+
+@dataclass(frozen=True)
+class StreamProgress:
+    """The binary log's side. The lag is None while the source can't be asked."""
+
+    rows_applied: int
+    batches: int
+    lag_s: float | None
+    transactions_behind: int | None
+    alive: bool
+    owner: str | None
+    position_age_s: float  # since the position was moved
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One migration, at the control server's time `now`."""
+
+    id: str
+    kind: MigrationKind
+    change: str | None  # of an alter
+    source: str
+    target: str
+    stage: Stage
+    since: datetime
+    now: datetime
+    created_at: datetime
+    created_by: str
+    tables: tuple[TableProgress, ...]
+    rows_per_s: float
+    eta_s: float | None
+    stream: StreamProgress | None
+    coordinated_s_ago: float | None
+    coordinator: str | None
+    throttled: tuple[str, ...]  # why copy and verification are held back now
+    chunks_allowed: int | None  # in flight, by the throttle
+    postponed: bool
+    abort_asked: bool
+    cut_over_attempt: int
+    refused_s: float | None  # how long writes were refused (move) or had to wait (alter)
+    failure: Failure | None
+    events: tuple[LoggedEvent, ...]
+    next: str
+    command: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The same in what JSON has; moments in ISO 8601, UTC."""
+        return {name: plain(value) for name, value in asdict(self).items()}
+
+
+def read_progress(pools: Pools, target: str, migration_id: str) -> Progress:
+    """Everything a person may want to know about a migration now.
+
+    Raises:
+        RefusedError: there is no such migration on `target`.
+        RetryableError: `target` does not answer.
+    """
+    with pools.begin(target) as control:
+        migration = read_migration(control, migration_id)
+        tables = read_tables(control, migration_id)
+        progress = _from_control(control, migration, tables)
+        state = find_stream(control, migration_id)
+    if state is not None and progress.stream is not None and wants_stream(migration.stage):
+        progress = replace(progress, stream=_with_lag(pools, migration, state, progress.stream))
+    view = next_step(_status_facts(pools, migration, progress))
+    return replace(progress, next=view.sentence, command=view.command)
+
+
+def _from_control(
+    control: Connection, migration: Migration, tables: list[MigrationTable]
+) -> Progress:
+    shown = tuple(_table(control, migration.stage, one) for one in tables)
+    pace = _pace(control, migration, tables)
+    coordinator = holder(control, migration.id, Role.COORDINATE)
+    throttle = read_throttle(control, migration.id)
+    return Progress(
+        id=migration.id, kind=migration.kind,
+        change=tables[0].alter_plan.ddl if tables and tables[0].alter_plan is not None else None,
+        source=migration.source, target=migration.target,
+        stage=migration.stage, since=migration.stage_since, now=migration.now,
+        created_at=migration.created_at, created_by=migration.created_by,
+        tables=shown, rows_per_s=pace, eta_s=_eta(migration.stage, shown, pace),
+        stream=_stream(control, migration.id),
+        coordinated_s_ago=coordinated_s_ago(control, migration.id),
+        coordinator=coordinator.owner if coordinator and coordinator.alive else None,
+        throttled=throttle.all_reasons, chunks_allowed=throttle.window,
+        postponed=migration.postponed, abort_asked=migration.abort_asked,
+        cut_over_attempt=migration.attempt,
+        refused_s=_refused(migration),
+        failure=migration.failure,
+        events=tuple(last_events(control, migration.id, _EVENTS)),
+        next="", command="",
+    )  # fmt: skip
+
+
+def _table(control: Connection, stage: Stage, table: MigrationTable) -> TableProgress:
+    chunks, chunk_checks = chunk_summary(control, table), check_summary(control, table)
+    touched = count_touched(control, table) if stage in STAGES_THAT_VERIFY else 0
+    return TableProgress(
+        source=str(table.source), target=str(table.target),
+        rows_copied=chunks.rows, rows_estimate=table.rows_estimate,
+        bytes_copied=chunks.bytes, bytes_estimate=table.bytes_estimate,
+        chunks_done=chunks.done, chunks_known=chunks.known,
+        planned=table.planned, copied=table.copied,
+        chunks_dirty=chunk_checks.dirty,
+        chunks_never_verified=chunk_checks.never_verified, keys_touched=touched,
+        waiting_s=max(chunks.waiting_s, chunk_checks.waiting_s),
+    )  # fmt: skip
+
+
+def _pace(control: Connection, migration: Migration, tables: list[MigrationTable]) -> float:
+    if migration.stage is not Stage.COPYING:
+        return 0.0
+    over = min(_PACE_S, max(1.0, _seconds(migration.stage_since, migration.now)))
+    return rows_copied_lately(control, tables, over) / over
+
+
+def _refused(migration: Migration) -> float | None:
+    """How long writes were refused, from the last rename's intent to `done`; or had to wait."""
+    if migration.kind is MigrationKind.ALTER:
+        return migration.held_s
+    if migration.stage is not Stage.DONE or migration.renamed_at is None:
+        return None
+    return _seconds(migration.renamed_at, migration.stage_since)
+
+
+def _eta(stage: Stage, tables: Sequence[TableProgress], pace: float) -> float | None:
+    """Seconds of copying left; the estimate of rows may be short of the truth."""
+    if stage is not Stage.COPYING or pace <= 0:
+        return None
+    left = sum(max(0, one.rows_estimate - one.rows_copied) for one in tables if not one.copied)
+    return left / pace if left else None
+
+
+def _stream(control: Connection, migration_id: str) -> StreamProgress | None:
+    state = find_stream(control, migration_id)
+    if state is None:
+        return None
+    held = holder(control, migration_id, Role.STREAM)
+    alive = held is not None and held.alive
+    owner = held.owner if held is not None and alive else None
+    age_s = _seconds(state.applied_at, state.now)
+    return StreamProgress(state.rows_applied, state.batches, None, None, alive, owner, age_s)
+
+
+def _with_lag(
+    pools: Pools, migration: Migration, state: StreamState, stream: StreamProgress
+) -> StreamProgress:
+    try:
+        with pools.begin(migration.source) as source:
+            executed = executed_gtids(source)
+            now = float(run(source, "SELECT UNIX_TIMESTAMP(NOW(6))").rows[0][0])
+    except TranshipError:
+        return stream
+    behind = executed.missing_from(state.position)
+    if state.position.contains(executed):
+        return replace(stream, lag_s=0.0, transactions_behind=0)
+    # Before the first transaction arrives there is no time to compare with.
+    lag = max(0.0, now - state.source_time) if state.source_time else None
+    return replace(stream, lag_s=lag, transactions_behind=behind)
+
+
+def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> StatusFacts:
+    tables, stream = progress.tables, progress.stream
+    return StatusFacts(
+        id=migration.id, kind=migration.kind, source=migration.source, target=migration.target,
+        stage=migration.stage, after_restore=migration.after_restore,
+        postponed=migration.postponed,
+        window=None if in_window(migration) else migration.options.cut_over_window,
+        failure=migration.failure, throttled=progress.throttled,
+        chunks_left=sum(one.chunks_known - one.chunks_done for one in tables),
+        planned=all(one.planned for one in tables),
+        dirty=sum(one.chunks_dirty for one in tables),
+        never_verified=sum(one.chunks_never_verified for one in tables),
+        touched=sum(one.keys_touched for one in tables),
+        touched_limit=pools.settings.checksum.converged_keys,
+        waiting_s=max((one.waiting_s for one in tables), default=0.0),
+        lag_s=(stream.lag_s if stream else None) or 0.0,
+        lag_limit_s=pools.settings.cut_over.ready_lag_s,
+        stream_alive=stream is not None and stream.alive,
+        coordinated_s_ago=progress.coordinated_s_ago,
+        stage_s=_seconds(migration.stage_since, migration.now),
+        retry_s=_seconds(migration.now, migration.retry_at) if migration.retry_at else 0.0,
+        refused_s=_seconds(migration.renamed_at, migration.now) if migration.renamed_at else 0.0,
+        refused_limit_s=pools.settings.cut_over.limit_s,
+    )  # fmt: skip
+
+
+def _seconds(start: datetime, end: datetime) -> float:
+    return (end - start).total_seconds()

@@ -1,0 +1,105 @@
+"""What a coordinator's step has at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any, Protocol
+
+from sqlalchemy import Connection
+
+from pipeline.configuration.settings import Settings
+from pipeline.control.events import log_event
+from pipeline.control.leases import Lease, fence
+from pipeline.control.migrations import transition
+from pipeline.domain.event_kind import EventKind
+from pipeline.domain.migration import Migration, MigrationTable
+from pipeline.domain.stages import Stage, allowed
+from pipeline.errors import DefectError
+from pipeline.mysql.pools import Pools
+
+
+class Messenger(Protocol):
+    """Sends work out. A message may get lost or arrive twice; neither does harm."""
+
+    def copy_chunk(self, target: str, table: MigrationTable, number: int) -> None: ...
+
+    def verify_chunk(self, target: str, table: MigrationTable, number: int) -> None: ...
+
+    def serve_stream(self, target: str, migration_id: str) -> None: ...
+
+
+class Outcome(Enum):
+    """What a step left: another stage, something to wait for here, or nothing to do now."""
+
+    ADVANCED = "changed"
+    POLL = "soon"
+    WAIT = "later"
+
+
+@dataclass(frozen=True)
+class Context:
+    """One migration, seen by the holder of its coordinator lease."""
+
+    pools: Pools
+    target: str
+    lease: Lease
+    messenger: Messenger
+    migration: Migration
+    tables: list[MigrationTable]
+
+    @property
+    def settings(self) -> Settings:
+        return self.pools.settings
+
+    @contextmanager
+    def control(self) -> Iterator[Connection]:
+        """A transaction on the control schema; it commits only while the role is ours (I2).
+
+        Raises:
+            FencedError: somebody else coordinates now; nothing of it stays.
+        """
+        with self.pools.begin(self.target) as connection:
+            yield connection
+            fence(connection, self.lease)
+
+    @contextmanager
+    def source(self) -> Iterator[Connection]:
+        with self.pools.begin(self.migration.source) as connection:
+            yield connection
+
+    def enter(self, new: Stage, message: str, **values: Any) -> Outcome:
+        """Go to stage `new`; fenced, and logged for people.
+
+        Raises:
+            FencedError: somebody else coordinates now.
+        """
+        with self.control() as control:
+            self.enter_in(control, new, message, **values)
+        return Outcome.ADVANCED
+
+    def enter_in(self, control: Connection, new: Stage, message: str, **values: Any) -> None:
+        """The same, together with what else the transaction of `control` holds."""
+        old = self.migration.stage
+        if not allowed(old, new):
+            raise DefectError(f"{new} may not follow {old}")
+        transition(control, self.lease, old, new, message, **values)
+
+    def note(self, kind: EventKind, message: str) -> None:
+        """Write to the event log."""
+        with self.control() as control:
+            self.note_in(control, kind, message)
+
+    def note_in(self, control: Connection, kind: EventKind, message: str) -> None:
+        """The same, together with what else the transaction of `control` holds."""
+        log_event(control, self.migration.id, kind, message, self.lease.owner)
+
+    def renew(self) -> None:
+        with self.control() as control:
+            fence(control, self.lease)
+
+    def at(self, stage: Stage) -> Context:
+        """This context once `enter` has led to `stage`."""
+        return replace(self, migration=replace(self.migration, stage=stage))
