@@ -9,20 +9,13 @@ wakes up may compute what it likes, but can commit nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from sqlalchemy import Connection, or_, select, text, update
 from sqlalchemy.dialects.mysql import insert
 
 from pipeline.control.schema import NOW, leases
+from pipeline.domain.role import Role
 from pipeline.errors import FencedError, known
-
-
-class Role(StrEnum):
-    """What only one process may do at a time for one migration (I2)."""
-
-    STREAM = "stream"
-    COORDINATE = "coordinate"
 
 
 @dataclass(frozen=True)

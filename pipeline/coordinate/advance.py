@@ -17,7 +17,7 @@ from typing import Any
 
 from structlog.contextvars import bound_contextvars
 
-from pipeline.control.leases import Lease, Role, release_lease, take_lease
+from pipeline.control.leases import Lease, release_lease, take_lease
 from pipeline.control.migrations import read_migration, read_tables, record_failure
 from pipeline.coordinate.converging import converge
 from pipeline.coordinate.copying import copy
@@ -31,6 +31,7 @@ from pipeline.coordinate.decisions import (
 from pipeline.coordinate.prepare import prepare
 from pipeline.cutover import alter, move
 from pipeline.domain.migration import Failure, MigrationKind
+from pipeline.domain.role import Role
 from pipeline.domain.stages import MAY_BE_RETIRED, Stage
 from pipeline.errors import FencedError, RetryableError, TranshipError, defect
 from pipeline.hooks.runner import tell_status
@@ -150,7 +151,7 @@ def _record(context: Context, error: TranshipError) -> Outcome:
     stage = context.migration.stage
     log.error("%s: %s", stage, error)
     with context.control() as control:
-        failure = Failure("coordinate", error.explanation, error.remedy)
+        failure = Failure(Role.COORDINATE, error.explanation, error.remedy)
         record_failure(control, context.migration.id, failure)
     return after_failure(stage, first=context.migration.failure is None)
 

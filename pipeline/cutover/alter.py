@@ -26,6 +26,7 @@ from pipeline.cutover.finish import finish, leave_restoring
 from pipeline.cutover.sentry import SwapState, drop_sentry, read_swap_state
 from pipeline.cutover.shared import end_connection, may_begin
 from pipeline.cutover.triggers import drop_from_shadow
+from pipeline.domain.event_kind import EventKind
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
 from pipeline.mysql.failures import driver_errors
@@ -75,7 +76,7 @@ def _gather_statistics(context: Context) -> None:
 
 def _gave_up(context: Context, error: RetryableError) -> Outcome:
     if context.migration.stage is Stage.SWAPPING:
-        context.note("swap", f"the server has to say what became of it: {error}")
+        context.note(EventKind.SWAP, f"the server has to say what became of it: {error}")
         return Outcome.ADVANCED
     return _restore_and_retry(context, str(error))
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from pipeline.cutover.decisions import may_kill_blockers
+from pipeline.domain.event_kind import EventKind
 from pipeline.mysql.pools import kill_connection, run
 from pipeline.mysql.quoting import text_literal
 from pipeline.mysql.table import TableName
@@ -55,7 +56,7 @@ class BlockerWatch:
         self._last = tuple(found) or self._last
         if may_kill_blockers(self.context.migration):
             for one in found:
-                self.context.note("force", f"killed: {one}")
+                self.context.note(EventKind.FORCE, f"killed: {one}")
                 kill_connection(self.context.pools, self.context.migration.source, one.id)
 
     @property

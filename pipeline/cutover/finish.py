@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from pipeline.control.hooks import hook_state
+from pipeline.control.hooks import last_run
 from pipeline.control.migrations import (
-    log_event,
     postpone_migration,
     release_claims,
     update_migration,
 )
 from pipeline.cutover.decisions import out_of_attempts, too_early
+from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.stages import Stage
 from pipeline.errors import AmbiguousError, TranshipError
@@ -52,7 +52,7 @@ def finish(
 
 def _told(context: Context) -> bool:
     with context.control() as control:
-        told = hook_state(control, context.migration.id, Hook.ON_SUCCESS)
+        told = last_run(control, context.migration.id, Hook.ON_SUCCESS)
     return told is not None and told.succeeded
 
 
@@ -78,7 +78,7 @@ def _again(context: Context, trouble: str) -> Outcome:
             retry_at=context.migration.now + timedelta(seconds=again_s),
         )
         message = f"{trouble}; again in {again_s:g} s"
-        log_event(control, context.migration.id, "hook", message, context.lease.owner)
+        context.note_in(control, EventKind.HOOK, message)
     return Outcome.WAIT
 
 
@@ -91,7 +91,7 @@ def leave_restoring(context: Context, what: str) -> Outcome:
         tell_failure(context, after)
     postponed = out_of_attempts(context.migration, context.settings.cut_over.attempts)
     if postponed and after is Stage.READY:
-        context.note("cut-over", "postponed: the last attempt failed too")
+        context.note(EventKind.CUT_OVER, "postponed: the last attempt failed too")
     with context.control() as control:
         if postponed:
             postpone_migration(control, context.migration.id)

@@ -33,6 +33,7 @@ from pipeline.cutover.rename import (
 )
 from pipeline.cutover.shared import drain_set, may_begin
 from pipeline.cutover.triggers import create_triggers
+from pipeline.domain.event_kind import EventKind
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
 from pipeline.mysql.flavours import executed_gtids
@@ -67,7 +68,7 @@ def _begin(context: Context) -> Outcome:
         reached(Point.RENAMED)
         return _renamed(context, drain)
     except RetryableError as error:
-        context.note("rename", f"did not succeed at once: {error}")
+        context.note(EventKind.RENAME, f"did not succeed at once: {error}")
         return Outcome.ADVANCED  # `blocking` looks at the source and decides
     finally:
         connection.close()

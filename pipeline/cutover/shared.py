@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
-from pipeline.control.migrations import log_event, postpone_migration
+from pipeline.control.migrations import postpone_migration
 from pipeline.cutover.decisions import Hindrance, hindrance
 from pipeline.cutover.triggers import rehearse_triggers
+from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.request import Request
 from pipeline.errors import RetryableError, known
@@ -60,7 +61,7 @@ def _before_cut_over(context: Context) -> bool:
     with context.control() as control:
         postpone_migration(control, context.migration.id)
         what = f"postponed: hook {Hook.BEFORE_CUT_OVER} exited {result.exit_code}: {result.output}"
-        log_event(control, context.migration.id, "hook", what, context.lease.owner)
+        context.note_in(control, EventKind.HOOK, what)
     return False
 
 

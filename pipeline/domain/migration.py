@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.names import alter_retired_name, retired_name_of
+from pipeline.domain.role import Role
 from pipeline.domain.stages import MAY_BE_RETIRED, Stage
 from pipeline.mysql.table import Table, TableName, table_from_json
 
@@ -37,7 +38,7 @@ class Options:
 class Failure:
     """Why a migration stopped, and what to do."""
 
-    role: str
+    role: Role
     explanation: str
     remedy: str
 

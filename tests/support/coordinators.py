@@ -102,7 +102,8 @@ class Coordinators:
         deadline = time.monotonic() + _LIMIT_S
         while (stage := self.once() or self.stage) not in stages:
             told = f"{stage} instead of {stages}: {story(self.pools, self.migration_id)}"
-            assert time.monotonic() < deadline and stage not in _ENDS, told
+            assert stage not in _ENDS, told
+            assert time.monotonic() < deadline, told
             time.sleep(0.02)
         return stage
 

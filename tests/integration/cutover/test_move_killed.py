@@ -1,4 +1,4 @@
-"""A coordinator that is killed at any point of a move's cut-over leaves nothing that stops the next.
+"""Wherever a coordinator is killed in a move's cut-over, the next one ends it.
 
 At each point the control schema alone has to be enough (I7). The whole stack is killed at some
 of these points in acceptance/test_crash.
@@ -13,17 +13,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.commands import control
-from pipeline.control.migrations import record_failure
-from pipeline.domain.migration import Failure
 from pipeline.domain.stages import Stage
-from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools, run
-from pipeline.mysql.servers import table_exists
-from pipeline.mysql.table import TableName
 from pipeline.pausepoints import Point
 from tests.support.coordinators import Coordinators, hurried, streaming
 from tests.support.hooks import Hooks
-from tests.support.moves import SOURCE, TARGET, begin_move, read, story
+from tests.support.moves import SOURCE, TARGET, begin_move
 
 # The stage that a coordinator which is killed there has left.
 BEFORE_SWITCHING = {
