@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 from pipeline.control.hooks import HookState, end_hook, hook_state, start_hook
+from pipeline.control.leases import Renewal
 from pipeline.control.migrations import log_event
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.stages import Stage
@@ -117,7 +115,8 @@ def _run(
     if name is Hook.ON_SUCCESS:
         reached(Point.DURING_SUCCESS_HOOK)
     told = {**told, "TRANSHIP_HOOK_ATTEMPT": str(attempt)}
-    result = run_hook(command, told, context.settings.hooks.limit_s, _keeper(context))
+    renewal = Renewal(context.lease, context.renew)
+    result = run_hook(command, told, context.settings.hooks.limit_s, renewal.keep)
     with context.control() as control:
         end_hook(control, context.migration.id, name, result.exit_code, result.output)
         if not (quiet and result.succeeded):
@@ -125,16 +124,3 @@ def _run(
             wrote = f": {result.output}" if result.output and not result.succeeded else ""
             log_event(control, context.migration.id, "hook", what + wrote, context.lease.owner)
     return result
-
-
-def _keeper(context: Context) -> Callable[[], None]:
-    """Keeps the coordinator's lease while a hook runs."""
-    renewed = time.monotonic()
-
-    def still_ours() -> None:
-        nonlocal renewed
-        if time.monotonic() - renewed > context.lease.ttl_s / 3:
-            context.renew()
-            renewed = time.monotonic()
-
-    return still_ours

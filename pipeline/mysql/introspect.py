@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from pipeline.errors import RefusedError
 from pipeline.mysql.flavours import is_mariadb
 from pipeline.mysql.pools import run
-from pipeline.mysql.quoting import text_literal
+from pipeline.mysql.quoting import names_table
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 
 _KINDS = {
@@ -108,7 +108,7 @@ def read_columns(connection: Connection, name: TableName) -> tuple[Column, ...]:
         connection,
         "SELECT column_name, data_type, column_type, is_nullable, character_set_name,"
         " collation_name, extra, COALESCE(datetime_precision, 0)"
-        f" FROM information_schema.columns WHERE {_is_table(name)} ORDER BY ordinal_position",
+        f" FROM information_schema.columns WHERE {names_table(name)} ORDER BY ordinal_position",
     ).rows
     return tuple(_column(name, row) for row in rows)
 
@@ -117,7 +117,7 @@ def unfilled_columns(connection: Connection, name: TableName) -> list[Column]:
     """Columns that an INSERT has to name: NOT NULL, without default, not numbered or computed."""
     rows = run(
         connection,
-        f"SELECT column_name FROM information_schema.columns WHERE {_is_table(name)}"
+        f"SELECT column_name FROM information_schema.columns WHERE {names_table(name)}"
         " AND is_nullable = 'NO' AND column_default IS NULL AND extra NOT LIKE '%auto_increment%'"
         " AND extra NOT LIKE '%GENERATED%'",
     ).rows
@@ -185,7 +185,7 @@ def unique_keys(connection: Connection, name: TableName) -> list[UniqueKey]:
     rows = run(
         connection,
         f"SELECT index_name, COALESCE(column_name, ''), sub_part, {expression}"
-        f" FROM information_schema.statistics WHERE {_is_table(name)} AND non_unique = 0"
+        f" FROM information_schema.statistics WHERE {names_table(name)} AND non_unique = 0"
         " ORDER BY index_name <> 'PRIMARY', index_name, seq_in_index",
     ).rows
     found: dict[str, list[KeyPart]] = {}
@@ -208,10 +208,6 @@ def _unusable(key: UniqueKey, columns: dict[str, Column]) -> str | None:
         if column.generated:
             return f"column {name} is generated"
     return None
-
-
-def _is_table(name: TableName) -> str:
-    return f"table_schema = {text_literal(name.schema)} AND table_name = {text_literal(name.name)}"
 
 
 def _decoded(value: Any) -> str:
