@@ -11,22 +11,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
 from sqlalchemy import Connection, or_, select, text, update
 from sqlalchemy.dialects.mysql import insert
 
 from pipeline.control.schema import NOW, leases
+from pipeline.domain.role import Role
 from pipeline.errors import FencedError, known
 
 _RENEWALS = 3  # while a lease is good: one may come late, and one may fail
-
-
-class Role(StrEnum):
-    """What only one process may do at a time for one migration (I2)."""
-
-    STREAM = "stream"
-    COORDINATE = "coordinate"
 
 
 @dataclass(frozen=True)

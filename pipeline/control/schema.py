@@ -53,6 +53,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.mysql import DATETIME, LONGTEXT
 
+from pipeline.control.types import enumerated
+from pipeline.domain.event_kind import EventKind
+from pipeline.domain.role import Role
+
 SCHEMA = "tranship"
 NOW: ColumnElement[Any] = literal_column("UTC_TIMESTAMP(6)")
 
@@ -221,7 +225,7 @@ leases = Table(
     "leases",
     metadata,
     Column("migration_id", Identity, nullable=False),
-    Column("role", String(16), nullable=False),
+    Column("role", enumerated(Role, 16), nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("owner", String(255)),
     Column("connection_id", BigInteger),
@@ -250,7 +254,7 @@ events = Table(
     Column("id", BigInteger, primary_key=True, autoincrement=True),
     Column("migration_id", Identity, nullable=False, index=True),
     Column("at", Moment, nullable=False),
-    Column("kind", String(32), nullable=False),
+    Column("kind", enumerated(EventKind), nullable=False),
     Column("message", Text, nullable=False),
     Column("by", String(255), nullable=False),
     **_OPTIONS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.control.hooks import HookState, end_hook, hook_state, start_hook
 from pipeline.control.leases import Renewal
-from pipeline.control.migrations import log_event
+from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.stages import Stage
 from pipeline.errors import FatalError
@@ -122,5 +122,5 @@ def _run(
         if not (quiet and result.succeeded):
             what = f"{name} (attempt {attempt}) exited {result.exit_code}"
             wrote = f": {result.output}" if result.output and not result.succeeded else ""
-            log_event(control, context.migration.id, "hook", what + wrote, context.lease.owner)
+            context.note_in(control, EventKind.HOOK, what + wrote)
     return result

@@ -13,23 +13,23 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from pipeline.control.leases import Role, holder
+from pipeline.control.events import LoggedEvent, last_events
+from pipeline.control.leases import holder
 from pipeline.control.migrations import (
     read_migration,
     read_tables,
 )
 from pipeline.control.streams import StreamState, find_stream
 from pipeline.control.summary import (
-    Event,
     check_summary,
     chunk_summary,
     coordinated_s_ago,
-    last_events,
     rows_copied_lately,
 )
 from pipeline.control.throttles import read_throttle
 from pipeline.control.touched_keys import count_touched
 from pipeline.domain.migration import Failure, Migration, MigrationKind, MigrationTable
+from pipeline.domain.role import Role
 from pipeline.domain.stages import STAGES_THAT_VERIFY, Stage, wants_stream
 from pipeline.domain.window import in_window
 from pipeline.errors import TranshipError
@@ -103,7 +103,7 @@ class Progress:
     cut_over_attempt: int
     refused_s: float | None  # how long writes were refused (move) or had to wait (alter)
     failure: Failure | None
-    events: tuple[Event, ...]
+    events: tuple[LoggedEvent, ...]
     next: str
     command: str
 
