@@ -29,7 +29,7 @@ from sqlalchemy import Connection
 
 from pipeline.checksum.digest import keys_digest, range_digest, row_digests
 from pipeline.checksum.repair import Repairer
-from pipeline.checksum.row_sources import Source, target_rows
+from pipeline.checksum.row_sources import SourceRows, target_rows
 from pipeline.configuration.settings import Checksum
 from pipeline.control.chunk_checks import (
     mark_verified,
@@ -92,8 +92,8 @@ class ChunkVerifier:
     locked: Connection | None = None
 
     @property
-    def _ours(self) -> Source:
-        return Source(self.pools, self.source, self.table, self.source_name, self.locked)
+    def _ours(self) -> SourceRows:
+        return SourceRows(self.pools, self.source, self.table, self.source_name, self.locked)
 
     def verify(self, number: int) -> Verdict:
         """Verify range `no` once.

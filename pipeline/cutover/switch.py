@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from pipeline.control.hooks import hook_state
+from pipeline.control.hooks import last_run
 from pipeline.control.migrations import release_claims, update_migration
 from pipeline.cutover.counters import keep_counter
 from pipeline.cutover.retry import too_early
@@ -32,7 +32,7 @@ def switching(context: Context) -> Outcome:
             keep_counter(context, table.retired_name, table.target)
     reached(Point.BEFORE_SUCCESS_HOOK)
     with context.control() as control:
-        told = hook_state(control, context.migration.id, Hook.ON_SUCCESS)
+        told = last_run(control, context.migration.id, Hook.ON_SUCCESS)
     if told is None or not told.succeeded:
         if too_early(context):
             return Outcome.WAIT

@@ -1,8 +1,12 @@
-"""A hook's place in a migration: its row, its variables, its line in the event log."""
+"""A hook's place in a migration: its row, its variables, its line in the event log.
+
+A hook may run more than once (a crash between its end and the record of it), so it is told which
+attempt it is. The coordinator's lease is renewed while it runs.
+"""
 
 from __future__ import annotations
 
-from pipeline.control.hooks import HookState, end_hook, hook_state, start_hook
+from pipeline.control.hooks import HookRun, end_hook, last_run, start_hook
 from pipeline.control.leases import Renewal
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
@@ -28,8 +32,8 @@ def require(context: Context, name: Hook) -> None:
     """
     if _command(context, name) is None:
         return
-    state = _state(context, name)
-    if state is not None and state.succeeded:
+    last = _last_run(context, name)
+    if last is not None and last.succeeded:
         return
     result = ask(context, name)
     if result is not None and not result.succeeded:
@@ -43,8 +47,8 @@ def tell_once(context: Context, name: Hook) -> None:
     """Run a hook that can't hold anything back, unless it has run to its end already."""
     if _command(context, name) is None:
         return
-    state = _state(context, name)
-    if state is None or not state.ended:
+    last = _last_run(context, name)
+    if last is None or not last.ended:
         ask(context, name)
 
 
@@ -61,8 +65,8 @@ def tell_status(context: Context) -> None:
     command = _command(context, Hook.STATUS)
     if command is None:
         return
-    state = _state(context, Hook.STATUS)
-    if state is not None and state.age_s < context.settings.hooks.status_s:
+    last = _last_run(context, Hook.STATUS)
+    if last is not None and last.age_s < context.settings.hooks.status_s:
         return
     progress = read_progress(context.pools, context.target, context.migration.id)
     told = {**variables(context, Hook.STATUS), **figures(progress)}
@@ -102,9 +106,9 @@ def _command(context: Context, name: Hook) -> str | None:
     return context.migration.options.hooks.get(name) or None
 
 
-def _state(context: Context, name: Hook) -> HookState | None:
+def _last_run(context: Context, name: Hook) -> HookRun | None:
     with context.control() as control:
-        return hook_state(control, context.migration.id, name)
+        return last_run(control, context.migration.id, name)
 
 
 def _run(

@@ -31,10 +31,9 @@ from pipeline.mysql.pools import lenient_sql_mode, run
 from pipeline.mysql.quoting import quote_list, quote_name
 from pipeline.mysql.table import Field, Table
 from pipeline.rows.write_lines import write_lines
-from pipeline.stream.events import RowsChange
+from pipeline.stream.events import Row, RowsChange
 
 KeyFields = tuple[Field, ...]
-Row = tuple[Field, ...]
 _KEYS_A_WRITE = 1000
 
 
