@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from pipeline.alter.rows import copy_range
 from pipeline.checksum.digest import differing_keys
-from pipeline.checksum.row_sources import Source, target_rows
+from pipeline.checksum.row_sources import SourceRows, target_rows
 from pipeline.configuration.settings import Checksum
 from pipeline.control.chunk_checks import count_repair, touch, touched_count
 from pipeline.control.events import log_event
@@ -40,7 +40,7 @@ class Repairer:
 
     pools: Pools
     target: str
-    source: Source
+    source: SourceRows
     settings: Checksum
 
     @property

@@ -33,7 +33,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceRows:
     """Where the source's rows are read.
 
     `locked` is the connection that holds a table lock in the cut-over of an alter: nobody else

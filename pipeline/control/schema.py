@@ -14,7 +14,7 @@ it speaks of. Catalogue:
     heartbeat      one row: the present time, which replicas show how late they are by
     streams        the position applied and committed (I1), and what the applier has done
     leases         who holds a role, under which epoch (I2)
-    hooks          one durable row a hook: state and number of attempts
+    hooks          one durable row a hook: status and number of attempts
     events         what happened, in order, for people
 
 and for each table of an alter, empty tables that temporary ones are made like:
@@ -55,6 +55,7 @@ from sqlalchemy.dialects.mysql import DATETIME, LONGTEXT
 
 from pipeline.control.types import enumerated
 from pipeline.domain.event_kind import EventKind
+from pipeline.domain.hook_names import Hook, HookStatus
 from pipeline.domain.role import Role
 
 SCHEMA = "tranship"
@@ -238,8 +239,8 @@ hooks = Table(
     "hooks",
     metadata,
     Column("migration_id", Identity, nullable=False),
-    Column("name", String(32), nullable=False),
-    Column("state", String(16), nullable=False),
+    Column("name", enumerated(Hook), nullable=False),
+    Column("status", enumerated(HookStatus, 16), nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("exit_code", Integer),
     Column("output", Text),
