@@ -14,7 +14,7 @@ from pathlib import Path
 from ops.dev.reference.markdown import head, table
 
 _ROOT = Path(__file__).resolve().parents[3]
-_PLACES = ("pipeline", "tasks", "ops/cli", "ops/api.py", "ops/starting.py")
+_PLACES = ("pipeline", "tasks", "ops/cli", "ops/api.py", "ops/starting.py", "tranship")
 # The function or class that is called, and the heading under which the message comes.
 _KINDS = {
     "RefusedError": "Refused",
