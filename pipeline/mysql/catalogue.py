@@ -37,7 +37,7 @@ class ForeignKey:
 
 
 def table_facts(connection: Connection, name: TableName) -> TableFacts | None:
-    """None: there is no such table."""
+    """What the server says of a table; None where there is none."""
     # The server keeps these for a day unless told otherwise; a new table would show 0.
     if not is_mariadb(connection):
         run(connection, "SET SESSION information_schema_stats_expiry = 0")
@@ -54,7 +54,7 @@ def table_facts(connection: Connection, name: TableName) -> TableFacts | None:
 
 
 def trigger_names(connection: Connection, name: TableName) -> list[str]:
-    """Triggers on a table; the server hides them from who lacks the TRIGGER privilege."""
+    """Triggers on a table; the server hides them from users without the TRIGGER privilege."""
     where = _named("event_object_schema", "event_object_table", name)
     rows = run(
         connection,
@@ -64,7 +64,7 @@ def trigger_names(connection: Connection, name: TableName) -> list[str]:
 
 
 def triggers_of_schema(connection: Connection, schema: str) -> set[str]:
-    """The names of all its triggers, which are unique in a schema."""
+    """The names of all triggers in a schema, where each name is unique."""
     rows = run(
         connection,
         "SELECT trigger_name FROM information_schema.triggers"
@@ -74,8 +74,8 @@ def triggers_of_schema(connection: Connection, schema: str) -> set[str]:
 
 
 def foreign_keys(connection: Connection, name: TableName) -> list[ForeignKey]:
-    """Foreign keys of a table and to it, from whatever schema. Needs PROCESS."""
-    # InnoDB's own dictionary, since key_column_usage hides the children that we have no
+    """Foreign keys from and to a table, whatever the other schema. Needs PROCESS."""
+    # From InnoDB's own dictionary, since key_column_usage hides the children that we have no
     # rights on.
     ours = text_literal(str(name))
     child, parent = (innodb_name(connection, column) for column in ("for_name", "ref_name"))

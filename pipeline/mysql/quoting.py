@@ -6,7 +6,7 @@ from pipeline.mysql.table import TableName
 
 
 def quote(identifier: str) -> str:
-    """`identifier` in backticks, backticks inside doubled."""
+    """`identifier` in backticks, with those inside it doubled."""
     return "`" + identifier.replace("`", "``") + "`"
 
 

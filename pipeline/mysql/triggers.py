@@ -1,7 +1,7 @@
-"""Triggers: read from one server, made on another as they were.
+"""Triggers: read from one server and created on another unchanged.
 
-A trigger remembers the sql_mode and the character sets of the session that made it, so the
-session that makes it again takes those on for one statement.
+A trigger remembers the sql_mode and the character sets of the session that created it, so the
+session that creates it again takes them on for that one statement.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Trigger:
     collation: str
 
     def create(self, table: TableName, name: str) -> bytes:
-        """CREATE TRIGGER `name` on `table`, in the character set that it was written in."""
+        """CREATE TRIGGER `name` on `table`, in the character set in which it was written."""
         user, _, host = self.definer.rpartition("@")
         text = (
             f"CREATE DEFINER={quote(user)}@{quote(host)}"
@@ -56,7 +56,7 @@ def read_triggers(connection: Connection, table: TableName) -> list[Trigger]:
 
 
 def create_trigger(connection: Connection, trigger: Trigger, table: TableName, name: str) -> None:
-    """Make `trigger` on `table` under `name`."""
+    """Create `trigger` on `table` under `name`."""
     run(
         connection,
         f"SET SESSION sql_mode = {text_literal(trigger.sql_mode)},"
