@@ -95,7 +95,7 @@ class MigrationCollector(Collector):
         for server in self.pools.settings.servers:
             up.add_metric([server], float(server not in troubles))
         yield up
-        yield from _families([one for one in self._progress(listed)])
+        yield from families([one for one in self._progress(listed)])
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: registering must not ask the servers."""
@@ -111,7 +111,7 @@ class MigrationCollector(Collector):
                 yield progress
 
 
-def _families(found: list[Progress]) -> Iterator[Metric]:
+def families(found: list[Progress]) -> Iterator[Metric]:
     stage = GaugeMetricFamily(_STAGE, "1 for the present one.", labels=[*_OF_MIGRATION, "stage"])
     reason = GaugeMetricFamily(_REASON, _REASON_TEXT, labels=list(_OF_REASON))
     for progress in found:

@@ -47,9 +47,7 @@ def read_throttle(connection: Connection, migration_id: str) -> ThrottleState:
     ).one_or_none()  # fmt: skip
     if row is None:
         return ThrottleState()
-    return ThrottleState(
-        row.manual, row.reasons or (), row.since, row.window, row.overrides or {}
-    )
+    return ThrottleState(row.manual, row.reasons or (), row.since, row.window, row.overrides or {})
 
 
 def throttle_is_due(connection: Connection, migration_id: str, every_s: float) -> bool:

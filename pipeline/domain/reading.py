@@ -27,7 +27,7 @@ class Signal(StrEnum):
 
 @dataclass(frozen=True)
 class Reading:
-    """A signal's value, beside its limit. What answers yes or no reads 1 for yes, its limit is 1."""
+    """A signal's value, beside its limit. For what answers yes or no both are 1 if it is yes."""
 
     signal: Signal
     value: float | None  # None: it can't be read, for the reason in `trouble`
