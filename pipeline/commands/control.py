@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -36,8 +35,10 @@ from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import table_to_json
 from pipeline.preflight.findings import Scope, refuse
 from pipeline.preflight.registry import run_preflight
+from pipeline.waiting import wait_until
 
 _LEASE_WAIT_S = 15.0
+_POLL_S = 0.1
 
 
 def postpone(pools: Pools, target: str, migration_id: str, who: str) -> None:
@@ -244,15 +245,14 @@ def _change(
 def _coordinating(pools: Pools, target: str, migration_id: str, who: str) -> Iterator[Lease]:
     """Hold the coordinator's role for one change of stage."""
     ttl_s = pools.settings.timeouts.lease_s
-    deadline = time.monotonic() + _LEASE_WAIT_S
-    while True:
+
+    def take() -> Lease | None:
         with pools.begin(target) as control:
-            lease = take_lease(control, migration_id, Role.COORDINATE, who, ttl_s)
-        if lease is not None:
-            break
-        if time.monotonic() > deadline:
-            raise RefusedError(f"Migration {migration_id} is busy.", "Try again in a moment.")
-        time.sleep(0.1)
+            return take_lease(control, migration_id, Role.COORDINATE, who, ttl_s)
+
+    lease = wait_until(take, _LEASE_WAIT_S, _POLL_S)
+    if lease is None:
+        raise RefusedError(f"Migration {migration_id} is busy.", "Try again in a moment.")
     try:
         yield lease
     finally:

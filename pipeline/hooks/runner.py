@@ -6,10 +6,8 @@ attempt it is. The coordinator's lease is renewed while it runs.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 from pipeline.control.hooks import HookRun, end_hook, last_run, start_hook
+from pipeline.control.leases import Renewal
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.stages import Stage
@@ -121,7 +119,8 @@ def _run(
     if name is Hook.ON_SUCCESS:
         reached(Point.DURING_SUCCESS_HOOK)
     told = {**told, "TRANSHIP_HOOK_ATTEMPT": str(attempt)}
-    result = run_hook(command, told, context.settings.hooks.limit_s, _keeper(context))
+    renewal = Renewal(context.lease, context.renew)
+    result = run_hook(command, told, context.settings.hooks.limit_s, renewal.keep)
     with context.control() as control:
         end_hook(control, context.migration.id, name, result.exit_code, result.output)
         if not (quiet and result.succeeded):
@@ -129,16 +128,3 @@ def _run(
             wrote = f": {result.output}" if result.output and not result.succeeded else ""
             context.note_in(control, EventKind.HOOK, what + wrote)
     return result
-
-
-def _keeper(context: Context) -> Callable[[], None]:
-    """Keeps the coordinator's lease while a hook runs."""
-    renewed = time.monotonic()
-
-    def still_ours() -> None:
-        nonlocal renewed
-        if time.monotonic() - renewed > context.lease.ttl_s / 3:
-            context.renew()
-            renewed = time.monotonic()
-
-    return still_ours

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from pipeline.mysql.flavours import collation_names, innodb_foreign, innodb_name, is_mariadb
 from pipeline.mysql.pools import run
-from pipeline.mysql.quoting import text_literal
+from pipeline.mysql.quoting import names_table, text_literal
 from pipeline.mysql.table import TableName
 
 # CASCADE and SET NULL, on DELETE and on UPDATE, in InnoDB's flags of a foreign key.
@@ -45,7 +45,7 @@ def table_facts(connection: Connection, name: TableName) -> TableFacts | None:
         connection,
         "SELECT table_type, COALESCE(engine, ''), COALESCE(table_rows, 0),"
         " COALESCE(data_length, 0), COALESCE(data_length + index_length, 0)"
-        f" FROM information_schema.tables WHERE {_named('table_schema', 'table_name', name)}",
+        f" FROM information_schema.tables WHERE {names_table(name)}",
     ).rows
     if not rows:
         return None
@@ -55,7 +55,7 @@ def table_facts(connection: Connection, name: TableName) -> TableFacts | None:
 
 def trigger_names(connection: Connection, name: TableName) -> list[str]:
     """Triggers on a table; the server hides them from users without the TRIGGER privilege."""
-    where = _named("event_object_schema", "event_object_table", name)
+    where = names_table(name, "event_object_schema", "event_object_table")
     rows = run(
         connection,
         f"SELECT trigger_name FROM information_schema.triggers WHERE {where} ORDER BY 1",
@@ -95,7 +95,3 @@ def collations(connection: Connection) -> set[str]:
     """Every collation that the server knows."""
     rows = run(connection, collation_names(connection)).rows
     return {str(row[0]) for row in rows}
-
-
-def _named(schema: str, table: str, name: TableName) -> str:
-    return f"{schema} = {text_literal(name.schema)} AND {table} = {text_literal(name.name)}"

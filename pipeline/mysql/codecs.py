@@ -146,6 +146,11 @@ def _escaped_expression(expression: str) -> str:
     return expression
 
 
+def key_literals(table: Table) -> str:
+    """SQL that yields the literals of a row's key: `bound_from_row` makes a Bound of them."""
+    return ", ".join(literal_expression(column) for column in table.key_columns)
+
+
 def literal_expression(column: Column) -> str:
     """SQL that yields, as text, the literal of the column's value. Key columns only."""
     name = quote(column.name)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from pipeline.mysql.pools import run
-from pipeline.mysql.quoting import text_literal
+from pipeline.mysql.quoting import names_table, text_literal
 from pipeline.mysql.table import TableName
 
 # Kind, and the query that gives schema, name and text of each.
@@ -73,9 +73,7 @@ def names(text: str, table: TableName, schema: str) -> bool:
 
 def grantees(connection: Connection, table: TableName) -> list[str]:
     """Who has privileges on this table itself, or on columns of it."""
-    where = (
-        f"table_schema = {text_literal(table.schema)} AND table_name = {text_literal(table.name)}"
-    )
+    where = names_table(table)
     rows = run(
         connection,
         f"SELECT grantee FROM information_schema.table_privileges WHERE {where} UNION"

@@ -9,7 +9,6 @@ then the end of the log, and waits until readers get there.
 from __future__ import annotations
 
 import re
-import time
 from typing import Any
 
 from sqlalchemy import Connection
@@ -18,6 +17,7 @@ from pipeline.errors import RetryableError
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import run, run_raw
 from pipeline.mysql.quoting import text_literal
+from pipeline.waiting import wait_until
 
 _POLL_S = 0.005
 _LIMIT_S = 10.0
@@ -72,22 +72,13 @@ def wait_until_executed(connection: Connection, gtids: GtidSet, limit_s: float) 
     if not is_mariadb(connection):
         statement = f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{gtids}', {limit_s})"
         return bool(run(connection, statement).rows[0][0] == 0)
-    deadline = time.monotonic() + limit_s
-    while not executed_gtids(connection).contains(gtids):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_POLL_S)
-    return _wait_for_readers(connection, limit_s)
+    executed = wait_until(lambda: executed_gtids(connection).contains(gtids), limit_s, _POLL_S)
+    return executed and _wait_for_readers(connection, limit_s)
 
 
 def _wait_for_readers(connection: Connection, limit_s: float) -> bool:
     end = _end_of_log(connection)
-    deadline = time.monotonic() + limit_s
-    while _readers_place(connection) < end:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_POLL_S)
-    return True
+    return wait_until(lambda: _readers_place(connection) >= end, limit_s, _POLL_S)
 
 
 def _end_of_log(connection: Connection) -> Place:

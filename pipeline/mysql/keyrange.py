@@ -6,11 +6,14 @@ that into an index range, but reads the entire index for `(a, b) > (1, 2)`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from pipeline.mysql.quoting import quote
-from pipeline.mysql.table import Key, Table, ValueKind
+from pipeline.mysql.quoting import quote, quote_name
+from pipeline.mysql.table import Key, Table, TableName, ValueKind
+
+T = TypeVar("T")
 
 _MEMBERS = frozenset({ValueKind.ENUM, ValueKind.SET})
 Bound = tuple[str, ...]  # one SQL literal for each key column
@@ -41,6 +44,17 @@ def bound_from_row(values: Iterable[object]) -> Bound:
     return tuple(
         value.decode("ascii") if isinstance(value, bytes) else str(value) for value in values
     )
+
+
+def rows_by_key(name: TableName, key: Key, condition: str) -> str:
+    """What follows FROM: the rows under `condition`, found by their key and no other index."""
+    return f"{quote_name(name)} FORCE INDEX ({quote(key.name)}) WHERE {condition}"
+
+
+def in_slices(keys: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """`keys`, at most `size` of them at a time: a statement must not grow without bound."""
+    for start in range(0, len(keys), size):
+        yield keys[start : start + size]
 
 
 def above(key: Key, bound: Bound, alias: str = "") -> str:

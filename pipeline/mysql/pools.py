@@ -20,6 +20,7 @@ from pipeline.configuration.load import server_settings
 from pipeline.configuration.settings import Settings
 from pipeline.mysql.connect import LENIENT_SQL_MODE, SQL_MODE, open_connection
 from pipeline.mysql.failures import driver_errors
+from pipeline.mysql.summary import StatementSummary
 from pipeline.mysql.table import Table
 
 _DEPRECATED = frozenset({1287, 3719, 3778, 4165})
@@ -32,8 +33,12 @@ class Result:
 
     rows: tuple[tuple[Any, ...], ...]
     affected: int
-    warnings: int
+    warnings: int  # all of them, however many the server shows
     message: str
+
+    @property
+    def summary(self) -> StatementSummary:
+        return StatementSummary.parse(self.message)
 
 
 class Pools:
@@ -102,18 +107,22 @@ def run_raw(raw: Any, statement: str | bytes) -> Result:
     with raw.cursor() as cursor:
         cursor.execute(statement)
         rows = tuple(cursor.fetchall())
-        return Result(rows, cursor.rowcount, cursor.warning_count, _summary(cursor))
+        message = _message(cursor)
+        # The protocol counts to 65,535, the line counts all; most statements have no line.
+        warnings = max(cursor.warning_count, StatementSummary.parse(message).warnings)
+        return Result(rows, cursor.rowcount, warnings, message)
 
 
-def _summary(cursor: Any) -> str:
+def _message(cursor: Any) -> str:
     """The server's line on the last statement, "Records: 7  Duplicates: 0  Warnings: 0".
 
-    PyMySQL keeps it, after the byte of its length, in a private attribute only. The other private
-    parts in use are in `pipeline/stream/dump.py`, which nothing here may import: imports go one
-    way. One test, tests/unit/stream/test_client_contract.py, watches over all of them.
+    PyMySQL keeps it in a private attribute only, and leaves the byte of its length before it, which
+    makes another word of the first one ("&Records"). The other private parts in use are in
+    `pipeline/stream/dump.py`, which nothing here may import: imports go one way. One test,
+    tests/unit/stream/test_client_contract.py, watches over all of them.
     """
     message = cursor._result.message
-    return message.decode(errors="replace") if message else ""
+    return message[1:].decode(errors="replace") if message else ""
 
 
 @contextmanager

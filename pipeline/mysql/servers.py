@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from pipeline.mysql.flavours import binlog_status, identity, is_mariadb, replication_id
 from pipeline.mysql.pools import run
-from pipeline.mysql.quoting import quote, quote_name, text_literal
+from pipeline.mysql.quoting import names_table, quote, quote_name
 from pipeline.mysql.table import TableName
 
 _FILTERS = ("Binlog_Do_DB", "Binlog_Ignore_DB")
@@ -50,11 +50,7 @@ def create_statement(connection: Connection, name: TableName) -> str:
 
 
 def table_exists(connection: Connection, name: TableName) -> bool:
-    statement = (
-        "SELECT 1 FROM information_schema.tables"
-        f" WHERE table_schema = {text_literal(name.schema)}"
-        f" AND table_name = {text_literal(name.name)}"
-    )
+    statement = f"SELECT 1 FROM information_schema.tables WHERE {names_table(name)}"
     return bool(run(connection, statement).rows)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from pipeline.mysql.connect import SQL_MODE
 from pipeline.mysql.pools import run
-from pipeline.mysql.quoting import quote, quote_name, text_literal
+from pipeline.mysql.quoting import names_table, quote, quote_name, text_literal
 from pipeline.mysql.table import TableName
 
 
@@ -48,8 +48,7 @@ def read_triggers(connection: Connection, table: TableName) -> list[Trigger]:
         "SELECT trigger_name, action_timing, event_manipulation, action_statement, definer,"
         " sql_mode, character_set_client, collation_connection"
         " FROM information_schema.triggers"
-        f" WHERE event_object_schema = {text_literal(table.schema)}"
-        f" AND event_object_table = {text_literal(table.name)}"
+        f" WHERE {names_table(table, 'event_object_schema', 'event_object_table')}"
         " ORDER BY event_manipulation, action_timing, action_order",
     ).rows
     return [Trigger(*(_text(value) for value in row)) for row in rows]

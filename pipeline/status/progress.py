@@ -34,10 +34,10 @@ from pipeline.domain.role import Role
 from pipeline.domain.stages import STAGES_THAT_VERIFY, Stage, wants_stream
 from pipeline.domain.window import in_window
 from pipeline.errors import TranshipError
-from pipeline.mysql.flavours import executed_gtids
-from pipeline.mysql.pools import Pools, run
+from pipeline.mysql.pools import Pools
 from pipeline.status.next_step import StatusFacts, next_step
 from pipeline.status.to_json import plain
+from pipeline.step.lag import source_progress
 
 _PACE_S = 10.0
 _EVENTS = 5
@@ -213,16 +213,11 @@ def _with_lag(
 ) -> StreamProgress:
     try:
         with pools.begin(migration.source) as source:
-            executed = executed_gtids(source)
-            now = float(run(source, "SELECT UNIX_TIMESTAMP(NOW(6))").rows[0][0])
+            there = source_progress(source)
     except TranshipError:
         return stream
-    behind = executed.missing_from(state.position)
-    if state.position.contains(executed):
-        return replace(stream, lag_s=0.0, transactions_behind=0)
-    # Before the first transaction arrives there is no time to compare with.
-    lag = max(0.0, now - state.source_time) if state.source_time else None
-    return replace(stream, lag_s=lag, transactions_behind=behind)
+    behind = there.executed.missing_from(state.position)
+    return replace(stream, lag_s=there.lag_s(state), transactions_behind=behind)
 
 
 def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> StatusFacts:

@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 import pytest
 
-from ops.api import Tranship
 from ops.cli.main import cli
 from ops.starting import asked_of_alter, asked_of_move
 from pipeline.domain.reading import asked_for_by
@@ -20,6 +19,7 @@ from pipeline.mysql.table import TableName
 from pipeline.preflight.findings import Severity
 from tests.support.moves import SOURCE, TARGET
 from tests.support.stack import Stack
+from tranship import Tranship
 
 # A process to be run, not something to be asked for.
 _PROCESSES = {"worker", "metrics"}
