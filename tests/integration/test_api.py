@@ -10,6 +10,7 @@ import pytest
 
 from ops.cli.main import cli
 from ops.starting import asked_of_alter, asked_of_move
+from pipeline.domain.reading import asked_for_by
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools, run
@@ -70,7 +71,7 @@ def test_a_script_plans_moves_holds_back_releases_and_cleans_up(
     now = tranship.wait(migration[:6], until=lambda now: now.stage is Stage.READY, limit_s=60)
     assert (now.id, now.created_by, now.postponed) == (migration, "a script", True)
     assert tranship.throttle(migration) == migration
-    assert tranship.status(migration).throttled == ("asked for by a script",)
+    assert tranship.status(migration).throttled == (asked_for_by("a script"),)
     tranship.unthrottle(migration)
     tranship.set(migration, "window", 2)
     with pytest.raises(RefusedError, match="There is no limit nonsense"):
