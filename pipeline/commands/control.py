@@ -116,7 +116,7 @@ def unthrottle(pools: Pools, target: str, migration_id: str, who: str) -> None:
     _refuse_ended(_read(pools, target, migration_id))
     with pools.begin(target) as control:
         set_manual(control, migration_id, None)
-        log_event(control, migration_id, EventKind.CONTROL, "not throttled by hand any more", who)
+        log_event(control, migration_id, EventKind.CONTROL, "no longer throttled by hand", who)
 
 
 def _refuse_ended(migration: Migration) -> None:
