@@ -79,6 +79,6 @@ def document_refused(where: str) -> FatalError:
     """A JSON document that can't be made again."""
     return FatalError(
         f"{where} holds binary inside a JSON document, which as text becomes a string.",
-        "If that may be (it is what a dump does): tranship resume ID --json-as-text, or move with"
-        " --json-as-text.",
+        "If that may be (it is what a dump does): tranship resume ID --json-as-text, or give"
+        " `json_as_text=True`.",
     )

@@ -29,9 +29,7 @@ from pipeline.cutover.rename import (
 from pipeline.cutover.retry import next_attempt, too_early
 from pipeline.cutover.triggers import rehearse_triggers
 from pipeline.domain.hook_names import Hook
-from pipeline.domain.request import Request
 from pipeline.domain.stages import Stage
-from pipeline.domain.window import in_window
 from pipeline.errors import RetryableError, known
 from pipeline.hooks.runner import ask, tell_once
 from pipeline.mysql.flavours import executed_gtids
@@ -65,13 +63,12 @@ def may_begin(context: Context) -> bool:
     if migration.postponed:
         tell_once(context, Hook.BEGIN_POSTPONED)
         return False
-    if too_early(context) or not in_window(migration):
+    if too_early(context) or not migration.in_window:
         return False
     if not converged(context) or apply_lag_s(context) > settings.ready_lag_s:
         return False
     # What may have changed since the start; here it is still free to stop.
-    request = Request.of(migration, context.tables)
-    refuse(run_preflight(context.pools, request, Scope.CUT_OVER))
+    refuse(run_preflight(context.pools, migration.request, Scope.CUT_OVER))
     rehearse_triggers(context)
     return _before_cut_over(context)
 

@@ -33,6 +33,7 @@ from pipeline.cutover.steps import may_begin
 from pipeline.cutover.swap import POLL_S, Swap, open_swap
 from pipeline.cutover.triggers import create_on_shadow, drop_from_shadow
 from pipeline.domain.migration import MigrationTable
+from pipeline.domain.request import alter_request
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
 from pipeline.mysql.failures import driver_errors
@@ -54,8 +55,8 @@ def ready_to_swap(context: Context) -> Outcome:
 
 
 def _attempt(context: Context) -> Outcome:
-    migration = context.migration
-    limit_s = migration.options.lock_timeout_s or context.settings.cut_over.lock_wait_s
+    migration, request = context.migration, alter_request(context.migration.request)
+    limit_s = request.lock_timeout_s or context.settings.cut_over.lock_wait_s
     _gather_statistics(context)
     with open_swap(context, limit_s) as swap:
         number = migration.attempt + 1
@@ -165,7 +166,7 @@ class Attempt:
 
     def _may_kill(self) -> bool:
         migration = self.context.migration
-        after_s = migration.options.force_after_s
+        after_s = alter_request(migration.request).force_after_s
         if after_s is None:
             return False
         first = migration.first_attempt_at or migration.now

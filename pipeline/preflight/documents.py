@@ -40,7 +40,7 @@ def exact(context: CheckContext) -> Iterator[Answer]:
                     yield refused(
                         f"{name}: documents in column {column.name} hold binary, which as text"
                         " becomes a string.",
-                        "If that may be (it is what a dump does), move with --json-as-text.",
+                        "If that may be (it is what a dump does), give `json_as_text=True`.",
                     )
 
 

@@ -1,4 +1,4 @@
-"""Triggers of the moved tables: refused, or made on the target with `--with-triggers`.
+"""Triggers of the moved tables: refused, or made on the target with `with_triggers`.
 
 On the source they may act: what they do is in the binary log. On the target they must not
 exist while we write, since our writes would fire them.
@@ -26,7 +26,7 @@ def triggers(context: CheckContext) -> Iterator[Answer]:
                 yield refused(
                     f"{there} on {request.target} has triggers ({', '.join(firing)}), which our"
                     " writes would fire.",
-                    "Drop them; --with-triggers makes the source's at the cut-over.",
+                    "Drop them; `with_triggers=True` makes the source's at the cut-over.",
                 )
             found = trigger_names(source, table)
             if found:
@@ -41,7 +41,7 @@ def _of_source(
     if not request.with_triggers:
         yield refused(
             f"{table} on {request.source} has triggers ({shown}), which would not move with it.",
-            "Move with --with-triggers, and they are made on the target at the cut-over; or drop"
+            "Give `with_triggers=True`, and they are made on the target at the cut-over; or drop"
             " them.",
         )
         return

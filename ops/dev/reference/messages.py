@@ -14,7 +14,7 @@ from pathlib import Path
 from ops.dev.reference.markdown import head, table
 
 _ROOT = Path(__file__).resolve().parents[3]
-_PLACES = ("pipeline", "tasks", "ops/cli", "ops/api.py", "ops/starting.py")
+_PLACES = ("pipeline", "tasks", "ops/cli", "ops/api.py")
 # Who calls it, and the heading it comes under.
 _KINDS = {
     "RefusedError": "Refused",
@@ -90,6 +90,7 @@ def _template(node: ast.expr) -> str:
 
 _INTRODUCTION = """
 Every message names what, why and what to do. `{…}` is filled in. If you look for one: search this
-page for a few of its words. What to do when things go wrong, by situation:
+page for a few of its words. An option is spelled as in Python, `with_triggers=True`; the command
+line says `--with-triggers` instead. What to do when things go wrong, by situation:
 [when it goes wrong](../how-to/when-it-goes-wrong.md).
 """
