@@ -11,6 +11,7 @@ from structlog.contextvars import bound_contextvars
 from pipeline.checksum.verify import ChunkVerifier, Verdict
 from pipeline.control.chunk_checks import unsend_check
 from pipeline.domain.migration import Migration, MigrationTable, source_name
+from pipeline.domain.role import Role
 from pipeline.domain.stages import STAGES_THAT_VERIFY, WRITES_BLOCKED
 from pipeline.errors import FencedError, RetryableError, TranshipError
 from pipeline.mysql.pools import Pools
@@ -53,7 +54,7 @@ def _verify_chunk(target: str, migration_id: str, table_id: int, number: int) ->
     except RetryableError as error:
         log.warning("%s", error)
     except TranshipError as error:
-        fail_migration(pools, target, migration_id, "checksum", error)
+        fail_migration(pools, target, migration_id, Role.CHECKSUM, error)
 
 
 def _verifier(pools: Pools, migration: Migration, table: MigrationTable) -> ChunkVerifier:

@@ -11,6 +11,7 @@ from structlog.contextvars import bound_contextvars
 from pipeline.control.chunks import chunk_attempts, unsend
 from pipeline.copy.chunk import copy_chunk as copy_one
 from pipeline.domain.migration import Migration, MigrationTable
+from pipeline.domain.role import Role
 from pipeline.domain.stages import STAGES_THAT_COPY
 from pipeline.errors import FatalError, FencedError, RetryableError
 from pipeline.mysql.pools import Pools
@@ -56,7 +57,7 @@ def _copy(pools: Pools, migration: Migration, table: MigrationTable, number: int
     except FencedError:
         raise
     except FatalError as error:
-        fail_migration(pools, target, migration_id, "copy", error)
+        fail_migration(pools, target, migration_id, Role.COPY, error)
     except Exception as error:  # a defect of ours too: tried again, but not for ever
         _give_up_if_hopeless(pools, migration, table, number, error)
         raise
@@ -75,4 +76,4 @@ def _give_up_if_hopeless(
             f"Chunk {number} of {table.source} failed {attempts} times, last with: {error}",
             f"When its cause is gone: tranship resume {migration.id}",
         )
-        fail_migration(pools, migration.target, migration.id, "copy", hopeless)
+        fail_migration(pools, migration.target, migration.id, Role.COPY, hopeless)

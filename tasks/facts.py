@@ -7,6 +7,7 @@ import time
 from pipeline.control.migrations import find_migration, read_tables, record_failure
 from pipeline.control.throttles import ThrottleState, read_throttle
 from pipeline.domain.migration import Failure, Migration, MigrationTable
+from pipeline.domain.role import Role
 from pipeline.errors import FencedError, TranshipError
 from pipeline.mysql.pools import Pools
 from pipeline.throttle.limits import throttle_of
@@ -44,7 +45,7 @@ def rest(pools: Pools, throttle: ThrottleState, worked_s: float) -> None:
 
 
 def fail_migration(
-    pools: Pools, target: str, migration_id: str, role: str, error: TranshipError
+    pools: Pools, target: str, migration_id: str, role: Role, error: TranshipError
 ) -> None:
     """Record why the migration can't go on; the coordinator acts on it."""
     with pools.begin(target) as control:

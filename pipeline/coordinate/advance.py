@@ -16,7 +16,7 @@ from datetime import timedelta
 
 from structlog.contextvars import bound_contextvars
 
-from pipeline.control.leases import Lease, Role, release_lease, take_lease
+from pipeline.control.leases import Lease, release_lease, take_lease
 from pipeline.control.migrations import read_migration, read_tables, record_failure
 from pipeline.coordinate.converging import converge
 from pipeline.coordinate.copying import copy
@@ -27,6 +27,7 @@ from pipeline.cutover.steps import draining, ready, renaming, verifying
 from pipeline.cutover.swapping import interrupted, ready_to_swap, swapping, unlocking
 from pipeline.cutover.switch import switching
 from pipeline.domain.migration import Failure, Migration, MigrationKind
+from pipeline.domain.role import Role
 from pipeline.domain.stages import MAY_BE_RETIRED, RULES, WRITES_BLOCKED, Stage, Undo, can_abort
 from pipeline.errors import FencedError, RetryableError, TranshipError, defect, known
 from pipeline.hooks.runner import tell_status
@@ -194,7 +195,7 @@ def _record(context: Context, error: TranshipError) -> Outcome:
     log.error("%s: %s", stage, error)
     known = context.migration.failure
     with context.control() as control:
-        failure = Failure("coordinate", error.explanation, error.remedy)
+        failure = Failure(Role.COORDINATE, error.explanation, error.remedy)
         record_failure(control, context.migration.id, failure)
     # RESTORING itself may be what can't be done: a person decides, and it is tried again.
     return Outcome.ADVANCED if known is None and stage is not Stage.RESTORING else Outcome.WAIT

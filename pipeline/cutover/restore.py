@@ -11,6 +11,7 @@ from pipeline.cutover.rename import (
     read_source_state,
     rename,
 )
+from pipeline.domain.event_kind import EventKind
 from pipeline.domain.stages import Stage
 from pipeline.errors import AmbiguousError
 from pipeline.hooks.runner import tell_failure
@@ -53,7 +54,7 @@ def back_from(context: Context, what: str) -> Outcome:
 def _out_of_attempts(context: Context) -> bool:
     out = context.migration.attempt >= context.settings.cut_over.attempts
     if out and context.migration.after_restore is Stage.READY:
-        context.note("cut-over", "postponed: the last attempt failed too")
+        context.note(EventKind.CUT_OVER, "postponed: the last attempt failed too")
     return out
 
 

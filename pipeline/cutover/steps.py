@@ -15,7 +15,7 @@ back.
 from __future__ import annotations
 
 from pipeline.control.chunk_checks import ledger_state, unsend_all
-from pipeline.control.migrations import log_event, postpone_migration
+from pipeline.control.migrations import postpone_migration
 from pipeline.control.schema import NOW
 from pipeline.control.streams import read_stream
 from pipeline.cutover.rename import (
@@ -28,6 +28,7 @@ from pipeline.cutover.rename import (
 )
 from pipeline.cutover.retry import next_attempt, too_early
 from pipeline.cutover.triggers import rehearse_triggers
+from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError, known
@@ -81,7 +82,7 @@ def _before_cut_over(context: Context) -> bool:
     with context.control() as control:
         postpone_migration(control, context.migration.id)
         what = f"postponed: hook {Hook.BEFORE_CUT_OVER} exited {result.exit_code}: {result.output}"
-        log_event(control, context.migration.id, "hook", what, context.lease.owner)
+        context.note_in(control, EventKind.HOOK, what)
     return False
 
 
@@ -104,7 +105,7 @@ def _begin(context: Context) -> Outcome:
         reached(Point.RENAMED)
         return _renamed(context, drain)
     except RetryableError as error:
-        context.note("rename", f"did not succeed at once: {error}")
+        context.note(EventKind.RENAME, f"did not succeed at once: {error}")
         return Outcome.ADVANCED  # `renaming` looks at the source and decides
     finally:
         connection.close()

@@ -32,6 +32,7 @@ from pipeline.cutover.sentry import SwapState, create_sentry, drop_sentry, read_
 from pipeline.cutover.steps import may_begin
 from pipeline.cutover.swap import POLL_S, Swap, open_swap
 from pipeline.cutover.triggers import create_on_shadow, drop_from_shadow
+from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.request import alter_request
 from pipeline.domain.stages import Stage
@@ -89,7 +90,7 @@ def _gather_statistics(context: Context) -> None:
 
 def _gave_up(context: Context, error: RetryableError) -> Outcome:
     if context.migration.stage is Stage.SWAPPING:
-        context.note("swap", f"the server has to say what became of it: {error}")
+        context.note(EventKind.SWAP, f"the server has to say what became of it: {error}")
         return Outcome.ADVANCED
     return context.enter(
         Stage.RESTORING, str(error), after_restore=Stage.READY, retry_at=next_attempt(context)
@@ -161,7 +162,7 @@ class Attempt:
             self._blocked_by = "; ".join(str(one) for one in found[:5])
         if self._may_kill():
             for one in found:
-                self.context.note("force", f"killed: {one}")
+                self.context.note(EventKind.FORCE, f"killed: {one}")
                 kill_connection(self.context.pools, self.context.migration.source, one.id)
 
     def _may_kill(self) -> bool:

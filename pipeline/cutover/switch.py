@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from pipeline.control.hooks import hook_state
-from pipeline.control.migrations import (
-    log_event,
-    release_claims,
-    update_migration,
-)
+from pipeline.control.hooks import last_run
+from pipeline.control.migrations import release_claims, update_migration
 from pipeline.cutover.counters import keep_counter
 from pipeline.cutover.retry import too_early
 from pipeline.cutover.triggers import create_triggers
+from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import MigrationKind
 from pipeline.domain.stages import Stage
@@ -35,7 +32,7 @@ def switching(context: Context) -> Outcome:
             keep_counter(context, table.retired_name, table.target)
     reached(Point.BEFORE_SUCCESS_HOOK)
     with context.control() as control:
-        told = hook_state(control, context.migration.id, Hook.ON_SUCCESS)
+        told = last_run(control, context.migration.id, Hook.ON_SUCCESS)
     if told is None or not told.succeeded:
         if too_early(context):
             return Outcome.WAIT
@@ -68,5 +65,5 @@ def _again(context: Context, what: str) -> Outcome:
             retry_at=context.migration.now + timedelta(seconds=again_s),
         )
         message = f"{what}; again in {again_s:g} s"
-        log_event(control, context.migration.id, "hook", message, context.lease.owner)
+        context.note_in(control, EventKind.HOOK, message)
     return Outcome.WAIT

@@ -10,6 +10,7 @@ from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.names import alter_retired_name, retired_name_of
 from pipeline.domain.request import MigrationKind as MigrationKind
 from pipeline.domain.request import Request
+from pipeline.domain.role import Role
 from pipeline.domain.stages import MAY_BE_RETIRED, Stage
 from pipeline.mysql.table import Table, TableName, table_from_json
 
@@ -18,7 +19,7 @@ from pipeline.mysql.table import Table, TableName, table_from_json
 class Failure:
     """Why a migration stopped, and what to do."""
 
-    role: str
+    role: Role
     explanation: str
     remedy: str
 

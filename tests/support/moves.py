@@ -8,12 +8,8 @@ from typing import Any
 
 import pymysql
 
-from pipeline.control.migrations import (
-    create_migration,
-    install,
-    read_events,
-    read_migration,
-)
+from pipeline.control.events import read_events
+from pipeline.control.migrations import create_migration, install, read_migration
 from pipeline.domain.hook_names import hook_named
 from pipeline.domain.migration import Migration, PlannedTable
 from pipeline.domain.request import MoveRequest
