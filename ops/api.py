@@ -1,6 +1,6 @@
 """Tranship from Python: everything that the command line can do, in one class.
 
-    from ops.api import Tranship
+    from tranship import Stage, Tranship
 
     with Tranship("tranship.toml") as tranship:
         tables = ["shop.orders", "shop.lines"]
@@ -9,8 +9,9 @@
         tranship.cut_over(migration)
         tranship.wait(migration)
 
-Ids may be shortened to a beginning that is theirs alone. What is refused raises RefusedError, a
-server that does not answer RetryableError (pipeline.errors); nothing has been written then. The
+What `move` and `alter` are told can be kept as a MoveRequest or an AlterRequest, for `plan`,
+`doctor`, `start`, `try_instant` and `add_schedule`. Ids may be shortened to a beginning that is theirs alone. What is refused raises RefusedError, a
+server that does not answer RetryableError (all from `tranship`); nothing has been written then. The
 workers do the work: a call only writes down what is wanted, and tells them so.
 """
 

@@ -10,7 +10,6 @@ from typing import Any
 import click
 import pytest
 
-from ops.api import Tranship
 from ops.cli.main import cli
 from pipeline.domain.request import AlterRequest, MoveRequest
 from pipeline.domain.stages import Stage
@@ -21,6 +20,7 @@ from pipeline.mysql.table import TableName
 from pipeline.preflight.findings import Severity
 from tests.support.moves import SOURCE, TARGET
 from tests.support.stack import Stack
+from tranship import Tranship
 
 # A process to be run, not something to be asked for.
 _PROCESSES = {"worker", "metrics"}

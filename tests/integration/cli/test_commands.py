@@ -102,6 +102,7 @@ def test_a_refusal_speaks_of_the_flags_that_the_command_has(
         (("set", "zzzz", "window"), "not NAME=VALUE"),
         (("move", *MOVE, "--table", "a.b", "--hook", "startup='x"), "can't be read"),
         (("worker", "stream", "--port", "1"), "for flower"),
+        (("worker", "flower", "--name", "night"), "Flower is none"),
         (("worker", "cook"), "cook"),
         (("worker", "stream", "--log-format", "yaml"), "'text', 'json'"),
     ],
