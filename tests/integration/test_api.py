@@ -11,6 +11,7 @@ import click
 import pytest
 
 from ops.cli.main import cli
+from pipeline.domain.reading import asked_for_by
 from pipeline.domain.request import AlterRequest, MoveRequest
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
@@ -74,7 +75,7 @@ def test_a_script_plans_moves_holds_back_releases_and_cleans_up(
     now = tranship.wait(migration[:6], until=lambda now: now.stage is Stage.READY, limit_s=60)
     assert (now.id, now.created_by, now.postponed) == (migration, "a script", True)
     assert tranship.throttle(migration) == migration
-    assert tranship.status(migration).throttled == ("asked for by a script",)
+    assert tranship.status(migration).throttled == (asked_for_by("a script"),)
     tranship.unthrottle(migration)
     tranship.set(migration, "window", 2)
     with pytest.raises(RefusedError, match="There is no limit nonsense"):
