@@ -1,0 +1,41 @@
+"""The job of checking a chunk once; the coordinator sends it again for as long as it is dirty.
+
+Its attempts are not limited: a chunk that is being written may take any number of them.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from pipeline.checksum.verify import ChunkVerifier, Verdict
+from pipeline.control.chunk_checks import unsend_check
+from pipeline.domain.migration import source_name
+from pipeline.domain.stages import STAGES_THAT_VERIFY
+from pipeline.work.job import JobContext, JobKind
+
+log = logging.getLogger(__name__)
+
+
+def _check(context: JobContext) -> bool:
+    migration = context.migration
+    verifier = ChunkVerifier(
+        pools=context.pools,
+        source=migration.source,
+        target=migration.target,
+        table=context.table,
+        source_name=source_name(migration.stage, context.table),
+        settings=context.pools.settings.checksum,
+    )
+    verdict = verifier.verify(context.number)
+    log.info("%s", verdict.value)
+    return verdict is not Verdict.INCONCLUSIVE
+
+
+CHECK = JobKind(
+    role="checksum",
+    label="range",
+    stages=STAGES_THAT_VERIFY,
+    perform=_check,
+    unsend=unsend_check,
+    attempts=None,
+)
