@@ -31,9 +31,9 @@ from pipeline.commands import settings as tuning
 from pipeline.commands.instant import alter_at_once
 from pipeline.commands.start import Plan, examine, plan_move, start_move
 from pipeline.configuration.load import PATH_VARIABLE, load_settings
+from pipeline.control.events import LoggedEvent, read_events
 from pipeline.control.migrations import ENDED
 from pipeline.control.schedules import Schedule
-from pipeline.control.summary import Event, events_after
 from pipeline.domain.stages import Stage
 from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools
@@ -143,13 +143,13 @@ class Tranship:
         """Every migration on every server; and why servers could not be asked."""
         return list_migrations(self.pools)
 
-    def events(self, migration: str) -> Iterator[Event]:
+    def events(self, migration: str) -> Iterator[LoggedEvent]:
         """What happened, oldest first."""
         target, whole = self.find(migration)
         after = 0
         while True:
             with self.pools.begin(target) as connection:
-                page = events_after(connection, whole, after, _PAGE)
+                page = read_events(connection, whole, after=after, limit=_PAGE)
             yield from page
             if len(page) < _PAGE:
                 return

@@ -1,9 +1,9 @@
 """Errors, split by what the caller must do about them.
 
-Every error that leaves `pipeline` is one of four kinds, so that a task needs no
-knowledge of MySQL to know what to do: try again, give up for good, ask a person,
-or stop quietly because somebody else holds the role now. `explanation` is the line
-that a person on call reads; `remedy` says what to do about it.
+Every error that leaves `pipeline` is one of four kinds, so that a task needs no knowledge of
+MySQL to know what to do: try again, give up for good, ask a person, or stop quietly because
+somebody else holds the role now. `explanation` is the line that a person on call reads;
+`remedy` says what to do about it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class TranshipError(Exception):
-    """Base of all: one line of explanation and one of remedy."""
+    """Base of all errors: one line of explanation and one of remedy."""
 
     def __init__(self, explanation: str, remedy: str = "") -> None:
         super().__init__(explanation)
@@ -26,27 +26,27 @@ class TranshipError(Exception):
 
 
 class RetryableError(TranshipError):
-    """Passing trouble (deadlock, lost connection): the same call may succeed later."""
+    """Trouble that passes (deadlock, lost connection): the same call may succeed later."""
 
 
 class FatalError(TranshipError):
-    """The migration cannot go on as it is; a person must change something first."""
+    """The migration can't go on until a person has changed something."""
 
 
 class RefusedError(FatalError):
-    """Found before the first write: this cannot be moved exactly, or not with this set-up."""
+    """Found before the first write: this can't be moved exactly, or not with this set-up."""
 
 
 class AmbiguousError(TranshipError):
-    """The servers are in a state that no rule covers. Never retried; a person decides."""
+    """The servers are in a state that no rule covers. It is never retried; a person decides."""
 
 
 class FencedError(TranshipError):
-    """Another holder has the role (a later epoch, or a later attempt). Stop quietly."""
+    """Somebody else has the role now (a later epoch, or a later attempt). Stop quietly."""
 
 
 class DefectError(FatalError):
-    """Something that holds by construction does not: a defect of Tranship's own."""
+    """Something that holds by construction does not hold: a defect of Tranship's own."""
 
     def __init__(self, what: str) -> None:
         super().__init__(
@@ -57,10 +57,12 @@ class DefectError(FatalError):
 
 
 def known(value: T | None, what: str) -> T:
-    """`value`, which is there by construction; `what` names it. Unlike an assert, `-O` keeps it.
+    """Return `value`, which is not None by construction; `what` names it.
+
+    Unlike an assert it stays under `-O`.
 
     Raises:
-        DefectError: it is not.
+        DefectError: it is None.
     """
     if value is None:
         raise DefectError(f"{what} is not known")
@@ -68,7 +70,7 @@ def known(value: T | None, what: str) -> T:
 
 
 def defect(error: Exception) -> FatalError:
-    """An error that no rule foresaw, as one that stops the migration and can be resumed."""
+    """Turn an error that no rule foresees into one that stops the migration and can be resumed."""
     return FatalError(
         f"A defect of Tranship: {type(error).__name__}: {error}.",
         "Nothing is lost. The worker's log says where; report it. To try again: tranship resume.",
@@ -76,9 +78,9 @@ def defect(error: Exception) -> FatalError:
 
 
 def document_refused(where: str) -> FatalError:
-    """A JSON document that can't be made again."""
+    """The refusal of a JSON document that can't be built again on the target."""
     return FatalError(
-        f"{where} holds binary inside a JSON document, which as text becomes a string.",
-        "If that may be (it is what a dump does): tranship resume ID --json-as-text, or move with"
-        " --json-as-text.",
+        f"{where} holds binary inside a JSON document, which would become a string.",
+        "If that is acceptable (a dump does the same): tranship resume ID --json-as-text, or move"
+        " with --json-as-text.",
     )

@@ -1,10 +1,11 @@
 """Named points in the code at which a test delays, stops or kills the process.
 
-The idea is Ghostferry's. Outside tests `$TRANSHIP_PAUSE` is unset and a point costs one
-dictionary look-up. Its value is JSON, point name to action:
+The idea is Ghostferry's. Outside tests `$TRANSHIP_PAUSE` is unset, and a point costs one
+dictionary look-up. Its value is JSON, from a point's name to an action:
 
-    {"seed": 7, "copy.read": {"delay": [0, 0.5]},            sleep a random time
-     "cut-over.renamed": {"kill": 0.5},                      SIGKILL, with a probability
+    {"seed": 7, "copy.read": {"delay": [0, 0.5]},            sleep for a random time
+     "cut-over.renamed": {"kill": 0.5},                      SIGKILL, with this probability
+     "repair.read": {"mark": "/tmp/y"},                      create the file
      "stream.before-commit": {"hold": "/tmp/x"}}             wait while the file exists
 """
 
@@ -25,7 +26,7 @@ VARIABLE = "TRANSHIP_PAUSE"
 
 
 class Point(StrEnum):
-    """Every point there is."""
+    """Every pause point."""
 
     COPY_CLAIMED = "copy.claimed"
     COPY_READ = "copy.read"
@@ -59,7 +60,7 @@ for _name in _actions:
 
 
 def reached(point: Point) -> None:
-    """Say that the code has reached `point`."""
+    """Act if a test has asked for an action at `point`."""
     action = _actions.get(point)
     if callable(action):
         action()
@@ -69,7 +70,7 @@ def reached(point: Point) -> None:
 
 @contextmanager
 def at(point: Point, action: Callable[[], object]) -> Iterator[None]:
-    """Within this process: call `action` whenever `point` is reached."""
+    """Within this process, call `action` whenever `point` is reached."""
     before = _actions.get(point)
     _actions[point] = action
     try:

@@ -1,0 +1,1 @@
+"""The Celery app, its processes and their logs."""

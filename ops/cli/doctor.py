@@ -30,5 +30,5 @@ def report(findings: Iterable[Finding]) -> ExitCode:
         refused = refused or finding.severity is Severity.REFUSED
         remedy = f" {finding.remedy}" if finding.remedy else ""
         click.echo(f"{finding.severity} [{finding.check}] {finding.explanation}{remedy}")
-    click.echo("this would be refused" if refused else "nothing speaks against it")
+    click.echo("this would be refused" if refused else "no problems found")
     return ExitCode.REFUSED if refused else ExitCode.OK

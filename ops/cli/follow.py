@@ -85,12 +85,12 @@ def _last_words(progress: Progress) -> None:
     click.echo(f"next: {progress.next}")
 
 
-def _screen() -> Lines | Screen:
+def _screen() -> LineOutput | Screen:
     console = Console()
-    return Screen(console) if console.is_terminal else Lines()
+    return Screen(console) if console.is_terminal else LineOutput()
 
 
-class Lines(AbstractContextManager["Lines"]):
+class LineOutput(AbstractContextManager["LineOutput"]):
     """For a pipe or a log: a line when the stage or what it waits for changes, or at times."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

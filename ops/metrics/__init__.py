@@ -1,0 +1,1 @@
+"""The endpoint for Prometheus, read from the control schemas at each scrape."""

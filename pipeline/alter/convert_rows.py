@@ -19,11 +19,12 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from pipeline.alter.lossy_writes import key_literals, lossy, rows_from, write
+from pipeline.alter.lossy_writes import lossy, rows_from, write
 from pipeline.control.schema import SCHEMA
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.migration import MigrationTable
 from pipeline.errors import known
+from pipeline.mysql.codecs import key_literals
 from pipeline.mysql.definition_diff import same_values
 from pipeline.mysql.keyrange import bound_from_row, order, same_key
 from pipeline.mysql.pools import Result, run

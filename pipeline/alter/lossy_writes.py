@@ -14,11 +14,10 @@ from sqlalchemy import Connection
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.migration import MigrationTable
 from pipeline.errors import FatalError, RetryableError
-from pipeline.mysql.codecs import literal_expression
+from pipeline.mysql.codecs import key_literals
 from pipeline.mysql.failures import DUPLICATE_KEY, TRUNCATED, translate
-from pipeline.mysql.keyrange import bound_from_row, order
+from pipeline.mysql.keyrange import bound_from_row, order, rows_by_key
 from pipeline.mysql.pools import Result, is_harmless, run, shown_warnings
-from pipeline.mysql.quoting import quote, quote_name
 from pipeline.mysql.table import Table
 
 _ROW = re.compile(r"at row (\d+)")
@@ -75,9 +74,8 @@ def _loss(
             return text
     # The server shows the first max_error_count of them, and counts all. What a REPLACE counts
     # as duplicates are rows that it has removed, without a warning.
-    counts = dict(part.split(": ") for part in answer.message.split("  ") if ": " in part)
-    ignored = 0 if statement.startswith("REPLACE") else int(counts.get("Duplicates", 0))
-    if int(counts.get("Warnings", 0)) - ignored > others and not lenient:
+    ignored = 0 if statement.startswith("REPLACE") else answer.summary.duplicates
+    if answer.warnings - ignored > others and not lenient:
         return "the server has more to say than it shows (max_error_count)"
     return None
 
@@ -142,12 +140,4 @@ def lossy(table: MigrationTable, key: str | None, text: str) -> FatalError:
 
 def rows_from(rows: Table, condition: str) -> str:
     """The rows under `condition`, in the order of their key."""
-    return (
-        f"{quote_name(rows.name)} FORCE INDEX ({quote(rows.key.name)})"
-        f" WHERE {condition} ORDER BY {order(rows.key)}"
-    )
-
-
-def key_literals(rows: Table) -> str:
-    """SQL for the literals of a row's key."""
-    return ", ".join(literal_expression(column) for column in rows.key_columns)
+    return f"{rows_by_key(rows.name, rows.key, condition)} ORDER BY {order(rows.key)}"

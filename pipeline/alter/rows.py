@@ -16,7 +16,7 @@ from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.migration import MigrationTable
 from pipeline.errors import FatalError
 from pipeline.mysql.keyrange import KeyRange, same_key
-from pipeline.mysql.pools import Result, run
+from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.table import Table
 from pipeline.rows.write_lines import write_lines
@@ -36,7 +36,7 @@ def copy_range(target: Connection, table: MigrationTable, keys: KeyRange) -> tup
     answer = into_shadow(
         target, table, "INSERT IGNORE", original, keys.condition(table.definition.key)
     )
-    rows = _counts(answer).get("Records", answer.affected)
+    rows = answer.summary.records
     return rows, rows * table.bytes_estimate // max(1, table.rows_estimate)
 
 
@@ -53,7 +53,7 @@ def replace_rows(target: Connection, table: MigrationTable, data: bytes) -> None
     answer = into_shadow(target, table, "REPLACE", staged, "TRUE")
     plan = plan_of(table)
     if plan.new_unique:
-        _refuse_victims(target, table, plan, staged, _counts(answer).get("Duplicates", 0) - there)
+        _refuse_victims(target, table, plan, staged, answer.summary.duplicates - there)
 
 
 def _already_there(target: Connection, table: MigrationTable, staged: Table) -> int:
@@ -85,9 +85,3 @@ def _refuse_victims(
         f"{table.source}: a change gives two rows one value of a new unique key ({names}).",
         "The table is as it was. Make the values differ, abort, and start again.",
     )
-
-
-def _counts(answer: Result) -> dict[str, int]:
-    """`Records: 3  Duplicates: 1  Warnings: 0`."""
-    parts = (part.split(": ") for part in answer.message.split("  ") if ": " in part)
-    return {name: int(number) for name, number in parts}

@@ -12,22 +12,28 @@ comes back from it as 1.5.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.checksum.row_sources import Rows
 from pipeline.errors import FatalError
 from pipeline.mysql.codecs import (
+    key_literals,
     line_expression,
-    literal_expression,
     portable_expression,
     reparsed_expression,
 )
-from pipeline.mysql.keyrange import Bound, KeyRange, bound_from_row, is_one_of
+from pipeline.mysql.keyrange import (
+    Bound,
+    KeyRange,
+    bound_from_row,
+    in_slices,
+    is_one_of,
+    rows_by_key,
+)
 from pipeline.mysql.pools import run, warnings
-from pipeline.mysql.quoting import quote, quote_name
 
-_KEYS_A_STATEMENT = 500
+_KEYS_A_DIGEST = 500  # a statement names them one by one
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ def range_digest(rows: Rows, keys: KeyRange) -> Digest:
 def keys_digest(rows: Rows, keys: Sequence[Bound]) -> Digest:
     """The digest of the rows with one of `keys`."""
     total = Digest(0, 0)
-    for some in _in_statements(keys):
+    for some in in_slices(keys, _KEYS_A_DIGEST):
         part = _digest(rows, is_one_of(rows.table, some))
         total = Digest(total.rows + part.rows, total.bits ^ part.bits)
     return total
@@ -63,7 +69,7 @@ def keys_digest(rows: Rows, keys: Sequence[Bound]) -> Digest:
 def row_digests(rows: Rows, keys: Sequence[Bound]) -> dict[Bound, int]:
     """The bits of each row with one of `keys`, by its own key."""
     found: dict[Bound, int] = {}
-    for some in _in_statements(keys):
+    for some in in_slices(keys, _KEYS_A_DIGEST):
         found |= _row_digests(rows, is_one_of(rows.table, some))
     return found
 
@@ -92,9 +98,9 @@ def differing_keys(ours: Rows, theirs: Rows, keys: KeyRange, most: int = 10) -> 
 
 
 def _row_digests(rows: Rows, condition: str) -> dict[Bound, int]:
-    literals = ", ".join(literal_expression(column) for column in rows.table.key_columns)
     answer = run(
-        rows.connection, f"SELECT {_row_bits(rows)}, {literals} FROM {_from(rows, condition)}"
+        rows.connection,
+        f"SELECT {_row_bits(rows)}, {key_literals(rows.table)} FROM {_from(rows, condition)}",
     )
     return {bound_from_row(row[1:]): row[0] for row in answer.rows}
 
@@ -111,9 +117,4 @@ def _row_bits(rows: Rows) -> str:
 
 
 def _from(rows: Rows, condition: str) -> str:
-    return f"{quote_name(rows.name)} FORCE INDEX ({quote(rows.table.key.name)}) WHERE {condition}"
-
-
-def _in_statements(keys: Sequence[Bound]) -> Iterator[Sequence[Bound]]:
-    for start in range(0, len(keys), _KEYS_A_STATEMENT):
-        yield keys[start : start + _KEYS_A_STATEMENT]
+    return rows_by_key(rows.name, rows.table.key, condition)

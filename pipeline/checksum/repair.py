@@ -15,12 +15,14 @@ from sqlalchemy import Connection
 
 from pipeline.alter.rows import copy_range
 from pipeline.checksum.digest import differing_keys
-from pipeline.checksum.row_sources import Source, target_rows
+from pipeline.checksum.row_sources import SourceRows, target_rows
 from pipeline.configuration.settings import Checksum
 from pipeline.control.chunk_checks import count_repair, touch, touched_count
-from pipeline.control.migrations import log_event
+from pipeline.control.events import log_event
 from pipeline.control.streams import read_stream
+from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import MigrationTable
+from pipeline.domain.role import Role
 from pipeline.errors import FatalError
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.flavours import wait_until_executed
@@ -38,7 +40,7 @@ class Repairer:
 
     pools: Pools
     target: str
-    source: Source
+    source: SourceRows
     settings: Checksum
 
     @property
@@ -54,7 +56,7 @@ class Repairer:
         with self.pools.begin(self.target) as target:
             repairs = count_repair(target, self.table, number)
             what = f"{self.table.source} range {number} {keys} differs for real"
-            log_event(target, self.table.migration_id, "difference", what, "checksum")
+            log_event(target, self.table.migration_id, EventKind.DIFFERENCE, what, Role.CHECKSUM)
         if repairs > self.settings.repairs:
             self._give_up(keys, repairs - 1)
         return self._copy_again(number, keys)

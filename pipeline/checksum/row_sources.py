@@ -2,7 +2,7 @@
 
 Of a move both sides hold the same table. Of an alter the original's rows are taken as the
 shadow would hold them: where no kept column has another type they are read as they are, else
-they are converted into a temporary table first (rebuild/conversion.py), which is then compared
+they are converted into a temporary table first (alter/convert_rows.py), which is then compared
 in their place.
 """
 
@@ -33,7 +33,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceRows:
     """Where the source's rows are read.
 
     `locked` is the connection that holds a table lock in the cut-over of an alter: nobody else

@@ -21,7 +21,6 @@ A range is recorded as verified only at the count of touches that was read first
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -30,7 +29,7 @@ from sqlalchemy import Connection
 
 from pipeline.checksum.digest import keys_digest, range_digest, row_digests
 from pipeline.checksum.repair import Repairer
-from pipeline.checksum.row_sources import Source, target_rows
+from pipeline.checksum.row_sources import SourceRows, target_rows
 from pipeline.configuration.settings import Checksum
 from pipeline.control.chunk_checks import (
     mark_verified,
@@ -53,8 +52,10 @@ from pipeline.mysql.keyrange import Bound, KeyRange
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
 from pipeline.pausepoints import Point, reached
+from pipeline.waiting import wait_until
 
 _KEYS_AT_ONCE = 5000
+_POLL_S = 0.05
 
 
 class Verdict(Enum):
@@ -91,8 +92,8 @@ class ChunkVerifier:
     locked: Connection | None = None
 
     @property
-    def _ours(self) -> Source:
-        return Source(self.pools, self.source, self.table, self.source_name, self.locked)
+    def _ours(self) -> SourceRows:
+        return SourceRows(self.pools, self.source, self.table, self.source_name, self.locked)
 
     def verify(self, number: int) -> Verdict:
         """Verify range `no` once.
@@ -229,14 +230,12 @@ class ChunkVerifier:
     # --- both -------------------------------------------------------------------------
 
     def _drained_to(self, wanted: GtidSet) -> bool:
-        deadline = time.monotonic() + self.settings.drain_wait_s
-        while time.monotonic() < deadline:
+        def drained() -> bool:
             with self.pools.begin(self.target) as target:
                 state = read_stream(target, self.table.migration_id)
-            if state.position.contains(wanted):
-                return True
-            time.sleep(0.05)
-        return False
+            return state.position.contains(wanted)
+
+        return wait_until(drained, self.settings.drain_wait_s, _POLL_S)
 
 
 def _others(found: dict[Bound, int], named: set[Bound]) -> dict[Bound, int]:

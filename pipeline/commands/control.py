@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -11,10 +10,10 @@ from sqlalchemy import Connection
 from pipeline.alter.convert_rows import drop_templates
 from pipeline.commands.drop import drop_table
 from pipeline.control.chunk_map import delete_chunks, drop_key_tables
-from pipeline.control.leases import Lease, Role, release_lease, take_lease
+from pipeline.control.events import log_event
+from pipeline.control.leases import Lease, release_lease, take_lease
 from pipeline.control.migrations import (
     ENDED,
-    log_event,
     postpone_migration,
     read_migration,
     read_tables,
@@ -26,16 +25,20 @@ from pipeline.control.migrations import (
 )
 from pipeline.control.schema import NOW
 from pipeline.control.throttles import set_manual
+from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration, MigrationKind, MigrationTable
 from pipeline.domain.request import Request
+from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage, can_abort
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import table_to_json
 from pipeline.preflight.findings import Scope, refuse
 from pipeline.preflight.registry import run_preflight
+from pipeline.waiting import wait_until
 
 _LEASE_WAIT_S = 15.0
+_POLL_S = 0.1
 
 
 def postpone(pools: Pools, target: str, migration_id: str, who: str) -> None:
@@ -53,7 +56,7 @@ def postpone(pools: Pools, target: str, migration_id: str, who: str) -> None:
     with pools.begin(target) as control:
         if not migration.postponed:
             postpone_migration(control, migration_id)
-        log_event(control, migration_id, "control", "postponed", who)
+        log_event(control, migration_id, EventKind.CONTROL, "postponed", who)
 
 
 def cut_over(pools: Pools, target: str, migration_id: str, who: str) -> None:
@@ -101,7 +104,7 @@ def throttle(pools: Pools, target: str, migration_id: str, who: str) -> None:
     _refuse_ended(_read(pools, target, migration_id))
     with pools.begin(target) as control:
         set_manual(control, migration_id, who)
-        log_event(control, migration_id, "control", "throttled by hand", who)
+        log_event(control, migration_id, EventKind.CONTROL, "throttled by hand", who)
 
 
 def unthrottle(pools: Pools, target: str, migration_id: str, who: str) -> None:
@@ -113,7 +116,7 @@ def unthrottle(pools: Pools, target: str, migration_id: str, who: str) -> None:
     _refuse_ended(_read(pools, target, migration_id))
     with pools.begin(target) as control:
         set_manual(control, migration_id, None)
-        log_event(control, migration_id, "control", "not throttled by hand any more", who)
+        log_event(control, migration_id, EventKind.CONTROL, "not throttled by hand any more", who)
 
 
 def _refuse_ended(migration: Migration) -> None:
@@ -152,7 +155,7 @@ def resume(
             stage = migration.resume_stage or Stage.PREPARING
             transition(control, lease, Stage.FAILED, stage, "resumed", resume_stage=None)
         else:
-            log_event(control, migration_id, "control", "resumed", who)
+            log_event(control, migration_id, EventKind.CONTROL, "resumed", who)
 
 
 def clean_up(
@@ -198,7 +201,7 @@ def clean_up(
     with pools.begin(target) as control:
         release_claims(control, migration_id)
         update_migration(control, migration_id, cleaned_at=NOW)
-        log_event(control, migration_id, "control", "cleaned up", who)
+        log_event(control, migration_id, EventKind.CONTROL, "cleaned up", who)
     return [what for what in dropped if what]
 
 
@@ -235,22 +238,21 @@ def _change(
 ) -> None:
     with pools.begin(target) as control:
         update_migration(control, migration_id, **values)
-        log_event(control, migration_id, "control", what, who)
+        log_event(control, migration_id, EventKind.CONTROL, what, who)
 
 
 @contextmanager
 def _coordinating(pools: Pools, target: str, migration_id: str, who: str) -> Iterator[Lease]:
     """Hold the coordinator's role for one change of stage."""
     ttl_s = pools.settings.timeouts.lease_s
-    deadline = time.monotonic() + _LEASE_WAIT_S
-    while True:
+
+    def take() -> Lease | None:
         with pools.begin(target) as control:
-            lease = take_lease(control, migration_id, Role.COORDINATE, who, ttl_s)
-        if lease is not None:
-            break
-        if time.monotonic() > deadline:
-            raise RefusedError(f"Migration {migration_id} is busy.", "Try again in a moment.")
-        time.sleep(0.1)
+            return take_lease(control, migration_id, Role.COORDINATE, who, ttl_s)
+
+    lease = wait_until(take, _LEASE_WAIT_S, _POLL_S)
+    if lease is None:
+        raise RefusedError(f"Migration {migration_id} is busy.", "Try again in a moment.")
     try:
         yield lease
     finally:

@@ -17,7 +17,7 @@ from pipeline.mysql.definition_diff import same_values
 from pipeline.mysql.failures import code_of, driver_errors
 from pipeline.mysql.introspect import read_columns
 from pipeline.mysql.pools import Pools, run
-from pipeline.mysql.quoting import quote_name, text_literal
+from pipeline.mysql.quoting import names_table, quote_name
 from pipeline.mysql.table import Column, TableName
 from pipeline.preflight.findings import Scope, refuse
 from pipeline.preflight.registry import run_preflight
@@ -118,7 +118,6 @@ def _indexes(connection: Connection, name: TableName) -> set[tuple[str, ...]]:
         "SELECT GROUP_CONCAT(CONCAT_WS('|', column_name, sub_part, expression, collation)"
         " ORDER BY seq_in_index), MAX(non_unique), MAX(index_type), MAX(index_name = 'PRIMARY')"
         " FROM information_schema.statistics"
-        f" WHERE table_schema = {text_literal(name.schema)}"
-        f" AND table_name = {text_literal(name.name)} GROUP BY index_name",
+        f" WHERE {names_table(name)} GROUP BY index_name",
     ).rows
     return {tuple(str(value) for value in row) for row in rows}

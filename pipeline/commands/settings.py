@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
-from pipeline.control.migrations import ENDED, log_event, read_migration, update_migration
+from pipeline.control.events import log_event
+from pipeline.control.migrations import ENDED, read_migration, update_migration
 from pipeline.control.throttles import set_override
+from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration, MigrationKind
 from pipeline.domain.window import Window
 from pipeline.errors import RefusedError
@@ -70,7 +72,7 @@ def change(
             set_override(control, migration_id, name, value)
     with pools.begin(target) as control:
         shown = "as configured" if text is None else text
-        log_event(control, migration_id, "control", f"{name}: {shown}", who)
+        log_event(control, migration_id, EventKind.CONTROL, f"{name}: {shown}", who)
 
 
 def _change_term(pools: Pools, migration: Migration, name: str, text: str | None) -> None:

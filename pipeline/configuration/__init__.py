@@ -1,0 +1,1 @@
+"""The configuration file, typed; each mistake in it becomes one clear line."""

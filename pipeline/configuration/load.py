@@ -1,4 +1,4 @@
-"""Reads the configuration and turns every mistake in it into one clear line."""
+"""Reads the configuration; every mistake in it becomes one clear line."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def load_settings(given: Path | None = None) -> Settings:
         where = f"{path}, overlaid by {variable}" if variable else str(path)
         raise RefusedError(f"{where}: {mistake}") from None
     except SettingsError as error:
-        # Its text names the section alone; the value may hold a password.
+        # Its text names only the section; the value may hold a password.
         raise RefusedError(
-            f"The environment beside {path}: {error}.",
+            f"The environment variables that overlay {path}: {error}.",
             "Give single values, as in TRANSHIP_BROKER__URL, or valid JSON.",
         ) from None
 
@@ -57,7 +57,7 @@ def _check_readable(path: Path) -> None:
     except FileNotFoundError:
         raise RefusedError(
             f"There is no configuration file {path}.",
-            f"Create it, or name another with --config or ${PATH_VARIABLE}.",
+            f"Create it, or name another one with --config or ${PATH_VARIABLE}.",
         ) from None
     except OSError as error:
         raise RefusedError(
@@ -72,7 +72,7 @@ def _check_readable(path: Path) -> None:
 
 
 def _check_variables() -> None:
-    """A misspelt section in a variable's name is as wrong as one in the file."""
+    """Refuse a misspelt section in a variable's name, like one in the file."""
     for name in os.environ:
         section, delimiter, _ = name.upper().removeprefix(_PREFIX).partition("__")
         known = section.lower() in Settings.model_fields
@@ -81,7 +81,7 @@ def _check_variables() -> None:
 
 
 def _variable_of(where: tuple[int | str, ...]) -> str | None:
-    """The variable that gave the value at `where`, if one did."""
+    """The environment variable that the value at `where` comes from, if it is from one."""
     wanted = _PREFIX + "__".join(str(part) for part in where).upper()
     return next((name for name in os.environ if name.upper() == wanted), None)
 
@@ -102,7 +102,7 @@ def server_settings(settings: Settings, name: str) -> Server:
     """The server called `name`.
 
     Raises:
-        RefusedError: the configuration has no such server.
+        RefusedError: the configuration has no server of that name.
     """
     try:
         return settings.servers[name]
@@ -118,7 +118,7 @@ def server_password(server: Server) -> str:
     """The password, read at the last moment so that no settings object carries it around.
 
     Raises:
-        RefusedError: the file or the variable that should hold it isn't there.
+        RefusedError: the file or the variable that should hold it is not there.
     """
     if server.password is not None:
         return server.password.get_secret_value()

@@ -1,8 +1,8 @@
 """The configuration file: every setting, its type, its unit and its default.
 
-One TOML file, overlaid by environment variables (`TRANSHIP_BROKER__URL`). Unknown keys
-are refused, since a misspelt time-out that is silently ignored is found at 3 a.m.
-Units are part of the names: `_s` seconds, `_bytes`, `_rows`.
+It is one TOML file, overlaid by environment variables (`TRANSHIP_BROKER__URL`). Unknown keys are
+refused, since a misspelt time-out that is silently ignored is noticed at 3 a.m. Units are part of
+the names: `_s` for seconds, `_bytes`, `_rows`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydantic_settings import TomlConfigSettingsSource as TomlSource
 
 def _no_truth(value: Any) -> Any:
     if isinstance(value, bool):
-        raise ValueError("a number is wanted, not true or false")
+        raise ValueError("it must be a number, not true or false")
     return value
 
 
@@ -33,7 +33,7 @@ class _Strict(BaseModel):
 
 
 class Tls(_Strict):
-    """TLS to one server. With `ca` the server's certificate is verified against it."""
+    """TLS to one server. With `ca`, the server's certificate is verified against it."""
 
     ca: Path | None = None
     cert: Path | None = None
@@ -42,7 +42,7 @@ class Tls(_Strict):
 
 
 class Server(_Strict):
-    """How to reach one server. The password comes from exactly one of three places."""
+    """How to reach one server. The password comes from at most one of three places."""
 
     host: str = "127.0.0.1"
     port: Port = 3306
@@ -75,7 +75,7 @@ class LogFormat(StrEnum):
 
 
 class Workers(_Strict):
-    """Processes that `tranship worker` starts on one machine."""
+    """The processes that `tranship worker` starts on one machine."""
 
     copy_concurrency: Count = 4
     tick_s: Seconds = 1.0
@@ -83,7 +83,7 @@ class Workers(_Strict):
 
 
 class Copy(_Strict):
-    """Row copy. A chunk is sized so that it takes about `chunk_s` and `chunk_bytes`."""
+    """The row copy. A chunk is sized so that it takes about `chunk_s` and `chunk_bytes`."""
 
     chunk_rows: Count = 10_000
     chunk_rows_max: Count = 50_000
@@ -106,7 +106,7 @@ class Stream(_Strict):
 
 
 class Checksum(_Strict):
-    """Verification. Up to `converged_keys` touched rows may be left for the cut-over."""
+    """Verification. Up to `converged_keys` touched keys may be left for the cut-over."""
 
     window: Count = 8
     converged_keys: Count = 20_000
@@ -117,7 +117,7 @@ class Checksum(_Strict):
 
 
 class CutOver(_Strict):
-    """The cut-over. Writes are refused for at most `limit_s`, then the source is restored."""
+    """The cut-over. Writes are refused for at most `limit_s`; then the source is restored."""
 
     lock_wait_s: Count = 3
     limit_s: Seconds = 30
@@ -127,18 +127,18 @@ class CutOver(_Strict):
 
 
 class Hooks(_Strict):
-    """The operator's commands: how long one may run, and how often `status` does."""
+    """The operator's commands: how long one may run, and how often `status` runs."""
 
     limit_s: Seconds = 60
     status_s: Seconds = 60
 
 
 class Throttle(_Strict):
-    """What the copy and the verification yield to. Every limit is one that must not be reached.
+    """What copy and verification yield to. A limit that is reached throttles.
 
     `replicas` are servers of this file that replicate from the target. `max_load` and
-    `critical_load` are status variables, as in `{ Threads_running = 40 }`; critical stops the
-    migration. The query is asked of the source: anything but 0 or NULL throttles.
+    `critical_load` are limits of status variables, as in `{ Threads_running = 40 }`; a critical
+    one stops the migration. The query runs on the source: anything but 0 or NULL throttles.
     """
 
     replicas: list[str] = []
@@ -151,13 +151,13 @@ class Throttle(_Strict):
     query: str | None = None
     http: str | None = None
     http_timeout_s: Seconds = 1
-    nice_ratio: Annotated[float, Field(ge=0, le=100), _Number] = 0  # rest after work, by its time
-    stream: bool = False  # the streamer yields too
+    nice_ratio: Annotated[float, Field(ge=0, le=100), _Number] = 0  # pause per second of work
+    stream: bool = False  # the streamer yields, too
     check_s: Seconds = 1
 
 
 class Timeouts(_Strict):
-    """Sessions. `idle_s` frees the locks of a worker that stalls in a transaction."""
+    """Time-outs of sessions. `idle_s` frees the locks of a worker that stalls in a transaction."""
 
     connect_s: Seconds = 5
     idle_s: Count = 30
@@ -167,7 +167,7 @@ class Timeouts(_Strict):
 
 
 class Settings(BaseSettings):
-    """The whole configuration."""
+    """The configuration."""
 
     model_config = SettingsConfigDict(
         env_prefix="TRANSHIP_", env_nested_delimiter="__", extra="forbid", frozen=True

@@ -13,7 +13,7 @@ from pipeline.control.chunk_checks import touch
 from pipeline.control.chunks import ChunkState
 from pipeline.control.schema import SCHEMA, chunk_checks, chunks, streams
 from pipeline.domain.migration import MigrationTable
-from pipeline.mysql.codecs import literal_expression
+from pipeline.mysql.codecs import key_literals
 from pipeline.mysql.keyrange import Bound, KeyRange, bound_from_row
 from pipeline.mysql.pools import lenient_sql_mode, run
 from pipeline.mysql.quoting import quote_list, quote_name
@@ -72,10 +72,9 @@ def delete_chunks(connection: Connection, table: MigrationTable) -> None:
 
 def key_range(connection: Connection, table: MigrationTable, number: int) -> KeyRange:
     """The keys of piece `no`."""
-    literals = ", ".join(literal_expression(column) for column in table.definition.key_columns)
     rows = run(
         connection,
-        f"SELECT {NUMBER}, {literals} FROM {bounds_table(table)}"
+        f"SELECT {NUMBER}, {key_literals(table.definition)} FROM {bounds_table(table)}"
         f" WHERE {NUMBER} IN ({number - 1}, {number})",
     ).rows
     by_number: dict[int, Bound] = {row[0]: bound_from_row(row[1:]) for row in rows}

@@ -3,76 +3,73 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.mysql import insert
 
 from pipeline.control.schema import NOW, hooks
+from pipeline.domain.hook_names import Hook, HookStatus
 
-RUNNING, SUCCEEDED, FAILED, FORGOTTEN = "running", "succeeded", "failed", "forgotten"
+_OUTPUT_CHARACTERS = 4000
 
 
 @dataclass(frozen=True)
-class HookState:
-    """The row of one hook."""
+class HookRun:
+    """The last run of one hook."""
 
-    state: str
+    status: HookStatus
     age_s: float  # since it began or ended
 
     @property
     def succeeded(self) -> bool:
-        return self.state == SUCCEEDED
+        return self.status is HookStatus.SUCCEEDED
 
     @property
     def ended(self) -> bool:
-        return self.state in (SUCCEEDED, FAILED)
+        return self.status in (HookStatus.SUCCEEDED, HookStatus.FAILED)
 
 
-def start_hook(connection: Connection, migration_id: str, name: str) -> int:
+def start_hook(connection: Connection, migration_id: str, name: Hook) -> int:
     """Record that a hook is about to run; its attempt number, 1 at first."""
+    running = HookStatus.RUNNING
     connection.execute(
         insert(hooks)
-        .values(migration_id=migration_id, name=name, state=RUNNING, attempt=1, changed_at=NOW)
-        .on_duplicate_key_update(state=RUNNING, attempt=hooks.c.attempt + 1, changed_at=NOW)
+        .values(migration_id=migration_id, name=name, status=running, attempt=1, changed_at=NOW)
+        .on_duplicate_key_update(status=running, attempt=hooks.c.attempt + 1, changed_at=NOW)
     )
-    return int(
-        connection.execute(
-            select(hooks.c.attempt).where(
-                hooks.c.migration_id == migration_id, hooks.c.name == name
-            )
-        ).scalar_one()
-    )
+    attempt = select(hooks.c.attempt).where(_is(migration_id, name))
+    return int(connection.execute(attempt).scalar_one())
 
 
 def end_hook(
-    connection: Connection, migration_id: str, name: str, exit_code: int, output: str
+    connection: Connection, migration_id: str, name: Hook, exit_code: int, output: str
 ) -> None:
     connection.execute(
         update(hooks)
-        .where(hooks.c.migration_id == migration_id, hooks.c.name == name)
+        .where(_is(migration_id, name))
         .values(
-            state=SUCCEEDED if exit_code == 0 else FAILED,
+            status=HookStatus.SUCCEEDED if exit_code == 0 else HookStatus.FAILED,
             exit_code=exit_code,
-            output=output[-4000:],
+            output=output[-_OUTPUT_CHARACTERS:],
             changed_at=NOW,
         )
     )
 
 
-def hook_state(connection: Connection, migration_id: str, name: str) -> HookState | None:
-    """How the hook's last run ended; None if it never ran."""
-    row = connection.execute(
-        select(hooks.c.state, hooks.c.changed_at, NOW).where(
-            hooks.c.migration_id == migration_id, hooks.c.name == name
-        )
-    ).one_or_none()
-    return None if row is None else HookState(row[0], (row[2] - row[1]).total_seconds())
+def last_run(connection: Connection, migration_id: str, name: Hook) -> HookRun | None:
+    """How the hook's last run stands; None if it never ran."""
+    query = select(hooks.c.status, hooks.c.changed_at, NOW).where(_is(migration_id, name))
+    row = connection.execute(query).one_or_none()
+    return None if row is None else HookRun(row[0], (row[2] - row[1]).total_seconds())
 
 
-def forget_hook(connection: Connection, migration_id: str, name: str) -> None:
+def forget_hook(connection: Connection, migration_id: str, name: Hook) -> None:
     """Let a hook that runs once run once more; its attempts go on being counted."""
     connection.execute(
-        update(hooks)
-        .where(hooks.c.migration_id == migration_id, hooks.c.name == name)
-        .values(state=FORGOTTEN)
+        update(hooks).where(_is(migration_id, name)).values(status=HookStatus.FORGOTTEN)
     )
+
+
+def _is(migration_id: str, name: Hook) -> Any:
+    return (hooks.c.migration_id == migration_id) & (hooks.c.name == name)

@@ -8,21 +8,18 @@ wakes up may compute what it likes, but can commit nothing.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
 from sqlalchemy import Connection, or_, select, text, update
 from sqlalchemy.dialects.mysql import insert
 
 from pipeline.control.schema import NOW, leases
+from pipeline.domain.role import Role
 from pipeline.errors import FencedError, known
 
-
-class Role(StrEnum):
-    """What only one process may do at a time for one migration (I2)."""
-
-    STREAM = "stream"
-    COORDINATE = "coordinate"
+_RENEWALS = 3  # while a lease is good: one may come late, and one may fail
 
 
 @dataclass(frozen=True)
@@ -34,6 +31,30 @@ class Lease:
     epoch: int
     owner: str
     ttl_s: float
+
+
+class Renewal:
+    """Renews a lease in time, however often it is asked to."""
+
+    def __init__(
+        self, held: Lease, renew: Callable[[], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._every_s, self._renew, self._clock = held.ttl_s / _RENEWALS, renew, clock
+        self._renewed_at = clock()
+
+    def keep(self) -> None:
+        """Renew if it is time to.
+
+        Raises:
+            FencedError: somebody else has the role now.
+        """
+        if self._clock() - self._renewed_at > self._every_s:
+            self._renew()
+            self.renewed()
+
+    def renewed(self) -> None:
+        """Something else has just renewed it: each fenced transaction does."""
+        self._renewed_at = self._clock()
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,9 @@
-"""Statements on migrations, their tables, claims, hooks and events."""
+"""Statements on migrations, their tables and claims."""
 
 from __future__ import annotations
 
-import logging
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,18 +11,19 @@ from sqlalchemy import Connection, delete, select, update
 from sqlalchemy import Table as SchemaTable
 from sqlalchemy.exc import IntegrityError
 
+from pipeline.control.events import log_event
 from pipeline.control.hooks import forget_hook
 from pipeline.control.leases import Lease, fence
 from pipeline.control.schema import (
     NOW,
     SCHEMA,
     claims,
-    events,
     metadata,
     migration_tables,
     migrations,
 )
 from pipeline.domain.alter_plan import AlterPlan
+from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import Failure, Migration, MigrationKind, MigrationTable, Options
 from pipeline.domain.stages import Stage
@@ -32,8 +32,6 @@ from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote, text_literal
 from pipeline.mysql.table import Table, TableName, table_to_json
 
-log = logging.getLogger(__name__)
-_LEVELS = {"failure": logging.ERROR}
 ENDED = (Stage.DONE, Stage.ABORTED)
 
 
@@ -128,7 +126,7 @@ def create_migration(
                 alter_plan=new.plan.as_json() if new.plan is not None else None,
             )
         )  # fmt: skip
-    log_event(connection, migration_id, "created", _what(source, target, tables), who)
+    log_event(connection, migration_id, EventKind.CREATED, _what(source, target, tables), who)
 
 
 def _what(source: str, target: str, tables: Sequence[NewTable]) -> str:
@@ -266,7 +264,8 @@ def transition(
     )
     if matched.rowcount != 1:
         raise FencedError(f"Migration {held.migration_id} is no longer {old}.")
-    log_event(connection, held.migration_id, "stage", f"{old} → {new}: {message}", held.owner)
+    what = f"{old} → {new}: {message}"
+    log_event(connection, held.migration_id, EventKind.STAGE, what, held.owner)
 
 
 def record_failure(connection: Connection, migration_id: str, failure: Failure) -> None:
@@ -282,26 +281,4 @@ def record_failure(connection: Connection, migration_id: str, failure: Failure) 
     )
     if matched.rowcount:
         text = f"{failure.explanation} {failure.remedy}"
-        log_event(connection, migration_id, "failure", text, failure.role)
-
-
-def log_event(connection: Connection, migration_id: str, kind: str, message: str, who: str) -> None:
-    """Tell the story: one row of the event log, and one line of this process's log.
-
-    The line is written before the commit; where the two differ, the event log is right.
-    """
-    log.log(_LEVELS.get(kind, logging.INFO), "%s: %s", kind, message)
-    connection.execute(
-        events.insert().values(
-            migration_id=migration_id, at=NOW, kind=kind, message=message, by=who
-        )
-    )
-
-
-def read_events(connection: Connection, migration_id: str, limit: int = 1000) -> Iterable[Any]:
-    return connection.execute(
-        select(events)
-        .where(events.c.migration_id == migration_id)
-        .order_by(events.c.id)
-        .limit(limit)
-    ).all()
+        log_event(connection, migration_id, EventKind.FAILURE, text, failure.role)

@@ -8,25 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Select, case, func, literal_column, select
+from sqlalchemy import Connection, Integer, case, func, literal_column, select
 
 from pipeline.control.chunk_checks import DIRTY
 from pipeline.control.chunks import ChunkState
-from pipeline.control.leases import Role
 from pipeline.control.migrations import is_installed
 from pipeline.control.schema import (
     NOW,
     chunk_checks,
     chunks,
-    events,
     leases,
     migration_tables,
     migrations,
 )
 from pipeline.domain.migration import MigrationTable
+from pipeline.domain.role import Role
 
 
 @dataclass(frozen=True)
@@ -49,17 +47,6 @@ class CheckSummary:
     dirty: int
     never_verified: int
     waiting_s: float
-
-
-@dataclass(frozen=True)
-class Event:
-    """One line of the event log."""
-
-    id: int
-    at: datetime
-    kind: str
-    message: str
-    by: str
 
 
 def chunk_summary(connection: Connection, table: MigrationTable) -> ChunkSummary:
@@ -113,18 +100,6 @@ def coordinated_s_ago(connection: Connection, migration_id: str) -> float | None
     return None if age is None else float(age)
 
 
-def last_events(connection: Connection, migration_id: str, most: int) -> list[Event]:
-    """The newest events, oldest first."""
-    query = _events(migration_id).order_by(events.c.id.desc()).limit(most)
-    return [Event(*row) for row in connection.execute(query)][::-1]
-
-
-def events_after(connection: Connection, migration_id: str, after: int, most: int) -> list[Event]:
-    """Up to `most` events later than event `after`, oldest first."""
-    query = _events(migration_id).where(events.c.id > after).order_by(events.c.id).limit(most)
-    return [Event(*row) for row in connection.execute(query)]
-
-
 def ids_beginning(connection: Connection, prefix: str, target: str) -> list[str]:
     """Migrations to `target` whose id begins with `prefix`.
 
@@ -150,11 +125,6 @@ def tables_by_migration(connection: Connection) -> dict[str, list[str]]:
     for migration_id, schema, name in connection.execute(query):
         found.setdefault(migration_id, []).append(f"{schema}.{name}")
     return found
-
-
-def _events(migration_id: str) -> Select[Any]:
-    columns = (events.c.id, events.c.at, events.c.kind, events.c.message, events.c.by)
-    return select(*columns).where(events.c.migration_id == migration_id)
 
 
 def _sum(expression: Any) -> Any:

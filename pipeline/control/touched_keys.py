@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from pipeline.control.chunk_map import BATCH, touched_table
 from pipeline.domain.migration import MigrationTable
-from pipeline.mysql.codecs import literal_expression
+from pipeline.mysql.codecs import key_literals
 from pipeline.mysql.keyrange import Bound, KeyRange, bound_from_row, is_one_of
 from pipeline.mysql.pools import run
 
@@ -28,10 +28,9 @@ def touched_keys(
     connection: Connection, table: MigrationTable, keys: KeyRange, most: int, *, after: int = -1
 ) -> list[TouchedKey]:
     """Up to `most` keys of a range that were touched in batches later than `after`."""
-    literals = ", ".join(literal_expression(column) for column in table.definition.key_columns)
     rows = run(
         connection,
-        f"SELECT {BATCH}, {literals} FROM {touched_table(table)}"
+        f"SELECT {BATCH}, {key_literals(table.definition)} FROM {touched_table(table)}"
         f" WHERE {keys.condition(table.definition.key)} AND {BATCH} > {after} LIMIT {most}",
     ).rows
     return [TouchedKey(bound_from_row(row[1:]), int(row[0])) for row in rows]

@@ -20,6 +20,7 @@ from pipeline.control.chunks import (
 )
 from pipeline.control.migrations import update_table
 from pipeline.copy.chunker import chunk_rows, plan_chunk
+from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.stages import Stage
@@ -65,7 +66,8 @@ def _free_stuck(context: Context, table: MigrationTable) -> None:
         kill_connection(context.pools, context.target, claim.connection_id, claim.age_s)
         with context.control() as control:
             release_stale_claim(control, table, claim.number)
-        context.note("chunk", f"{table.source} chunk {claim.number}: its worker is gone; freed")
+        what = f"{table.source} chunk {claim.number}: its worker is gone; freed"
+        context.note(EventKind.CHUNK, what)
 
 
 def _advance_table(context: Context, table: MigrationTable, row_copy: Copy, window: int) -> None:

@@ -16,10 +16,9 @@ from pipeline.configuration.settings import Copy
 from pipeline.control.chunk_map import cut_open_chunk, key_range, last_chunk
 from pipeline.control.chunks import CopyPace
 from pipeline.domain.migration import MigrationTable
-from pipeline.mysql.codecs import literal_expression
-from pipeline.mysql.keyrange import Bound, KeyRange, above, bound_from_row, order
+from pipeline.mysql.codecs import key_literals
+from pipeline.mysql.keyrange import Bound, KeyRange, above, bound_from_row, order, rows_by_key
 from pipeline.mysql.pools import run
-from pipeline.mysql.quoting import quote, quote_name
 from pipeline.mysql.table import TableName
 
 SMALLEST_CHUNK = 100
@@ -33,13 +32,12 @@ def next_bound(
     Returns:
         None where the table ends before: what is left belongs to the open piece.
     """
-    literals = ", ".join(literal_expression(column) for column in table.definition.key_columns)
-    where = above(table.definition.key, lower) if lower is not None else "TRUE"
+    definition = table.definition
+    where = above(definition.key, lower) if lower is not None else "TRUE"
     found = run(
         source,
-        f"SELECT {literals} FROM {quote_name(name)}"
-        f" FORCE INDEX ({quote(table.definition.key.name)}) WHERE {where}"
-        f" ORDER BY {order(table.definition.key)} LIMIT 2 OFFSET {rows - 1}",
+        f"SELECT {key_literals(definition)} FROM {rows_by_key(name, definition.key, where)}"
+        f" ORDER BY {order(definition.key)} LIMIT 2 OFFSET {rows - 1}",
     ).rows
     return bound_from_row(found[0]) if len(found) == 2 else None
 

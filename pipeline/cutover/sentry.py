@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from pipeline.domain.migration import MigrationTable
 from pipeline.errors import AmbiguousError
 from pipeline.mysql.pools import run
-from pipeline.mysql.quoting import quote_name, text_literal
+from pipeline.mysql.quoting import names_table, quote_name, text_literal
 from pipeline.mysql.servers import table_exists
 from pipeline.mysql.table import TableName
 
@@ -50,8 +50,7 @@ def is_sentry(connection: Connection, name: TableName) -> bool:
     rows = run(
         connection,
         "SELECT 1 FROM information_schema.tables"
-        f" WHERE table_schema = {text_literal(name.schema)}"
-        f" AND table_name = {text_literal(name.name)} AND table_comment = {text_literal(_MARK)}",
+        f" WHERE {names_table(name)} AND table_comment = {text_literal(_MARK)}",
     ).rows
     return bool(rows)
 

@@ -1,0 +1,1 @@
+"""What a migration is: stages and their rules, requests, plans, names. No I/O."""

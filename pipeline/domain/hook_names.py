@@ -25,6 +25,15 @@ class Hook(StrEnum):
     STATUS = "status"
 
 
+class HookStatus(StrEnum):
+    """What became of a hook's last run."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    FORGOTTEN = "forgotten"  # a hook that runs once is to run once more
+
+
 @dataclass(frozen=True)
 class Contract:
     """What an operator may rely on."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.names import alter_retired_name, retired_name_of
+from pipeline.domain.role import Role
 from pipeline.domain.stages import MAY_BE_RETIRED, Stage
 from pipeline.mysql.table import Table, TableName, table_from_json
 
@@ -28,16 +29,16 @@ class Options:
     chunk_rows: int | None = None
     with_triggers: bool = False
     json_as_text: bool = False
-    lock_timeout_s: float | None = None  # of an alter; otherwise cut_over.lock_wait_s
+    lock_timeout_s: float | None = None  # alter only; else cut_over.lock_wait_s
     force_after_s: float | None = None  # from then on what blocks the cut-over is killed
-    cut_over_window: str | None = None  # as cutover/window.py reads it
+    cut_over_window: str | None = None  # as domain/window.py reads it
 
 
 @dataclass(frozen=True)
 class Failure:
     """Why a migration stopped, and what to do."""
 
-    role: str
+    role: Role
     explanation: str
     remedy: str
 

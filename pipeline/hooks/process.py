@@ -1,7 +1,8 @@
-"""Runs the operator's hooks: no shell, a clean environment, a time limit, a durable row.
+"""Runs an operator's command: no shell, a clean environment, a time limit.
 
-A hook may run more than once (a crash between its end and the record of it): it is told
-which attempt it is. The coordinator's lease is kept while it runs.
+The command sees the variables it is given and a few that every program needs, nothing else. It
+has a process group of its own, which is killed when its time is up. Whoever calls is asked all
+along whether the command is still to run.
 """
 
 from __future__ import annotations

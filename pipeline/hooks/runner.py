@@ -1,12 +1,14 @@
-"""A hook's place in a migration: its row, its variables, its line in the event log."""
+"""A hook's place in a migration: its row, its variables, its line in the event log.
+
+A hook may run more than once (a crash between its end and the record of it), so it is told which
+attempt it is. The coordinator's lease is renewed while it runs.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
-from pipeline.control.hooks import HookState, end_hook, hook_state, start_hook
-from pipeline.control.migrations import log_event
+from pipeline.control.hooks import HookRun, end_hook, last_run, start_hook
+from pipeline.control.leases import Renewal
+from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.stages import Stage
 from pipeline.errors import FatalError
@@ -30,8 +32,8 @@ def require(context: Context, name: Hook) -> None:
     """
     if _command(context, name) is None:
         return
-    state = _state(context, name)
-    if state is not None and state.succeeded:
+    last = _last_run(context, name)
+    if last is not None and last.succeeded:
         return
     result = ask(context, name)
     if result is not None and not result.succeeded:
@@ -45,8 +47,8 @@ def tell_once(context: Context, name: Hook) -> None:
     """Run a hook that can't hold anything back, unless it has run to its end already."""
     if _command(context, name) is None:
         return
-    state = _state(context, name)
-    if state is None or not state.ended:
+    last = _last_run(context, name)
+    if last is None or not last.ended:
         ask(context, name)
 
 
@@ -63,8 +65,8 @@ def tell_status(context: Context) -> None:
     command = _command(context, Hook.STATUS)
     if command is None:
         return
-    state = _state(context, Hook.STATUS)
-    if state is not None and state.age_s < context.settings.hooks.status_s:
+    last = _last_run(context, Hook.STATUS)
+    if last is not None and last.age_s < context.settings.hooks.status_s:
         return
     progress = read_progress(context.pools, context.target, context.migration.id)
     told = {**variables(context, Hook.STATUS), **figures(progress)}
@@ -104,9 +106,9 @@ def _command(context: Context, name: Hook) -> str | None:
     return context.migration.options.hooks.get(name) or None
 
 
-def _state(context: Context, name: Hook) -> HookState | None:
+def _last_run(context: Context, name: Hook) -> HookRun | None:
     with context.control() as control:
-        return hook_state(control, context.migration.id, name)
+        return last_run(control, context.migration.id, name)
 
 
 def _run(
@@ -117,24 +119,12 @@ def _run(
     if name is Hook.ON_SUCCESS:
         reached(Point.DURING_SUCCESS_HOOK)
     told = {**told, "TRANSHIP_HOOK_ATTEMPT": str(attempt)}
-    result = run_hook(command, told, context.settings.hooks.limit_s, _keeper(context))
+    renewal = Renewal(context.lease, context.renew)
+    result = run_hook(command, told, context.settings.hooks.limit_s, renewal.keep)
     with context.control() as control:
         end_hook(control, context.migration.id, name, result.exit_code, result.output)
         if not (quiet and result.succeeded):
             what = f"{name} (attempt {attempt}) exited {result.exit_code}"
             wrote = f": {result.output}" if result.output and not result.succeeded else ""
-            log_event(control, context.migration.id, "hook", what + wrote, context.lease.owner)
+            context.note_in(control, EventKind.HOOK, what + wrote)
     return result
-
-
-def _keeper(context: Context) -> Callable[[], None]:
-    """Keeps the coordinator's lease while a hook runs."""
-    renewed = time.monotonic()
-
-    def still_ours() -> None:
-        nonlocal renewed
-        if time.monotonic() - renewed > context.lease.ttl_s / 3:
-            context.renew()
-            renewed = time.monotonic()
-
-    return still_ours

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from pipeline.mysql.flavours import collation_names, innodb_foreign, innodb_name, is_mariadb
 from pipeline.mysql.pools import run
-from pipeline.mysql.quoting import text_literal
+from pipeline.mysql.quoting import names_table, text_literal
 from pipeline.mysql.table import TableName
 
 # CASCADE and SET NULL, on DELETE and on UPDATE, in InnoDB's flags of a foreign key.
@@ -37,7 +37,7 @@ class ForeignKey:
 
 
 def table_facts(connection: Connection, name: TableName) -> TableFacts | None:
-    """None: there is no such table."""
+    """What the server says of a table; None where there is none."""
     # The server keeps these for a day unless told otherwise; a new table would show 0.
     if not is_mariadb(connection):
         run(connection, "SET SESSION information_schema_stats_expiry = 0")
@@ -45,7 +45,7 @@ def table_facts(connection: Connection, name: TableName) -> TableFacts | None:
         connection,
         "SELECT table_type, COALESCE(engine, ''), COALESCE(table_rows, 0),"
         " COALESCE(data_length, 0), COALESCE(data_length + index_length, 0)"
-        f" FROM information_schema.tables WHERE {_named('table_schema', 'table_name', name)}",
+        f" FROM information_schema.tables WHERE {names_table(name)}",
     ).rows
     if not rows:
         return None
@@ -54,8 +54,8 @@ def table_facts(connection: Connection, name: TableName) -> TableFacts | None:
 
 
 def trigger_names(connection: Connection, name: TableName) -> list[str]:
-    """Triggers on a table; the server hides them from who lacks the TRIGGER privilege."""
-    where = _named("event_object_schema", "event_object_table", name)
+    """Triggers on a table; the server hides them from users without the TRIGGER privilege."""
+    where = names_table(name, "event_object_schema", "event_object_table")
     rows = run(
         connection,
         f"SELECT trigger_name FROM information_schema.triggers WHERE {where} ORDER BY 1",
@@ -64,7 +64,7 @@ def trigger_names(connection: Connection, name: TableName) -> list[str]:
 
 
 def triggers_of_schema(connection: Connection, schema: str) -> set[str]:
-    """The names of all its triggers, which are unique in a schema."""
+    """The names of all triggers in a schema, where each name is unique."""
     rows = run(
         connection,
         "SELECT trigger_name FROM information_schema.triggers"
@@ -74,8 +74,8 @@ def triggers_of_schema(connection: Connection, schema: str) -> set[str]:
 
 
 def foreign_keys(connection: Connection, name: TableName) -> list[ForeignKey]:
-    """Foreign keys of a table and to it, from whatever schema. Needs PROCESS."""
-    # InnoDB's own dictionary, since key_column_usage hides the children that we have no
+    """Foreign keys from and to a table, whatever the other schema. Needs PROCESS."""
+    # From InnoDB's own dictionary, since key_column_usage hides the children that we have no
     # rights on.
     ours = text_literal(str(name))
     child, parent = (innodb_name(connection, column) for column in ("for_name", "ref_name"))
@@ -95,7 +95,3 @@ def collations(connection: Connection) -> set[str]:
     """Every collation that the server knows."""
     rows = run(connection, collation_names(connection)).rows
     return {str(row[0]) for row in rows}
-
-
-def _named(schema: str, table: str, name: TableName) -> str:
-    return f"{schema} = {text_literal(name.schema)} AND {table} = {text_literal(name.name)}"

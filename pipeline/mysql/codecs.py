@@ -35,8 +35,8 @@ _LONGEST_LINE = 1 << 30
 _LARGE_DOCUMENT = 4 << 20
 _REAL_WIDTH = 400  # MariaDB writes small ones out: 0.0000…
 _REAL = frozenset({ValueKind.FLOAT, ValueKind.DOUBLE})
-# Least absolute value and factor, from above: what the factor makes of it fits a DECIMAL(65,30)
-# with all its digits.
+# Least absolute value and factor, largest first: the scaled value fits a DECIMAL(65,30) with all
+# its digits.
 _DOUBLE_SCALES = ((1e34, None), (1e-13, 1e0), (1e-16, 2.0**50), (0e0, None))
 _FLOAT_SCALES = ((1e34, 2.0**-50), (1e-13, 1e0), (1e-30, 2.0**100), (0e0, 2.0**150))
 _SPECIAL = ((b"\\", b"\\\\"), (b"\t", b"\\t"), (b"\n", b"\\n"))
@@ -48,8 +48,8 @@ def field_expression(column: Column) -> str:
     if column.kind in _AS_NUMBER:
         return f"CAST({name} AS UNSIGNED)"
     if column.kind in _REAL:
-        # FLOAT as text keeps 6 digits; as DOUBLE it keeps its bits. As CHAR, since DOUBLE
-        # sorted or grouped is cut at 22 characters.
+        # A FLOAT as text keeps 6 digits; as a DOUBLE it keeps its bits. It becomes CHAR, since a
+        # DOUBLE that is sorted or grouped is cut at 22 characters.
         number = f"CAST({name} AS DOUBLE)" if column.kind is ValueKind.FLOAT else name
         return f"CAST(CAST({number} AS CHAR({_REAL_WIDTH})) AS BINARY)"
     if column.kind is ValueKind.JSON:
@@ -60,10 +60,10 @@ def field_expression(column: Column) -> str:
 
 
 def reparsed_expression(column: Column) -> str:
-    """`field_expression`, of a document that went through the server's parser once more.
+    """Like `field_expression`, for a document that has gone through the server's parser once more.
 
-    That is what it becomes on a server that received it as text alone, which is accepted
-    where a column says so.
+    That is what it becomes on a server that receives its text alone, which is accepted for
+    columns that say so.
     """
     if not column.as_text:
         return field_expression(column)
@@ -74,9 +74,9 @@ def reparsed_expression(column: Column) -> str:
 def typed_scalar_expression(column: Column, types: Sequence[str] = TYPED_SCALARS) -> str:
     """SQL that is 1 where a document holds a scalar of one of `types`, lost in its text.
 
-    JSON_OBJECT('price', 1.50) holds a DECIMAL, which as text is read back as a DOUBLE; dates
-    become strings. Not for documents over 4 MiB, of which JSON_EXTRACT would make a copy for
-    each level.
+    JSON_OBJECT('price', 1.50) holds a DECIMAL, which is read back from text as a DOUBLE; dates
+    become strings. Documents over 4 MiB are left out, since JSON_EXTRACT would copy them once
+    for each level.
     """
     name = quote(column.name)
     scalars = (
@@ -89,11 +89,11 @@ def typed_scalar_expression(column: Column, types: Sequence[str] = TYPED_SCALARS
 
 
 def portable_expression(column: Column) -> str:
-    """`field_expression`, but a text that MySQL and MariaDB agree on.
+    """Like `field_expression`, but a text that MySQL and MariaDB agree on.
 
-    They agree on the digits of a DOUBLE, but not on where the exponent begins. A DECIMAL has
-    none. What does not fit in one is scaled by a power of two, which is exact; a DOUBLE
-    outside of that has an exponent on both.
+    They agree on the digits of a DOUBLE, but not on when to write an exponent. A DECIMAL has
+    none. What does not fit in a DECIMAL is scaled by a power of two, which is exact; a DOUBLE
+    outside even that range has an exponent on both.
     """
     if column.kind not in _REAL:
         return field_expression(column)
@@ -104,7 +104,10 @@ def portable_expression(column: Column) -> str:
 
 
 def _scaled(name: str, scales: Sequence[tuple[float, float | None]]) -> str:
-    """Of the first of `scales` whose lower limit `name` reaches: its factor, or the text."""
+    """SQL for `name` times the factor of the first of `scales` whose lower limit it reaches.
+
+    Without a factor, its text as it is.
+    """
     cases = []
     for limit, factor in scales:
         text = f"CONCAT({name})"
@@ -130,9 +133,9 @@ def line_expression(
         if column.nullable:
             part = f"IFNULL({part}, _binary x'5c4e')"
         fields.append(part)
-    # GROUP_CONCAT cuts each line at the length that its parts declare, which TINYINT(1), DOUBLE
-    # (22 characters, of which -2.7061851431813275e-129 has 24) and REPLACE do not keep to. An
-    # alternative that declares more than any line has makes it a LONGBLOB.
+    # GROUP_CONCAT cuts each line at the length that its parts declare, and TINYINT(1), DOUBLE
+    # (declared as 22 characters; -2.7061851431813275e-129 has 24) and REPLACE exceed what they
+    # declare. An alternative that declares more than any line can have makes it a LONGBLOB.
     longest = f"CAST(NULL AS BINARY({_LONGEST_LINE}))"
     return f"COALESCE(CONCAT_WS(_binary x'09', {', '.join(fields)}), {longest})"
 
@@ -141,6 +144,11 @@ def _escaped_expression(expression: str) -> str:
     for plain, escaped in _SPECIAL:
         expression = f"REPLACE({expression}, _binary x'{plain.hex()}', _binary x'{escaped.hex()}')"
     return expression
+
+
+def key_literals(table: Table) -> str:
+    """SQL that yields the literals of a row's key: `bound_from_row` makes a Bound of them."""
+    return ", ".join(literal_expression(column) for column in table.key_columns)
 
 
 def literal_expression(column: Column) -> str:
@@ -153,7 +161,7 @@ def literal_expression(column: Column) -> str:
     if column.kind in _REAL:
         text = field_expression(column)
         number = f"IF(LOCATE('e', {text}), {text}, CONCAT({text}, 'e0'))"
-        # A FLOAT's text has fewer digits than the DOUBLE that it is compared as.
+        # A FLOAT's text has fewer digits than the DOUBLE as which it is compared.
         return (
             f"CONCAT('CAST(', {number}, ' AS FLOAT)')" if column.kind is ValueKind.FLOAT else number
         )
@@ -166,7 +174,7 @@ def line(table: Table, row: tuple[Field, ...]) -> bytes:
 
 
 def escape(field: bytes) -> bytes:
-    """Only the three bytes that LOAD DATA would misread."""
+    """Escape the three bytes that LOAD DATA would misread, and no others."""
     for plain, escaped in _SPECIAL:
         if plain in field:
             field = field.replace(plain, escaped)

@@ -1,10 +1,11 @@
-"""Opens sessions. Every session sets its own time zone, character set, sql_mode,
-isolation level and time-outs; none is inherited from the server, since servers that
-differ in them would shift every TIMESTAMP or round values on the way (gh-ost's
-move-tables lost five hours that way).
+"""Opens sessions, none of which inherits a setting that matters from the server.
 
-Short idle time-outs matter: a worker stopped inside a transaction holds row locks, and
-the server itself must let go of it.
+Every session sets its own time zone, character set, sql_mode, isolation level and time-outs:
+between servers that differ in them every TIMESTAMP would be shifted, or values rounded on the
+way (gh-ost's move-tables lost five hours that way).
+
+Short idle time-outs matter: a worker that is stopped inside a transaction holds row locks, and
+only the server can release them.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ from pipeline.configuration.settings import Server, Timeouts, Tls
 from pipeline.errors import RefusedError
 from pipeline.mysql.failures import translate
 
-# STRICT: a value that does not fit is an error, never a truncation. The others let a
-# session hold what any source may hold: id 0, zero and impossible dates.
+# STRICT: a value that does not fit is an error, never a truncation. The other modes let a
+# session write what any source may hold: id 0, zero dates and impossible dates.
 LENIENT_SQL_MODE = "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION"
 SQL_MODE = f"STRICT_ALL_TABLES,{LENIENT_SQL_MODE}"
 LARGEST_CELL = 1 << 30
 
 
 def open_connection(name: str, server: Server, timeouts: Timeouts, **extra: Any) -> Connection[Any]:
-    """A session on `server` with everything that matters set.
+    """A session on `server` with every setting that matters.
 
     Raises:
         RetryableError: the server can't be reached now.
-        RefusedError: it answers, but will not let us in.
+        RefusedError: it answers, but refuses the login.
     """
     try:
         connection: Connection[Any] = pymysql.connect(**{**_arguments(server, timeouts), **extra})
@@ -51,7 +52,7 @@ def open_connection(name: str, server: Server, timeouts: Timeouts, **extra: Any)
 
 
 def session_statements(timeouts: Timeouts) -> tuple[str, ...]:
-    """What every session is told first."""
+    """The first statements of every session."""
     return (
         "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
         "SET SESSION time_zone = '+00:00'"
@@ -61,7 +62,7 @@ def session_statements(timeouts: Timeouts) -> tuple[str, ...]:
         f", innodb_lock_wait_timeout = {timeouts.lock_wait_s}"
         f", lock_wait_timeout = {timeouts.lock_wait_s}"
         f", group_concat_max_len = {LARGEST_CELL}"
-        # Chunks come in any order, and what a cascade does on the source arrives by itself.
+        # Chunks arrive in any order, and what a cascade does on the source has events of its own.
         ", foreign_key_checks = 0",
     )
 
@@ -89,7 +90,7 @@ def _arguments(server: Server, timeouts: Timeouts) -> dict[str, Any]:
         "read_timeout": timeouts.read_s,
         "write_timeout": timeouts.read_s,
         "program_name": "tranship",
-        # An UPDATE reports the rows it matched: fences count on it.
+        # An UPDATE reports the rows that it matched, not those that it changed: fences rely on it.
         "client_flag": CLIENT.FOUND_ROWS,
     }
 
@@ -98,7 +99,7 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
     """An ssl context; without a `ca` the system's certificates decide.
 
     Raises:
-        RefusedError: a file of it can't be read.
+        RefusedError: one of its files can't be used.
     """
     try:
         context = ssl.create_default_context(cafile=str(tls.ca) if tls.ca else None)

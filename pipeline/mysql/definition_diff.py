@@ -1,7 +1,8 @@
-"""Whether two tables can hold the same values: what a server made of a CREATE TABLE.
+"""Compares two definitions: whether one table can hold every value of the other.
 
-A server takes definitions of the other flavour without what it does not know (a comment of
-the form `/*!80023 INVISIBLE */` is a comment to MariaDB), so what it made is read back.
+A server accepts a definition of the other flavour and leaves out what it does not know (to
+MariaDB, `/*!80023 INVISIBLE */` is a comment). So the table that it created is read back and
+compared.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from itertools import zip_longest
 from pipeline.mysql.table import Column, Table
 
 _WIDTH = re.compile(r"\b(\w*int|year)\(\d+\)(?! unsigned zerofill| zerofill)")
-# What MariaDB and MySQL each read as a comment, though the other one does not.
+# What one of MariaDB and MySQL reads as a comment, and the other one does not.
 _FOR_MYSQL = re.compile(r"/\*!(?:5[7-9]|[6-9]\d)\d{3} +(.*?) *\*/", re.S)
 _FOR_MARIADB = re.compile(r"/\*M!\d+ +(.*?) *\*/", re.S)
 _TEXT = re.compile(r"'(?:[^'\\]|\\.|'')*'|`(?:[^`]|``)*`", re.S)
 
 
 def differences(wanted: Table, found: Table) -> Iterator[str]:
-    """Where `found` could not hold every row of `wanted` as it is."""
+    """Where `found` could not hold every row of `wanted` unchanged."""
     for ours, theirs in zip_longest(wanted.columns, found.columns):
         if ours is None or theirs is None or _shape(ours) != _shape(theirs):
             yield f"{_shown(theirs)} where {_shown(ours)} is wanted"
@@ -33,7 +34,7 @@ def lost_between_flavours(create_table: str, *, from_mariadb: bool) -> list[str]
 
 
 def same_values(one: Column, other: Column) -> bool:
-    """Whether both hold values of one type, whatever their names and whether they may be NULL."""
+    """Whether two columns hold values of the same type; names and NULL do not matter."""
     return _values(one) == _values(other)
 
 

@@ -1,7 +1,8 @@
-"""What else on a server names a table: views, routines, events, other tables' triggers, grants.
+"""Finds what else on a server names a table: views, routines, events, triggers, grants.
 
-By the texts that information_schema shows us, so by name only: a text that holds the table's
-name as a word is counted, whatever it means by it; one that we have no right to see is not.
+It searches the texts that information_schema shows, so it goes by name only: a text that holds
+the table's name as a word counts, whatever the word means there; a text that we have no right
+to see does not.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from pipeline.mysql.pools import run
-from pipeline.mysql.quoting import text_literal
+from pipeline.mysql.quoting import names_table, text_literal
 from pipeline.mysql.table import TableName
 
 # Kind, and the query that gives schema, name and text of each.
@@ -40,7 +41,7 @@ class Dependent:
 
 
 def dependents(connection: Connection, table: TableName) -> list[Dependent]:
-    """What names `table`, its own triggers apart when they are in its schema."""
+    """Everything on the server whose text names `table`."""
     found = []
     for kind, query in _TEXTS:
         schema_column = query.split()[1].rstrip(",")
@@ -57,7 +58,7 @@ def dependents(connection: Connection, table: TableName) -> list[Dependent]:
 
 
 def names(text: str, table: TableName, schema: str) -> bool:
-    """Whether `text`, of something in `schema`, holds the table's name as a word."""
+    """Whether `text`, which belongs to something in `schema`, holds the table's name as a word."""
     name, own = re.escape(table.name), re.escape(table.schema)
     quoted = rf"`{re.escape(table.name.replace('`', '``'))}`"
     word = rf"(?:{quoted}|(?<![\w$]){name}(?![\w$]))"
@@ -66,15 +67,13 @@ def names(text: str, table: TableName, schema: str) -> bool:
         return True
     if schema.lower() != table.schema.lower():
         return False
-    # Not behind another schema's name, and not a column of something.
+    # Not behind a dot: then it is a table of another schema, or a column.
     return re.search(rf"(?<!\.){word}", text, re.I) is not None
 
 
 def grantees(connection: Connection, table: TableName) -> list[str]:
-    """Who has privileges on this very table, or on columns of it."""
-    where = (
-        f"table_schema = {text_literal(table.schema)} AND table_name = {text_literal(table.name)}"
-    )
+    """Who has privileges on this table itself, or on columns of it."""
+    where = names_table(table)
     rows = run(
         connection,
         f"SELECT grantee FROM information_schema.table_privileges WHERE {where} UNION"

@@ -1,12 +1,12 @@
-"""JSON documents whose text does not say everything: DECIMAL, dates and times inside.
+"""JSON documents whose text does not say everything: those with DECIMAL, dates or times inside.
 
-`JSON_OBJECT('price', 1.50)` holds a DECIMAL. As text it is read back as a DOUBLE, and a date
-as a string. So a Field of such a document carries, before its text, where these scalars are
-and what they are; a server makes the document again from both, by JSON_REPLACE.
+`JSON_OBJECT('price', 1.50)` holds a DECIMAL. From text it is read back as a DOUBLE, and a date
+as a string. So the Field of such a document carries, before its text, where these scalars are
+and what they are; from both a server builds the document again, by JSON_REPLACE.
 
     \\x01 [["$.\\"price\\"", "DECIMAL(3,2)", "1.50"], …] \\x01 {"price": 1.50}
 
-No text of a document begins with \\x01, and none contains it: JSON writes it as an escape.
+No text of a document contains \\x01, since JSON writes it as an escape.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ROOT = "$"
 
 @dataclass(frozen=True)
 class TypedScalar:
-    """A scalar at `path` that is `text`, CAST AS `sql_type`."""
+    """The scalar at `path`: CAST(`text` AS `sql_type`)."""
 
     path: str
     sql_type: str
@@ -40,13 +40,13 @@ def element(path: str, number: int) -> str:
 
 
 def decimal_type(text: str) -> str:
-    """The narrowest DECIMAL that holds a number as it is written."""
-    whole, _, fraction = text.lstrip("-").partition(".")
-    return f"DECIMAL({max(1, len(whole.lstrip('0')) + len(fraction))},{len(fraction)})"
+    """The narrowest DECIMAL that holds the number with all digits that are written."""
+    integer, _, fraction = text.lstrip("-").partition(".")
+    return f"DECIMAL({max(1, len(integer.lstrip('0')) + len(fraction))},{len(fraction)})"
 
 
 def typed_field(text: bytes, scalars: Sequence[TypedScalar]) -> bytes:
-    """The Field of a document; its text alone where it needs nothing else."""
+    """The Field of a document: its text, preceded by the scalars where there are any."""
     if not scalars:
         return text
     listed = [[scalar.path, scalar.sql_type, scalar.text] for scalar in scalars]
@@ -58,7 +58,7 @@ def is_typed(field: bytes) -> bool:
 
 
 def document_literal(field: bytes) -> bytes:
-    """The SQL that makes the document of a Field."""
+    """SQL that builds the document of a Field."""
     if not is_typed(field):
         return _from_text(field)
     listed, _, text = field[1:].partition(MARK)

@@ -1,4 +1,4 @@
-"""The one seam where driver errors become ours: by what the caller must do, not by number."""
+"""The one seam where the driver's errors become ours: by what the caller must do, not by number."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TRUNCATED = frozenset({1264, 1265, 1292, 1365, 1366, 1406, 1411, 1690})
 
 _PASSING = {
     DEADLOCK, LOCK_WAIT_TIMEOUT,
-    NO_SUCH_TABLE,  # renamed by a cut-over between a task's look and its read
+    NO_SUCH_TABLE,  # a cut-over has renamed it since the task read the table's name
     1040,  # too many connections
     1053, 1077, 1079,  # shutting down
     1152, 1158, 1159, 1160, 1161, 1184, 4031,  # the server dropped the connection
@@ -32,14 +32,14 @@ _ENTRY = {1044, 1045, 1049, 1130, 1698, 2059, 2061}
 
 
 def code_of(error: BaseException) -> int:
-    """The server's or the driver's error number; 0 where it has none."""
+    """The error number of the server or the driver; 0 if there is none."""
     original = error.orig if isinstance(error, DBAPIError) else error
     arguments = getattr(original, "args", ())
     return arguments[0] if arguments and isinstance(arguments[0], int) else 0
 
 
 def translate(error: BaseException, server: str) -> TranshipError:
-    """`error`, raised by the driver while talking to `server`, as one of ours."""
+    """Translate `error`, which the driver raised while talking to `server`, to one of ours."""
     original = error.orig if isinstance(error, DBAPIError) else error
     code = code_of(error)
     text = _text(original)
@@ -51,7 +51,7 @@ def translate(error: BaseException, server: str) -> TranshipError:
         return RetryableError(f"Server {server}: {text}.")
     return FatalError(
         f"Server {server}: {text} (error {code}).",
-        "Mend what the server says; then, if a migration stopped: tranship resume ID.",
+        "Fix what the server complains about; if a migration stopped, then: tranship resume ID.",
     )
 
 
@@ -63,7 +63,7 @@ def _text(error: BaseException | None) -> str:
 
 @contextmanager
 def driver_errors(server: str) -> Iterator[None]:
-    """Errors of the driver raised inside come out as ours."""
+    """Errors that the driver raises inside leave as ours."""
     try:
         yield
     except (pymysql.err.MySQLError, DBAPIError, OSError) as error:

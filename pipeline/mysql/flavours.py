@@ -1,15 +1,14 @@
-"""What MySQL and MariaDB say differently: the one place that knows which of them it talks to.
+"""What MySQL and MariaDB say differently.
 
-MySQL shows a transaction in `gtid_executed` when its readers see it. MariaDB's
-`gtid_binlog_pos` moves when a transaction is in the binary log, a moment before; a consistent
-snapshot tells at which place of the log its readers are, so `visible_gtids` reads the position
-first, then the end of the log, and waits for the readers to get there.
+MySQL shows a transaction in `gtid_executed` once readers see it. MariaDB's `gtid_binlog_pos`
+moves when a transaction is in the binary log, which is a moment earlier. A consistent snapshot
+tells which place in the log readers have reached, so `visible_gtids` reads the position first,
+then the end of the log, and waits until readers get there.
 """
 
 from __future__ import annotations
 
 import re
-import time
 from typing import Any
 
 from sqlalchemy import Connection
@@ -18,6 +17,7 @@ from pipeline.errors import RetryableError
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import run, run_raw
 from pipeline.mysql.quoting import text_literal
+from pipeline.waiting import wait_until
 
 _POLL_S = 0.005
 _LIMIT_S = 10.0
@@ -29,65 +29,56 @@ def is_mariadb(connection: Connection) -> bool:
 
 
 def raw_is_mariadb(raw: Any) -> bool:
-    """The same for a connection of the driver."""
+    """Like `is_mariadb`, for a raw PyMySQL connection."""
     return "mariadb" in str(raw.get_server_info()).lower()
 
 
 def variable(connection: Connection, name: str) -> str:
-    """A global variable's value; "" where the server doesn't know it."""
+    """The value of a global variable; "" if the server doesn't know it."""
     rows = run(connection, f"SHOW GLOBAL VARIABLES WHERE Variable_name = {text_literal(name)}").rows
     return str(rows[0][1]) if rows else ""
 
 
 def executed_gtids(connection: Connection) -> GtidSet:
-    """Every transaction that the server has committed by now, perhaps a few not yet visible."""
+    """Every transaction that the server has committed; a few may not be visible yet."""
     return raw_executed_gtids(connection.connection.driver_connection)
 
 
 def raw_executed_gtids(raw: Any) -> GtidSet:
-    """The same on a connection of the driver."""
+    """Like `executed_gtids`, for a raw PyMySQL connection."""
     name = "gtid_binlog_pos" if raw_is_mariadb(raw) else "gtid_executed"
     return GtidSet.parse(str(run_raw(raw, f"SELECT @@GLOBAL.{name}").rows[0][0]))
 
 
 def visible_gtids(connection: Connection) -> GtidSet:
-    """Transactions that every later read sees. Ends the transaction that is open.
+    """Transactions that every later read sees. Ends the open transaction.
 
     Raises:
-        RetryableError: readers stay behind the binary log.
+        RetryableError: readers do not catch up with the binary log.
     """
     executed = executed_gtids(connection)
     if is_mariadb(connection) and not _wait_for_readers(connection, _LIMIT_S):
-        raise RetryableError("The source's readers do not see what is in its binary log.")
+        raise RetryableError("Reads on the source do not see yet what is in its binary log.")
     return executed
 
 
 def wait_until_executed(connection: Connection, gtids: GtidSet, limit_s: float) -> bool:
-    """Wait until readers of this server see `gtids`: the binlog runs ahead of them.
+    """Wait until reads on this server see `gtids`: the binary log runs ahead of them.
 
-    Ends the transaction that is open.
+    Ends the open transaction.
     """
     if not gtids.intervals:
         return True
     if not is_mariadb(connection):
         statement = f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{gtids}', {limit_s})"
         return bool(run(connection, statement).rows[0][0] == 0)
-    deadline = time.monotonic() + limit_s
-    while not executed_gtids(connection).contains(gtids):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_POLL_S)
-    return _wait_for_readers(connection, limit_s)
+    executed = wait_until(lambda: executed_gtids(connection).contains(gtids), limit_s, _POLL_S)
+    return executed and _wait_for_readers(connection, limit_s)
 
 
 def _wait_for_readers(connection: Connection, limit_s: float) -> bool:
     end = _end_of_log(connection)
-    deadline = time.monotonic() + limit_s
-    while _readers_place(connection) < end:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_POLL_S)
-    return True
+    return wait_until(lambda: _readers_place(connection) >= end, limit_s, _POLL_S)
 
 
 def _end_of_log(connection: Connection) -> Place:
@@ -96,7 +87,7 @@ def _end_of_log(connection: Connection) -> Place:
 
 
 def _readers_place(connection: Connection) -> Place:
-    """Where in the binary log a snapshot taken now is."""
+    """The place in the binary log that a snapshot taken now has reached."""
     run(connection, "ROLLBACK")
     run(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     run(connection, "START TRANSACTION WITH CONSISTENT SNAPSHOT")
@@ -111,7 +102,7 @@ def _place(name: str, offset: Any) -> Place:
 
 
 def replica_sources(connection: Connection) -> set[str]:
-    """The servers that this one replicates from, as `replication_id` names them; "" unknown.
+    """The servers that this one replicates from, by their `replication_id`; "" for an unknown one.
 
     Raises:
         pymysql.err.OperationalError: 1227, no REPLICATION CLIENT.
@@ -123,12 +114,12 @@ def replica_sources(connection: Connection) -> set[str]:
 
 
 def replication_id(connection: Connection) -> str:
-    """What a replica of this server calls it."""
+    """What replicas of this server call it."""
     return variable(connection, "server_id" if is_mariadb(connection) else "server_uuid")
 
 
 def identity(connection: Connection) -> str:
-    """Something that no other server has."""
+    """A text that no other server has."""
     if not is_mariadb(connection):
         return variable(connection, "server_uuid")
     return "/".join(variable(connection, name) for name in ("hostname", "port", "datadir"))
@@ -154,9 +145,9 @@ def innodb_foreign(connection: Connection) -> str:
 
 
 def innodb_name(connection: Connection, column: str) -> str:
-    """SQL for `schema.table` of a column of it, which holds `schema/table`."""
+    """SQL that turns a column of that table, which holds `schema/table`, into `schema.table`."""
     halves = [f"SUBSTRING_INDEX({column}, '/', {number})" for number in (1, -1)]
-    if is_mariadb(connection):  # as the names of files: `a@0020b`
+    if is_mariadb(connection):  # encoded like file names: `a@0020b`
         halves = [
             f"CONVERT(CONVERT(CAST({half} AS BINARY) USING filename) USING utf8mb4)"
             for half in halves
@@ -165,9 +156,9 @@ def innodb_name(connection: Connection, column: str) -> str:
 
 
 def cascades_are_logged(connection: Connection) -> bool:
-    """Whether what a foreign key does to its child's rows is in the binary log.
+    """Whether the binary log holds what a foreign key does to the rows of its child table.
 
-    Since MySQL 9.6 the server does it; before, and in MariaDB, InnoDB does, unseen.
+    Since MySQL 9.6 the server does that; before, and in MariaDB, InnoDB does it unseen.
     """
     return variable(connection, "innodb_native_foreign_keys") == "OFF"
 
@@ -178,7 +169,7 @@ def replica_privileges(connection: Connection) -> tuple[str, ...]:
 
 
 def binlog_status(connection: Connection) -> list[dict[str, Any]]:
-    """The row that says what is logged, and where the log ends.
+    """The row that says what is logged and where the log ends.
 
     Raises:
         pymysql.err.OperationalError: 1227, no REPLICATION CLIENT.
@@ -193,7 +184,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def table(connection: Connection, statement: str) -> list[dict[str, Any]]:
-    """The rows of a SHOW by column name: their order and number differ between versions."""
+    """The rows of a SHOW by column name: the columns' order and number differ between versions."""
     raw: Any = connection.connection.driver_connection
     with raw.cursor() as cursor:
         cursor.execute(statement)

@@ -1,10 +1,10 @@
-"""Sets of transactions, as MySQL writes them, `uuid:1-5:7, uuid:tag:1-3`, and as MariaDB does.
+"""Sets of transactions, in MySQL's notation, `uuid:1-5:7, uuid:tag:1-3`, and in MariaDB's.
 
-Kept as merged, closed intervals for each source, so that a stream of single GTIDs that
-arrive in order costs constant time and memory.
+For each source merged, closed intervals are kept, so that a stream of single GTIDs that arrive
+in order costs constant time and memory.
 
-MariaDB's `domain-server-number` stands for that transaction and all before it in its domain,
-whose numbers only grow. So a domain is a source with one interval that begins at 1; the
+MariaDB's `domain-server-number` stands for that transaction and all earlier ones of its domain,
+in which numbers only grow. So a domain is a source with one interval that begins at 1; the
 server that wrote the last transaction is kept beside it.
 """
 
@@ -33,7 +33,7 @@ class GtidSet:
         """Read either notation.
 
         Raises:
-            ValueError: it isn't.
+            ValueError: `text` is in neither.
         """
         result = cls()
         for part in "".join(text.split()).split(","):
@@ -58,14 +58,14 @@ class GtidSet:
             if bounds is None:
                 raise ValueError(f"not a GTID set: {part!r}")
             low, high = int(bounds[1]), int(bounds[2] or bounds[1])
-            if low <= high:  # the server takes 5-3 for empty, too
+            if low <= high:  # the server, too, takes 5-3 for empty
                 self._add(source, (low, high))
 
     def add(self, gtid: str) -> None:
-        """Take in one transaction, `uuid:7`, `uuid:tag:7` or `0-1-7`.
+        """Add one transaction: `uuid:7`, `uuid:tag:7` or `0-1-7`.
 
         Raises:
-            ValueError: a MariaDB domain whose numbers do not grow.
+            ValueError: its number is not higher than the last one of its MariaDB domain.
         """
         domain = _DOMAIN.fullmatch(gtid)
         if domain is not None:
@@ -83,7 +83,7 @@ class GtidSet:
         self.writers[source] = gtid[2]
 
     def update(self, other: GtidSet) -> None:
-        """Take in every transaction of `other`."""
+        """Add every transaction of `other`."""
         for source, intervals in other.intervals.items():
             for interval in intervals:
                 self._add(source, interval)
@@ -125,7 +125,7 @@ class GtidSet:
         )
 
     def missing_from(self, other: GtidSet) -> int:
-        """How many transactions of this set `other` lacks, where both grow from 1 (lag)."""
+        """How many transactions `other` lacks of this set, if both grow from 1 (lag)."""
         return max(0, self.count() - other.count())
 
     def count(self) -> int:

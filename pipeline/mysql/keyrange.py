@@ -1,16 +1,19 @@
-"""Key ranges as SQL conditions: `lower < key <= upper`, either side open.
+"""Intervals of a key as SQL conditions: `lower < key <= upper`, where either side may be open.
 
-Written out column by column, `(a > 1 OR (a = 1 AND b > 2))`, since the optimizer turns
-that into an index range but reads the whole index for `(a, b) > (1, 2)`.
+They are written out column by column, `(a > 1 OR (a = 1 AND b > 2))`, since the optimizer turns
+that into an index range, but reads the entire index for `(a, b) > (1, 2)`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from pipeline.mysql.quoting import quote
-from pipeline.mysql.table import Key, Table, ValueKind
+from pipeline.mysql.quoting import quote, quote_name
+from pipeline.mysql.table import Key, Table, TableName, ValueKind
+
+T = TypeVar("T")
 
 _MEMBERS = frozenset({ValueKind.ENUM, ValueKind.SET})
 Bound = tuple[str, ...]  # one SQL literal for each key column
@@ -18,13 +21,13 @@ Bound = tuple[str, ...]  # one SQL literal for each key column
 
 @dataclass(frozen=True)
 class KeyRange:
-    """A piece of the key space, above `lower` and up to `upper`; None is open."""
+    """The keys above `lower` and up to `upper`; None is open."""
 
     lower: Bound | None
     upper: Bound | None
 
     def condition(self, key: Key, alias: str = "") -> str:
-        """The range as a WHERE condition."""
+        """The interval as a WHERE condition."""
         parts = []
         if self.lower is not None:
             parts.append(above(key, self.lower, alias))
@@ -37,10 +40,21 @@ class KeyRange:
 
 
 def bound_from_row(values: Iterable[object]) -> Bound:
-    """Literals that a server wrote, whatever type the driver gave them."""
+    """The bound of literals that a server wrote, whatever type the driver gave them."""
     return tuple(
         value.decode("ascii") if isinstance(value, bytes) else str(value) for value in values
     )
+
+
+def rows_by_key(name: TableName, key: Key, condition: str) -> str:
+    """What follows FROM: the rows under `condition`, found by their key and no other index."""
+    return f"{quote_name(name)} FORCE INDEX ({quote(key.name)}) WHERE {condition}"
+
+
+def in_slices(keys: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """`keys`, at most `size` of them at a time: a statement must not grow without bound."""
+    for start in range(0, len(keys), size):
+        yield keys[start : start + size]
 
 
 def above(key: Key, bound: Bound, alias: str = "") -> str:
@@ -56,31 +70,31 @@ def at_or_above(key: Key, bound: Bound, alias: str = "") -> str:
 
 
 def is_one_of(table: Table, keys: Sequence[Bound], *more: str) -> str:
-    """A condition that names keys one by one; false for none.
+    """A condition that lists keys; FALSE if there are none.
 
-    `more` names columns beyond the key, whose literals follow the key's in each of `keys`.
+    `more` names columns beyond the key; their literals follow the key's in each of `keys`.
     """
     if not keys:
         return "FALSE"
     names = [quote(name) for name in (*table.key.columns, *more)]
     if len(names) > 1 and any(column.kind in _MEMBERS for column in table.key_columns):
-        # In a row, ENUM and SET are compared as text, and the number 3 with the label '3'.
+        # In a row constructor ENUM and SET are compared as text: the number 3 with the label '3'.
         return f"({' OR '.join(_equal(names, one) for one in keys)})"
     listed = ", ".join(f"({', '.join(one)})" for one in keys)
     return f"({', '.join(names)}) IN ({listed})"
 
 
 def same_key(table: Table, one: str, other: str, named: Table | None = None) -> str:
-    """The condition that joins two tables, named `one` and `other`, by key.
+    """The condition that joins two tables, known as `one` and `other`, by key.
 
-    Where `other` has other names for the same columns, they are those of `named`.
+    If the key's columns have other names in `other`, `named` is its definition.
     """
     parts = []
     pairs = zip(table.key_columns, (named or table).key_columns, strict=True)
     for column, theirs in pairs:
         names = [f"{one}.{quote(column.name)}", f"{other}.{quote(theirs.name)}"]
         parts.append(" = ".join(names))
-        if column.kind in _MEMBERS:  # the error value and the label '' are the same text
+        if column.kind in _MEMBERS:  # as text, the error value and the label '' are equal
             parts.append(" = ".join(f"{name} + 0" for name in names))
     return " AND ".join(parts)
 

@@ -2,7 +2,7 @@
 
 A control statement and the data it speaks of must commit together (I1, I3), so both go
 through one SQLAlchemy connection: control statements as SQLAlchemy Core, data statements
-as raw bytes through `run`, which neither interpolates nor re-encodes anything.
+as raw bytes through `run`, which neither interpolates nor re-encodes.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pipeline.configuration.load import server_settings
 from pipeline.configuration.settings import Settings
 from pipeline.mysql.connect import LENIENT_SQL_MODE, SQL_MODE, open_connection
 from pipeline.mysql.failures import driver_errors
+from pipeline.mysql.summary import StatementSummary
 from pipeline.mysql.table import Table
 
 _DEPRECATED = frozenset({1287, 3719, 3778, 4165})
@@ -28,12 +29,16 @@ _COMPLEMENT = "Cast to unsigned converted negative integer"
 
 @dataclass(frozen=True)
 class Result:
-    """What a raw statement answered. `message` is the server's one-line summary."""
+    """The answer to a raw statement. `message` is the server's one-line summary."""
 
     rows: tuple[tuple[Any, ...], ...]
     affected: int
-    warnings: int
+    warnings: int  # all of them, however many the server shows
     message: str
+
+    @property
+    def summary(self) -> StatementSummary:
+        return StatementSummary.parse(self.message)
 
 
 class Pools:
@@ -52,20 +57,20 @@ class Pools:
                 "mysql+pymysql://",
                 creator=lambda: self.connect(name),
                 pool_size=4,
-                max_overflow=-1,  # as many as there are threads: a streamer each, for one
+                max_overflow=-1,  # as many as there are threads: each streamer is one, say
                 pool_pre_ping=True,
                 pool_recycle=max(1, self.settings.timeouts.idle_s // 2),
             )
         return self._engines[key]
 
     def connect(self, name: str, **extra: Any) -> RawConnection[Any]:
-        """A connection outside the pool, for whoever must own one (streamer, rename)."""
+        """A connection outside the pool, for a caller that must own one (streamer, rename)."""
         server = server_settings(self.settings, name)
         return open_connection(name, server, self.settings.timeouts, **extra)
 
     @contextmanager
     def begin(self, name: str) -> Iterator[Connection]:
-        """One transaction on the server called `name`; commits on leaving, or rolls back.
+        """One transaction on the server called `name`; commits at the end, or rolls back.
 
         Raises:
             TranshipError: whatever the driver raised inside, translated.
@@ -75,7 +80,7 @@ class Pools:
 
     @contextmanager
     def snapshot(self, name: str) -> Iterator[Connection]:
-        """The same, reading one state of the server throughout; takes no locks.
+        """Like `begin`, but all reads see one state of the server; takes no locks.
 
         Raises:
             TranshipError: whatever the driver raised inside, translated.
@@ -92,28 +97,32 @@ class Pools:
 
 
 def run(connection: Connection, statement: str | bytes) -> Result:
-    """Send `statement` as it is, in the transaction of `connection`."""
+    """Send `statement` unchanged, in the transaction of `connection`."""
     raw = connection.connection.driver_connection
     return run_raw(raw, statement)
 
 
 def run_raw(raw: Any, statement: str | bytes) -> Result:
-    """The same on a connection of the driver."""
+    """Like `run`, for a raw PyMySQL connection."""
     with raw.cursor() as cursor:
         cursor.execute(statement)
         rows = tuple(cursor.fetchall())
-        return Result(rows, cursor.rowcount, cursor.warning_count, _summary(cursor))
+        message = _message(cursor)
+        # The protocol counts to 65,535, the line counts all; most statements have no line.
+        warnings = max(cursor.warning_count, StatementSummary.parse(message).warnings)
+        return Result(rows, cursor.rowcount, warnings, message)
 
 
-def _summary(cursor: Any) -> str:
+def _message(cursor: Any) -> str:
     """The server's line on the last statement, "Records: 7  Duplicates: 0  Warnings: 0".
 
-    PyMySQL keeps it, after the byte of its length, in a private part only. The others that are
-    used are in `pipeline/stream/dump.py`, from which nothing here may import: that goes one way.
-    One test, tests/unit/stream/test_client_contract.py, watches over all of them.
+    PyMySQL keeps it in a private attribute only, and leaves the byte of its length before it, which
+    makes another word of the first one ("&Records"). The other private parts in use are in
+    `pipeline/stream/dump.py`, which nothing here may import: imports go one way. One test,
+    tests/unit/stream/test_client_contract.py, watches over all of them.
     """
     message = cursor._result.message
-    return message.decode(errors="replace") if message else ""
+    return message[1:].decode(errors="replace") if message else ""
 
 
 @contextmanager
@@ -133,10 +142,10 @@ def lenient_sql_mode(connection: Connection, table: Table) -> Iterator[None]:
 
 
 def warnings(connection: Connection, answer: Result) -> list[tuple[int, str]]:
-    """Number and text of the warnings of the last statement, whose answer this is.
+    """Number and text of the last statement's warnings; `answer` is its answer.
 
-    Without those that say nothing of values: a name's age (`_ucs2`, utf8mb3), and MariaDB's
-    of a SET or BIT whose 64th bit is set, which it converts rightly.
+    Warnings that say nothing of values are left out: that a name is deprecated (`_ucs2`, utf8mb3),
+    and MariaDB's about a SET or BIT whose 64th bit is set, which it converts correctly.
     """
     if not answer.warnings:
         return []
@@ -144,7 +153,7 @@ def warnings(connection: Connection, answer: Result) -> list[tuple[int, str]]:
 
 
 def shown_warnings(connection: Connection) -> list[tuple[int, str]]:
-    """All that the server kept of the last statement's warnings: at most max_error_count."""
+    """Those of the last statement's warnings that the server kept: at most max_error_count."""
     return [(int(row[1]), str(row[2])) for row in run(connection, "SHOW WARNINGS").rows]
 
 
@@ -161,20 +170,20 @@ def end_of_work(connection: Connection) -> None:
 
 
 def connection_id(connection: Connection) -> int:
-    """The server's number for this connection: what KILL wants."""
+    """The server's number for this connection, which KILL takes."""
     return raw_connection_id(connection.connection.driver_connection)
 
 
 def raw_connection_id(raw: Any) -> int:
-    """The same for a connection of the driver."""
+    """Like `connection_id`, for a raw PyMySQL connection."""
     return int(raw.thread_id())
 
 
 def kill_connection(pools: Pools, server: str, number: int, known_s: float = 0.0) -> None:
-    """End connection `number` on `server`; none there is fine.
+    """End connection `number` on `server`, if it is still there.
 
-    `known_s`: how long ago it was known to be there. A server that has started since gives its
-    numbers again, and the one that has it now may be anybody's.
+    `known_s`: how many seconds ago it was known to be there. A server that has restarted since
+    gives numbers out again, and the connection that has it now may be anybody's.
     """
     with pools.begin(server) as connection:
         if connection_is_alive(connection, number, known_s):
@@ -182,7 +191,7 @@ def kill_connection(pools: Pools, server: str, number: int, known_s: float = 0.0
 
 
 def connection_is_alive(connection: Connection, number: int, known_s: float = 0.0) -> bool:
-    """Whether the connection that had `number` so long ago is there still."""
+    """Whether the connection that had `number` so many seconds ago is still there."""
     uptime_s = float(run(connection, "SHOW GLOBAL STATUS LIKE 'Uptime'").rows[0][1])
     if uptime_s < known_s:
         return False

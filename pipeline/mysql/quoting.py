@@ -6,7 +6,7 @@ from pipeline.mysql.table import TableName
 
 
 def quote(identifier: str) -> str:
-    """`identifier` in backticks, backticks inside doubled."""
+    """`identifier` in backticks, with those inside it doubled."""
     return "`" + identifier.replace("`", "``") + "`"
 
 
@@ -21,3 +21,8 @@ def quote_list(identifiers: tuple[str, ...] | list[str]) -> str:
 def text_literal(text: str) -> str:
     """A string literal that no sql_mode and no character set can misread."""
     return f"_utf8mb4 x'{text.encode().hex()}'"
+
+
+def names_table(name: TableName, schema: str = "table_schema", table: str = "table_name") -> str:
+    """The condition that finds a table in information_schema, by its columns of those names."""
+    return f"{schema} = {text_literal(name.schema)} AND {table} = {text_literal(name.name)}"

@@ -1,4 +1,4 @@
-"""What a server says of itself and of its tables: version, identity, DDL texts."""
+"""What a server says of itself and of its tables: version, identity, definitions as text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from pipeline.mysql.flavours import binlog_status, identity, is_mariadb, replication_id
 from pipeline.mysql.pools import run
-from pipeline.mysql.quoting import quote, quote_name, text_literal
+from pipeline.mysql.quoting import names_table, quote, quote_name
 from pipeline.mysql.table import TableName
 
 _FILTERS = ("Binlog_Do_DB", "Binlog_Ignore_DB")
@@ -17,7 +17,7 @@ _FILTERS = ("Binlog_Do_DB", "Binlog_Ignore_DB")
 
 @dataclass(frozen=True)
 class ServerFacts:
-    """What a server is, as far as a migration cares."""
+    """What a migration has to know of a server."""
 
     version: tuple[int, int, int]
     version_text: str
@@ -50,11 +50,7 @@ def create_statement(connection: Connection, name: TableName) -> str:
 
 
 def table_exists(connection: Connection, name: TableName) -> bool:
-    statement = (
-        "SELECT 1 FROM information_schema.tables"
-        f" WHERE table_schema = {text_literal(name.schema)}"
-        f" AND table_name = {text_literal(name.name)}"
-    )
+    statement = f"SELECT 1 FROM information_schema.tables WHERE {names_table(name)}"
     return bool(run(connection, statement).rows)
 
 
@@ -63,7 +59,7 @@ def table_is_empty(connection: Connection, name: TableName) -> bool:
 
 
 def auto_increment(create_table: str) -> int | None:
-    """The next AUTO_INCREMENT value that a SHOW CREATE TABLE names."""
+    """The next AUTO_INCREMENT value in the text of a SHOW CREATE TABLE."""
     # Only in the table's options, which follow the last closing parenthesis of a line.
     options = create_table[create_table.rfind("\n)") :]
     found = re.search(r"\bAUTO_INCREMENT=(\d+)", options)
@@ -75,7 +71,7 @@ def create_schema(connection: Connection, schema: str) -> None:
 
 
 def binlog_filters(connection: Connection) -> tuple[set[str], set[str]]:
-    """(schemas that alone are logged, schemas that never are); both mostly empty.
+    """(the only schemas that are logged, schemas that never are); mostly both are empty.
 
     Raises:
         pymysql.err.OperationalError: 1227, no REPLICATION CLIENT.

@@ -1,7 +1,8 @@
-"""Reads the text of a statement far enough to know what it does to which tables.
+"""Reads the text of a statement far enough to know which tables it changes.
 
-No SQL parser: the tokens of tokens.py, and the heads of the statements that can change a
-table. What a head does not name (the tables that a query reads, columns, strings) is ignored.
+This is no SQL parser: it takes the tokens of tokens.py and knows the heads of the statements that
+can change a table. What a head does not name (tables that a query reads, columns, strings) is
+ignored.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ class StatementKind(Enum):
     XA_PREPARE = "xa prepare"
     XA_COMMIT = "xa commit"
     XA_ROLLBACK = "xa rollback"
-    CHANGE = "change"  # DDL or DML; `targets` says of what
+    CHANGE = "change"  # DDL or DML; `targets` are the tables
     OPAQUE = "opaque"  # runs code that may change anything: SELECT f(), DO, CALL
     OTHER = "other"  # changes no table's rows or shape
 
 
 @dataclass(frozen=True)
 class Classified:
-    """What a statement is. A target with an empty name is every table of its schema."""
+    """What a statement does. A target with an empty name stands for every table of its schema."""
 
     kind: StatementKind
     verb: str = ""
@@ -93,9 +94,9 @@ class _Reader:
         return 0 if self.token.is_name else {"(": 1, ")": -1}.get(self.token.text, 0)
 
     def name(self) -> list[TableName]:
-        """A table's name, if one is next; the default schema where it has none."""
+        """A table's name, if one is next; in the default schema if it names none."""
         schema = self.schema
-        if self.punctuation("."):  # `.t` is an old way to write `t`
+        if self.punctuation("."):  # `.t` is an old spelling of `t`
             pass
         if not self.token.is_name:
             return []
@@ -121,7 +122,7 @@ _EXISTS = ("IF", "NOT", "EXISTS")
 
 
 def classify(sql: str, schema: str, sql_mode: int = 0) -> Classified:
-    """What the statement `sql`, run with default schema `schema`, is and changes."""
+    """Classify the statement `sql`, which ran with the default schema `schema`."""
     reader = _Reader(list(tokens(sql, sql_mode)), schema)
     while reader.punctuation("("):
         pass
@@ -279,7 +280,7 @@ def _update(reader: _Reader, verb: str) -> Classified:
 
 
 def _delete(reader: _Reader, verb: str) -> Classified:
-    """Its forms put the tables that lose rows before FROM, or between FROM and USING."""
+    """Read a DELETE; the tables that lose rows stand before FROM, or between FROM and USING."""
     reader.skip(*_MODIFIERS, "QUICK")
     found = [] if reader.token.word == "FROM" else _table_references(reader, "FROM")
     reader.take("FROM")
@@ -287,7 +288,7 @@ def _delete(reader: _Reader, verb: str) -> Classified:
 
 
 def _table_references(reader: _Reader, *ends: str) -> list[TableName]:
-    """The tables of a join; the ones that are only read count too."""
+    """The tables of a join, those that are only read included."""
     found, expected = [], True
     while reader.at < len(reader.items) and reader.token.word not in ends:
         if reader.punctuation("("):
@@ -297,7 +298,7 @@ def _table_references(reader: _Reader, *ends: str) -> list[TableName]:
             expected = False
         elif reader.punctuation(",") or reader.take("JOIN", "STRAIGHT_JOIN"):
             expected = True
-        elif reader.take("USING"):  # of DELETE, if no list of columns follows
+        elif reader.take("USING"):  # DELETE's own, if no list of columns follows
             expected = reader.token.text != "("
         else:
             reader.at += 1

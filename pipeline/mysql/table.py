@@ -1,7 +1,8 @@
 """What a table is: its columns, its key, and the kind of value that each column holds.
 
-A `Field` is the canonical form in which one value travels through Tranship, whoever
+A `Field` is the canonical form in which one value travels through Tranship, whoever has
 read it: the source's formatter (row copy), the row decoder (binlog) or the digest.
+
     integers, DECIMAL, YEAR   ASCII digits, as the server prints them (b"-12", b"1.20")
     BIT, ENUM, SET            the number behind the value (b"5"), never the label
     FLOAT, DOUBLE             the shortest text of the double that holds the same bits
@@ -10,8 +11,9 @@ read it: the source's formatter (row copy), the row decoder (binlog) or the dige
     CHAR, VARCHAR, TEXT       the bytes as stored, in the column's own character set
     BINARY, BLOB, GEOMETRY,   the bytes as stored
       VECTOR
-    JSON                      its text in UTF-8; before it, where there are any, the
-                                scalars that the text does not keep (documents.py)
+    JSON                      its text in UTF-8, preceded by the scalars that the text does
+                                not keep, if there are any (documents.py)
+
 NULL is None.
 """
 
@@ -25,7 +27,7 @@ Field = bytes | None
 
 
 class ValueKind(StrEnum):
-    """How a value is formatted, loaded and compared. One codec each (codecs.py)."""
+    """How a value is formatted, loaded and compared; each kind has one codec (codecs.py)."""
 
     INTEGER = "integer"
     DECIMAL = "decimal"
@@ -59,7 +61,7 @@ class Column:
     collation: str | None = None
     generated: bool = False
     virtual: bool = False  # generated, and computed whenever it is read
-    as_text: bool = False  # JSON: what a document becomes on its way as text is accepted
+    as_text: bool = False  # JSON: it is accepted that a document is copied by its text alone
     fraction_digits: int = 0
 
     @property
@@ -102,11 +104,11 @@ class Table:
 
     @property
     def verified(self) -> tuple[Column, ...]:
-        """The columns that are compared: all that a row holds, the stored generated ones too.
+        """The columns that are compared: all that a row stores, generated ones included.
 
-        What a generation expression yields may depend on the session that wrote the row (its
-        time zone, say), so a stored value can differ though all that it is made of is equal.
-        Between flavours the virtual ones are compared too: the two may compute differently.
+        A generation expression may depend on the session that wrote the row (its time zone,
+        say), so a stored value can differ although everything it is computed from is equal.
+        Between flavours virtual columns are compared too: the two may compute differently.
         """
         return tuple(
             column for column in self.columns if not column.virtual or self.between_flavours
@@ -114,16 +116,16 @@ class Table:
 
     @property
     def may_warn_on_write(self) -> bool:
-        """Whether a write may warn and still be right, which only the verification can tell.
+        """Whether a write may warn and still be right, so that only the verification can tell.
 
-        An ENUM's error value (index 0), or a generation expression that truncates: a session
-        of the source was lenient, and the row is there. A strict session could not write it.
+        The source may hold an ENUM's error value (index 0), or what a truncating generation
+        expression yields: a lenient session wrote it. A strict session could not write it.
         """
         return any(column.generated or column.kind is ValueKind.ENUM for column in self.columns)
 
     @property
     def exact_documents(self) -> tuple[Column, ...]:
-        """JSON columns whose documents keep what their text can't say: DECIMAL, dates."""
+        """JSON columns whose documents keep what their text can't say: DECIMALs, dates."""
         return tuple(
             column
             for column in self.written
@@ -131,7 +133,7 @@ class Table:
         )
 
     def documents_as_text(self) -> Table:
-        """The same table, with documents taken for what their text says."""
+        """This table, with documents copied by their text alone."""
         columns = (
             replace(column, as_text=True) if column.kind is ValueKind.JSON else column
             for column in self.columns

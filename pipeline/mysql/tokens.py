@@ -1,7 +1,8 @@
 """Splits the text of a statement into tokens.
 
-Knows comments, quotes and names, and nothing of grammar. Executable comments (`/*! … */`) are
-read as text, whatever their version: a statement hidden in one still changes a table.
+It knows comments, quotes and names, and no grammar. Executable comments (`/*! … */`) are read
+as part of the statement, whatever version they name: a statement hidden in one still changes a
+table.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _ANSI_QUOTES, _NO_BACKSLASH_ESCAPES = 4, 1 << 20
 
 @dataclass(frozen=True)
 class Token:
-    """`word` is upper case; empty for what can't be a keyword."""
+    """One token. `word` is in upper case, and empty for what can't be a keyword."""
 
     text: str
     word: str = ""
@@ -39,7 +40,7 @@ _ESCAPED = {
 
 
 def tokens(sql: str, sql_mode: int = 0) -> Iterator[Token]:
-    """The statement's tokens; comments and white space are none."""
+    """The tokens of a statement, without comments and white space."""
     at, executable = 0, 0
     while at < len(sql):
         if found := _SPACE.match(sql, at):

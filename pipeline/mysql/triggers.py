@@ -1,7 +1,7 @@
-"""Triggers: read from one server, made on another as they were.
+"""Triggers: read from one server and created on another unchanged.
 
-A trigger remembers the sql_mode and the character sets of the session that made it, so the
-session that makes it again takes those on for one statement.
+A trigger remembers the sql_mode and the character sets of the session that created it, so the
+session that creates it again takes them on for that one statement.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from pipeline.mysql.connect import SQL_MODE
 from pipeline.mysql.pools import run
-from pipeline.mysql.quoting import quote, quote_name, text_literal
+from pipeline.mysql.quoting import names_table, quote, quote_name, text_literal
 from pipeline.mysql.table import TableName
 
 
@@ -31,7 +31,7 @@ class Trigger:
     collation: str
 
     def create(self, table: TableName, name: str) -> bytes:
-        """CREATE TRIGGER `name` on `table`, in the character set that it was written in."""
+        """CREATE TRIGGER `name` on `table`, in the character set in which it was written."""
         user, _, host = self.definer.rpartition("@")
         text = (
             f"CREATE DEFINER={quote(user)}@{quote(host)}"
@@ -48,15 +48,14 @@ def read_triggers(connection: Connection, table: TableName) -> list[Trigger]:
         "SELECT trigger_name, action_timing, event_manipulation, action_statement, definer,"
         " sql_mode, character_set_client, collation_connection"
         " FROM information_schema.triggers"
-        f" WHERE event_object_schema = {text_literal(table.schema)}"
-        f" AND event_object_table = {text_literal(table.name)}"
+        f" WHERE {names_table(table, 'event_object_schema', 'event_object_table')}"
         " ORDER BY event_manipulation, action_timing, action_order",
     ).rows
     return [Trigger(*(_text(value) for value in row)) for row in rows]
 
 
 def create_trigger(connection: Connection, trigger: Trigger, table: TableName, name: str) -> None:
-    """Make `trigger` on `table` under `name`."""
+    """Create `trigger` on `table` under `name`."""
     run(
         connection,
         f"SET SESSION sql_mode = {text_literal(trigger.sql_mode)},"

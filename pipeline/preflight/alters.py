@@ -1,4 +1,4 @@
-"""Checks of an alter: the change itself, the names beside the table, and what the swap needs."""
+"""Checks of an alter: the change itself, the names that it needs, and what the swap needs."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from pipeline.mysql.introspect import read_table
 from pipeline.mysql.pools import run
 from pipeline.mysql.servers import table_exists
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import Answer, CheckContext, info, refused
+from pipeline.preflight.findings import CheckContext, Finding, info, refused
 
 _INSTRUMENT = "wait/lock/metadata/sql/mdl"
 
 
-def change(context: CheckContext) -> Iterator[Answer]:
-    """The server takes the change, on an empty table that is dropped again."""
+def change(context: CheckContext) -> Iterator[Finding]:
+    """The server accepts the change, on an empty table that is dropped again."""
     asked = known(context.request.alteration, "the change of an alter")
     with context.source() as server:
         for name in context.request.tables:
@@ -33,7 +33,7 @@ def change(context: CheckContext) -> Iterator[Answer]:
             except FatalError as error:
                 yield refused(error.explanation, error.remedy)
                 continue
-            yield info(f"{name}: {_said(plan)}.")
+            yield info(f"{name}: {_shown(plan)}.")
 
 
 def _is_readable(server: Connection, name: TableName) -> bool:
@@ -44,9 +44,9 @@ def _is_readable(server: Connection, name: TableName) -> bool:
     return True
 
 
-def _said(plan: AlterPlan) -> str:
+def _shown(plan: AlterPlan) -> str:
     pairs = list(zip(plan.kept.columns, plan.shadow.columns, strict=True))
-    parts = [f"{len(pairs)} columns are kept, by key {plan.shadow.key.name}"]
+    parts = [f"{len(pairs)} columns are kept, copied by key {plan.shadow.key.name}"]
     parts += [f"{old.name} becomes {new.name}" for old, new in pairs if old.name != new.name]
     if plan.retyped:
         parts += [
@@ -61,17 +61,17 @@ def _said(plan: AlterPlan) -> str:
     return "; ".join(parts)
 
 
-def names_free(context: CheckContext) -> Iterator[Answer]:
-    """The names of the sentry, and of the old table after the swap."""
+def names_free(context: CheckContext) -> Iterator[Finding]:
+    """The name of the sentry, which the old table gets at the swap, is free."""
     yield from _free(context, alter_retired_name)
 
 
-def shadow_free(context: CheckContext) -> Iterator[Answer]:
-    """The name of the shadow."""
+def shadow_free(context: CheckContext) -> Iterator[Finding]:
+    """The name of the shadow is free."""
     yield from _free(context, shadow_name)
 
 
-def _free(context: CheckContext, beside: Callable[[TableName], TableName]) -> Iterator[Answer]:
+def _free(context: CheckContext, beside: Callable[[TableName], TableName]) -> Iterator[Finding]:
     with context.source() as server:
         for name in context.request.tables:
             if table_exists(server, beside(name)):
@@ -81,18 +81,21 @@ def _free(context: CheckContext, beside: Callable[[TableName], TableName]) -> It
                 )
 
 
-def metadata_locks(context: CheckContext) -> Iterator[Answer]:
-    """The server shows who waits for which table; without that a swap is a guess."""
+def metadata_locks(context: CheckContext) -> Iterator[Finding]:
+    """The server shows who waits for which table; without that a swap would be a guess."""
     server = context.request.source
     with context.source() as connection:
         if is_mariadb(connection):
             yield refused(
                 f"{server} is MariaDB, which does not show what a rename waits for.",
-                "Use its own ALTER TABLE … LOCK=NONE, or move the table to a new definition.",
+                "Use its own ALTER TABLE … LOCK=NONE.",
             )
             return
         if variable(connection, "performance_schema") != "ON":
-            yield refused(f"performance_schema is OFF on {server}.", "Start the server with it.")
+            yield refused(
+                f"performance_schema is OFF on {server}.",
+                "Start the server with performance_schema = ON.",
+            )
             return
         rows = run(
             connection,
@@ -107,20 +110,20 @@ def metadata_locks(context: CheckContext) -> Iterator[Answer]:
         )
 
 
-def no_foreign_keys(context: CheckContext) -> Iterator[Answer]:
-    """None from or to the table: they would stay with the old one."""
+def no_foreign_keys(context: CheckContext) -> Iterator[Finding]:
+    """No foreign key from or to the table: it would stay with the old one."""
     with context.source() as server:
         for name in context.request.tables:
             for key in foreign_keys(server, name):
                 yield refused(
                     f"{key.child} refers to {key.parent} by foreign key {key.name}, which would"
                     " stay with the old table.",
-                    f"Drop {key.name} for the time of the change, and add it again.",
+                    f"Drop {key.name} before the change, and add it again afterwards.",
                 )
 
 
-def triggers(context: CheckContext) -> Iterator[Answer]:
-    """Those of the table have to be asked for."""
+def triggers(context: CheckContext) -> Iterator[Finding]:
+    """Triggers of the table are created on the new one only with `--with-triggers`."""
     request = context.request
     with context.source() as server:
         for name in request.tables:
@@ -131,7 +134,7 @@ def triggers(context: CheckContext) -> Iterator[Answer]:
             if not request.with_triggers:
                 yield refused(
                     f"{name} has triggers ({shown}), which would stay with the old table.",
-                    "Use --with-triggers, and they are made on the new one before the swap; or"
+                    "Use --with-triggers, which creates them on the new one before the swap; or"
                     " drop them.",
                 )
                 continue
@@ -139,8 +142,8 @@ def triggers(context: CheckContext) -> Iterator[Answer]:
             taken = sorted(set(wanted) & triggers_of_schema(server, name.schema))
             if taken:
                 yield refused(
-                    f"Schema {name.schema} has triggers of the names that those of {name} are to"
-                    f" get ({', '.join(taken)}).",
+                    f"Schema {name.schema} already has triggers with the names that those of"
+                    f" {name} would get ({', '.join(taken)}).",
                     "Rename or drop them.",
                 )
             else:

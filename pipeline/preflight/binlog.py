@@ -1,4 +1,4 @@
-"""Checks of the source's binary log: every change in it, whole, and for long enough."""
+"""Checks of the source's binary log: it holds every change, in full, and for long enough."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pipeline.mysql.flavours import is_mariadb, variable
 from pipeline.mysql.servers import binlog_filters
-from pipeline.preflight.findings import Answer, CheckContext, refused, warning
+from pipeline.preflight.findings import CheckContext, Finding, refused, warning
 
 _WANTED = {
     "log_bin": ("ON", "Start the server with log-bin."),
@@ -21,13 +21,13 @@ _WANTED = {
 _DAY_S = 86_400
 
 
-def written(context: CheckContext) -> Iterator[Answer]:
-    """Row images, FULL. A session may still differ; the stream stops at what it logs."""
+def written(context: CheckContext) -> Iterator[Finding]:
+    """Full row images. A session may still differ; the stream then stops at what it has logged."""
     with context.source() as source:
         for name, (wanted, remedy) in _WANTED.items():
             found = variable(source, name)
             if name == "log_bin_compress":
-                found = found or "OFF"  # MySQL does not know it
+                found = found or "OFF"  # unknown to MySQL
             if found != wanted:
                 yield refused(
                     f"{name} is {found or 'empty'} on {context.request.source}, where"
@@ -36,8 +36,8 @@ def written(context: CheckContext) -> Iterator[Answer]:
                 )
 
 
-def gtids(context: CheckContext) -> Iterator[Answer]:
-    """Positions are GTID sets."""
+def gtids(context: CheckContext) -> Iterator[Finding]:
+    """GTIDs are on: positions are GTID sets."""
     with context.source() as source:
         if is_mariadb(source):
             return  # GTIDs can't be switched off
@@ -46,13 +46,13 @@ def gtids(context: CheckContext) -> Iterator[Answer]:
             if found != "ON":
                 yield refused(
                     f"{name} is {found} on {context.request.source}, where ON is needed.",
-                    "Switch GTIDs on, step by step, as the server's manual says"
+                    "Switch GTIDs on step by step, as the server's manual says"
                     " (Enabling GTID Transactions Online).",
                 )
 
 
-def filters(context: CheckContext) -> Iterator[Answer]:
-    """A schema that is filtered out of the binary log can't be followed."""
+def filters(context: CheckContext) -> Iterator[Finding]:
+    """No schema to follow is filtered out of the binary log."""
     with context.source() as source:
         only, never = binlog_filters(source)
     for schema in sorted({table.schema for table in context.request.tables}):
@@ -64,14 +64,14 @@ def filters(context: CheckContext) -> Iterator[Answer]:
             )
 
 
-def retention(context: CheckContext) -> Iterator[Answer]:
-    """A streamer that is down for a night must find its place again."""
+def retention(context: CheckContext) -> Iterator[Finding]:
+    """The log is kept long enough for a streamer that is down for a night to go on."""
     with context.source() as source:
         purges = variable(source, "binlog_expire_logs_auto_purge") != "OFF"
         seconds = int(variable(source, "binlog_expire_logs_seconds") or 0)
     if purges and 0 < seconds < _DAY_S:
         yield warning(
-            f"{context.request.source} keeps its binary logs for {seconds:,} s only: a stream"
+            f"{context.request.source} keeps its binary logs for only {seconds:,} s: a stream"
             " that is down for longer can't go on.",
             f"SET GLOBAL binlog_expire_logs_seconds = {3 * _DAY_S};",
         )

@@ -1,17 +1,17 @@
-"""Views, routines, events, triggers and grants that name a moved table: they stay behind."""
+"""Lists views, routines, events, triggers and grants that name a moved table: they stay behind."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from pipeline.mysql.dependents import dependents, grantees
-from pipeline.preflight.findings import Answer, CheckContext, warning
+from pipeline.preflight.findings import CheckContext, Finding, warning
 
 _SHOWN = 10
 
 
-def named(context: CheckContext) -> Iterator[Answer]:
-    """Nothing of it is moved; after the cut-over it names a table that is not there."""
+def named(context: CheckContext) -> Iterator[Finding]:
+    """Whatever names a table is not moved; after the cut-over it names one that is not there."""
     with context.source() as source:
         for table in context.request.tables:
             found = [f"{one.kind} {one.name}" for one in dependents(source, table)]
@@ -19,7 +19,7 @@ def named(context: CheckContext) -> Iterator[Answer]:
                 yield warning(
                     f"{table} is named by {_listed(found)}, which stay on"
                     f" {context.request.source} and will not find it.",
-                    "Create them on the target where they are needed, and look at what uses them.",
+                    "Create them on the target if they are needed there, and check what uses them.",
                 )
             users = grantees(source, table)
             if users:

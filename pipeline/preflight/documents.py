@@ -1,8 +1,8 @@
-"""JSON documents that can't be made again, found in a sample before the first write.
+"""Finds JSON documents that can't be built again, in a sample, before the first write.
 
-What a document holds beyond its text (DECIMAL, dates, times) is copied with it; binary can't
-be. The copy and the stream look at every document; this looks at the first and the last of
-them, so that the answer mostly comes before hours of copying and not after.
+What a document holds beyond its text (DECIMALs, dates, times) is copied with it; binary can't
+be. The copy and the stream check every document; this checks the first and the last ones, so
+that the answer mostly comes before hours of copying and not after.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote, quote_name
 from pipeline.mysql.servers import table_exists
 from pipeline.mysql.table import Column, Table
-from pipeline.preflight.findings import Answer, CheckContext, refused
+from pipeline.preflight.findings import CheckContext, Finding, refused
 
 _SAMPLE = 500
 
 
-def exact(context: CheckContext) -> Iterator[Answer]:
+def exact(context: CheckContext) -> Iterator[Finding]:
     """None of the sampled documents holds binary."""
     if context.request.json_as_text:
         return
@@ -38,9 +38,9 @@ def exact(context: CheckContext) -> Iterator[Answer]:
             for column in table.exact_documents:
                 if _sampled(source, table, column):
                     yield refused(
-                        f"{name}: documents in column {column.name} hold binary, which as text"
-                        " becomes a string.",
-                        "If that may be (it is what a dump does), move with --json-as-text.",
+                        f"{name}: documents in column {column.name} hold binary, which would"
+                        " become a string.",
+                        "If that is acceptable (a dump does the same), use --json-as-text.",
                     )
 
 

@@ -1,10 +1,10 @@
-"""What preflight is asked, what it answers, and what a check may look at."""
+"""What a check is, what it may read, and what it finds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sqlalchemy import Connection
@@ -16,7 +16,7 @@ from pipeline.mysql.pools import Pools
 
 
 class Scope(StrEnum):
-    """When a check is made."""
+    """When a check runs."""
 
     START = "start"  # before a migration is recorded
     RESUME = "resume"  # before one that has failed goes on
@@ -34,26 +34,17 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: what, why it matters, what to do."""
-
-    check: str
-    severity: Severity
-    explanation: str
-    remedy: str = ""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a check returns; the registry adds the check's name."""
+    """One result of a check: what, why it matters, what to do. `check` is the check's name."""
 
     severity: Severity
     explanation: str
     remedy: str = ""
+    check: str = ""
 
 
 @dataclass(frozen=True)
 class CheckContext:
-    """What a check may look at. It reads only."""
+    """What a check may read. It writes nothing."""
 
     pools: Pools
     request: Request
@@ -71,39 +62,37 @@ class CheckContext:
 
 @dataclass(frozen=True)
 class Check:
-    """One function, its name, and when it is called."""
+    """One function, its name, and for what and when it is called."""
 
     name: str
-    run: Callable[[CheckContext], Iterable[Answer]]
+    run: Callable[[CheckContext], Iterable[Finding]]
     scopes: frozenset[Scope]
     kinds: frozenset[MigrationKind] = frozenset(MigrationKind)
 
     def findings(self, context: CheckContext) -> list[Finding]:
-        """What the check says; "ok" when it has nothing to say.
+        """What the check finds; one that is "ok" if it finds nothing.
 
         Raises:
             RetryableError: a server does not answer now.
         """
         try:
-            answers = list(self.run(context))
+            found = list(self.run(context))
         except FatalError as error:
-            answers = [refused(error.explanation, error.remedy)]
-        return [
-            Finding(self.name, answer.severity, answer.explanation, answer.remedy)
-            for answer in answers or [Answer(Severity.OK, "nothing speaks against it.")]
-        ]
+            found = [refused(error.explanation, error.remedy)]
+        found = found or [Finding(Severity.OK, "no problems found.")]
+        return [replace(finding, check=self.name) for finding in found]
 
 
-def refused(explanation: str, remedy: str = "") -> Answer:
-    return Answer(Severity.REFUSED, explanation, remedy)
+def refused(explanation: str, remedy: str = "") -> Finding:
+    return Finding(Severity.REFUSED, explanation, remedy)
 
 
-def warning(explanation: str, remedy: str = "") -> Answer:
-    return Answer(Severity.WARNING, explanation, remedy)
+def warning(explanation: str, remedy: str = "") -> Finding:
+    return Finding(Severity.WARNING, explanation, remedy)
 
 
-def info(explanation: str) -> Answer:
-    return Answer(Severity.INFO, explanation)
+def info(explanation: str) -> Finding:
+    return Finding(Severity.INFO, explanation)
 
 
 def refuse(findings: Iterable[Finding]) -> None:
@@ -112,13 +101,13 @@ def refuse(findings: Iterable[Finding]) -> None:
     Raises:
         RefusedError: there is at least one.
     """
-    against = [finding for finding in findings if finding.severity is Severity.REFUSED]
-    if not against:
+    refusals = [finding for finding in findings if finding.severity is Severity.REFUSED]
+    if not refusals:
         return
-    if len(against) == 1:
-        raise RefusedError(against[0].explanation, against[0].remedy)
-    said = " ".join(
+    if len(refusals) == 1:
+        raise RefusedError(refusals[0].explanation, refusals[0].remedy)
+    listed = " ".join(
         f"({number}) {finding.explanation} {finding.remedy}".rstrip()
-        for number, finding in enumerate(against, 1)
+        for number, finding in enumerate(refusals, 1)
     )
-    raise RefusedError(f"{len(against)} things speak against it: {said}")
+    raise RefusedError(f"{len(refusals)} problems: {listed}")

@@ -1,4 +1,4 @@
-"""Moves between MySQL and MariaDB: what the other flavour can't hold, or writes differently."""
+"""Checks of moves between MySQL and MariaDB: what the other can't hold or writes differently."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pipeline.mysql.flavours import is_mariadb
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.servers import create_statement, table_exists
 from pipeline.mysql.table import Table, ValueKind
-from pipeline.preflight.findings import Answer, CheckContext, refused, warning
+from pipeline.preflight.findings import CheckContext, Finding, refused, warning
 
 _NOT_BOTH = {
     ValueKind.JSON: "is a document on MySQL and text on MariaDB",
-    ValueKind.VECTOR: "is not known to both",
+    ValueKind.VECTOR: "only one of them knows",
 }
 _REAL = (ValueKind.FLOAT, ValueKind.DOUBLE)
 
 
-def between(context: CheckContext) -> Iterator[Answer]:
-    """Nothing where both sides are of one flavour."""
+def between(context: CheckContext) -> Iterator[Finding]:
+    """Both flavours hold the tables' values; finds nothing if both sides are of one flavour."""
     with context.source() as source, context.target() as target:
         from_mariadb = is_mariadb(source)
         if from_mariadb == is_mariadb(target):
@@ -32,8 +32,8 @@ def between(context: CheckContext) -> Iterator[Answer]:
             for part in lost:
                 yield refused(
                     f"{name} is defined with {part}, which the other flavour takes for a comment.",
-                    f"Create {context.request.target_name(name)} by hand as it should be, empty,"
-                    " after removing that from the source's definition.",
+                    f"Remove that from the source's definition, and create"
+                    f" {context.request.target_name(name)} by hand as it should be, empty.",
                 )
             try:
                 table = read_table(source, name)
@@ -42,7 +42,7 @@ def between(context: CheckContext) -> Iterator[Answer]:
             yield from _columns(table, from_mariadb)
 
 
-def _columns(table: Table, from_mariadb: bool) -> Iterator[Answer]:
+def _columns(table: Table, from_mariadb: bool) -> Iterator[Finding]:
     for column in table.columns:
         if column.data_type == "geomcollection" and not from_mariadb:
             yield refused(
@@ -68,5 +68,5 @@ def _columns(table: Table, from_mariadb: bool) -> Iterator[Answer]:
         yield warning(
             f"{table.name}: {', '.join(generated)} will be computed by the other flavour; a row"
             " that comes out differently stops the move.",
-            "Look at functions that round, or depend on a collation.",
+            "Check functions that round or depend on a collation.",
         )

@@ -1,11 +1,11 @@
-"""Foreign keys: all inside the moved set, or refused.
+"""Checks foreign keys: each is between two of the moved tables, or the move is refused.
 
-The tables are created with their constraints, and written without checks, since chunks come
-in any order; rows that are equal to the source's satisfy them as the source's do. The
+The tables are created with their constraints and written without checks, since chunks arrive
+in any order; rows that are equal to the source's satisfy the constraints as those do. The
 cut-over's RENAME takes parent and child along in one statement.
 
-One that crosses the set can't follow: its other side would refer to the table set aside. And
-a cascade that the source does not log would leave rows on the target that nobody touches.
+A foreign key to a table that stays can't follow: that side would refer to the retired table. And
+a cascade that the source does not log would leave rows on the target that nobody changes.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from sqlalchemy import Connection
 from pipeline.domain.request import Request
 from pipeline.mysql.catalogue import ForeignKey, foreign_keys
 from pipeline.mysql.flavours import cascades_are_logged
-from pipeline.preflight.findings import Answer, CheckContext, info, refused
+from pipeline.preflight.findings import CheckContext, Finding, info, refused
 
 
-def inside(context: CheckContext) -> Iterator[Answer]:
+def inside(context: CheckContext) -> Iterator[Finding]:
     """Every foreign key of a moved table is between moved tables, and its actions are logged."""
     request = context.request
     with context.source() as source:
@@ -34,26 +34,26 @@ def _keys(source: Connection, request: Request) -> list[ForeignKey]:
     return list(dict.fromkeys(found))
 
 
-def _judged(key: ForeignKey, request: Request, logged: bool) -> Iterator[Answer]:
+def _judged(key: ForeignKey, request: Request, logged: bool) -> Iterator[Finding]:
     moved = {str(table) for table in request.tables}
     what = f"{key.child} refers to {key.parent} by foreign key {key.name}"
     outside = [table for table in (key.child, key.parent) if table not in moved]
     if outside:
         yield refused(
             f"{what}, and {outside[0]} is not moved with it.",
-            f"Move {outside[0]} too, or drop the constraint {key.name} for the time of the move.",
+            f"Move {outside[0]} too, or drop the constraint {key.name} until the move is done.",
         )
     elif key.acts and not logged:
         yield refused(
             f"{what} with CASCADE or SET NULL, and {request.source} does not log what that does"
-            " to the child's rows: they would be missed.",
-            f"Define {key.name} without actions for the time of the move (MySQL logs them from"
+            " to the child's rows: those changes would be missed.",
+            f"Define {key.name} without actions until the move is done (MySQL logs them from"
             " 9.6 on, with innodb_native_foreign_keys = OFF).",
         )
     elif request.target_schema is not None and _schema(key.child) != _schema(key.parent):
         yield refused(
-            f"{what} in another schema, which a move to schema {request.target_schema} would"
-            " leave pointing there.",
+            f"{what} in another schema, and after a move to schema {request.target_schema} it"
+            " would still refer to that one.",
             "Move without --target-schema.",
         )
     else:

@@ -1,7 +1,7 @@
 """Reads what SHOW GRANTS prints: which privileges a session has on what.
 
-Roles count when they are active in our sessions. Schema names in grants are patterns
-(`%`, `_`, escaped by a backslash); with partial revokes, REVOKE lines take away again.
+Roles count if they are active in our sessions. Schema names in grants are patterns (`%`, `_`,
+escaped with a backslash); with partial revokes, REVOKE lines take privileges away again.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _LINE = re.compile(
     r"(?:`(?:[^`]|``)*`|\*)) (?:TO|FROM) "
 )
 _PARTS = re.compile(r"(`(?:[^`]|``)*`|\*)\.(`(?:[^`]|``)*`|\*)")
-# MariaDB's newer names of what both know.
+# MariaDB's newer names for privileges that both know.
 _ALSO = {"BINLOG MONITOR": "REPLICATION CLIENT", "REPLICATION REPLICA": "REPLICATION SLAVE"}
 _EVERYTHING = "ALL PRIVILEGES"
 
 
 @dataclass(frozen=True)
 class Grant:
-    """Privileges on a pattern of schemas, and on one table of it or on all (None)."""
+    """Privileges on the schemas of a pattern, and on one of their tables or on all (None)."""
 
     privileges: frozenset[str]
     schema: str  # a LIKE pattern; "%" for all
@@ -46,7 +46,7 @@ class Grant:
 
 @dataclass(frozen=True)
 class Grants:
-    """All of a session's privileges."""
+    """All privileges of a session."""
 
     given: tuple[Grant, ...]
     revoked: tuple[Grant, ...]
@@ -63,14 +63,14 @@ class Grants:
 def session_grants(connection: Connection) -> Grants:
     """The privileges of this session, active roles included."""
     roles = str(run(connection, "SELECT CURRENT_ROLE()").rows[0][0] or "NONE")
-    # MariaDB shows what the active role gives without being asked.
+    # MariaDB shows the privileges of the active role without being asked.
     using = "" if roles == "NONE" or is_mariadb(connection) else f" USING {roles}"
     rows = run(connection, f"SHOW GRANTS FOR CURRENT_USER(){using}").rows
     return parse([str(row[0]) for row in rows])
 
 
 def parse(lines: list[str]) -> Grants:
-    """The lines of SHOW GRANTS; those about roles and proxies say nothing here."""
+    """Parse the lines of SHOW GRANTS; those about roles and proxies are ignored."""
     given: list[Grant] = []
     revoked: list[Grant] = []
     for line in lines:
@@ -81,7 +81,7 @@ def parse(lines: list[str]) -> Grants:
 
 
 def _grant(found: re.Match[str]) -> Grant:
-    # A privilege on some columns only, SELECT (`a`), is not the privilege on the table.
+    # A privilege on some columns, SELECT (`a`), is not the privilege on the table.
     names = frozenset(
         _ALSO.get(name.strip().upper(), name.strip().upper())
         for name in re.split(r",(?![^(]*\))", found["what"])

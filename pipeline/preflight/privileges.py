@@ -1,4 +1,4 @@
-"""Checks of what our users may do; each missing privilege is named by the GRANT to run."""
+"""Checks our users' privileges; the remedy for missing ones is the GRANT to run."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from pipeline.mysql.catalogue import foreign_keys
 from pipeline.mysql.flavours import replica_privileges
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote
-from pipeline.preflight.findings import Answer, CheckContext, refused
+from pipeline.preflight.findings import CheckContext, Finding, refused
 from pipeline.preflight.grants import Grants, session_grants
 
-# PROCESS shows the foreign keys of schemas that we have no rights on.
+# PROCESS shows the foreign keys of schemas on which we have no privileges.
 SOURCE_GLOBAL = ("REPLICATION SLAVE", "REPLICATION CLIENT", "PROCESS")
-# ALTER, DROP, CREATE and INSERT are what RENAME TABLE asks for; TRIGGER shows triggers.
+# RENAME TABLE needs ALTER, DROP, CREATE and INSERT; TRIGGER shows triggers.
 SOURCE_TABLES = ("SELECT", "ALTER", "DROP", "CREATE", "INSERT", "TRIGGER")
 TARGET_GLOBAL = ("REPLICATION CLIENT",)
 TARGET_TABLES = (
     "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX", "TRIGGER",
 )  # fmt: skip
-# LOCK TABLES is what the swap asks for.
+# The swap needs LOCK TABLES.
 ALTERED_TABLES = (*TARGET_TABLES, "LOCK TABLES")
 CONTROL = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "INDEX", "ALTER")
 
 
-def on_source(context: CheckContext) -> Iterator[Answer]:
-    """Read rows and the binary log; rename the tables there and back."""
+def on_source(context: CheckContext) -> Iterator[Finding]:
+    """Read rows and the binary log; rename the tables, and rename them back."""
     with context.source() as source:
         grants, user = session_grants(source), _user(source)
         wanted = (*SOURCE_GLOBAL, *replica_privileges(source))
     yield from _missing(context.request.source, user, grants, wanted, None)
     names = context.request.tables
     for schema in sorted({name.schema for name in names}):
-        # On the schema: the name set aside is one that does not exist yet.
+        # On the schema, since nothing has the retired name yet.
         yield from _missing(context.request.source, user, grants, SOURCE_TABLES, schema)
 
 
-def on_target(context: CheckContext) -> Iterator[Answer]:
+def on_target(context: CheckContext) -> Iterator[Finding]:
     """Write the tables and the control schema."""
     request = context.request
     with context.target() as target:
@@ -51,8 +51,8 @@ def on_target(context: CheckContext) -> Iterator[Answer]:
         yield from _missing(request.target, user, grants, tables, schema)
 
 
-def on_one_server(context: CheckContext) -> Iterator[Answer]:
-    """Of an alter: read and write the table and its shadow, follow the log, lock, see locks."""
+def on_one_server(context: CheckContext) -> Iterator[Finding]:
+    """Alter only: read and write the table and its shadow, follow the log, lock, see locks."""
     request = context.request
     with context.source() as server:
         grants, user = session_grants(server), _user(server)
@@ -66,7 +66,7 @@ def on_one_server(context: CheckContext) -> Iterator[Answer]:
 
 
 def _constrained(context: CheckContext) -> bool:
-    """Whether foreign keys will be made; unknown without PROCESS, which is asked for first."""
+    """Whether foreign keys will be created; False without PROCESS, which is asked for first."""
     try:
         with context.source() as source:
             return any(foreign_keys(source, name) for name in context.request.tables)
@@ -76,7 +76,7 @@ def _constrained(context: CheckContext) -> bool:
 
 def _missing(
     server: str, user: str, grants: Grants, wanted: Iterable[str], schema: str | None
-) -> Iterator[Answer]:
+) -> Iterator[Finding]:
     missing = [privilege for privilege in wanted if not grants.has(privilege, schema)]
     if missing:
         where = f"{quote(schema)}.*" if schema is not None else "*.*"

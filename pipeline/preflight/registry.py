@@ -1,8 +1,8 @@
-"""Every check, and when it is made: before the start, before a resume, before the cut-over.
+"""Every check and when it runs: before the start, before a resume, before the cut-over.
 
 Preflight only reads. What can change while a table is being copied (a trigger added, a
-right revoked, a name taken) is looked at again right before the source is renamed, where
-it is still free to stop.
+privilege revoked, a name taken) is checked again right before the source's tables are renamed,
+where stopping still costs nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ALWAYS = frozenset(Scope)
 _MOVE = frozenset({MigrationKind.MOVE})
 _ALTER = frozenset({MigrationKind.ALTER})
 
-# In the order in which a person wants to read about them.
+# In the order in which a person wants to read them.
 CHECKS = (
     Check("version", servers.versions, _NOT_AT_CUT_OVER),
     Check("two servers", servers.two_servers, _NOT_AT_CUT_OVER, _MOVE),
@@ -52,7 +52,7 @@ CHECKS = (
     Check("flavours", flavours.between, _START, _MOVE),
     Check("documents", documents.exact, _START),
     Check("claims", tables.unclaimed, _START),
-    Check("names set aside", tables.retired_names_free, _ALWAYS, _MOVE),
+    Check("retired names", tables.retired_names_free, _ALWAYS, _MOVE),
     Check("triggers", triggers.triggers, _ALWAYS, _MOVE),
     Check("foreign keys", foreign_keys.inside, _ALWAYS, _MOVE),
     Check("views, routines, grants", dependents.named, _START, _MOVE),
@@ -67,15 +67,15 @@ CHECKS = (
 
 
 def run_preflight(pools: Pools, request: Request, scope: Scope) -> list[Finding]:
-    """What speaks for and against `request`, in the order of the checks. Writes nothing.
+    """What the checks of `scope` find about `request`, in their order. Writes nothing.
 
     Raises:
         RetryableError: a server does not answer now.
-        RefusedError: a server does not let us in.
+        RefusedError: a server refuses the login.
     """
     context = CheckContext(pools, request)
     with context.source(), context.target():
-        pass  # a server out of reach is one error, not one for each check
+        pass  # an unreachable server is one error, not one for each check
     return [
         finding
         for check in CHECKS

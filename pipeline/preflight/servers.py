@@ -1,4 +1,4 @@
-"""Checks of the two servers themselves: what they are, and what they are to each other."""
+"""Checks of the two servers themselves: what they are, and how they relate to each other."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from sqlalchemy import Connection
 from pipeline.domain.migration import MigrationKind
 from pipeline.mysql.flavours import replica_sources, variable
 from pipeline.mysql.servers import server_facts
-from pipeline.preflight.findings import Answer, CheckContext, info, refused, warning
+from pipeline.preflight.findings import CheckContext, Finding, info, refused, warning
 
 _OLDEST = (8, 0, 22)  # SHOW REPLICA STATUS
 _OLDEST_MARIADB = (10, 11, 0)
 _SMALL_PACKET = 16 * 1024 * 1024
 
 
-def versions(context: CheckContext) -> Iterator[Answer]:
-    """MySQL 8.0.22 or MariaDB 10.11 on both sides, or later."""
+def versions(context: CheckContext) -> Iterator[Finding]:
+    """Both sides are MySQL 8.0.22 or MariaDB 10.11, or later."""
     for name, connection in _both(context):
         facts = server_facts(connection)
         kind = "MariaDB" if facts.is_mariadb else "MySQL"
@@ -32,8 +32,8 @@ def versions(context: CheckContext) -> Iterator[Answer]:
             yield info(f"{name} is {kind} {facts.version_text}.")
 
 
-def two_servers(context: CheckContext) -> Iterator[Answer]:
-    """A move is between two servers, whatever their names in the configuration."""
+def two_servers(context: CheckContext) -> Iterator[Finding]:
+    """Source and target are two servers, whatever the configuration calls them."""
     request = context.request
     one, other = (server_facts(connection).identity for _, connection in _both(context))
     if one and one == other:
@@ -43,8 +43,8 @@ def two_servers(context: CheckContext) -> Iterator[Answer]:
         )
 
 
-def replication(context: CheckContext) -> Iterator[Answer]:
-    """Neither may copy the other by itself, and the source must be where writes are made."""
+def replication(context: CheckContext) -> Iterator[Finding]:
+    """Neither replicates from the other, and the source is where the application writes."""
     request = context.request
     with context.source() as source, context.target() as target:
         ids = {
@@ -61,7 +61,7 @@ def replication(context: CheckContext) -> Iterator[Answer]:
         if ids[other] in followed[one]:
             yield refused(
                 f"{one} is a replica of {other}: what is written to one arrives on the other,"
-                " the rename of the cut-over too.",
+                " including the cut-over's rename.",
                 "Move to a server that does not replicate with the source, or just promote it.",
             )
     if not followed[request.source]:
@@ -81,12 +81,12 @@ def replication(context: CheckContext) -> Iterator[Answer]:
     else:
         yield warning(
             f"{request.source} replicates from another server.",
-            "Make sure that the application writes to it, and not to the other.",
+            f"Make sure that the application writes to {request.source}, and not to the other.",
         )
 
 
-def read_only(context: CheckContext) -> Iterator[Answer]:
-    """Both sides are written to: rows on the target, the rename on the source."""
+def read_only(context: CheckContext) -> Iterator[Finding]:
+    """Both sides can be written to: rows on the target, the rename on the source."""
     for name, connection in _both(context):
         if "ON" in (variable(connection, "read_only"), variable(connection, "super_read_only")):
             yield refused(
@@ -95,31 +95,31 @@ def read_only(context: CheckContext) -> Iterator[Answer]:
             )
 
 
-def lower_case_names(context: CheckContext) -> Iterator[Answer]:
-    """Two tables that differ only by case on one side must not meet on the other."""
+def lower_case_names(context: CheckContext) -> Iterator[Finding]:
+    """Two tables whose names differ only by case stay two tables on the other side."""
     values = {name: variable(link, "lower_case_table_names") for name, link in _both(context)}
     if len(set(values.values())) > 1:
         shown = ", ".join(f"{value} on {name}" for name, value in values.items())
         yield refused(
-            f"lower_case_table_names is {shown}: names would not mean the same tables.",
+            f"lower_case_table_names is {shown}: the same names would mean different tables.",
             "Use a target that was initialised with the source's value.",
         )
 
 
-def auto_increment(context: CheckContext) -> Iterator[Answer]:
-    """Ids that the target gives must not be those that another server gives."""
+def auto_increment(context: CheckContext) -> Iterator[Finding]:
+    """The target will not give out ids that another server gives out, too."""
     for name in ("auto_increment_increment", "auto_increment_offset"):
         values = {server: variable(link, name) for server, link in _both(context)}
         if len(set(values.values())) > 1:
             shown = ", ".join(f"{value} on {server}" for server, value in values.items())
             yield warning(
-                f"{name} is {shown}: after the cut-over ids will be given in other steps.",
-                "Set it on the target as on the source, if other servers write these tables too.",
+                f"{name} is {shown}: after the cut-over ids will be given out in other steps.",
+                "If other servers write to these tables too, use the source's value on the target.",
             )
 
 
-def packets(context: CheckContext) -> Iterator[Answer]:
-    """A chunk is one cell, a row one value: both must fit max_allowed_packet."""
+def packets(context: CheckContext) -> Iterator[Finding]:
+    """A chunk, which is read as one cell, and every row fit max_allowed_packet."""
     with context.source() as source, context.target() as target:
         there = int(variable(source, "max_allowed_packet"))
         here = int(variable(target, "max_allowed_packet"))
@@ -132,20 +132,20 @@ def packets(context: CheckContext) -> Iterator[Answer]:
     if there < _SMALL_PACKET:
         yield warning(
             f"max_allowed_packet is {there:,} on {context.request.source}: chunks that do not"
-            " fit are read row by row, slower.",
+            " fit are read row by row, which is slower.",
             f"SET GLOBAL max_allowed_packet = {_SMALL_PACKET}; on the source.",
         )
 
 
-def local_infile(context: CheckContext) -> Iterator[Answer]:
-    """The fast way to write rows."""
+def local_infile(context: CheckContext) -> Iterator[Finding]:
+    """The target accepts LOAD DATA LOCAL, the fast way to write rows."""
     with context.target() as target:
         allowed = variable(target, "local_infile") == "ON"
     if not allowed:
         yield warning(
             f"local_infile is OFF on {context.request.target}: rows are copied by INSERT, at"
             " about half the speed.",
-            "SET GLOBAL local_infile = ON; for the time of the move.",
+            "SET GLOBAL local_infile = ON; until the move is done.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Checks of the tables to move, and of the tables they would become."""
+"""Checks of the tables to move, and of the tables that they would become."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from pipeline.mysql.flavours import is_mariadb
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.servers import create_statement, table_exists, table_is_empty
 from pipeline.mysql.table import TableName, ValueKind
-from pipeline.preflight.findings import Answer, CheckContext, info, refused, warning
+from pipeline.preflight.findings import CheckContext, Finding, info, refused, warning
 
-_WORTH_A_LOOK = 1 << 30
+_LARGE = 1 << 30
 _SYSTEM = {"mysql", "sys", "information_schema", "performance_schema", SCHEMA}
 
 
-def movable(context: CheckContext) -> Iterator[Answer]:
-    """Each is an InnoDB base table with a usable key, of types that are known."""
+def movable(context: CheckContext) -> Iterator[Finding]:
+    """Each is an InnoDB base table with a usable key and columns of known types."""
     names = context.request.tables
     for twice in sorted({str(name) for name in names if names.count(name) > 1}):
         yield refused(f"{twice} is named twice.", "Name each table once.")
@@ -37,7 +37,7 @@ def movable(context: CheckContext) -> Iterator[Answer]:
                 yield refused(error.explanation, error.remedy)
 
 
-def _movable(source: Connection, name: TableName) -> Iterator[Answer]:
+def _movable(source: Connection, name: TableName) -> Iterator[Finding]:
     if name.schema.lower() in _SYSTEM:
         yield refused(f"{name} is in a schema that belongs to the server or to Tranship.")
         return
@@ -51,7 +51,7 @@ def _movable(source: Connection, name: TableName) -> Iterator[Answer]:
     if facts.engine != "InnoDB":
         yield refused(
             f"{name} is stored by {facts.engine}; only InnoDB reads without locks.",
-            f"ALTER TABLE {name} ENGINE = InnoDB; first.",
+            f"First: ALTER TABLE {name} ENGINE = InnoDB;",
         )
     table = read_table(source, name)
     yield info(f"{name}: copied by key {table.key.name} ({', '.join(table.key.columns)}).")
@@ -63,18 +63,19 @@ def _movable(source: Connection, name: TableName) -> Iterator[Answer]:
     if real and "PARTITION BY" in create_statement(source, name):
         yield refused(
             f"{name} is partitioned, and its key holds {', '.join(real)}: 0 and -0 are one key to"
-            " an index, and two to the partitions.",
+            " an index, but two to the partitions.",
             "Move it without partitions, or by a key of another type.",
         )
     for place in re.findall(r"(?:DATA|INDEX) DIRECTORY='[^']*'", create_statement(source, name)):
         yield refused(
             f"{name} names a directory of its own ({place}), which the target may not have.",
-            "Create the table on the target by hand, empty, without it; it is used as it is.",
+            "Create the table on the target by hand, empty and without it; it will be used as it"
+            " is.",
         )
 
 
-def unclaimed(context: CheckContext) -> Iterator[Answer]:
-    """One migration a table, on both sides."""
+def unclaimed(context: CheckContext) -> Iterator[Finding]:
+    """No other migration has the table, on either side."""
     request = context.request
     with context.target() as target:
         if not is_installed(target):
@@ -95,20 +96,20 @@ def unclaimed(context: CheckContext) -> Iterator[Answer]:
                 )
 
 
-def retired_names_free(context: CheckContext) -> Iterator[Answer]:
-    """The names that the cut-over gives to the old tables."""
+def retired_names_free(context: CheckContext) -> Iterator[Finding]:
+    """The names that the cut-over gives to the old tables are free."""
     with context.source() as source:
         for name in context.request.tables:
             if table_exists(source, retired_name_of(name)):
                 yield refused(
-                    f"{retired_name_of(name)} exists on {context.request.source}; {name} is to get"
+                    f"{retired_name_of(name)} exists on {context.request.source}; {name} would get"
                     " that name at the cut-over.",
                     "Drop or rename it; after an earlier move: tranship clean-up ID.",
                 )
 
 
-def targets_usable(context: CheckContext) -> Iterator[Answer]:
-    """Each target table is absent, or empty and defined as the source's."""
+def targets_usable(context: CheckContext) -> Iterator[Finding]:
+    """Each target table is absent, or empty and defined like the source's."""
     request = context.request
     seen: set[TableName] = set()
     with context.source() as source, context.target() as target:
@@ -127,12 +128,12 @@ def targets_usable(context: CheckContext) -> Iterator[Answer]:
 
 def _same_and_empty(
     context: CheckContext, source: Connection, target: Connection, name: TableName
-) -> Iterator[Answer]:
+) -> Iterator[Finding]:
     there, server = context.request.target_name(name), context.request.target
     if not table_is_empty(target, there):
         yield refused(
-            f"{there} on {server} is there already and holds rows.",
-            "Drop or empty it; Tranship never overwrites rows that it did not bring.",
+            f"{there} on {server} already exists and holds rows.",
+            "Drop or empty it; Tranship never overwrites rows that it did not copy.",
         )
     if is_mariadb(source) != is_mariadb(target):
         yield from _same_shape(source, target, name, there, server)
@@ -146,15 +147,15 @@ def _same_and_empty(
             yield refused(
                 f"{there} on {server} is defined differently: it has {found} where the source"
                 f" has {wanted}.",
-                "Drop it, and it will be created, or define it as the source does.",
+                "Drop it, and it will be created; or define it as the source does.",
             )
             return
 
 
 def _same_shape(
     source: Connection, target: Connection, name: TableName, there: TableName, server: str
-) -> Iterator[Answer]:
-    """Servers of two flavours write the same definition differently: compare what it means."""
+) -> Iterator[Finding]:
+    """The two flavours write the same definition differently: compare what it means."""
     try:
         wanted, found = read_table(source, name), read_table(target, there)
     except RefusedError as error:
@@ -163,12 +164,12 @@ def _same_shape(
     for difference in differences(wanted, found):
         yield refused(
             f"{there} on {server} is defined differently: it has {difference}.",
-            "Drop it, and it will be created, or define it as the source does.",
+            "Drop it, and it will be created; or define it as the source does.",
         )
 
 
 def _definition(statement: str) -> list[str]:
-    """The lines of a SHOW CREATE TABLE without the name and the next AUTO_INCREMENT."""
+    """The lines of a SHOW CREATE TABLE, without the name and the next AUTO_INCREMENT."""
     body = statement[statement.index("(\n") + 2 :]
     at = body.rfind("\n)")
     options = re.sub(r" AUTO_INCREMENT=\d+", "", body[at:])
@@ -177,7 +178,7 @@ def _definition(statement: str) -> list[str]:
 
 def _collations_known(
     source: Connection, target: Connection, server: str, name: TableName
-) -> Iterator[Answer]:
+) -> Iterator[Finding]:
     try:
         columns = read_table(source, name).columns
     except RefusedError:
@@ -192,18 +193,18 @@ def _collations_known(
         )
 
 
-def space(context: CheckContext) -> Iterator[Answer]:
-    """How much is to be moved; MySQL does not tell how much room there is."""
+def space(context: CheckContext) -> Iterator[Finding]:
+    """Says how much will be written; a server does not tell how much room it has."""
     with context.source() as source:
         facts = [table_facts(source, name) for name in context.request.tables]
     known = [fact for fact in facts if fact is not None]
     size = sum(fact.bytes for fact in known)
     text = f"About {size / (1 << 20):,.0f} MiB of data and indexes will be written"
-    if size < _WORTH_A_LOOK:
+    if size < _LARGE:
         yield info(f"{text}.")
     else:
         yield warning(
             f"{text}, and as much to {context.request.target}'s binary log; a server does not"
             " tell how much room it has.",
-            "Look at its disk before you start.",
+            "Check its disk before you start.",
         )

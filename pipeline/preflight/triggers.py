@@ -1,6 +1,6 @@
-"""Triggers of the moved tables: refused, or made on the target with `--with-triggers`.
+"""Checks triggers of the moved tables: refused, or created on the target (`--with-triggers`).
 
-On the source they may act: what they do is in the binary log. On the target they must not
+On the source they may fire: what they do is in the binary log. On the target they must not
 exist while we write, since our writes would fire them.
 """
 
@@ -12,11 +12,11 @@ from sqlalchemy import Connection
 
 from pipeline.mysql.catalogue import trigger_names, triggers_of_schema
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import Answer, CheckContext, info, refused
+from pipeline.preflight.findings import CheckContext, Finding, info, refused
 
 
-def triggers(context: CheckContext) -> Iterator[Answer]:
-    """None on the target; those of the source have to be asked for."""
+def triggers(context: CheckContext) -> Iterator[Finding]:
+    """There are none on the target; the source's are moved only with `--with-triggers`."""
     request = context.request
     with context.source() as source, context.target() as target:
         for table in request.tables:
@@ -26,7 +26,7 @@ def triggers(context: CheckContext) -> Iterator[Answer]:
                 yield refused(
                     f"{there} on {request.target} has triggers ({', '.join(firing)}), which our"
                     " writes would fire.",
-                    "Drop them; --with-triggers makes the source's at the cut-over.",
+                    "Drop them; --with-triggers creates the source's at the cut-over.",
                 )
             found = trigger_names(source, table)
             if found:
@@ -35,13 +35,13 @@ def triggers(context: CheckContext) -> Iterator[Answer]:
 
 def _of_source(
     context: CheckContext, target: Connection, table: TableName, found: list[str]
-) -> Iterator[Answer]:
+) -> Iterator[Finding]:
     request = context.request
     shown = ", ".join(found)
     if not request.with_triggers:
         yield refused(
             f"{table} on {request.source} has triggers ({shown}), which would not move with it.",
-            "Move with --with-triggers, and they are made on the target at the cut-over; or drop"
+            "Move with --with-triggers, which creates them on the target at the cut-over; or drop"
             " them.",
         )
         return
@@ -49,9 +49,9 @@ def _of_source(
     taken = sorted(set(found) & triggers_of_schema(target, schema))
     if taken:
         yield refused(
-            f"Schema {schema} on {request.target} has triggers of the same names already"
+            f"Schema {schema} on {request.target} already has triggers with the same names"
             f" ({', '.join(taken)}).",
             "Rename or drop them there.",
         )
     else:
-        yield info(f"{table}: triggers {shown} will be made on the target at the cut-over.")
+        yield info(f"{table}: triggers {shown} will be created on the target at the cut-over.")

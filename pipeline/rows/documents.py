@@ -18,8 +18,8 @@ from sqlalchemy import Connection
 from pipeline.errors import FatalError, document_refused, known
 from pipeline.mysql.codecs import (
     escape,
+    key_literals,
     line_expression,
-    literal_expression,
     typed_scalar_expression,
     unescape,
 )
@@ -31,7 +31,7 @@ from pipeline.mysql.documents import (
     member,
     typed_field,
 )
-from pipeline.mysql.keyrange import Bound, bound_from_row, is_one_of
+from pipeline.mysql.keyrange import Bound, bound_from_row, in_slices, is_one_of
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote, quote_name, text_literal
 from pipeline.mysql.table import Column, Field, Table, TableName
@@ -40,7 +40,7 @@ _TEMPORAL = {"DATE": "DATE", "TIME": "TIME(6)", "DATETIME": "DATETIME(6)"}
 # Strings that a temporal or binary scalar may look like.
 _CANDIDATE = re.compile(r"-?\d+[-:]|base64:type")
 _MOST_SCALARS = 2000
-_KEYS_A_STATEMENT = 200
+_DOCUMENTS_A_QUESTION = 200  # each is asked for the type of each of its scalars
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,10 @@ def read_typed_lines(source: Connection, table: Table, name: TableName, where: s
     Raises:
         FatalError: a document holds binary, or very many such scalars.
     """
-    literals = ", ".join(literal_expression(column) for column in table.key_columns)
     typed = " OR ".join(typed_scalar_expression(column) for column in table.exact_documents)
     found = run(
         source,
-        f"SELECT {literals}, {typed}, {line_expression(table.written)} FROM {where}",
+        f"SELECT {key_literals(table)}, {typed}, {line_expression(table.written)} FROM {where}",
     ).rows
     width = len(table.key_columns)
     lines, rows = [], []
@@ -109,8 +108,7 @@ def _add_types(
             )
         shapes.setdefault(tuple(scalars), []).append((row, scalars))
     for paths, members in shapes.items():
-        for start in range(0, len(members), _KEYS_A_STATEMENT):
-            some = members[start : start + _KEYS_A_STATEMENT]
+        for some in in_slices(members, _DOCUMENTS_A_QUESTION):
             types = _types(source, table, name, column, paths, [row.key for row, _ in some])
             for row, scalars in some:
                 _set_field(name, column, number, row, scalars, types.get(row.key, ()))
@@ -136,7 +134,6 @@ def _types(
     source: Connection, table: Table, name: TableName, column: Column,
     paths: Sequence[str], keys: Sequence[Bound],
 ) -> dict[Bound, tuple[object, ...]]:  # fmt: skip
-    literals = ", ".join(literal_expression(one) for one in table.key_columns)
     asked = ", ".join(
         f"JSON_TYPE(JSON_EXTRACT({quote(column.name)}, {text_literal(path)}))" for path in paths
     )
@@ -144,7 +141,8 @@ def _types(
         return {}
     rows = run(
         source,
-        f"SELECT {literals}, {asked} FROM {quote_name(name)} WHERE {is_one_of(table, keys)}",
+        f"SELECT {key_literals(table)}, {asked} FROM {quote_name(name)}"
+        f" WHERE {is_one_of(table, keys)}",
     ).rows
     width = len(table.key_columns)
     return {bound_from_row(row[:width]): tuple(row[width:]) for row in rows}

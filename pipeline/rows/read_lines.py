@@ -15,9 +15,8 @@ from sqlalchemy import Connection
 
 from pipeline.errors import FatalError
 from pipeline.mysql.codecs import line_expression, typed_scalar_expression
-from pipeline.mysql.keyrange import KeyRange
+from pipeline.mysql.keyrange import KeyRange, rows_by_key
 from pipeline.mysql.pools import run, warnings
-from pipeline.mysql.quoting import quote, quote_name
 from pipeline.mysql.table import Table, TableName
 from pipeline.rows.documents import read_typed_lines
 
@@ -85,7 +84,4 @@ def _typed(table: Table) -> str:
 
 
 def _from(table: Table, name: TableName, keys: KeyRange) -> str:
-    return (
-        f"{quote_name(name)} FORCE INDEX ({quote(table.key.name)})"
-        f" WHERE {keys.condition(table.key)}"
-    )
+    return rows_by_key(name, table.key, keys.condition(table.key))

@@ -18,11 +18,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 
 from pipeline.errors import FatalError
-from pipeline.mysql.codecs import (
-    literal,
-    load_columns,
-    unescape,
-)
+from pipeline.mysql.codecs import literal, load_columns, unescape
 from pipeline.mysql.documents import MARK, is_typed
 from pipeline.mysql.failures import DUPLICATE_KEY, TRUNCATED, code_of
 from pipeline.mysql.pools import (
@@ -87,7 +83,7 @@ def _load_lines(
                 raise
             _insert_lines(target, table, name, data, replace)
             return
-        _check_warnings(target, table, name, answer)
+        _check_warnings(target, table, name, answer, skipped=answer.summary.skipped)
 
 
 @contextmanager
@@ -103,16 +99,16 @@ def _memory_file(data: bytes) -> Iterator[str]:
         os.close(descriptor)
 
 
-def _check_warnings(target: Connection, table: Table, name: TableName, answer: Result) -> None:
-    """The summary counts all warnings, also those past max_error_count, and skipped rows."""
-    counts = dict(part.split(": ") for part in answer.message.split("  ") if ": " in part)
-    total = int(counts.get("Warnings", answer.warnings))
-    if total == int(counts.get("Skipped", 0)):
+def _check_warnings(
+    target: Connection, table: Table, name: TableName, answer: Result, skipped: int
+) -> None:
+    """Each of the rows that were `skipped`, since they were there already, is a warning."""
+    if answer.warnings == skipped:
         return
     shown = shown_warnings(target)
     allowed = _DUPLICATE | TRUNCATED if table.may_warn_on_write else _DUPLICATE
     other = [text for one, text in shown if one not in allowed and not is_harmless(one, text)]
-    if not other and (table.may_warn_on_write or len(shown) >= total):
+    if not other and (table.may_warn_on_write or len(shown) >= answer.warnings):
         return
     text = other[0] if other else f"{answer.message} (more warnings than duplicates)"
     raise FatalError(
@@ -131,20 +127,21 @@ def _insert_lines(
     for row in data.split(b"\n")[:-1]:
         values = _values(table, row)
         if batch and size + len(values) > _STATEMENT_BYTES:
-            _insert(target, table, name, head, batch)
+            _insert(target, table, name, head, batch, replace)
             batch, size = [], 0
         batch.append(values)
         size += len(values)
-    _insert(target, table, name, head, batch)
+    _insert(target, table, name, head, batch, replace)
 
 
 def _insert(
-    target: Connection, table: Table, name: TableName, head: bytes, batch: list[bytes]
-) -> None:
+    target: Connection, table: Table, name: TableName,
+    head: bytes, batch: list[bytes], replace: bool,
+) -> None:  # fmt: skip
     answer = run(target, head + b",".join(batch))
-    if answer.warnings:
-        message = answer.message.replace("Duplicates", "Skipped")
-        _check_warnings(target, table, name, Result((), answer.affected, answer.warnings, message))
+    # What a REPLACE counts as duplicates are rows that it removed, without a warning.
+    skipped = 0 if replace else answer.summary.duplicates
+    _check_warnings(target, table, name, answer, skipped)
 
 
 def _values(table: Table, row: bytes) -> bytes:

@@ -1,0 +1,1 @@
+"""What people read: progress, what happens next, lists. It writes nothing."""

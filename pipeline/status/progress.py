@@ -13,30 +13,30 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from pipeline.control.leases import Role, holder
+from pipeline.control.events import LoggedEvent, last_events
+from pipeline.control.leases import holder
 from pipeline.control.migrations import (
     read_migration,
     read_tables,
 )
 from pipeline.control.streams import StreamState, find_stream
 from pipeline.control.summary import (
-    Event,
     check_summary,
     chunk_summary,
     coordinated_s_ago,
-    last_events,
     rows_copied_lately,
 )
 from pipeline.control.throttles import read_throttle
 from pipeline.control.touched_keys import count_touched
 from pipeline.domain.migration import Failure, Migration, MigrationKind, MigrationTable
+from pipeline.domain.role import Role
 from pipeline.domain.stages import STAGES_THAT_VERIFY, Stage, wants_stream
 from pipeline.domain.window import in_window
 from pipeline.errors import TranshipError
-from pipeline.mysql.flavours import executed_gtids
-from pipeline.mysql.pools import Pools, run
+from pipeline.mysql.pools import Pools
 from pipeline.status.next_step import StatusFacts, next_step
 from pipeline.status.to_json import plain
+from pipeline.step.lag import source_progress
 
 _PACE_S = 10.0
 _EVENTS = 5
@@ -103,7 +103,7 @@ class Progress:
     cut_over_attempt: int
     refused_s: float | None  # how long writes were refused (move) or had to wait (alter)
     failure: Failure | None
-    events: tuple[Event, ...]
+    events: tuple[LoggedEvent, ...]
     next: str
     command: str
 
@@ -212,16 +212,11 @@ def _with_lag(
 ) -> StreamProgress:
     try:
         with pools.begin(migration.source) as source:
-            executed = executed_gtids(source)
-            now = float(run(source, "SELECT UNIX_TIMESTAMP(NOW(6))").rows[0][0])
+            there = source_progress(source)
     except TranshipError:
         return stream
-    behind = executed.missing_from(state.position)
-    if state.position.contains(executed):
-        return replace(stream, lag_s=0.0, transactions_behind=0)
-    # Before the first transaction arrives there is no time to compare with.
-    lag = max(0.0, now - state.source_time) if state.source_time else None
-    return replace(stream, lag_s=lag, transactions_behind=behind)
+    behind = there.executed.missing_from(state.position)
+    return replace(stream, lag_s=there.lag_s(state), transactions_behind=behind)
 
 
 def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> StatusFacts:

@@ -1,0 +1,1 @@
+"""What every coordinator step works with: its context, messages to workers, lag."""

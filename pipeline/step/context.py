@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -11,8 +11,10 @@ from typing import Any, Protocol
 from sqlalchemy import Connection
 
 from pipeline.configuration.settings import Settings
+from pipeline.control.events import log_event
 from pipeline.control.leases import Lease, fence
-from pipeline.control.migrations import log_event, transition
+from pipeline.control.migrations import transition
+from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.stages import Stage, allowed
 from pipeline.errors import DefectError
@@ -85,10 +87,14 @@ class Context:
             raise DefectError(f"{new} may not follow {old}")
         transition(control, self.lease, old, new, message, **values)
 
-    def note(self, kind: str, message: str) -> None:
+    def note(self, kind: EventKind, message: str) -> None:
         """Write to the event log."""
         with self.control() as control:
-            log_event(control, self.migration.id, kind, message, self.lease.owner)
+            self.note_in(control, kind, message)
+
+    def note_in(self, control: Connection, kind: EventKind, message: str) -> None:
+        """The same, together with what else the transaction of `control` holds."""
+        log_event(control, self.migration.id, kind, message, self.lease.owner)
 
     def renew(self) -> None:
         with self.control() as control:
@@ -97,3 +103,7 @@ class Context:
     def at(self, stage: Stage) -> Context:
         """This context once `enter` has led to `stage`."""
         return replace(self, migration=replace(self.migration, stage=stage))
+
+
+Step = Callable[[Context], Outcome]
+"""What `advance` does in a stage: re-entrant, and short unless writes are blocked."""

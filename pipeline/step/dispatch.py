@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pipeline.control.chunk_checks import ledger_state, rows_at_last_check, send_dirty
 from pipeline.control.chunk_map import last_chunk
-from pipeline.control.leases import Role, holder
+from pipeline.control.leases import holder
 from pipeline.control.touched_keys import count_touched
 from pipeline.copy.chunker import plan_chunk
 from pipeline.domain.migration import MigrationTable
+from pipeline.domain.role import Role
 from pipeline.domain.stages import MAY_BE_RETIRED
 from pipeline.step.context import Context
 

@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
-from pipeline.control.streams import read_stream
+from sqlalchemy import Connection
+
+from pipeline.control.streams import StreamState, read_stream
 from pipeline.mysql.flavours import executed_gtids
+from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import run
 from pipeline.step.context import Context
 
 
+@dataclass(frozen=True)
+class SourceProgress:
+    """What a source had executed, and the time by its own clock."""
+
+    executed: GtidSet
+    now: float
+
+    def lag_s(self, stream: StreamState) -> float | None:
+        """Seconds of the source's time that the target is behind; 0 when nothing is missing.
+
+        None before the first transaction arrives: there is no time to compare with.
+        """
+        if stream.position.contains(self.executed):
+            return 0.0
+        return max(0.0, self.now - stream.source_time) if stream.source_time else None
+
+
+def source_progress(source: Connection) -> SourceProgress:
+    executed = executed_gtids(source)
+    now = float(run(source, "SELECT UNIX_TIMESTAMP(NOW(6))").rows[0][0])
+    return SourceProgress(executed, now)
+
+
 def apply_lag_s(context: Context) -> float:
-    """Seconds of the source's time that the target is behind; 0 when nothing is missing."""
+    """Seconds that the target is behind; infinite while that can't be told."""
     with context.source() as source:
-        executed = executed_gtids(source)
-        now = float(run(source, "SELECT UNIX_TIMESTAMP(NOW(6))").rows[0][0])
+        progress = source_progress(source)
     with context.control() as control:
-        state = read_stream(control, context.migration.id)
-    if state.position.contains(executed):
-        return 0.0
-    # Before the first transaction arrives there is no time to compare with.
-    return max(0.0, now - state.source_time) if state.source_time else math.inf
+        lag_s = progress.lag_s(read_stream(control, context.migration.id))
+    return math.inf if lag_s is None else lag_s

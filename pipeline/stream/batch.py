@@ -26,16 +26,15 @@ from pipeline.alter.rows import replace_rows
 from pipeline.control.chunk_map import BATCH, tombstones_table, touched_table
 from pipeline.domain.migration import MigrationTable
 from pipeline.mysql.codecs import line, literal_bound
-from pipeline.mysql.keyrange import Bound, is_one_of
+from pipeline.mysql.keyrange import Bound, in_slices, is_one_of
 from pipeline.mysql.pools import lenient_sql_mode, run
 from pipeline.mysql.quoting import quote_list, quote_name
 from pipeline.mysql.table import Field, Table
 from pipeline.rows.write_lines import write_lines
-from pipeline.stream.events import RowsChange
+from pipeline.stream.events import Row, RowsChange
 
 KeyFields = tuple[Field, ...]
-Row = tuple[Field, ...]
-_KEYS_A_STATEMENT = 1000
+_KEYS_A_WRITE = 1000
 
 
 @dataclass
@@ -91,18 +90,18 @@ class TableBatch:
     def _write_tombstones(self, target: Connection, keys: list[KeyFields]) -> None:
         columns = quote_list(self.table.definition.key.columns)
         head = f"REPLACE INTO {tombstones_table(self.table)} ({columns}) VALUES ".encode()
-        for some in _in_statements(keys):
+        for some in in_slices(keys, _KEYS_A_WRITE):
             run(target, head + b",".join(b"(" + self._literals(key) + b")" for key in some))
 
     def _note(self, target: Connection, number: int) -> None:
         columns = quote_list(self.table.definition.key.columns)
         head = f"REPLACE INTO {touched_table(self.table)} ({BATCH}, {columns}) VALUES ".encode()
         lead = b"(%d," % number
-        for some in _in_statements(self.keys):
+        for some in in_slices(self.keys, _KEYS_A_WRITE):
             run(target, head + b",".join(lead + self._literals(key) + b")" for key in some))
 
     def _delete(self, target: Connection, name: str, table: Table, keys: list[KeyFields]) -> None:
-        for some in _in_statements(keys):
+        for some in in_slices(keys, _KEYS_A_WRITE):
             bounds = [self._bound(key) for key in some]
             run(target, f"DELETE FROM {name} WHERE {is_one_of(table, bounds)}")
 
@@ -130,8 +129,3 @@ def key_getter(table: MigrationTable) -> Callable[[Row], KeyFields]:
         return lambda row: (row[place],)
     getter: Any = itemgetter(*places)
     return getter  # type: ignore[no-any-return]
-
-
-def _in_statements(keys: list[KeyFields]) -> Iterable[list[KeyFields]]:
-    for start in range(0, len(keys), _KEYS_A_STATEMENT):
-        yield keys[start : start + _KEYS_A_STATEMENT]

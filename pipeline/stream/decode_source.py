@@ -17,7 +17,7 @@ from pipeline.stream.decode_columns import ColumnCode
 
 
 @dataclass
-class Source:
+class SourceText:
     """Lines of source text, and the names that they refer to."""
 
     lines: list[str] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Image:
     columns: Sequence[ColumnCode]
     wanted: Sequence[int]
 
-    def write(self, source: Source, target: str) -> None:
+    def write(self, source: SourceText, target: str) -> None:
         """Source that reads one image at `at`, moves `at` on, and appends to `target`."""
         size = (len(self.columns) + 7) // 8
         source.add(f"nulls = data[at:at + {size}]")
@@ -57,7 +57,7 @@ class Image:
         source.add(f"{target}(({row},))")
         source.depth -= 1
 
-    def _tuple(self, source: Source) -> str:
+    def _tuple(self, source: SourceText) -> str:
         fields = []
         for number in self.wanted:
             code = self.columns[number]
@@ -65,7 +65,7 @@ class Image:
             fields.append(code.expression.format(f"v{number}"))
         return f"({', '.join(fields)},)"
 
-    def _write_full(self, source: Source) -> None:
+    def _write_full(self, source: SourceText) -> None:
         """Runs of fixed width, each ended by a column of variable length."""
         run: list[int] = []
         for number, code in enumerate(self.columns):
@@ -79,7 +79,7 @@ class Image:
         if offset:
             source.add(f"at += {offset}")
 
-    def _write_run(self, source: Source, run: list[int]) -> int:
+    def _write_run(self, source: SourceText, run: list[int]) -> int:
         """Unpacks what is wanted of a run; returns its width. Does not move `at`."""
         width = sum(self.columns[number].width for number in run)
         wanted = [number for number in run if number in self.wanted]
@@ -95,7 +95,7 @@ class Image:
         source.add(f"{values}, = {source.unpacker(codes)}(data, at)")
         return width
 
-    def _write_variable(self, source: Source, number: int, offset: int) -> None:
+    def _write_variable(self, source: SourceText, number: int, offset: int) -> None:
         prefix = self.columns[number].prefix
         at = f"at + {offset}" if offset else "at"
         start = f"at + {offset + prefix}"
@@ -107,7 +107,7 @@ class Image:
         source.add(f"at = start + {length}")
         source.add(f"v{number} = data[start:at]")
 
-    def _write_with_nulls(self, source: Source) -> None:
+    def _write_with_nulls(self, source: SourceText) -> None:
         source.add("nulls = from_bytes(nulls, 'little')")
         for number, code in enumerate(self.columns):
             if number in self.wanted:
@@ -120,7 +120,7 @@ class Image:
             self._write_one(source, number, code)
             source.depth -= 1
 
-    def _write_one(self, source: Source, number: int, code: ColumnCode) -> None:
+    def _write_one(self, source: SourceText, number: int, code: ColumnCode) -> None:
         if code.prefix:
             self._write_variable(source, number, 0)
         else:
@@ -132,7 +132,7 @@ class Image:
             source.add(f"v{number} = {code.expression.format(f'v{number}')}")
 
 
-def _length(source: Source, prefix: int, at: str) -> str:
+def _length(source: SourceText, prefix: int, at: str) -> str:
     if prefix == 1:
         return f"data[{at}]"
     if prefix == 3:
@@ -140,7 +140,7 @@ def _length(source: Source, prefix: int, at: str) -> str:
     return f"{source.unpacker('H' if prefix == 2 else 'I')}(data, {at})[0]"
 
 
-def loop_source(source: Source, images: Sequence[tuple[Image, str]], name: str) -> None:
+def loop_source(source: SourceText, images: Sequence[tuple[Image, str]], name: str) -> None:
     """A function `name(data, at, end)` that reads images until `end`."""
     source.depth = 0
     source.add(f"def {name}(data, at, end, before, after):")

@@ -17,7 +17,7 @@ from types import CodeType
 from pipeline.errors import FatalError, document_refused
 from pipeline.mysql.table import Column, Table
 from pipeline.stream.decode_columns import ColumnCode, ShapeError, column_code
-from pipeline.stream.decode_source import Image, Source, loop_source
+from pipeline.stream.decode_source import Image, SourceText, loop_source
 from pipeline.stream.decode_tablemap import TableMap, packed_integer
 from pipeline.stream.events import ChangeKind, Row, RowsChange
 from pipeline.stream.jsonbinary import BinaryScalarError
@@ -128,7 +128,7 @@ def _compile(table: Table, codes: list[ColumnCode], present: bytes) -> dict[Chan
     columns = [codes[number] for number in stored]
     key = Image(columns, _places(table.key_columns, place))
     row = Image(columns, _places(table.written, place))
-    source = Source(names={"from_bytes": int.from_bytes})
+    source = SourceText(names={"from_bytes": int.from_bytes})
     loop_source(source, [(row, "after")], "decode_insert")
     loop_source(source, [(key, "before"), (row, "after")], "decode_update")
     loop_source(source, [(key, "before")], "decode_delete")

@@ -10,7 +10,7 @@ from typing import Any
 from pymysql.connections import Connection as RawConnection
 from sqlalchemy import Connection
 
-from pipeline.control.leases import Lease, fence
+from pipeline.control.leases import Lease, Renewal, fence
 from pipeline.control.migrations import read_migration, read_tables
 from pipeline.control.streams import read_stream
 from pipeline.control.throttles import read_throttle
@@ -45,7 +45,8 @@ class StreamSession:
         self.queue = EventQueue(pools.settings.stream.queue_bytes)
         self.migration, self.tables = self._read_facts()
         self.applier = self._new_applier(data)
-        self._refreshed = self._renewed = time.monotonic()
+        self._renewal = Renewal(lease, self._renew)
+        self._refreshed = time.monotonic()
         self._yields = False
 
     def run(self) -> None:
@@ -70,7 +71,7 @@ class StreamSession:
     def _loop(self) -> None:
         while not self._may_leave():
             if self._yields:
-                self._keep_lease()
+                self._renewal.keep()
                 self._refresh_facts()
                 self.stopping.wait(_REFRESH_S / 2)
                 continue
@@ -79,8 +80,8 @@ class StreamSession:
                 self.applier.handle(event)
             elif self._has_time_to_commit():
                 self.applier.commit()
-                self._renewed = time.monotonic()
-            self._keep_lease()
+                self._renewal.renewed()
+            self._renewal.keep()
             self._refresh_facts()
 
     def _has_time_to_commit(self) -> bool:
@@ -99,13 +100,10 @@ class StreamSession:
         # In the middle of a source transaction nothing of it is kept; it is read again.
         return True
 
-    def _keep_lease(self) -> None:
-        """Renew on a connection of its own: the applier's transaction may be a long one."""
-        now = time.monotonic()
-        if now - self._renewed > self.lease.ttl_s / 3:
-            with self.pools.begin(self.target) as control:
-                fence(control, self.lease)
-            self._renewed = now
+    def _renew(self) -> None:
+        """On a connection of its own: the applier's transaction may be a long one."""
+        with self.pools.begin(self.target) as control:
+            fence(control, self.lease)
 
     def _refresh_facts(self) -> None:
         now = time.monotonic()

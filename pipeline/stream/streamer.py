@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 
 from structlog.contextvars import bound_contextvars
 
-from pipeline.control.leases import Lease, Role, holder, release_lease, take_lease
+from pipeline.control.leases import Lease, holder, release_lease, take_lease
 from pipeline.control.migrations import record_failure
 from pipeline.domain.migration import Failure
+from pipeline.domain.role import Role
 from pipeline.errors import FencedError, RetryableError, TranshipError, defect
 from pipeline.mysql.pools import Pools, connection_id, kill_connection
 from pipeline.stream.session import StreamSession
@@ -102,6 +103,6 @@ class Streamer:
 
     def _record(self, error: TranshipError) -> None:
         log.error("the streamer stops: %s", error)
-        failure = Failure("stream", error.explanation, error.remedy)
+        failure = Failure(Role.STREAM, error.explanation, error.remedy)
         with self.pools.begin(self.target) as control:
             record_failure(control, self.migration_id, failure)

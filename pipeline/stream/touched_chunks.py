@@ -21,13 +21,13 @@ from sqlalchemy import Connection
 from pipeline.control.chunk_map import NUMBER, bounds_table, last_chunk
 from pipeline.domain.migration import MigrationTable
 from pipeline.mysql.codecs import literal_bound
-from pipeline.mysql.keyrange import at_or_above, order
+from pipeline.mysql.keyrange import at_or_above, in_slices, order
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_list
 from pipeline.mysql.table import Field, ValueKind
 
 _IN_PYTHON = frozenset({ValueKind.INTEGER, ValueKind.BINARY})
-_KEYS_A_STATEMENT = 200
+_KEYS_A_UNION = 200  # each is a query of its own
 
 
 @dataclass
@@ -81,8 +81,7 @@ class TouchedChunks:
         return bisect_left(self._bounds, ordered)
 
     def _ask(self, target: Connection, keys: list[tuple[Field, ...]]) -> None:
-        for start in range(0, len(keys), _KEYS_A_STATEMENT):
-            some = keys[start : start + _KEYS_A_STATEMENT]
+        for some in in_slices(keys, _KEYS_A_UNION):
             asked = " UNION ".join(self._question(key) for key in some)
             self.touched.update(row[0] for row in run(target, asked).rows)
 

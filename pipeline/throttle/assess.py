@@ -11,7 +11,6 @@ import math
 from collections.abc import Iterator, Sequence
 
 from pipeline.configuration.settings import Throttle
-from pipeline.control.migrations import log_event
 from pipeline.control.throttles import (
     ThrottleState,
     read_throttle,
@@ -19,6 +18,7 @@ from pipeline.control.throttles import (
     throttle_is_due,
     write_heartbeat,
 )
+from pipeline.domain.event_kind import EventKind
 from pipeline.errors import FatalError
 from pipeline.step.context import Context
 from pipeline.step.lag import apply_lag_s
@@ -52,7 +52,7 @@ def assess(context: Context) -> ThrottleState:
         record_readings(control, migration.id, reasons, window)
         if bool(reasons) != bool(before.reasons):
             what = f"throttled: {'; '.join(reasons)}" if reasons else "not throttled any more"
-            log_event(control, migration.id, "throttle", what, context.lease.owner)
+            context.note_in(control, EventKind.THROTTLE, what)
         return read_throttle(control, migration.id)
 
 

@@ -10,6 +10,7 @@ import logging
 from pipeline.checksum.verify import ChunkVerifier, Verdict
 from pipeline.control.chunk_checks import unsend_check
 from pipeline.domain.migration import source_name
+from pipeline.domain.role import Role
 from pipeline.domain.stages import STAGES_THAT_VERIFY
 from pipeline.work.job import JobContext, JobKind
 
@@ -32,7 +33,7 @@ def _check(context: JobContext) -> bool:
 
 
 CHECK = JobKind(
-    role="checksum",
+    role=Role.CHECKSUM,
     label="range",
     stages=STAGES_THAT_VERIFY,
     perform=_check,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipeline.control.chunks import chunk_attempts, unsend
 from pipeline.copy.chunk import copy_chunk
+from pipeline.domain.role import Role
 from pipeline.domain.stages import STAGES_THAT_COPY
 from pipeline.work.job import JobContext, JobKind
 
@@ -18,7 +19,7 @@ def _copy(context: JobContext) -> bool:
 
 
 COPY = JobKind(
-    role="copy",
+    role=Role.COPY,
     label="chunk",
     stages=STAGES_THAT_COPY,
     perform=_copy,

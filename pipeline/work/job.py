@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from pipeline.control.throttles import ThrottleState
 from pipeline.domain.migration import Migration, MigrationTable
+from pipeline.domain.role import Role
 from pipeline.domain.stages import WRITES_BLOCKED, Stage
 from pipeline.errors import FatalError, FencedError, RetryableError, TranshipError
 from pipeline.mysql.pools import Pools
@@ -47,7 +48,7 @@ class JobContext:
 class JobKind:
     """What differs between copying a chunk and checking one."""
 
-    role: str  # who stops the migration, as its failure says
+    role: Role  # who stops the migration, as its failure says
     label: str  # what the log calls the number
     stages: frozenset[Stage]  # where it is wanted
     perform: Callable[[JobContext], bool]  # whether the coordinator has something new to look at

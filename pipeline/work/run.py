@@ -16,6 +16,7 @@ from structlog.contextvars import bound_contextvars
 from pipeline.control.migrations import find_migration, read_tables, record_failure
 from pipeline.control.throttles import ThrottleState, read_throttle
 from pipeline.domain.migration import Failure, Migration, MigrationTable
+from pipeline.domain.role import Role
 from pipeline.errors import FencedError, RetryableError, TranshipError
 from pipeline.mysql.pools import Pools
 from pipeline.throttle.limits import throttle_of
@@ -111,7 +112,7 @@ def _stop_reason(kind: JobKind, context: JobContext, error: Exception) -> Transh
     return stop_reason(error, context, attempts, context.pools.settings.row_copy.attempts)
 
 
-def fail_migration(context: JobContext, role: str, reason: TranshipError) -> None:
+def fail_migration(context: JobContext, role: Role, reason: TranshipError) -> None:
     """Record why the migration can't go on; the coordinator acts on it."""
     failure = Failure(role, reason.explanation, reason.remedy)
     with context.pools.begin(context.migration.target) as control:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from pipeline.checksum.verify import ChunkVerifier, Verdict
-from pipeline.control.leases import Lease, Role, take_lease
+from pipeline.control.leases import Lease, take_lease
 from pipeline.control.migrations import read_tables
 from pipeline.control.streams import read_stream
 from pipeline.coordinate.advance import advance
 from pipeline.copy.chunk import Copied, copy_chunk
 from pipeline.domain.migration import MigrationTable
+from pipeline.domain.role import Role
 from pipeline.mysql.codecs import field_expression
 from pipeline.mysql.pools import Pools, connection_id, run
 from pipeline.mysql.quoting import quote_name

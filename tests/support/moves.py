@@ -8,14 +8,8 @@ from typing import Any
 
 import pymysql
 
-from pipeline.control.migrations import (
-    NewTable,
-    create_migration,
-    install,
-    new_id,
-    read_events,
-    read_migration,
-)
+from pipeline.control.events import read_events
+from pipeline.control.migrations import NewTable, create_migration, install, new_id, read_migration
 from pipeline.domain.migration import Migration, Options
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError

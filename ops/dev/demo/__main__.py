@@ -22,7 +22,7 @@ from ops.dev.demo.stack import Stack, running_stack
 from ops.dev.demo.tables import CUSTOMERS, ORDERS, SCHEMA, create
 from ops.dev.demo.writer import Writer
 from pipeline.configuration.load import load_settings
-from pipeline.control.migrations import read_events
+from pipeline.control.events import read_events
 from pipeline.mysql.pools import Pools
 from pipeline.status.listing import list_migrations
 from pipeline.status.progress import Progress, read_progress

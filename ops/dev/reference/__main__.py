@@ -1,4 +1,7 @@
-"""python -m ops.dev.reference: writes docs/reference. `make docs` calls it; a test compares."""
+"""python -m ops.dev.reference: writes docs/reference, and the picture in docs/architecture.md.
+
+`make docs` calls it; a test compares.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from ops.dev.reference import (
     configuration,
     control_schema,
     hooks,
+    house,
     messages,
     metrics,
     status,
@@ -31,10 +35,11 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 def main() -> None:
-    """Write every page."""
+    """Write every page, and the picture."""
     FOLDER.mkdir(exist_ok=True)
     for name, page in PAGES.items():
         (FOLDER / name).write_text(page())
+    house.PAGE.write_text(house.redrawn(house.PAGE.read_text()))
 
 
 if __name__ == "__main__":

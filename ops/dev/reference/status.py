@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import Any, get_type_hints
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
 
 from ops.dev.reference.markdown import head, table
-from pipeline.control.summary import Event
+from pipeline.control.events import LoggedEvent
+from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Failure
+from pipeline.domain.role import Role
 from pipeline.domain.stages import RULES, Stage
 from pipeline.status.progress import Progress, StreamProgress, TableProgress
 
@@ -67,14 +71,14 @@ ABOUT: dict[type, dict[str, str]] = {
         "position_age_s": "since the position was last moved",
     },
     Failure: {
-        "role": "who stopped it: copy, checksum, stream or coordinate",
+        "role": "who stopped it: " + ", ".join(f"`{one}`" for one in Role),
         "explanation": "why",
         "remedy": "what to do",
     },
-    Event: {
+    LoggedEvent: {
         "id": "grows",
         "at": "when",
-        "kind": "stage, control, hook, throttle, failure, cut-over, …",
+        "kind": ", ".join(f"`{one}`" for one in EventKind),
         "message": "for a person",
         "by": "who or which process",
     },
@@ -84,7 +88,7 @@ _TITLES = {
     TableProgress: "tables[]",
     StreamProgress: "stream",
     Failure: "failure",
-    Event: "events[]",
+    LoggedEvent: "events[]",
 }
 
 
@@ -107,18 +111,24 @@ def _rows(one: Any) -> list[tuple[str, str, str]]:
 
 
 def _json_type(hint: Any) -> str:
-    text = str(getattr(hint, "__name__", hint)) if isinstance(hint, type) else str(hint)
-    for name, shown in _SHOWN.items():
-        if name in text:
-            return shown + (" or null" if "None" in text else "")
-    return text
+    """`integer`, `string or null`: what JSON makes of a field's type."""
+    if NoneType in get_args(hint):
+        (inner,) = (one for one in get_args(hint) if one is not NoneType)
+        return f"{_json_type(inner)} or null"
+    if get_origin(hint) is tuple:
+        return "list"
+    if is_dataclass(hint):
+        return "object"
+    return next(shown for kind, shown in _SHOWN.items() if issubclass(hint, kind))
 
 
 _SHOWN = {
-    "tuple": "list", "StreamProgress": "object", "Failure": "object", "datetime": "moment",
-    "Stage": "string", "Kind": "string", "str": "string", "bool": "boolean", "float": "number",
-    "int": "integer",
-}  # fmt: skip
+    datetime: "moment",
+    str: "string",
+    bool: "boolean",  # before int, which it is a kind of
+    int: "integer",
+    float: "number",
+}
 _INTRODUCTION = """
 One object. Fields may be added; none changes its meaning or goes without a word in the changelog.
 Moments are ISO 8601 in UTC, without a zone. `tranship list --json` and `tranship schedule list

@@ -1,0 +1,1 @@
+"""MySQL, MariaDB and Redis on this machine, without Docker and without root."""

@@ -6,9 +6,10 @@ import time
 
 import pytest
 
-from pipeline.control.leases import Lease, Role, fence, release_lease
+from pipeline.control.leases import Lease, fence, release_lease
 from pipeline.control.migrations import read_migration, record_failure
 from pipeline.domain.migration import Failure
+from pipeline.domain.role import Role
 from pipeline.errors import FencedError
 from pipeline.mysql.pools import Pools, run
 from pipeline.step.context import Context
@@ -84,7 +85,7 @@ def test_an_older_coordinator_plans_and_records_nothing(move: DirectMove) -> Non
     context = Context(move.pools, TARGET, old, move.sent, migration, [move.table])
     assert move.take(Role.COORDINATE) is not None
     with pytest.raises(FencedError), context.control() as control:
-        record_failure(control, move.migration_id, Failure("coordinate", "late", ""))
+        record_failure(control, move.migration_id, Failure(Role.COORDINATE, "late", ""))
     with move.pools.begin(TARGET) as control:
         now = read_migration(control, move.migration_id)
     assert now is not None

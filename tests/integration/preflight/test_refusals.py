@@ -64,7 +64,7 @@ def state(pools: Pools) -> list[object]:
     return answers
 
 
-def test_nothing_speaks_against_a_plain_table_and_looking_writes_nothing(
+def test_a_plain_table_has_no_problems_and_checking_it_writes_nothing(
     pools: Pools, schema: str
 ) -> None:
     do(pools, SOURCE, PLAIN.format(f"{schema}.t"))
@@ -100,7 +100,7 @@ def test_a_refused_start_writes_nothing(pools: Pools, schema: str) -> None:
         ([], "tables", "no table"),
         (
             [PLAIN.format("{s}.t"), PLAIN.format("{s}._t_del")],
-            "names set aside",
+            "retired names",
             "_t_del exists",
         ),
         (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pipeline.configuration.settings import Stream
-from pipeline.control.leases import Role
 from pipeline.control.streams import read_stream
+from pipeline.domain.role import Role
 from pipeline.errors import FatalError, FencedError
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import Pools, run

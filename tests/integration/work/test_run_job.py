@@ -12,6 +12,7 @@ from pipeline.control.chunks import ChunkState, release_stale_claim, unfinished_
 from pipeline.control.migrations import read_migration, record_failure
 from pipeline.control.throttles import set_manual, set_override
 from pipeline.domain.migration import Failure
+from pipeline.domain.role import Role
 from pipeline.errors import FatalError, RetryableError
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.pools import Pools, run
@@ -125,7 +126,7 @@ def test_a_throttled_worker_leaves_the_chunk_to_be_sent_again(worker: Worker) ->
 
 def test_a_chunk_of_a_migration_that_has_failed_is_not_copied(worker: Worker) -> None:
     with worker.move.pools.begin(TARGET) as control:
-        record_failure(control, worker.move.migration_id, Failure("stream", "why", ""))
+        record_failure(control, worker.move.migration_id, Failure(Role.STREAM, "why", ""))
     assert worker.run(COPY, 0) is JobResult.NOT_WANTED
     assert worker.copied == 0
 
@@ -171,7 +172,7 @@ def test_a_chunk_that_keeps_failing_stops_the_migration_and_says_why(
         assert worker.run(COPY, 0) is JobResult.STOPPED
     failure = worker.failure
     assert failure is not None
-    assert failure.role == "copy"
+    assert failure.role is Role.COPY
     assert f"failed {attempts} times, last with: {error}" in failure.explanation
     assert worker.move.migration_id in failure.remedy
     assert worker.run(COPY, 0) is JobResult.NOT_WANTED
@@ -269,7 +270,7 @@ def test_a_difference_that_can_not_be_repaired_stops_the_migration_and_names_the
     checker.control(spoil)
     assert checker.run(CHECK, 0) is JobResult.STOPPED
     assert checker.failure is not None
-    assert checker.failure.role == "checksum"
+    assert checker.failure.role is Role.CHECKSUM
     assert "at the keys 2." in checker.failure.explanation
 
 
@@ -293,4 +294,4 @@ def test_a_check_that_fails_for_now_is_sent_again_and_stops_nothing(
 def test_a_check_that_can_not_succeed_stops_the_migration(checker: Worker) -> None:
     with at(Point.VERIFY_SOURCE_READ, raising(FatalError("no", "Do this."))):
         assert checker.run(CHECK, 0) is JobResult.STOPPED
-    assert checker.failure == Failure("checksum", "no", "Do this.")
+    assert checker.failure == Failure(Role.CHECKSUM, "no", "Do this.")

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.domain.hook_names import CONTRACTS, VARIABLES, Hook, hook_named
 from pipeline.domain.migration import Failure, Migration, MigrationKind, MigrationTable, Options
+from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
 from pipeline.hooks.runner import ask, require, tell_once, variables
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
@@ -70,7 +71,9 @@ def test_before_the_rename_there_are_no_drain_gtids_and_the_variable_is_empty() 
 
 
 def test_why_a_migration_failed_is_told() -> None:
-    failed = context(replace(MIGRATION, failure=Failure("copy", "The disk is full.", "Make room.")))
+    failed = context(
+        replace(MIGRATION, failure=Failure(Role.COPY, "The disk is full.", "Make room."))
+    )
     assert variables(failed, Hook.ON_FAILURE)["TRANSHIP_FAILURE"] == "The disk is full."
 
 

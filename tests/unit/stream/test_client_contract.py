@@ -22,7 +22,7 @@ import pytest
 from packaging.requirements import Requirement
 from pymysql.connections import Connection, MySQLResult
 from pymysql.cursors import Cursor
-from pymysql.protocol import MysqlPacket
+from pymysql.protocol import MysqlPacket, OKPacketWrapper
 from pymysqlreplication import BinLogStreamReader
 from pymysqlreplication.gtid import GtidSet
 
@@ -161,6 +161,13 @@ def test_what_a_load_skipped_never_goes_unseen() -> None:
     assert hasattr(unconnected().cursor(), "_result"), gone(DRIVER, "Cursor._result", POOLS)
     result = MySQLResult(unconnected())
     assert hasattr(result, "message"), gone(DRIVER, "MySQLResult.message", POOLS)
+
+
+def test_the_first_count_of_a_summary_never_hides_behind_the_byte_of_its_length() -> None:
+    line = b"Records: 2  Duplicates: 1  Warnings: 1"
+    packet = MysqlPacket(b"\0\2\0\2\0\1\0" + bytes([len(line)]) + line, "utf8")
+    part = "the byte of its length before OKPacketWrapper.message"
+    assert OKPacketWrapper(packet).message == bytes([len(line)]) + line, gone(DRIVER, part, POOLS)
 
 
 def test_warnings_of_a_statement_never_go_unseen() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.control.throttles import ThrottleState
 from pipeline.domain.migration import Failure, Migration, MigrationKind, MigrationTable, Options
+from pipeline.domain.role import Role
 from pipeline.domain.stages import (
     STAGES_THAT_COPY,
     STAGES_THAT_VERIFY,
@@ -59,7 +60,7 @@ def test_nothing_is_copied_or_checked_in_a_stage_that_does_not_want_it(stage: St
 @pytest.mark.parametrize("kind", [COPY, CHECK])
 def test_nothing_goes_on_for_a_migration_that_has_failed(kind: Any) -> None:
     for stage in kind.stages:
-        failed = replace(MIGRATION, stage=stage, failure=Failure("copy", "why", ""))
+        failed = replace(MIGRATION, stage=stage, failure=Failure(Role.COPY, "why", ""))
         assert obstacle(kind, failed, THROTTLED) is JobResult.NOT_WANTED
 
 

@@ -1,0 +1,28 @@
+"""The kinds of events in a migration's event log."""
+
+from __future__ import annotations
+
+import logging
+from enum import StrEnum
+
+
+class EventKind(StrEnum):
+    """What an event is about, for scripts and filters; its message is for people."""
+
+    CREATED = "created"
+    STAGE = "stage"
+    CONTROL = "control"  # a person asked for something
+    THROTTLE = "throttle"
+    HOOK = "hook"
+    CHUNK = "chunk"  # freed, since its worker is gone
+    DIFFERENCE = "difference"  # between source and target, found by a checksum
+    RENAME = "rename"
+    SWAP = "swap"
+    CUT_OVER = "cut-over"
+    FORCE = "force"  # what blocked a cut-over was killed
+    FAILURE = "failure"
+
+    @property
+    def level(self) -> int:
+        """The level of its line in a process's log."""
+        return logging.ERROR if self is EventKind.FAILURE else logging.INFO

@@ -1,0 +1,63 @@
+"""A lease that is in use never expires for want of a renewal, nor costs one at each step."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from pipeline.control.leases import Lease, Renewal, Role
+from pipeline.errors import FencedError
+
+LEASE = Lease("m", Role.STREAM, 1, "me", ttl_s=30)
+
+
+class Holder:
+    """Counts its renewals, by a clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now, self.renewals = 0.0, list[float]()
+        self.renewal = Renewal(LEASE, lambda: self.renewals.append(self.now), lambda: self.now)
+
+    def work_until(self, end: float) -> None:
+        while self.now < end:
+            self.now += 1
+            self.renewal.keep()
+
+
+def test_a_holder_that_keeps_working_never_lets_its_lease_expire() -> None:
+    holder = Holder()
+    holder.work_until(100)
+    moments = [0.0, *holder.renewals, 100.0]
+    longest = max(later - earlier for earlier, later in pairwise(moments))
+    assert longest <= LEASE.ttl_s / 2
+
+
+def test_a_lease_that_was_taken_a_moment_ago_is_never_renewed() -> None:
+    holder = Holder()
+    holder.work_until(LEASE.ttl_s / 3)
+    assert holder.renewals == []
+
+
+def test_a_lease_that_a_commit_has_renewed_is_never_renewed_at_once() -> None:
+    holder = Holder()
+    holder.now = 9
+    holder.renewal.renewed()
+    holder.work_until(19)
+    assert holder.renewals == []
+    holder.work_until(20)
+    assert holder.renewals == [20]
+
+
+def test_a_renewal_that_failed_is_never_taken_for_one() -> None:
+    now, tries = [0.0], []
+
+    def fails() -> None:
+        tries.append(now[0])
+        raise FencedError("another holder")
+
+    renewal = Renewal(LEASE, fails, lambda: now[0])
+    for now[0] in (11, 12):
+        with pytest.raises(FencedError):
+            renewal.keep()
+    assert tries == [11, 12]
