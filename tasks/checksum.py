@@ -1,17 +1,17 @@
-"""Queue `tranship.checksum`: one check of one chunk a task."""
+"""Queue `tranship.checksum`: one verification of one chunk a task."""
 
 from __future__ import annotations
 
 from celery import shared_task
 
-from pipeline.work.check import CHECK
 from pipeline.work.job import Job
+from pipeline.work.verify import VERIFY
 from tasks.jobs import JobFailedError, work_on
 from tasks.messages import VERIFY_CHUNK
 
 
 @shared_task(name=VERIFY_CHUNK, throws=(JobFailedError,))
 def verify_chunk(target: str, migration_id: str, table_id: int, number: int) -> str:
-    """Check chunk `number` once; the coordinator sends it again for as long as it is dirty."""
+    """Verify chunk `number` once; the coordinator sends it again for as long as it is dirty."""
     job = Job(target=target, migration_id=migration_id, table_id=table_id, number=number)
-    return work_on(CHECK, job)
+    return work_on(VERIFY, job)

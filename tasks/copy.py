@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from pipeline.work.chunk import COPY
+from pipeline.work.copy import COPY
 from pipeline.work.job import Job
 from tasks.jobs import JobFailedError, work_on
 from tasks.messages import COPY_CHUNK

@@ -25,7 +25,7 @@ _LONGEST_PAUSE_S = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One message: a chunk to copy or to check. Ids only; the control schema has the rest."""
+    """One message: a chunk to copy or to verify. Ids only; the control schema has the rest."""
 
     target: str
     migration_id: str
@@ -46,7 +46,7 @@ class JobContext:
 
 @dataclass(frozen=True, kw_only=True)
 class JobKind:
-    """What differs between copying a chunk and checking one."""
+    """What differs between copying a chunk and verifying one."""
 
     role: Role  # who stops the migration, as its failure says
     label: str  # what the log calls the number

@@ -17,10 +17,10 @@ from pipeline.errors import FatalError, RetryableError
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.pools import Pools, run
 from pipeline.pausepoints import Point, at
-from pipeline.work.check import CHECK
-from pipeline.work.chunk import COPY
+from pipeline.work.copy import COPY
 from pipeline.work.job import Job, JobKind, JobResult
 from pipeline.work.run import run_job
+from pipeline.work.verify import VERIFY
 from tests.support.direct import DirectMove, rows_of
 from tests.support.moves import SOURCE, TARGET
 
@@ -172,7 +172,7 @@ def test_a_chunk_that_keeps_failing_stops_the_migration_and_says_why(
         assert worker.run(COPY, 0) is JobResult.STOPPED
     failure = worker.failure
     assert failure is not None
-    assert failure.role is Role.COPY
+    assert failure.role == Role.COPY
     assert f"failed {attempts} times, last with: {error}" in failure.explanation
     assert worker.move.migration_id in failure.remedy
     assert worker.run(COPY, 0) is JobResult.NOT_WANTED
@@ -202,12 +202,12 @@ def test_a_worker_pauses_as_long_as_the_migration_asks_for(worker: Worker) -> No
     assert time.monotonic() - began > 0.6
 
 
-# --- a check ------------------------------------------------------------------------------
+# --- a verification ------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def checker(worker: Worker) -> Worker:
-    """The chunk is copied, and has to be checked."""
+def verifier(worker: Worker) -> Worker:
+    """The chunk is copied, and has to be verified."""
     worker.move.copy_all()
     drained(worker)
     return worker
@@ -225,53 +225,53 @@ def blocked(worker: Worker) -> None:
     )
 
 
-def test_a_check_lets_the_coordinator_look_only_at_what_is_new(checker: Worker) -> None:
-    with checker.move.applier() as feed:
+def test_a_verification_lets_the_coordinator_look_only_at_what_is_new(verifier: Worker) -> None:
+    with verifier.move.applier() as feed:
         key = (b"1",)
         with at(Point.VERIFY_TARGET_READ, lambda: feed.update((key, (b"1", b"one")))):
-            assert checker.run(CHECK, 0) is JobResult.UNCHANGED
-    assert checker.told == []
-    drained(checker)
-    assert checker.run(CHECK, 0) is JobResult.CHANGED
-    assert len(checker.told) == 1
+            assert verifier.run(VERIFY, 0) is JobResult.UNCHANGED
+    assert verifier.told == []
+    drained(verifier)
+    assert verifier.run(VERIFY, 0) is JobResult.CHANGED
+    assert len(verifier.told) == 1
 
 
-def test_a_throttled_worker_leaves_the_check_to_be_sent_again(checker: Worker) -> None:
-    checker.move.advance()
-    assert checker.move.sent.chunk_checks == [0]
-    throttle(checker, "somebody")
-    assert checker.run(CHECK, 0) is JobResult.THROTTLED
-    rows = checker.control(
+def test_a_throttled_worker_leaves_the_verification_to_be_sent_again(verifier: Worker) -> None:
+    verifier.move.advance()
+    assert verifier.move.sent.chunk_checks == [0]
+    throttle(verifier, "somebody")
+    assert verifier.run(VERIFY, 0) is JobResult.THROTTLED
+    rows = verifier.control(
         "SELECT sent_at, verify_attempts FROM tranship.chunk_checks"
-        f" WHERE table_id = {checker.move.table.id}"
+        f" WHERE table_id = {verifier.move.table.id}"
     )
     assert rows == ((None, 0),)
 
 
-def test_while_writes_are_blocked_a_check_neither_yields_to_the_throttle_nor_pauses(
-    checker: Worker,
+def test_while_writes_are_blocked_a_verification_neither_yields_to_the_throttle_nor_pauses(
+    verifier: Worker,
 ) -> None:
-    nice(checker, 1000)
-    throttle(checker, "somebody")
-    blocked(checker)
+    nice(verifier, 1000)
+    throttle(verifier, "somebody")
+    blocked(verifier)
     began = time.monotonic()
     with at(Point.VERIFY_SOURCE_READ, lambda: time.sleep(0.1)):
-        assert checker.run(CHECK, 0) is JobResult.CHANGED
+        assert verifier.run(VERIFY, 0) is JobResult.CHANGED
     assert time.monotonic() - began < 50
 
 
 def test_a_difference_that_can_not_be_repaired_stops_the_migration_and_names_the_key(
-    checker: Worker,
+    verifier: Worker,
 ) -> None:
-    spoil = f"UPDATE {checker.move.table.target} SET v = 'other' WHERE id = 2"
-    for _ in range(checker.move.pools.settings.checksum.repairs):
-        checker.control(spoil)
-        assert checker.run(CHECK, 0) is JobResult.CHANGED
-    checker.control(spoil)
-    assert checker.run(CHECK, 0) is JobResult.STOPPED
-    assert checker.failure is not None
-    assert checker.failure.role is Role.CHECKSUM
-    assert "at the keys 2." in checker.failure.explanation
+    spoil = f"UPDATE {verifier.move.table.target} SET v = 'other' WHERE id = 2"
+    for _ in range(verifier.move.pools.settings.checksum.repairs):
+        verifier.control(spoil)
+        assert verifier.run(VERIFY, 0) is JobResult.CHANGED
+    verifier.control(spoil)
+    assert verifier.run(VERIFY, 0) is JobResult.STOPPED
+    assert verifier.failure is not None
+    assert verifier.failure.role == Role.CHECKSUM
+    assert "at the keys 2." in verifier.failure.explanation
 
 
 @pytest.mark.parametrize(
@@ -281,17 +281,17 @@ def test_a_difference_that_can_not_be_repaired_stops_the_migration_and_names_the
         (KeyError("a defect of ours"), JobResult.FAILED),
     ],
 )
-def test_a_check_that_fails_for_now_is_sent_again_and_stops_nothing(
-    checker: Worker, error: Exception, result: JobResult
+def test_a_verification_that_fails_for_now_is_sent_again_and_stops_nothing(
+    verifier: Worker, error: Exception, result: JobResult
 ) -> None:
     with at(Point.VERIFY_SOURCE_READ, raising(error)):
-        for _ in range(checker.move.pools.settings.row_copy.attempts + 1):
-            assert checker.run(CHECK, 0) is result
-    assert checker.failure is None
-    assert checker.run(CHECK, 0) is JobResult.CHANGED
+        for _ in range(verifier.move.pools.settings.row_copy.attempts + 1):
+            assert verifier.run(VERIFY, 0) is result
+    assert verifier.failure is None
+    assert verifier.run(VERIFY, 0) is JobResult.CHANGED
 
 
-def test_a_check_that_can_not_succeed_stops_the_migration(checker: Worker) -> None:
+def test_a_verification_that_can_not_succeed_stops_the_migration(verifier: Worker) -> None:
     with at(Point.VERIFY_SOURCE_READ, raising(FatalError("no", "Do this."))):
-        assert checker.run(CHECK, 0) is JobResult.STOPPED
-    assert checker.failure == Failure(Role.CHECKSUM, "no", "Do this.")
+        assert verifier.run(VERIFY, 0) is JobResult.STOPPED
+    assert verifier.failure == Failure(Role.CHECKSUM, "no", "Do this.")

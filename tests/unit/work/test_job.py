@@ -26,9 +26,9 @@ from pipeline.errors import (
     RetryableError,
 )
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
-from pipeline.work.check import CHECK
-from pipeline.work.chunk import COPY
+from pipeline.work.copy import COPY
 from pipeline.work.job import JobContext, JobResult, nice_pause_s, obstacle, stop_reason
+from pipeline.work.verify import VERIFY
 
 _NOW = datetime(2020, 1, 1)
 MIGRATION = Migration(
@@ -49,15 +49,15 @@ def context() -> JobContext:
 
 
 @pytest.mark.parametrize("stage", Stage)
-def test_nothing_is_copied_or_checked_in_a_stage_that_does_not_want_it(stage: Stage) -> None:
+def test_nothing_is_copied_or_verified_in_a_stage_that_does_not_want_it(stage: Stage) -> None:
     """A message may be days old, and the tables renamed since."""
     migration = replace(MIGRATION, stage=stage)
-    for kind, wanted in ((COPY, STAGES_THAT_COPY), (CHECK, STAGES_THAT_VERIFY)):
+    for kind, wanted in ((COPY, STAGES_THAT_COPY), (VERIFY, STAGES_THAT_VERIFY)):
         expected = None if stage in wanted else JobResult.NOT_WANTED
         assert obstacle(kind, migration, FREE) is expected
 
 
-@pytest.mark.parametrize("kind", [COPY, CHECK])
+@pytest.mark.parametrize("kind", [COPY, VERIFY])
 def test_nothing_goes_on_for_a_migration_that_has_failed(kind: Any) -> None:
     for stage in kind.stages:
         failed = replace(MIGRATION, stage=stage, failure=Failure(Role.COPY, "why", ""))
@@ -65,11 +65,11 @@ def test_nothing_goes_on_for_a_migration_that_has_failed(kind: Any) -> None:
 
 
 def test_a_throttle_does_not_keep_the_application_waiting_in_a_cut_over() -> None:
-    for kind in (COPY, CHECK):
+    for kind in (COPY, VERIFY):
         for stage in kind.stages:
             expected = None if stage in WRITES_BLOCKED else JobResult.THROTTLED
             assert obstacle(kind, replace(MIGRATION, stage=stage), THROTTLED) is expected
-    assert CHECK.stages & WRITES_BLOCKED
+    assert VERIFY.stages & WRITES_BLOCKED
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def test_passing_trouble_and_a_defect_stop_it_only_when_they_do_not_pass(error: 
     assert "tranship resume m1" in reason.remedy
 
 
-def test_a_check_that_is_tried_for_days_does_not_stop_the_migration() -> None:
-    assert CHECK.attempts is None
+def test_a_verification_that_is_tried_for_days_does_not_stop_the_migration() -> None:
+    assert VERIFY.attempts is None
     assert stop_reason(RetryableError("again"), context(), attempts=None, limit=1) is None
 
 

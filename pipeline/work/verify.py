@@ -1,4 +1,4 @@
-"""The job of checking a chunk once; the coordinator sends it again for as long as it is dirty.
+"""The job of verifying a chunk once; the coordinator sends it again for as long as it is dirty.
 
 Its attempts are not limited: a chunk that is being written may take any number of them.
 """
@@ -17,7 +17,7 @@ from pipeline.work.job import JobContext, JobKind
 log = logging.getLogger(__name__)
 
 
-def _check(context: JobContext) -> bool:
+def _verify(context: JobContext) -> bool:
     migration = context.migration
     verifier = ChunkVerifier(
         pools=context.pools,
@@ -32,11 +32,11 @@ def _check(context: JobContext) -> bool:
     return verdict is not Verdict.INCONCLUSIVE
 
 
-CHECK = JobKind(
+VERIFY = JobKind(
     role=Role.CHECKSUM,
     label="range",
     stages=STAGES_THAT_VERIFY,
-    perform=_check,
+    perform=_verify,
     unsend=unsend_check,
     attempts=None,
 )
