@@ -10,23 +10,34 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery
+from celery.loaders.app import AppLoader
 from kombu.entity import Exchange, Queue
 
 from pipeline.configuration.load import load_settings
 from pipeline.configuration.settings import Settings
 from tasks.messages import ROUTES, TICK
-from tasks.queues import COORDINATE, QUEUES
+from tasks.queues import CHECKSUM, COORDINATE, COPY, QUEUES
 from workers import broker, logs
 
 _TASK_LIMIT_S = 600
+
+
+class Loader(AppLoader):  # type: ignore[misc]
+    """Imports tasks as Python would; Celery looks into the working directory first."""
+
+    def import_from_cwd(self, module: str, imp: Any = None, package: str | None = None) -> Any:
+        return self.import_module(module, package=package)
 
 
 def make_app(settings: Settings) -> Celery:
     """An application that talks to the configured broker."""
     broker.install()
     logs.install(settings.workers.log_format)
-    app = Celery("tranship")
+    # No fix-ups: an application's DJANGO_SETTINGS_MODULE may be in our environment, too.
+    app = Celery("tranship", loader=Loader, fixups=[])
     app.conf.update(_configuration(settings))
+    # Without -Q. Streaming and coordinating are not what any worker does by the way.
+    app.amqp.queues.select([COPY, CHECKSUM])
     app.set_default()
     return app
 

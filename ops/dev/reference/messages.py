@@ -14,7 +14,7 @@ from pathlib import Path
 from ops.dev.reference.markdown import head, table
 
 _ROOT = Path(__file__).resolve().parents[3]
-_PLACES = ("pipeline", "tasks", "ops/cli", "ops/api.py", "ops/starting.py")
+_PLACES = ("pipeline", "tasks", "ops/cli", "ops/api.py", "ops/starting.py", "tranship")
 # Who calls it, and the heading it comes under.
 _KINDS = {
     "RefusedError": "Refused",
