@@ -10,9 +10,10 @@
         tranship.wait(migration)
 
 What `move` and `alter` are told can be kept as a MoveRequest or an AlterRequest, for `plan`,
-`doctor`, `start`, `try_instant` and `add_schedule`. Ids may be shortened to a beginning that is theirs alone. What is refused raises RefusedError, a
-server that does not answer RetryableError (all from `tranship`); nothing has been written then. The
-workers do the work: a call only writes down what is wanted, and tells them so.
+`doctor`, `start`, `try_instant` and `add_schedule`. Ids may be shortened to a beginning that is
+theirs alone. What is refused raises RefusedError, a server that does not answer RetryableError;
+nothing has been written then. The workers do the work: a call only writes down what is wanted, and
+tells them so.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The Celery application: queues, routing, and how messages are kept and lost.
+"""The Celery application: queues, routing, and when messages are acknowledged.
 
-JSON only. Messages are acknowledged late, so that a worker takes no more than it can work
-on; nothing depends on redelivery: the control schema knows what is not done, and the
+Messages are JSON. They are acknowledged late, so that a worker takes no more than it can work
+on. Nothing depends on redelivery: the control schema knows what is not done, and the
 coordinator sends it again.
 """
 
@@ -79,7 +79,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
                 "options": {"expires": max(2.0, 2 * settings.workers.tick_s)},
             }
         },
-        # In memory: what is due is a matter of the control schema, not of a file of beat's.
+        # In memory: the control schema, not a file of beat's, says what is due.
         "beat_scheduler": "celery.beat:Scheduler",
         "beat_max_loop_interval": settings.workers.tick_s,
     }

@@ -1,8 +1,8 @@
 """The streamer worker's application: `celery -A tranship.streamer worker`.
 
-The boot step belongs in this module and not on the shared application, where it would put
-a streamer in every worker. It owns the threads: SIGTERM commits what is complete and gives
-the leases back before the worker goes. So that the worker is their process, its pool is solo.
+The boot step belongs in this module and not on the shared application, where it would start a
+streamer in every worker. It owns the threads: on SIGTERM they commit what is complete and give
+their leases back before the worker ends. Its pool is solo, so that the worker is their process.
 """
 
 from __future__ import annotations
