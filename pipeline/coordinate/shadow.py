@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pipeline.alter.convert_rows import create_templates
-from pipeline.alter.plan import create_shadow, remap
+from pipeline.alter.plan import create_shadow, map_columns
 from pipeline.control.migrations import update_table
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.migration import MigrationTable
+from pipeline.domain.request import alter_request
 from pipeline.errors import FatalError
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
@@ -32,7 +33,8 @@ def prepare_shadow(context: Context, table: MigrationTable, plan: AlterPlan) -> 
         run(control, f"DROP TABLE IF EXISTS {quote_name(table.target)}")
         create_shadow(control, table.source, table.target, plan.ddl)
     with context.control() as control:
-        if remap(control, table.source, table.target, plan) != plan:
+        request = alter_request(context.migration.request)
+        if map_columns(control, table.target, request) != plan:
             raise FatalError(
                 f"{table.source} was changed while its change was being planned.",
                 "Nothing was copied. Abort, clean up and start again.",
