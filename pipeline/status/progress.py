@@ -139,7 +139,7 @@ def _from_control(
     throttle = read_throttle(control, migration.id)
     return Progress(
         id=migration.id, kind=migration.kind,
-        change=tables[0].alter_plan.ddl if tables and tables[0].alter_plan is not None else None,
+        change=tables[0].placement.change if tables else None,
         source=migration.source, target=migration.target,
         stage=migration.stage, since=migration.stage_since, now=migration.now,
         created_at=migration.created_at, created_by=migration.created_by,
