@@ -1,6 +1,6 @@
 """Tranship from Python: everything that the command line can do, in one class.
 
-    from ops.api import Tranship
+    from tranship import Tranship
 
     with Tranship("tranship.toml") as tranship:
         tables = ["shop.orders", "shop.lines"]

@@ -13,6 +13,7 @@ from ops.cli.options import MIGRATION_ID
 from ops.cli.session import Session, pass_session
 from pipeline.domain.stages import Stage
 from pipeline.status.progress import Progress, StreamProgress, TableProgress
+from pipeline.status.wording import reading_text
 
 
 @click.command()
@@ -46,7 +47,7 @@ def status_lines(progress: Progress) -> list[str]:
         lines += _table_lines(table)
     if progress.stage is Stage.COPYING:
         lines.append(_pace_line(progress))
-    lines += [f"throttled: {reason}" for reason in progress.throttled]
+    lines += [f"throttled: {reading_text(reason)}" for reason in progress.throttled]
     if progress.stream is not None:
         lines.append(_stream_line(progress.stream, progress.stage))
     if progress.refused_s is not None:

@@ -53,9 +53,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.mysql import DATETIME, LONGTEXT
 
-from pipeline.control.types import enumerated
+from pipeline.control.types import Json, enumerated
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook, HookStatus
+from pipeline.domain.reading import Reading
 from pipeline.domain.role import Role
 
 SCHEMA = "tranship"
@@ -186,10 +187,10 @@ throttles = Table(
     metadata,
     Column("migration_id", Identity, primary_key=True),
     Column("manual", String(255)),  # who asked for it
-    Column("reasons", JSON(none_as_null=True)),
+    Column("reasons", Json(tuple[Reading, ...])),  # what is over its limit
     Column("since", Moment),
     Column("window", Integer),  # chunks that may be in flight
-    Column("overrides", JSON(none_as_null=True)),
+    Column("overrides", Json(dict[str, float])),
     Column("checked_at", Moment),
     **_OPTIONS,
 )

@@ -1,4 +1,7 @@
-"""Who holds a table that the cut-over of an alter has to lock, and what waits for what."""
+"""Who holds a table that the cut-over of an alter has to lock, and what waits for what.
+
+They are named to whoever reads why an attempt failed; where that was asked for, they are killed.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,16 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from pipeline.mysql.pools import run
+from pipeline.cutover.decisions import may_kill_blockers
+from pipeline.domain.event_kind import EventKind
+from pipeline.mysql.pools import kill_connection, run
 from pipeline.mysql.quoting import text_literal
 from pipeline.mysql.table import TableName
+from pipeline.step.context import Context
 
 _SHOWN = 120
+_NAMED = 5
+_LOOK_S = 0.3
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,36 @@ class Blocker:
         since = self.in_transaction_s
         doing = "" if since is None else f" in a transaction for {since} s,"
         return f"connection {self.id} ({self.user}),{doing} last statement: {self.statement}"
+
+
+@dataclass
+class BlockerWatch:
+    """Looks who holds `table` while a connection of `ours` waits for it."""
+
+    context: Context
+    table: TableName
+    ours: tuple[int, ...]
+    _last: tuple[Blocker, ...] = ()
+    _looks: int = 0
+
+    def look(self, waited_s: float) -> None:
+        """Every third of a second of waiting: name who holds the table, or kill them."""
+        if waited_s < _LOOK_S * (self._looks + 1):
+            return
+        self._looks += 1
+        with self.context.source() as server:
+            found = blockers(server, self.table, self.ours)
+        self._last = tuple(found) or self._last
+        if may_kill_blockers(self.context.migration):
+            for one in found:
+                self.context.note(EventKind.FORCE, f"killed: {one}")
+                kill_connection(self.context.pools, self.context.migration.source, one.id)
+
+    @property
+    def found(self) -> str:
+        """How a message goes on that says the table could not be locked."""
+        shown = "; ".join(str(one) for one in self._last[:_NAMED])
+        return f"; held by {shown}" if shown else ""
 
 
 def blockers(connection: Connection, table: TableName, ours: tuple[int, ...]) -> list[Blocker]:

@@ -8,31 +8,29 @@ that still waits for a lock, and not a coordinator that was paused before sendin
 
 from __future__ import annotations
 
-import time
 from enum import Enum
 from typing import Any
 
 from pymysql.connections import Connection as RawConnection
 
 from pipeline.control.migrations import update_migration
+from pipeline.cutover.shared import end_connection
 from pipeline.domain.migration import MigrationTable
-from pipeline.errors import AmbiguousError, RetryableError
+from pipeline.errors import AmbiguousError
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.flavours import raw_executed_gtids
 from pipeline.mysql.gtid import GtidSet
-from pipeline.mysql.pools import connection_is_alive, kill_connection, run_raw
+from pipeline.mysql.pools import run_raw
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.servers import table_exists
 from pipeline.step.context import Context
-
-_GONE_S = 10.0
 
 
 class SourceState(Enum):
     """Under which names the source's tables are."""
 
     IN_PLACE = "in place"
-    ASIDE = "aside"
+    RETIRED = "retired"
 
 
 def rename_statement(context: Context, *, back: bool = False) -> str:
@@ -67,7 +65,7 @@ def read_source_state(context: Context) -> SourceState:
     """Where the source's tables are now.
 
     Raises:
-        AmbiguousError: neither all in place nor all aside.
+        AmbiguousError: neither all in place nor all retired.
     """
     with context.source() as source:
         in_place = [table for table in context.tables if table_exists(source, table.source)]
@@ -75,10 +73,10 @@ def read_source_state(context: Context) -> SourceState:
     if len(in_place) == len(context.tables) and not retired:
         return SourceState.IN_PLACE
     if len(retired) == len(context.tables) and not in_place:
-        return SourceState.ASIDE
+        return SourceState.RETIRED
     raise AmbiguousError(
         f"On the source, {_names(in_place)} are in place and"
-        f" {_names(retired)} exist under their aside names.",
+        f" {_names(retired)} exist under their retired names.",
         "Nothing was changed. Rename by hand to one or the other, then: tranship resume.",
     )
 
@@ -95,25 +93,6 @@ def end_rename_connection(context: Context) -> None:
     end_connection(context, number)
     with context.control() as control:
         update_migration(control, context.migration.id, rename_connection=None)
-
-
-def end_connection(context: Context, number: int) -> None:
-    """Kill connection `number` of the source, and see it gone.
-
-    Raises:
-        RetryableError: it is still there.
-    """
-    migration = context.migration
-    # It was there when the stage was entered.
-    known_s = (migration.now - migration.stage_since).total_seconds()
-    kill_connection(context.pools, migration.source, number, known_s)
-    deadline = time.monotonic() + _GONE_S
-    while time.monotonic() < deadline:
-        with context.source() as source:
-            if not connection_is_alive(source, number, known_s):
-                return
-        time.sleep(0.05)
-    raise RetryableError(f"Connection {number} of the cut-over does not end.")
 
 
 def _names(tables: list[MigrationTable]) -> str:

@@ -62,7 +62,7 @@ def _try(
 
 
 def create_triggers(context: Context) -> None:
-    """Make what is not there yet; the source's tables are under their aside names."""
+    """Make what is not there yet; the source's tables are under their retired names."""
     for table in _with_triggers(context):
         with context.source() as source:
             triggers = read_triggers(source, table.retired_name)
@@ -71,7 +71,7 @@ def create_triggers(context: Context) -> None:
 
 
 def create_on_shadow(context: Context, table: MigrationTable) -> None:
-    """Of an alter: under the lock, once nothing of ours writes to the shadow any more.
+    """Alter only: under the lock, once nothing of ours writes to the shadow any more.
 
     The old table keeps its triggers until it is dropped, so these get other names.
     """

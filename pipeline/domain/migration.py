@@ -30,7 +30,7 @@ class Options:
     chunk_rows: int | None = None
     with_triggers: bool = False
     json_as_text: bool = False
-    lock_timeout_s: float | None = None  # of an alter; otherwise cut_over.lock_wait_s
+    lock_timeout_s: float | None = None  # alter only; else cut_over.lock_wait_s
     force_after_s: float | None = None  # from then on what blocks the cut-over is killed
     cut_over_window: str | None = None  # as domain/window.py reads it
 

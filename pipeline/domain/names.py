@@ -46,7 +46,7 @@ def _sorted_after(name: TableName, suffix: str) -> TableName:
 
     A server takes the locks of a RENAME in the order of the names. So the rename of a swap
     waits for the table itself, first in line, and holds no lock on the shadow until then
-    (cutover/swap.py).
+    (cutover/alter_locks.py).
     """
     kept = name.name
     if len(kept) > _SHADOW_KEEPS:

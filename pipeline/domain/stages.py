@@ -3,13 +3,13 @@
 The point of no return is the step into SWITCHING. Before it an abort gives the source its
 tables back; from it on, the target is the truth.
 
-    preparing → copying → converging → ready ⇄ renaming → draining → verifying → switching → done
+    preparing → copying → converging → ready ⇄ blocking → draining → verifying → switching → done
                                          ↑         └──────────┴──────────┘
                                          └─────────── restoring → aborted, failed
 
-An alter goes the same way; what it calls `renaming` is a rename that waits for a table lock, and
-between `verifying` and `switching` it is `swapping`: the lock is about to go, and after a crash
-the servers say whether the swap has happened.
+In `blocking` a move renames the source's tables, and an alter locks its one: writes stop. Between
+`verifying` and `switching` an alter is `swapping`: the lock is about to go, and after a crash the
+servers say whether the swap has happened.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Stage(StrEnum):
     BLOCKING = "blocking"
     DRAINING = "draining"
     VERIFYING = "verifying"
-    SWAPPING = "swapping"  # of an alter only
+    SWAPPING = "swapping"  # alter only
     SWITCHING = "switching"
     RESTORING = "restoring"
     DONE = "done"
@@ -76,7 +76,7 @@ RULES: dict[Stage, Rule] = {
     ),
     S.BLOCKING: _rule(
         {S.READY, S.DRAINING, S.RESTORING}, Undo.RENAME_BACK, True,
-        "rename the source's tables: writes stop",
+        "rename the source's tables, or lock the one that is altered: writes stop",
     ),
     S.DRAINING: _rule(
         {S.VERIFYING, S.RESTORING}, Undo.RENAME_BACK, True,
@@ -105,7 +105,7 @@ RULES: dict[Stage, Rule] = {
     ),
 }  # fmt: skip
 
-# Where the source's rows may be under their aside name.
+# Where the source's rows may be under their retired name.
 MAY_BE_RETIRED = frozenset(
     {S.BLOCKING, S.DRAINING, S.VERIFYING, S.SWAPPING, S.SWITCHING, S.RESTORING}
 )

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline.control.throttles import BY_HAND
 from pipeline.domain.migration import Failure, MigrationKind
+from pipeline.domain.reading import Reading, Signal
+from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage, wants_stream
+from pipeline.status.wording import reasons_text
 
 _COORDINATOR_SILENT_S = 10.0
 _MESSAGES_WAIT_S = 15.0
@@ -40,7 +42,7 @@ class StatusFacts:
     postponed: bool
     window: str | None  # that the cut-over waits for
     failure: Failure | None
-    throttled: tuple[str, ...]
+    throttled: tuple[Reading, ...]
     chunks_left: int
     planned: bool
     dirty: int
@@ -126,25 +128,25 @@ def _missing(now: StatusFacts) -> NextStep | None:
         return None  # it was started a moment ago
     if ago is None or ago > _COORDINATOR_SILENT_S:
         since = f" for {ago:.0f} s" if ago is not None else ""
-        return _start("coordinate", f"no coordinator has looked at it{since}")
+        return _start(Role.COORDINATE, f"no coordinator has looked at it{since}")
     starting = now.stage is Stage.COPYING and now.stage_s < _STREAMER_STARTS_S
     if wants_stream(now.stage) and not now.stream_alive and not starting:
-        return _start("stream", "no streamer is running")
+        return _start(Role.STREAM, "no streamer is running")
     if now.waiting_s > _MESSAGES_WAIT_S:
-        return _start("copy", f"no copy worker has taken a message for {now.waiting_s:.0f} s")
+        return _start(Role.COPY, f"no copy worker has taken a message for {now.waiting_s:.0f} s")
     return None
 
 
 def _held_back(now: StatusFacts) -> NextStep | None:
     if not now.throttled or now.stage not in _YIELDING:
         return None
-    reasons = "; ".join(now.throttled)
-    by_hand = any(reason.startswith(BY_HAND) for reason in now.throttled)
+    reasons = reasons_text(now.throttled)
+    by_hand = any(reason.signal is Signal.BY_HAND for reason in now.throttled)
     command = f"tranship unthrottle {now.id}" if by_hand else f"tranship status {now.id} --watch"
     return NextStep(f"{now.stage} goes on when it is not throttled any more: {reasons}", command)
 
 
-def _start(role: str, what: str) -> NextStep:
+def _start(role: Role, what: str) -> NextStep:
     command = f"tranship worker {role}"
     return NextStep(f"{what}: start one with {command}", command)
 

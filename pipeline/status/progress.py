@@ -29,6 +29,7 @@ from pipeline.control.summary import (
 from pipeline.control.throttles import read_throttle
 from pipeline.control.touched_keys import count_touched
 from pipeline.domain.migration import Failure, Migration, MigrationKind, MigrationTable
+from pipeline.domain.reading import Reading
 from pipeline.domain.role import Role
 from pipeline.domain.stages import STAGES_THAT_VERIFY, Stage, wants_stream
 from pipeline.domain.window import in_window
@@ -96,7 +97,7 @@ class Progress:
     stream: StreamProgress | None
     coordinated_s_ago: float | None
     coordinator: str | None
-    throttled: tuple[str, ...]  # why copy and verification are held back now
+    throttled: tuple[Reading, ...]  # why copy and verification are held back now
     chunks_allowed: int | None  # in flight, by the throttle
     postponed: bool
     abort_asked: bool

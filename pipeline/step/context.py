@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -103,3 +103,7 @@ class Context:
     def at(self, stage: Stage) -> Context:
         """This context once `enter` has led to `stage`."""
         return replace(self, migration=replace(self.migration, stage=stage))
+
+
+Step = Callable[[Context], Outcome]
+"""What `advance` does in a stage: re-entrant, and short unless writes are blocked."""

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 import pytest
 
-from ops.api import Tranship
 from ops.cli.main import cli
 from ops.starting import asked_of_alter, asked_of_move
+from pipeline.domain.reading import asked_for_by
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools, run
@@ -19,6 +19,7 @@ from pipeline.mysql.table import TableName
 from pipeline.preflight.findings import Severity
 from tests.support.moves import SOURCE, TARGET
 from tests.support.stack import Stack
+from tranship import Tranship
 
 # A process to be run, not something to be asked for.
 _PROCESSES = {"worker", "metrics"}
@@ -70,7 +71,7 @@ def test_a_script_plans_moves_holds_back_releases_and_cleans_up(
     now = tranship.wait(migration[:6], until=lambda now: now.stage is Stage.READY, limit_s=60)
     assert (now.id, now.created_by, now.postponed) == (migration, "a script", True)
     assert tranship.throttle(migration) == migration
-    assert tranship.status(migration).throttled == ("asked for by a script",)
+    assert tranship.status(migration).throttled == (asked_for_by("a script"),)
     tranship.unthrottle(migration)
     tranship.set(migration, "window", 2)
     with pytest.raises(RefusedError, match="There is no limit nonsense"):

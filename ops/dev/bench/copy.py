@@ -1,7 +1,8 @@
 """python -m ops.dev.bench.copy: what Celery and Redis cost the copy.
 
-The same table is copied by Celery workers, and by as many bare processes that call the same
-pipeline function from a queue, in turn. Only the ratio means anything on a shared machine.
+The same table is copied in turn by Celery workers and by as many bare processes, which take their
+chunks from a queue and call the same pipeline function. On a shared machine only the ratio means
+anything.
 """
 
 from __future__ import annotations

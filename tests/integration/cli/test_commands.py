@@ -88,6 +88,7 @@ def test_a_refused_move_is_one_line_with_its_remedy(command: Command, table: str
         (("set", "zzzz", "window"), "not NAME=VALUE"),
         (("move", *MOVE, "--table", "a.b", "--hook", "startup='x"), "can't be read"),
         (("worker", "stream", "--port", "1"), "for flower"),
+        (("worker", "flower", "--name", "night"), "Flower is none"),
         (("worker", "cook"), "cook"),
         (("worker", "stream", "--log-format", "yaml"), "'text', 'json'"),
     ],

@@ -96,7 +96,7 @@ def test_a_migration_gives_up_only_by_way_of_restoring() -> None:
 
 
 def test_nothing_is_renamed_without_the_intent_first() -> None:
-    """I7: a crash after the rename must find RENAMING, not READY, in the control schema."""
+    """I7: a crash after the rename must find BLOCKING, not READY, in the control schema."""
     assert [stage for stage in Stage if allowed(stage, Stage.BLOCKING)] == [Stage.READY]
     assert [stage for stage in Stage if allowed(stage, Stage.DRAINING)] == [Stage.BLOCKING]
 

@@ -1,11 +1,12 @@
 """The cut-over of a move: one function a stage, each durable before the next begins.
 
     ready       the before-cut-over hook, then the intent
-    renaming    one RENAME of all source tables; the executed set read after it is the drain
+    blocking    one RENAME of all source tables; the executed set read after it is the drain
                 set: every write the source ever took is in it
     draining    until the position contains the drain set
     verifying   until every range touched since its last verification is verified (I6)
     switching   the on-success hook. The point of no return is the step into it
+    restoring   the tables are renamed back, if they were renamed
 
 A step looks, does one thing and says what it left; it may be cut short anywhere and called
 again. What takes too long before SWITCHING is sent to RESTORING by `advance`, which renames
@@ -15,9 +16,13 @@ back.
 from __future__ import annotations
 
 from pipeline.control.chunk_checks import ledger_state, unsend_all
-from pipeline.control.migrations import postpone_migration
+from pipeline.control.leases import fence
+from pipeline.control.migrations import update_migration
 from pipeline.control.schema import NOW
 from pipeline.control.streams import read_stream
+from pipeline.cutover.counters import keep_counter
+from pipeline.cutover.decisions import next_attempt
+from pipeline.cutover.finish import finish, leave_restoring
 from pipeline.cutover.rename import (
     SourceState,
     end_rename_connection,
@@ -26,67 +31,22 @@ from pipeline.cutover.rename import (
     rename,
     rename_statement,
 )
-from pipeline.cutover.retry import next_attempt, too_early
-from pipeline.cutover.triggers import rehearse_triggers
+from pipeline.cutover.shared import drain_set, may_begin
+from pipeline.cutover.triggers import create_triggers
 from pipeline.domain.event_kind import EventKind
-from pipeline.domain.hook_names import Hook
-from pipeline.domain.request import Request
 from pipeline.domain.stages import Stage
-from pipeline.domain.window import in_window
-from pipeline.errors import RetryableError, known
-from pipeline.hooks.runner import ask, tell_once
+from pipeline.errors import RetryableError
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import raw_connection_id
 from pipeline.pausepoints import Point, reached
-from pipeline.preflight.findings import Scope, refuse
-from pipeline.preflight.registry import run_preflight
-from pipeline.step.context import Context, Outcome
-from pipeline.step.dispatch import converged, ensure_stream, send_verifications
-from pipeline.step.lag import apply_lag_s
-from pipeline.throttle.assess import assess
+from pipeline.step.context import Context, Outcome, Step
+from pipeline.step.dispatch import ensure_stream, send_verifications
 
 
 def ready(context: Context) -> Outcome:
-    """Keep verified; begin a cut-over when nothing speaks against it."""
+    """Keep verified; begin a cut-over when nothing stops it."""
     return _begin(context) if may_begin(context) else Outcome.WAIT
-
-
-def may_begin(context: Context) -> bool:
-    """Keep verified; whether a cut-over may begin now, its hook included.
-
-    Raises:
-        RefusedError: something has changed that speaks against it for good.
-    """
-    ensure_stream(context)
-    if assess(context).throttled:
-        return False
-    send_verifications(context)
-    migration, settings = context.migration, context.settings.cut_over
-    if migration.postponed:
-        tell_once(context, Hook.BEGIN_POSTPONED)
-        return False
-    if too_early(context) or not in_window(migration):
-        return False
-    if not converged(context) or apply_lag_s(context) > settings.ready_lag_s:
-        return False
-    # What may have changed since the start; here it is still free to stop.
-    request = Request.of(migration, context.tables)
-    refuse(run_preflight(context.pools, request, Scope.CUT_OVER))
-    rehearse_triggers(context)
-    return _before_cut_over(context)
-
-
-def _before_cut_over(context: Context) -> bool:
-    """Run the hook; one that fails stops the cut-over and leaves the source as it was."""
-    result = ask(context, Hook.BEFORE_CUT_OVER)
-    if result is None or result.succeeded:
-        return True
-    with context.control() as control:
-        postpone_migration(control, context.migration.id)
-        what = f"postponed: hook {Hook.BEFORE_CUT_OVER} exited {result.exit_code}: {result.output}"
-        context.note_in(control, EventKind.HOOK, what)
-    return False
 
 
 def _begin(context: Context) -> Outcome:
@@ -109,7 +69,7 @@ def _begin(context: Context) -> Outcome:
         return _renamed(context, drain)
     except RetryableError as error:
         context.note(EventKind.RENAME, f"did not succeed at once: {error}")
-        return Outcome.ADVANCED  # `renaming` looks at the source and decides
+        return Outcome.ADVANCED  # `blocking` looks at the source and decides
     finally:
         connection.close()
 
@@ -123,11 +83,12 @@ def _renamed(context: Context, drain: GtidSet) -> Outcome:
     )
 
 
-def renaming(context: Context) -> Outcome:
+def blocking(context: Context) -> Outcome:
     """Somebody wrote the intent and did not come back: see what the source says."""
     end_rename_connection(context)
     if read_source_state(context) is SourceState.IN_PLACE:
-        message, again = "the rename did not happen", next_attempt(context)
+        again = next_attempt(context.migration, context.settings.cut_over.retry_s)
+        message = "the rename did not happen"
         return context.enter(Stage.READY, message, retry_at=again, renamed_at=None)
     with context.source() as source:
         # Later than at the rename is safe: nothing writes to the tables any more.
@@ -152,11 +113,7 @@ def draining(context: Context) -> Outcome:
 def _drained(context: Context) -> bool:
     with context.control() as control:
         state = read_stream(control, context.migration.id)
-    return state.position.contains(_drain_set(context))
-
-
-def _drain_set(context: Context) -> GtidSet:
-    return GtidSet.parse(known(context.migration.drain_gtids, "the drain set"))
+    return state.position.contains(drain_set(context))
 
 
 def verifying(context: Context) -> Outcome:
@@ -167,8 +124,51 @@ def verifying(context: Context) -> Outcome:
     with context.control() as control:
         state = read_stream(control, context.migration.id, lock=True)
         dirty = sum(ledger_state(control, table).dirty for table in context.tables)
-        if dirty == 0 and state.position.contains(_drain_set(context)):
+        if dirty == 0 and state.position.contains(drain_set(context)):
             proof = "every range is verified later than its last change"
             context.enter_in(control, Stage.SWITCHING, proof)
             return Outcome.ADVANCED
     return Outcome.POLL
+
+
+def switching(context: Context) -> Outcome:
+    """The target is the truth: counters, triggers, and the word to the operator's side."""
+    for table in context.tables:
+        keep_counter(context, table.retired_name, table.target)
+    return finish(context, "the tables live on the target", create_triggers)
+
+
+def restoring(context: Context) -> Outcome:
+    """Give the source its tables back, whatever state a cut-over left them in."""
+    end_rename_connection(context)
+    # Without an intent nobody has renamed anything, whatever else became of the tables.
+    if (
+        context.migration.renamed_at is not None
+        and read_source_state(context) is SourceState.RETIRED
+    ):
+        _rename_back(context)
+    return leave_restoring(context, "the source has its tables")
+
+
+def _rename_back(context: Context) -> None:
+    connection = open_rename_connection(context)
+    try:
+        with context.control() as control:
+            fence(control, context.lease)
+            number = raw_connection_id(connection)
+            update_migration(control, context.migration.id, rename_connection=number)
+        rename(connection, context, back=True)
+        with context.control() as control:
+            update_migration(control, context.migration.id, rename_connection=None)
+    finally:
+        connection.close()
+
+
+STEPS: dict[Stage, Step] = {
+    Stage.READY: ready,
+    Stage.BLOCKING: blocking,
+    Stage.DRAINING: draining,
+    Stage.VERIFYING: verifying,
+    Stage.SWITCHING: switching,
+    Stage.RESTORING: restoring,
+}

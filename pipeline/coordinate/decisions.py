@@ -1,0 +1,88 @@
+"""What comes before a stage's own step, and what follows it: pure functions of what was read.
+
+An abort, a cut-over that takes too long or a failure diverts a migration to RESTORING, from
+where it goes on to another stage. Past the point of no return nothing diverts it any more; in
+SWAPPING nothing does before the server was asked; out of RESTORING it finds its own way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pipeline.cutover.decisions import next_attempt
+from pipeline.domain.migration import Migration
+from pipeline.domain.stages import RULES, WRITES_BLOCKED, Stage, Undo, allowed
+from pipeline.errors import known
+from pipeline.step.context import Outcome
+
+# What was not done in time, by stage.
+_LIMITED = {
+    Stage.DRAINING: "the target did not catch up",
+    Stage.VERIFYING: "not every range could be verified",
+}
+
+
+@dataclass(frozen=True)
+class Diversion:
+    """To RESTORING instead of the stage's own step, and from there to `after_restore`."""
+
+    reason: str
+    after_restore: Stage
+    resume_stage: Stage | None = None  # where FAILED goes on, once a person has resumed it
+    retry_at: datetime | None = None
+
+
+def diversion(migration: Migration, limit_s: float, retry_s: float) -> Diversion | None:
+    """What keeps a migration from its stage's own step, if anything does.
+
+    `limit_s` is how long writes may be blocked, `retry_s` the least time between attempts.
+    """
+    if not _may_divert(migration.stage):
+        return None
+    if migration.abort_asked:
+        return Diversion("abort was asked for", Stage.ABORTED)
+    if migration.stage in _LIMITED and _overdue(migration, limit_s):
+        reason = f"{_LIMITED[migration.stage]} within {limit_s:g} s"
+        return Diversion(reason, Stage.READY, retry_at=next_attempt(migration, retry_s))
+    if migration.failure is not None:
+        resume = resume_stage(migration.stage)
+        return Diversion(migration.failure.explanation, Stage.FAILED, resume_stage=resume)
+    return None
+
+
+def _may_divert(stage: Stage) -> bool:
+    # FAILED may be restored too, but not before a person asks for that.
+    waits_for_person = stage is Stage.FAILED
+    # An abort or a failure does not stop what may have happened.
+    look_first = RULES[stage].undo is Undo.LOOK_FIRST
+    return allowed(stage, Stage.RESTORING) and not look_first and not waits_for_person
+
+
+def _overdue(migration: Migration, limit_s: float) -> bool:
+    blocked_at = known(migration.renamed_at, "when writes were stopped")
+    return migration.now - blocked_at > timedelta(seconds=limit_s)
+
+
+def resume_stage(stage: Stage) -> Stage:
+    """Where to go on after a failure in `stage`: a cut-over begins again from READY."""
+    return Stage.READY if RULES[stage].undo is Undo.RENAME_BACK else stage
+
+
+def after_trouble(stage: Stage) -> Outcome:
+    """Passing trouble is tried again: here and now where the application waits."""
+    return Outcome.POLL if stage in WRITES_BLOCKED else Outcome.WAIT
+
+
+def after_failure(stage: Stage, *, first: bool) -> Outcome:
+    """What a recorded failure leads to: at once to `diversion`, unless that was so already."""
+    # RESTORING itself may be what can't be done: a person decides, and it is tried again.
+    return Outcome.ADVANCED if first and stage is not Stage.RESTORING else Outcome.WAIT
+
+
+def time_in_step_s(stage: Stage, budget_s: float, limit_s: float) -> float:
+    """How long the coordinator goes on before it leaves the rest to the next call.
+
+    While writes are blocked it stays: nobody might call again, with the broker away.
+    """
+    return budget_s + limit_s if stage in WRITES_BLOCKED else budget_s

@@ -1,0 +1,147 @@
+"""The cut-over of an alter: the shadow takes the table's name, and the table is never missing.
+
+    ready       the before-cut-over hook, then the intent
+    blocking    lock the table, and see the rename wait for it (alter_locks.py)
+    draining    until the position contains what had been executed under the lock
+    verifying   until every range touched since its last verification is verified (I6), read by
+                the connection that holds the lock
+    swapping    the proof is there, and it is written down that the lock will go: the swap
+    switching   the swap has happened, and the server has said so; the on-success hook
+    restoring   the table is left as it was: no lock, no sentry, no waiting rename
+
+From `blocking` to `swapping` it is one call, `Attempt.run` (alter_attempt.py), since the lock
+lives in a connection of this process. Whatever ends that call early ends the rename and the
+lock; the next coordinator makes sure of both (their numbers are in the intent), looks at the
+names, and begins again or goes on.
+"""
+
+from __future__ import annotations
+
+from pipeline.control.migrations import update_migration
+from pipeline.control.schema import NOW
+from pipeline.cutover.alter_attempt import Attempt
+from pipeline.cutover.alter_locks import open_swap
+from pipeline.cutover.decisions import next_attempt
+from pipeline.cutover.finish import finish, leave_restoring
+from pipeline.cutover.sentry import SwapState, drop_sentry, read_swap_state
+from pipeline.cutover.shared import end_connection, may_begin
+from pipeline.cutover.triggers import drop_from_shadow
+from pipeline.domain.event_kind import EventKind
+from pipeline.domain.stages import Stage
+from pipeline.errors import RetryableError
+from pipeline.mysql.failures import driver_errors
+from pipeline.mysql.pools import run
+from pipeline.mysql.quoting import quote_name
+from pipeline.pausepoints import Point, reached
+from pipeline.step.context import Context, Outcome, Step
+
+
+def ready(context: Context) -> Outcome:
+    """Keep verified; make an attempt when nothing stops it."""
+    return _begin(context) if may_begin(context) else Outcome.WAIT
+
+
+def _begin(context: Context) -> Outcome:
+    migration = context.migration
+    limit_s = migration.options.lock_timeout_s or context.settings.cut_over.lock_wait_s
+    _gather_statistics(context)
+    with open_swap(context, limit_s) as swap:
+        number = migration.attempt + 1
+        lock, rename = swap.numbers
+        context.enter(
+            Stage.BLOCKING,
+            f"attempt {number}: lock, then {swap.statement}",
+            attempt=number,
+            lock_connection=lock,
+            rename_connection=rename,
+            first_attempt_at=migration.first_attempt_at or migration.now,
+            renamed_at=NOW,
+            drain_gtids=None,
+        )
+        reached(Point.INTENT_WRITTEN)
+        attempt = Attempt(context.at(Stage.BLOCKING), swap, limit_s)
+        try:
+            with driver_errors(migration.source):
+                return attempt.run()
+        except RetryableError as error:
+            return _gave_up(attempt.context, error)
+
+
+def _gather_statistics(context: Context) -> None:
+    """Else the first queries of the new table would be planned by those of an empty one."""
+    (table,) = context.tables
+    with context.source() as server:
+        run(server, f"ANALYZE TABLE {quote_name(table.target)}")
+
+
+def _gave_up(context: Context, error: RetryableError) -> Outcome:
+    if context.migration.stage is Stage.SWAPPING:
+        context.note(EventKind.SWAP, f"the server has to say what became of it: {error}")
+        return Outcome.ADVANCED
+    return _restore_and_retry(context, str(error))
+
+
+def _restore_and_retry(context: Context, reason: str) -> Outcome:
+    again = next_attempt(context.migration, context.settings.cut_over.retry_s)
+    return context.enter(Stage.RESTORING, reason, after_restore=Stage.READY, retry_at=again)
+
+
+def interrupted(context: Context) -> Outcome:
+    """An attempt that did not come back: its lock and its rename have to go."""
+    return _restore_and_retry(context, "the attempt was cut short")
+
+
+def swapping(context: Context) -> Outcome:
+    """The lock was about to go: see what the server says."""
+    _end_connections(context)
+    (table,) = context.tables
+    with context.source() as server:
+        state = read_swap_state(server, table)
+    if state is SwapState.SWAPPED:
+        return context.enter(Stage.SWITCHING, f"{table.source} is the rebuilt table")
+    return interrupted(context)
+
+
+def switching(context: Context) -> Outcome:
+    """The rebuilt table has the name, its counter and its triggers: tell the operator's side."""
+    return finish(context, "the table is rebuilt")
+
+
+def restoring(context: Context) -> Outcome:
+    """Leave the table as it was, without lock, sentry or waiting rename; then go on as noted."""
+    _end_connections(context)
+    (table,) = context.tables
+    with context.source() as server:
+        drop_sentry(server, table)
+        drop_from_shadow(server, table)
+    if context.migration.after_restore is Stage.ABORTED and table.created_by_us:
+        with context.control() as server:
+            run(server, f"DROP TABLE IF EXISTS {quote_name(table.target)}")
+    return leave_restoring(context, "the table is as it was, and unlocked")
+
+
+def _end_connections(context: Context) -> None:
+    """Make sure that an earlier attempt holds no lock, and can't rename any more.
+
+    Raises:
+        RetryableError: one of its connections is still there.
+    """
+    migration = context.migration
+    for name in ("rename_connection", "lock_connection"):
+        number = getattr(migration, name)
+        if number is not None:
+            end_connection(context, number)
+            with context.control() as control:
+                update_migration(control, migration.id, **{name: None})
+
+
+STEPS: dict[Stage, Step] = {
+    Stage.READY: ready,
+    # What is found in one of these three was begun by a coordinator that did not come back.
+    Stage.BLOCKING: interrupted,
+    Stage.DRAINING: interrupted,
+    Stage.VERIFYING: interrupted,
+    Stage.SWAPPING: swapping,
+    Stage.SWITCHING: switching,
+    Stage.RESTORING: restoring,
+}

@@ -1,0 +1,71 @@
+"""When a cut-over may begin, when the next attempt may be made, when a blocker may be killed.
+
+Pure functions of what was read; the steps in move.py, alter.py and finish.py carry them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from enum import Enum
+
+from pipeline.domain.migration import Migration
+from pipeline.domain.window import in_window
+
+_LONGEST = 10  # times `retry_s`
+
+
+class Hindrance(Enum):
+    """Why a cut-over does not begin now."""
+
+    POSTPONED = "postponed until somebody allows it"
+    TOO_EARLY = "the last attempt is too recent"
+    OUTSIDE_WINDOW = "outside its window of time"
+    NOT_CONVERGED = "too much is left to verify"
+    LAGGING = "the target is too far behind"
+
+
+def hindrance(
+    migration: Migration,
+    converged: Callable[[], bool],
+    lag_s: Callable[[], float],
+    ready_lag_s: float,
+) -> Hindrance | None:
+    """What stops a cut-over from beginning now, if anything does.
+
+    `converged` and `lag_s` ask the servers: only where the migration's row stops nothing.
+    """
+    if migration.postponed:
+        return Hindrance.POSTPONED
+    if too_early(migration):
+        return Hindrance.TOO_EARLY
+    if not in_window(migration):
+        return Hindrance.OUTSIDE_WINDOW
+    if not converged():
+        return Hindrance.NOT_CONVERGED
+    return Hindrance.LAGGING if lag_s() > ready_lag_s else None
+
+
+def too_early(migration: Migration) -> bool:
+    """Whether the last attempt is too recent."""
+    return migration.retry_at is not None and migration.now < migration.retry_at
+
+
+def next_attempt(migration: Migration, retry_s: float) -> datetime:
+    """Later after each attempt, on the control server's clock."""
+    attempts = min(max(1, migration.attempt), _LONGEST)
+    return migration.now + timedelta(seconds=retry_s * attempts)
+
+
+def out_of_attempts(migration: Migration, attempts: int) -> bool:
+    """Whether the last attempt that may be made without a person was made."""
+    return migration.attempt >= attempts
+
+
+def may_kill_blockers(migration: Migration) -> bool:
+    """Whether whoever holds the table may be killed: `force_after_s` after the first attempt."""
+    after_s = migration.options.force_after_s
+    if after_s is None:
+        return False
+    first = migration.first_attempt_at or migration.now
+    return (migration.now - first).total_seconds() >= after_s

@@ -1,0 +1,101 @@
+"""How a cut-over ends: the operator's side is told of the switch, or the migration goes on.
+
+Past the point of no return the target is the truth, and there is only trying again. Out of
+RESTORING a migration goes where it was noted to go when that stage was entered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from pipeline.control.hooks import last_run
+from pipeline.control.migrations import (
+    postpone_migration,
+    release_claims,
+    update_migration,
+)
+from pipeline.cutover.decisions import out_of_attempts, too_early
+from pipeline.domain.event_kind import EventKind
+from pipeline.domain.hook_names import Hook
+from pipeline.domain.stages import Stage
+from pipeline.errors import AmbiguousError, TranshipError
+from pipeline.hooks.runner import ask, tell_failure
+from pipeline.pausepoints import Point, reached
+from pipeline.step.context import Context, Outcome
+
+
+def _nothing(_: Context) -> None:
+    return
+
+
+def finish(
+    context: Context, ended: str, make_triggers: Callable[[Context], None] = _nothing
+) -> Outcome:
+    """Tell the operator's side that the target is the truth, until it has heard; then DONE.
+
+    `make_triggers` is called before each try: the application is not told before they are there.
+    """
+    reached(Point.BEFORE_SUCCESS_HOOK)
+    if not _told(context):
+        if too_early(context.migration):
+            return Outcome.WAIT
+        trouble = _tell(context, make_triggers)
+        if trouble is not None:
+            return _again(context, trouble)
+    reached(Point.AFTER_SUCCESS_HOOK)
+    with context.control() as control:
+        context.enter_in(control, Stage.DONE, ended)
+        release_claims(control, context.migration.id)
+    return Outcome.ADVANCED
+
+
+def _told(context: Context) -> bool:
+    with context.control() as control:
+        told = last_run(control, context.migration.id, Hook.ON_SUCCESS)
+    return told is not None and told.succeeded
+
+
+def _tell(context: Context, make_triggers: Callable[[Context], None]) -> str | None:
+    """What failed, if anything did."""
+    try:
+        make_triggers(context)
+    except TranshipError as error:
+        return f"triggers: {error}"
+    result = ask(context, Hook.ON_SUCCESS)
+    if result is None or result.succeeded:
+        return None
+    return f"{Hook.ON_SUCCESS} exited {result.exit_code}: {result.output}"
+
+
+def _again(context: Context, trouble: str) -> Outcome:
+    """Past the point of no return there is only trying again, and saying why."""
+    again_s = context.settings.cut_over.retry_s
+    with context.control() as control:
+        update_migration(
+            control,
+            context.migration.id,
+            retry_at=context.migration.now + timedelta(seconds=again_s),
+        )
+        message = f"{trouble}; again in {again_s:g} s"
+        context.note_in(control, EventKind.HOOK, message)
+    return Outcome.WAIT
+
+
+def leave_restoring(context: Context, what: str) -> Outcome:
+    """Leave RESTORING for the stage that was noted when it was entered."""
+    after = context.migration.after_restore
+    if after is None:
+        raise AmbiguousError("The source is restored, but what then was not recorded.")
+    if after is not Stage.READY:
+        tell_failure(context, after)
+    postponed = out_of_attempts(context.migration, context.settings.cut_over.attempts)
+    if postponed and after is Stage.READY:
+        context.note(EventKind.CUT_OVER, "postponed: the last attempt failed too")
+    with context.control() as control:
+        if postponed:
+            postpone_migration(control, context.migration.id)
+        context.enter_in(control, after, what, after_restore=None, renamed_at=None)
+        if after is Stage.ABORTED:
+            release_claims(control, context.migration.id)
+    return Outcome.ADVANCED

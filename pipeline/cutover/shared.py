@@ -1,0 +1,89 @@
+"""What both cut-overs need: when to begin, the drain set, connections that must be gone."""
+
+from __future__ import annotations
+
+import time
+
+from pipeline.control.migrations import postpone_migration
+from pipeline.cutover.decisions import Hindrance, hindrance
+from pipeline.cutover.triggers import rehearse_triggers
+from pipeline.domain.event_kind import EventKind
+from pipeline.domain.hook_names import Hook
+from pipeline.domain.request import Request
+from pipeline.errors import RetryableError, known
+from pipeline.hooks.runner import ask, tell_once
+from pipeline.mysql.gtid import GtidSet
+from pipeline.mysql.pools import connection_is_alive, kill_connection
+from pipeline.preflight.findings import Scope, refuse
+from pipeline.preflight.registry import run_preflight
+from pipeline.step.context import Context
+from pipeline.step.dispatch import converged, ensure_stream, send_verifications
+from pipeline.step.lag import apply_lag_s
+from pipeline.throttle.assess import assess
+
+_GONE_S = 10.0
+
+
+def may_begin(context: Context) -> bool:
+    """Keep verified; whether a cut-over may begin now, its hook included.
+
+    Raises:
+        RefusedError: something has changed that rules it out for good.
+    """
+    ensure_stream(context)
+    if assess(context).throttled:
+        return False
+    send_verifications(context)
+    found = hindrance(
+        context.migration,
+        lambda: converged(context),
+        lambda: apply_lag_s(context),
+        context.settings.cut_over.ready_lag_s,
+    )
+    if found is Hindrance.POSTPONED:
+        tell_once(context, Hook.BEGIN_POSTPONED)
+    return found is None and _checked_again(context)
+
+
+def _checked_again(context: Context) -> bool:
+    """What may have changed since the start; here it is still free to stop."""
+    request = Request.of(context.migration, context.tables)
+    refuse(run_preflight(context.pools, request, Scope.CUT_OVER))
+    rehearse_triggers(context)
+    return _before_cut_over(context)
+
+
+def _before_cut_over(context: Context) -> bool:
+    """Run the hook; one that fails stops the cut-over and leaves the source as it was."""
+    result = ask(context, Hook.BEFORE_CUT_OVER)
+    if result is None or result.succeeded:
+        return True
+    with context.control() as control:
+        postpone_migration(control, context.migration.id)
+        what = f"postponed: hook {Hook.BEFORE_CUT_OVER} exited {result.exit_code}: {result.output}"
+        context.note_in(control, EventKind.HOOK, what)
+    return False
+
+
+def drain_set(context: Context) -> GtidSet:
+    """What the source had executed when its tables could not be written to any more."""
+    return GtidSet.parse(known(context.migration.drain_gtids, "the drain set"))
+
+
+def end_connection(context: Context, number: int) -> None:
+    """Kill connection `number` of the source, and see it gone.
+
+    Raises:
+        RetryableError: it is still there.
+    """
+    migration = context.migration
+    # It was there when the stage was entered.
+    known_s = (migration.now - migration.stage_since).total_seconds()
+    kill_connection(context.pools, migration.source, number, known_s)
+    deadline = time.monotonic() + _GONE_S
+    while time.monotonic() < deadline:
+        with context.source() as source:
+            if not connection_is_alive(source, number, known_s):
+                return
+        time.sleep(0.05)
+    raise RetryableError(f"Connection {number} of the cut-over does not end.")

@@ -1,0 +1,164 @@
+"""Drives a migration through its cut-over without Celery, and kills its coordinator anywhere.
+
+The work that a coordinator sends out is done at once, by the messenger. A coordinator that is
+to be killed is a fork of the test, which kills itself where it was told to: no `finally` runs,
+and its connections are closed by the system, as under a real SIGKILL, which it is.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pipeline.checksum.verify import ChunkVerifier
+from pipeline.coordinate.advance import advance
+from pipeline.copy.chunk import copy_chunk
+from pipeline.domain.migration import MigrationTable, source_name
+from pipeline.domain.stages import Stage, wants_stream
+from pipeline.mysql.pools import Pools
+from pipeline.pausepoints import Point, at
+from pipeline.stream.streamer import Streamer
+from tests.support.moves import TARGET, read, story
+
+_ENDS = (Stage.DONE, Stage.ABORTED, Stage.FAILED)
+_LIMIT_S = 30.0
+
+
+@dataclass(frozen=True)
+class WorkingMessenger:
+    """Does what it is told to send, there and then."""
+
+    pools: Pools
+
+    def copy_chunk(self, target: str, table: MigrationTable, number: int) -> None:
+        source = read(self.pools, table.migration_id).source
+        copy_chunk(self.pools, source, target, table, number, "test")
+
+    def verify_chunk(self, target: str, table: MigrationTable, number: int) -> None:
+        migration, settings = read(self.pools, table.migration_id), self.pools.settings.checksum
+        name = source_name(migration.stage, table)
+        ChunkVerifier(self.pools, migration.source, target, table, name, settings).verify(number)
+
+    def serve_stream(self, target: str, migration_id: str) -> None:
+        return  # `streaming` is there, or the test does without
+
+
+@contextmanager
+def streaming(pools: Pools, migration_id: str) -> Iterator[None]:
+    """A streamer for the migration, begun again whenever the stage wants one."""
+    stopping = threading.Event()
+
+    def run() -> None:
+        while not stopping.is_set():
+            if wants_stream(read(pools, migration_id).stage):
+                Streamer(pools, TARGET, migration_id, "streamer", stopping).run()
+            stopping.wait(0.02)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join(timeout=_LIMIT_S)
+        assert not thread.is_alive(), "the streamer hangs"
+
+
+def hurried(pools: Pools, **cut_over: float) -> Pools:
+    """The same servers, with leases that expire and attempts that are made again at once."""
+    settings = pools.settings
+    return Pools(
+        settings.model_copy(
+            update={
+                "timeouts": settings.timeouts.model_copy(update={"lease_s": 0.3}),
+                "cut_over": settings.cut_over.model_copy(update={"retry_s": 0.1, **cut_over}),
+            }
+        )
+    )
+
+
+@dataclass
+class Coordinators:
+    """One coordinator after the other, for one migration."""
+
+    pools: Pools
+    migration_id: str
+
+    @property
+    def stage(self) -> Stage:
+        return read(self.pools, self.migration_id).stage
+
+    def once(self, owner: str = "second") -> Stage | None:
+        messenger = WorkingMessenger(self.pools)
+        return advance(self.pools, TARGET, self.migration_id, messenger, owner, budget_s=0.1)
+
+    def until(self, *stages: Stage) -> Stage:
+        """Coordinate, a call after the other, until the migration is in one of `stages`."""
+        deadline = time.monotonic() + _LIMIT_S
+        while (stage := self.once() or self.stage) not in stages:
+            told = f"{stage} instead of {stages}: {story(self.pools, self.migration_id)}"
+            assert stage not in _ENDS, told
+            assert time.monotonic() < deadline, told
+            time.sleep(0.02)
+        return stage
+
+    def killed_at(self, point: Point) -> None:
+        """Coordinate in a process that kills itself at `point`."""
+        with at(point, lambda: os.kill(os.getpid(), signal.SIGKILL)):
+            child = self._fork()
+        assert self._ended(child) == -signal.SIGKILL, f"{point} was not reached"
+
+    @contextmanager
+    def paused_at(self, point: Point) -> Iterator[Callable[[], None]]:
+        """Coordinate in a process that holds still at `point`.
+
+        Yields, once it does, what lets it go on and waits for its end.
+        """
+        (reached, tell_reached), (wait_on, let_go) = os.pipe(), os.pipe()
+
+        def hold() -> None:
+            os.close(let_go)  # or its own end of the pipe would keep it open
+            os.write(tell_reached, b"x")
+            os.read(wait_on, 1)
+
+        with at(point, hold):
+            child = self._fork()
+        os.close(tell_reached)
+        assert os.read(reached, 1) == b"x", f"{point} was not reached"
+
+        def go_on() -> None:
+            os.write(let_go, b"x")
+            assert self._ended(child) == 0
+
+        try:
+            yield go_on
+        finally:
+            for end in (reached, wait_on, let_go):
+                os.close(end)
+
+    def _fork(self) -> int:
+        child = os.fork()
+        if child == 0:
+            try:
+                while self.once("first") not in (None, *_ENDS):
+                    time.sleep(0.02)
+            finally:
+                os._exit(0)
+        return child
+
+    def _ended(self, child: int) -> int:
+        """The exit code of a process; that of a signal is negative."""
+        deadline = time.monotonic() + _LIMIT_S
+        while time.monotonic() < deadline:
+            known, status = os.waitpid(child, os.WNOHANG)
+            if known:
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.01)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise AssertionError(f"the first coordinator hangs: {story(self.pools, self.migration_id)}")
