@@ -12,11 +12,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ops.api import Tranship
+    from pipeline.domain.hook_names import Hook
+    from pipeline.domain.request import AlterRequest, MoveRequest
+    from pipeline.domain.stages import Stage
+    from pipeline.domain.window import Window
+    from pipeline.errors import RefusedError, RetryableError, TranshipError
+    from pipeline.mysql.table import TableName
 
-__all__ = ["Tranship"]
+__all__ = [
+    "AlterRequest", "Hook", "MoveRequest", "RefusedError", "RetryableError", "Stage", "TableName",
+    "Tranship", "TranshipError", "Window",
+]  # fmt: skip
 
 _HOMES = {
+    "AlterRequest": "pipeline.domain.request",
+    "Hook": "pipeline.domain.hook_names",
+    "MoveRequest": "pipeline.domain.request",
+    "RefusedError": "pipeline.errors",
+    "RetryableError": "pipeline.errors",
+    "Stage": "pipeline.domain.stages",
+    "TableName": "pipeline.mysql.table",
     "Tranship": "ops.api",
+    "TranshipError": "pipeline.errors",
+    "Window": "pipeline.domain.window",
 }
 
 

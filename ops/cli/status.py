@@ -7,6 +7,7 @@ import json
 import click
 
 from ops.cli.exits import ExitCode
+from ops.cli.flags import say
 from ops.cli.follow import follow
 from ops.cli.format import amount, duration, moment, refusal, share, size
 from ops.cli.options import MIGRATION_ID
@@ -31,7 +32,7 @@ def status(session: Session, migration_id: str, as_json: bool, watch: bool) -> E
     if as_json:
         click.echo(json.dumps(progress.as_json(), indent=2))
     else:
-        click.echo("\n".join(status_lines(progress)))
+        say("\n".join(status_lines(progress)))
     return ExitCode.OK
 
 

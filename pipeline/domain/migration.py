@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.names import alter_retired_name, retired_name_of
+from pipeline.domain.request import MigrationKind as MigrationKind
+from pipeline.domain.request import Request
 from pipeline.domain.role import Role
 from pipeline.domain.stages import MAY_BE_RETIRED, Stage
 from pipeline.mysql.table import Table, TableName, table_from_json
-
-
-class MigrationKind(StrEnum):
-    """What a migration does; the two differ in how they write, and in how they cut over."""
-
-    MOVE = "move"  # tables go to another server
-    ALTER = "alter"  # one table is rebuilt in place
-
-
-@dataclass(frozen=True)
-class Options:
-    """What was asked for on the command line, kept for the length of the migration."""
-
-    hooks: dict[str, str] = field(default_factory=dict)
-    chunk_rows: int | None = None
-    with_triggers: bool = False
-    json_as_text: bool = False
-    lock_timeout_s: float | None = None  # alter only; else cut_over.lock_wait_s
-    force_after_s: float | None = None  # from then on what blocks the cut-over is killed
-    cut_over_window: str | None = None  # as domain/window.py reads it
 
 
 @dataclass(frozen=True)
@@ -49,14 +30,13 @@ class Migration:
     """One row of `migration`."""
 
     id: str
-    kind: MigrationKind
     source: str
     target: str
     stage: Stage
     stage_since: datetime
     resume_stage: Stage | None
     after_restore: Stage | None
-    options: Options
+    request: Request
     postponed: bool
     abort_asked: bool
     attempt: int
@@ -73,15 +53,35 @@ class Migration:
     cleaned_at: datetime | None
     now: datetime  # the control server's clock, read with the row
 
+    @property
+    def kind(self) -> MigrationKind:
+        return self.request.kind
+
+    @property
+    def in_window(self) -> bool:
+        """Whether a cut-over may begin now, by the control server's clock."""
+        window = self.request.cut_over_window
+        return window is None or window.contains(self.now)
+
     @classmethod
     def from_row(cls, row: Any) -> Migration:
         values = dict(row._mapping)
-        values["kind"] = MigrationKind(values["kind"])
         for name in ("stage", "resume_stage", "after_restore"):
             values[name] = Stage(values[name]) if values[name] else None
-        values["options"] = Options(**values["options"])
         values["failure"] = Failure(**values["failure"]) if values["failure"] else None
         return cls(**values)
+
+
+@dataclass(frozen=True)
+class PlannedTable:
+    """A table about to be put under migration."""
+
+    definition: Table
+    target: TableName
+    rows_estimate: int
+    bytes_estimate: int
+    chunk_rows: int
+    alter_plan: AlterPlan | None = None  # alter only
 
 
 @dataclass(frozen=True)

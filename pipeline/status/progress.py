@@ -32,7 +32,6 @@ from pipeline.domain.migration import Failure, Migration, MigrationKind, Migrati
 from pipeline.domain.reading import Reading
 from pipeline.domain.role import Role
 from pipeline.domain.stages import STAGES_THAT_VERIFY, Stage, wants_stream
-from pipeline.domain.window import in_window
 from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools
 from pipeline.status.next_step import StatusFacts, next_step
@@ -226,7 +225,7 @@ def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> Sta
         id=migration.id, kind=migration.kind, source=migration.source, target=migration.target,
         stage=migration.stage, after_restore=migration.after_restore,
         postponed=migration.postponed,
-        window=None if in_window(migration) else migration.options.cut_over_window,
+        window=None if migration.in_window else str(migration.request.cut_over_window),
         failure=migration.failure, throttled=progress.throttled,
         chunks_left=sum(one.chunks_known - one.chunks_done for one in tables),
         planned=all(one.planned for one in tables),

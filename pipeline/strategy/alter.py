@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from pipeline.alter.convert_rows import converted_rows, create_templates
-from pipeline.alter.plan import create_shadow, remap
+from pipeline.alter.plan import create_shadow, map_columns
 from pipeline.alter.rows import copy_range, replace_rows
 from pipeline.control.migrations import update_table
 from pipeline.domain.alter_plan import AlterPlan
+from pipeline.domain.request import alter_request
 from pipeline.errors import FatalError
 from pipeline.mysql.keyrange import KeyRange
 from pipeline.mysql.pools import run
@@ -27,7 +28,7 @@ class AlterStrategy(Strategy):
     plan: AlterPlan
 
     def prepare_target(self, sides: Sides) -> None:
-        table, plan = self.table, self.plan
+        table, plan, request = self.table, self.plan, alter_request(sides.migration.request)
         with sides.control() as control:
             if table_exists(control, table.target) and not table.created_by_us:
                 raise FatalError(
@@ -41,7 +42,7 @@ class AlterStrategy(Strategy):
             run(control, f"DROP TABLE IF EXISTS {quote_name(table.target)}")
             create_shadow(control, table.source, table.target, plan.ddl)
         with sides.control() as control:
-            if remap(control, table.source, table.target, plan) != plan:
+            if map_columns(control, table.target, request) != plan:
                 raise FatalError(
                     f"{table.source} was changed while its change was being planned.",
                     "Nothing was copied. Abort, clean up and start again.",

@@ -22,7 +22,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from pipeline.domain.migration import MigrationTable
+from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.mysql.keyrange import KeyRange
 from pipeline.mysql.table import Table, TableName
 
@@ -39,8 +39,10 @@ WriteChunk = Callable[[Connection], Written]
 
 
 class Sides(Protocol):
-    """Transactions on either side. Those of `control`, on the target, are fenced (I2)."""
+    """A migration, and transactions on either side; those on the target are fenced (I2)."""
 
+    @property
+    def migration(self) -> Migration: ...
     def control(self) -> AbstractContextManager[Connection]: ...
     def source(self) -> AbstractContextManager[Connection]: ...
 

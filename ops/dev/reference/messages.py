@@ -14,7 +14,7 @@ from pathlib import Path
 from ops.dev.reference.markdown import head, table
 
 _ROOT = Path(__file__).resolve().parents[3]
-_PLACES = ("pipeline", "tasks", "ops/cli", "ops/api.py", "ops/starting.py", "tranship")
+_PLACES = ("pipeline", "tasks", "ops/cli", "ops/api.py", "tranship")
 # The function or class that is called, and the heading under which the message comes.
 _KINDS = {
     "RefusedError": "Refused",
@@ -107,6 +107,7 @@ def _template(node: ast.expr, constants: Mapping[str, str]) -> str:
 
 _INTRODUCTION = """
 Every message says what, why and what to do. `{…}` is filled in. To find one, search this page for
-a few of its words. What to do when things go wrong, by situation:
+a few of its words. An option is spelled as in Python, `with_triggers=True`; the command line says
+`--with-triggers` instead. What to do when things go wrong, by situation:
 [when it goes wrong](../how-to/when-it-goes-wrong.md).
 """

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 
-from pipeline.control.migrations import read_tables, update_table
-from pipeline.domain.migration import MigrationTable
+from pipeline.control.migrations import update_table
 from pipeline.errors import FatalError
 from pipeline.mysql.keyrange import KeyRange
 from pipeline.mysql.pools import Pools, run
-from pipeline.strategy.base import Sides, Strategy
-from pipeline.strategy.choice import strategy_of
+from pipeline.strategy.base import Strategy
 from tests.integration.strategy.test_move import BothSides, rows
 from tests.support.alters import SERVER, begin_alter
 
@@ -27,79 +23,57 @@ class OneServer(BothSides):
     source = BothSides.control
 
 
-@dataclass(frozen=True)
-class Started:
+def started(pools: Pools, schema: str, change: str) -> OneServer:
     """An alter that has been recorded, and no more."""
-
-    sides: Sides
-    migration: str
-
-    @property
-    def table(self) -> MigrationTable:
-        with self.sides.control() as control:
-            return read_tables(control, self.migration)[0]
-
-    @property
-    def strategy(self) -> Strategy:
-        return strategy_of(self.table)
-
-
-def started(pools: Pools, schema: str, ddl: str) -> Started:
     with pools.begin(SERVER) as server:
         run(server, f"CREATE DATABASE {schema}")
         run(server, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, v VARCHAR(20))")
         run(server, f"INSERT INTO {schema}.t VALUES (1, 'a'), (2, 'b'), (3, NULL)")
-    return Started(OneServer(pools), begin_alter(pools, schema, "t", ddl))
-
-
-@pytest.fixture
-def sides(pools: Pools) -> OneServer:
-    return OneServer(pools)
+    return OneServer(pools, begin_alter(pools, schema, "t", change))
 
 
 @pytest.fixture(params=[ADDED, RETYPED], ids=["a column added", "a column retyped"])
-def alter(request: pytest.FixtureRequest, pools: Pools, schema: str) -> Strategy:
-    return prepared(started(pools, schema, request.param))
+def sides(request: pytest.FixtureRequest, pools: Pools, schema: str) -> OneServer:
+    return started(pools, schema, request.param)
 
 
 @pytest.fixture
-def retyped(pools: Pools, schema: str) -> Strategy:
-    return prepared(started(pools, schema, RETYPED))
+def alter(sides: OneServer) -> Strategy:
+    return sides.prepared()
 
 
-def prepared(alter: Started) -> Strategy:
-    strategy = alter.strategy
-    strategy.prepare_target(alter.sides)
-    return strategy
+@pytest.fixture
+def retyping(pools: Pools, schema: str) -> OneServer:
+    return started(pools, schema, RETYPED)
 
 
 def test_a_shadow_that_an_interrupted_call_left_is_made_again(pools: Pools, schema: str) -> None:
-    alter = started(pools, schema, ADDED)
-    with alter.sides.control() as server:
-        update_table(server, alter.table.id, created_by_us=True)
-        run(server, f"CREATE TABLE {alter.table.target} (half INT)")
-    strategy = prepared(alter)
-    with alter.sides.control() as server:
+    sides = started(pools, schema, ADDED)
+    with sides.control() as server:
+        update_table(server, sides.table.id, created_by_us=True)
+        run(server, f"CREATE TABLE {sides.table.target} (half INT)")
+    strategy = sides.prepared()
+    with sides.control() as server:
         found = run(server, f"SHOW COLUMNS FROM {strategy.table.target}").rows
     assert [row[0] for row in found] == ["id", "v", "n"]
 
 
 def test_a_table_of_somebody_elses_is_never_taken_for_the_shadow(pools: Pools, schema: str) -> None:
-    alter = started(pools, schema, ADDED)
-    with alter.sides.control() as server:
-        run(server, f"CREATE TABLE {alter.table.target} (id INT PRIMARY KEY)")
+    sides = started(pools, schema, ADDED)
+    with sides.control() as server:
+        run(server, f"CREATE TABLE {sides.table.target} (id INT PRIMARY KEY)")
     with pytest.raises(FatalError, match="is not ours"):
-        alter.strategy.prepare_target(alter.sides)
+        sides.prepared()
 
 
 def test_a_table_that_changed_since_its_change_was_planned_is_never_filled(
     pools: Pools, schema: str
 ) -> None:
-    alter = started(pools, schema, ADDED)
-    with alter.sides.control() as server:
+    sides = started(pools, schema, ADDED)
+    with sides.control() as server:
         run(server, f"ALTER TABLE {schema}.t ADD COLUMN late INT")
     with pytest.raises(FatalError, match="was changed"):
-        alter.strategy.prepare_target(alter.sides)
+        sides.prepared()
 
 
 def test_a_chunk_is_read_when_it_is_written(sides: OneServer, alter: Strategy) -> None:
@@ -123,18 +97,20 @@ def test_rows_that_the_stream_has_brought_already_count_as_the_chunks(
     assert written.rows == 3
 
 
-def test_a_value_that_does_not_fit_is_never_copied(sides: OneServer, retyped: Strategy) -> None:
-    with sides.source() as source:
+def test_a_value_that_does_not_fit_is_never_copied(retyping: OneServer) -> None:
+    retyped = retyping.prepared()
+    with retyping.source() as source:
         run(source, f"UPDATE {retyped.table.source} SET v = 'abc' WHERE id = 2")
         write = retyped.read_chunk(source, retyped.table.source, EVERYTHING)
-    with pytest.raises(FatalError, match="with key 2 can't be converted"), sides.control() as to:
+    with pytest.raises(FatalError, match="with key 2 can't be converted"), retyping.control() as to:
         write(to)
 
 
-def test_a_value_that_does_not_fit_is_never_applied(sides: OneServer, retyped: Strategy) -> None:
-    with pytest.raises(FatalError, match="can't be converted"), sides.control() as target:
+def test_a_value_that_does_not_fit_is_never_applied(retyping: OneServer) -> None:
+    retyped = retyping.prepared()
+    with pytest.raises(FatalError, match="can't be converted"), retyping.control() as target:
         retyped.apply_images(target, b"2\tabc\n")
-    assert rows(sides, retyped) == []
+    assert rows(retyping, retyped) == []
 
 
 def test_no_images_are_nothing_to_write(sides: OneServer, alter: Strategy) -> None:
@@ -143,8 +119,9 @@ def test_no_images_are_nothing_to_write(sides: OneServer, alter: Strategy) -> No
     assert rows(sides, alter) == []
 
 
-def test_an_added_column_is_never_compared(pools: Pools, sides: OneServer, schema: str) -> None:
-    alter = prepared(started(pools, schema, ADDED))
+def test_an_added_column_is_never_compared(pools: Pools, schema: str) -> None:
+    sides = started(pools, schema, ADDED)
+    alter = sides.prepared()
     with sides.source() as source:
         compared = alter.comparable_rows(source, alter.table.source, "TRUE")
     assert alter.compares_in_place
@@ -153,11 +130,12 @@ def test_an_added_column_is_never_compared(pools: Pools, sides: OneServer, schem
 
 
 def test_retyped_rows_are_compared_as_the_shadow_would_hold_them_and_stay_so(
-    sides: OneServer, retyped: Strategy
+    retyping: OneServer,
 ) -> None:
-    with sides.source() as source:
+    retyped = retyping.prepared()
+    with retyping.source() as source:
         compared = retyped.comparable_rows(source, retyped.table.source, "id > 1")
-        with sides.control() as other:  # nothing of the original is locked by then
+        with retyping.control() as other:  # nothing of the original is locked by then
             run(other, f"UPDATE {retyped.table.source} SET v = 'zz'")
         found = run(source, f"SELECT id, v FROM {compared.name} ORDER BY id").rows
     assert not retyped.compares_in_place

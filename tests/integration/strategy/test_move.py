@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy import Connection
 
-from pipeline.control.migrations import read_tables
-from pipeline.domain.migration import MigrationTable
+from pipeline.control.migrations import read_migration, read_tables
+from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.errors import FatalError
 from pipeline.mysql.keyrange import KeyRange
 from pipeline.mysql.pools import Pools, run
@@ -24,9 +24,20 @@ EVERYTHING = KeyRange(None, None)
 
 @dataclass(frozen=True)
 class BothSides:
-    """Sides without a lease: nobody else is there."""
+    """The sides of a migration that has been recorded. Nobody else is there: no lease."""
 
     pools: Pools
+    migration_id: str
+
+    @property
+    def migration(self) -> Migration:
+        with self.control() as control:
+            return read_migration(control, self.migration_id)
+
+    @property
+    def table(self) -> MigrationTable:
+        with self.control() as control:
+            return read_tables(control, self.migration_id)[0]
 
     @contextmanager
     def control(self) -> Iterator[Connection]:
@@ -38,30 +49,24 @@ class BothSides:
         with self.pools.begin(SOURCE) as connection:
             yield connection
 
+    def prepared(self) -> Strategy:
+        """The strategy, its target made."""
+        strategy = strategy_of(self.table)
+        strategy.prepare_target(self)
+        return strategy
+
 
 @pytest.fixture
-def sides(pools: Pools) -> BothSides:
-    return BothSides(pools)
-
-
-@pytest.fixture
-def migration(pools: Pools, schema: str) -> str:
+def sides(pools: Pools, schema: str) -> BothSides:
     with pools.begin(SOURCE) as source:
         run(source, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, v VARCHAR(20) UNIQUE)")
         run(source, f"INSERT INTO {schema}.t VALUES (1, 'a'), (2, 'b'), (3, NULL)")
-    return begin_move(pools, schema, ["t"])
-
-
-def table_of(sides: BothSides, migration: str) -> MigrationTable:
-    with sides.control() as control:
-        return read_tables(control, migration)[0]
+    return BothSides(pools, begin_move(pools, schema, ["t"]))
 
 
 @pytest.fixture
-def move(sides: BothSides, migration: str) -> Strategy:
-    strategy = strategy_of(table_of(sides, migration))
-    strategy.prepare_target(sides)
-    return strategy
+def move(sides: BothSides) -> Strategy:
+    return sides.prepared()
 
 
 def rows(sides: BothSides, move: Strategy) -> list[tuple[object, ...]]:
@@ -72,18 +77,18 @@ def rows(sides: BothSides, move: Strategy) -> list[tuple[object, ...]]:
 def test_a_target_that_was_made_is_known_to_be_ours_to_drop(
     sides: BothSides, move: Strategy
 ) -> None:
-    assert table_of(sides, move.table.migration_id).created_by_us
+    assert sides.table.created_by_us
 
 
 def test_a_target_that_is_there_already_is_never_ours_to_drop(
-    sides: BothSides, migration: str
+    sides: BothSides,
 ) -> None:
-    table = table_of(sides, migration)
+    table = sides.table
     with sides.control() as target:
         run(target, f"CREATE DATABASE IF NOT EXISTS {table.target.schema}")
         run(target, f"CREATE TABLE {table.target} (id INT PRIMARY KEY, v VARCHAR(20) UNIQUE)")
-    strategy_of(table).prepare_target(sides)
-    assert not table_of(sides, migration).created_by_us
+    sides.prepared()
+    assert not sides.table.created_by_us
 
 
 def test_a_target_prepared_twice_keeps_its_rows(sides: BothSides, move: Strategy) -> None:
@@ -94,13 +99,13 @@ def test_a_target_prepared_twice_keeps_its_rows(sides: BothSides, move: Strategy
 
 
 def test_a_source_that_changed_since_the_start_is_never_filled_into_another_shape(
-    sides: BothSides, migration: str
+    sides: BothSides,
 ) -> None:
-    table = table_of(sides, migration)
+    table = sides.table
     with sides.source() as source:
         run(source, f"ALTER TABLE {table.source} MODIFY v VARCHAR(30)")
     with pytest.raises(FatalError, match="was created with"):
-        strategy_of(table).prepare_target(sides)
+        sides.prepared()
 
 
 def test_a_chunk_holds_what_was_there_when_it_was_read(sides: BothSides, move: Strategy) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, cast
 
 import pytest
 
 from pipeline.control.throttles import ThrottleState
-from pipeline.domain.migration import Failure, Migration, MigrationKind, MigrationTable, Options
+from pipeline.domain.migration import Failure, MigrationTable
 from pipeline.domain.role import Role
 from pipeline.domain.stages import (
     STAGES_THAT_COPY,
@@ -29,15 +28,8 @@ from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from pipeline.work.copy import COPY
 from pipeline.work.job import JobContext, JobResult, nice_pause_s, obstacle, stop_reason
 from pipeline.work.verify import VERIFY
+from tests.support.examples import MIGRATION
 
-_NOW = datetime(2020, 1, 1)
-MIGRATION = Migration(
-    id="m1", kind=MigrationKind.MOVE, source="old", target="new", stage=Stage.COPYING,
-    stage_since=_NOW, resume_stage=None, after_restore=None, options=Options(), postponed=False,
-    abort_asked=False, attempt=0, retry_at=None, rename_connection=None, lock_connection=None,
-    first_attempt_at=None, held_s=None, renamed_at=None, drain_gtids=None, failure=None,
-    created_at=_NOW, created_by="who", cleaned_at=None, now=_NOW,
-)  # fmt: skip
 FREE, THROTTLED = ThrottleState(), ThrottleState(manual="somebody")
 
 
