@@ -1,4 +1,4 @@
-"""What migrations there are, on all configured servers."""
+"""The list of migrations on all configured servers."""
 
 from __future__ import annotations
 
@@ -41,23 +41,23 @@ def list_migrations(pools: Pools) -> tuple[list[Listed], dict[str, str]]:
 
 
 def find_target(pools: Pools, given: str) -> tuple[str, str]:
-    """(target, whole id) of the only migration whose id begins with `given`.
+    """(target, full id) of the only migration whose id begins with `given`.
 
     Raises:
         RefusedError: there is none, or more than one.
-        RetryableError: there is none on the servers that answer, and one doesn't.
+        RetryableError: there is none on the servers that answer, but some do not.
     """
     found, silent = ask_every_server(
         pools,
         lambda control, server: [
-            (server, whole) for whole in ids_beginning(control, given, server)
+            (server, full_id) for full_id in ids_beginning(control, given, server)
         ],
     )
     exact = [one for one in found if one[1] == given]
     if len(exact or found) == 1:
         return (exact or found)[0]
     if found:
-        names = ", ".join(whole for _, whole in found)
+        names = ", ".join(full_id for _, full_id in found)
         raise RefusedError(f"'{given}' is the beginning of {names}.", "Give more of the id.")
     if silent:
         raise RetryableError(

@@ -1,4 +1,4 @@
-"""Values of Python as JSON has them; moments in ISO 8601, UTC."""
+"""Turns Python values into what JSON has; moments in ISO 8601, UTC."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def plain(value: Any) -> Any:
-    """`value` as what `json` can write."""
+    """`value` as the module `json` can write it."""
     if isinstance(value, datetime):
         return value.isoformat() + "Z"
     if isinstance(value, dict):
