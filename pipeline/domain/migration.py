@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from pipeline.domain.alter_plan import AlterPlan
@@ -84,6 +85,17 @@ class PlannedTable:
 
 
 @dataclass(frozen=True)
+class Placement:
+    """The facts about a table in which a move and an alter differ."""
+
+    target_table: Table
+    retired_name: TableName
+    key_model: TableName  # the table on the target's server whose key the control tables copy
+    swapped: bool  # its name goes to the target table at the cut-over; until then it keeps it
+    change: str | None  # alter only: what is asked of the table
+
+
+@dataclass(frozen=True)
 class MigrationTable:
     """One table of a migration."""
 
@@ -101,19 +113,28 @@ class MigrationTable:
     alter_plan: AlterPlan | None = None  # of an alter
 
     @property
-    def target_table(self) -> Table:
-        """The target's definition of what is copied; `target` is its name there."""
-        return self.alter_plan.shadow if self.alter_plan is not None else self.definition
-
-    @property
     def source(self) -> TableName:
         return self.definition.name
+
+    @cached_property
+    def placement(self) -> Placement:
+        plan = self.alter_plan
+        return _moved(self) if plan is None else _altered(self, plan)
+
+    @property
+    def target_table(self) -> Table:
+        """The target's definition of what is copied; `target` is its name there."""
+        return self.placement.target_table
 
     @property
     def retired_name(self) -> TableName:
         """The source table's name once it has been cut over."""
-        name = self.definition.name
-        return retired_name_of(name) if self.alter_plan is None else alter_retired_name(name)
+        return self.placement.retired_name
+
+    @property
+    def blocked_name(self) -> TableName:
+        """Where the source's rows are while writes are blocked."""
+        return self.source if self.placement.swapped else self.retired_name
 
     @classmethod
     def from_row(cls, row: Any) -> MigrationTable:
@@ -125,8 +146,26 @@ class MigrationTable:
         return cls(**values)
 
 
+def _moved(table: MigrationTable) -> Placement:
+    return Placement(
+        target_table=table.definition,
+        retired_name=retired_name_of(table.source),
+        key_model=table.target,
+        swapped=False,
+        change=None,
+    )
+
+
+def _altered(table: MigrationTable, plan: AlterPlan) -> Placement:
+    return Placement(
+        target_table=plan.shadow,
+        retired_name=alter_retired_name(table.source),
+        key_model=table.source,
+        swapped=True,
+        change=plan.ddl,
+    )
+
+
 def source_name(stage: Stage, table: MigrationTable) -> TableName:
     """Where a table's rows are on the source in this stage."""
-    if table.alter_plan is not None:  # no stage that reads rows comes after the swap
-        return table.source
-    return table.retired_name if stage in MAY_BE_RETIRED else table.source
+    return table.blocked_name if stage in MAY_BE_RETIRED else table.source

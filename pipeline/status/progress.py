@@ -30,7 +30,6 @@ from pipeline.control.throttles import read_throttle
 from pipeline.control.touched_keys import count_touched
 from pipeline.domain.migration import Failure, Migration, MigrationKind, MigrationTable
 from pipeline.domain.reading import Reading
-from pipeline.domain.request import AlterRequest
 from pipeline.domain.role import Role
 from pipeline.domain.stages import STAGES_THAT_VERIFY, Stage, wants_stream
 from pipeline.errors import TranshipError
@@ -140,7 +139,7 @@ def _from_control(
     throttle = read_throttle(control, migration.id)
     return Progress(
         id=migration.id, kind=migration.kind,
-        change=migration.request.change if isinstance(migration.request, AlterRequest) else None,
+        change=tables[0].placement.change if tables else None,
         source=migration.source, target=migration.target,
         stage=migration.stage, since=migration.stage_since, now=migration.now,
         created_at=migration.created_at, created_by=migration.created_by,
