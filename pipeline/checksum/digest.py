@@ -33,7 +33,7 @@ from pipeline.mysql.keyrange import (
 )
 from pipeline.mysql.pools import run, warnings
 
-_KEYS_A_DIGEST = 500  # a statement names them one by one
+_KEYS_PER_DIGEST = 500  # a statement names them one by one
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def range_digest(rows: Rows, keys: KeyRange) -> Digest:
 def keys_digest(rows: Rows, keys: Sequence[Bound]) -> Digest:
     """The digest of the rows with one of `keys`."""
     total = Digest(0, 0)
-    for some in in_slices(keys, _KEYS_A_DIGEST):
+    for some in in_slices(keys, _KEYS_PER_DIGEST):
         part = _digest(rows, is_one_of(rows.table, some))
         total = Digest(total.rows + part.rows, total.bits ^ part.bits)
     return total
@@ -69,7 +69,7 @@ def keys_digest(rows: Rows, keys: Sequence[Bound]) -> Digest:
 def row_digests(rows: Rows, keys: Sequence[Bound]) -> dict[Bound, int]:
     """The bits of each row with one of `keys`, by its own key."""
     found: dict[Bound, int] = {}
-    for some in in_slices(keys, _KEYS_A_DIGEST):
+    for some in in_slices(keys, _KEYS_PER_DIGEST):
         found |= _row_digests(rows, is_one_of(rows.table, some))
     return found
 
