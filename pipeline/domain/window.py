@@ -46,9 +46,7 @@ class Window:
                 f"'{text}' is not a window of time.", 'Give one as in "02:00-04:00 Europe/Berlin".'
             ) from None
         if begin == end:
-            raise RefusedError(
-                f"The window {text} is empty.", "Its end has to be later."
-            )
+            raise RefusedError(f"The window {text} is empty.", "Its end has to be later.")
         return cls(begin, end, zone_named(found[3] or "UTC").key)
 
     def contains(self, now: datetime) -> bool:
