@@ -99,6 +99,9 @@ def swapping(context: Context) -> Outcome:
         state = read_swap_state(server, table)
     if state is SwapState.SWAPPED:
         return context.enter(Stage.SWITCHING, f"{table.source} is the rebuilt table")
+    with context.source() as server:
+        # Before any stage that streams: what is applied to the shadow must not fire them.
+        drop_from_shadow(server, table)
     return interrupted(context)
 
 
@@ -113,7 +116,6 @@ def restoring(context: Context) -> Outcome:
     (table,) = context.tables
     with context.source() as server:
         drop_sentry(server, table)
-        drop_from_shadow(server, table)
     if context.migration.after_restore is Stage.ABORTED and table.created_by_us:
         with context.control() as server:
             run(server, f"DROP TABLE IF EXISTS {quote_name(table.target)}")

@@ -69,17 +69,17 @@ def streaming(pools: Pools, migration_id: str) -> Iterator[None]:
         assert not thread.is_alive(), "the streamer hangs"
 
 
-def hurried(pools: Pools, **cut_over: float) -> Pools:
-    """The same servers, with leases that expire and attempts that are made again at once."""
+@contextmanager
+def hurried(pools: Pools, **cut_over: float) -> Iterator[Pools]:
+    """The same servers, with leases that expire, and attempts that are made again, at once."""
     settings = pools.settings
-    return Pools(
-        settings.model_copy(
-            update={
-                "timeouts": settings.timeouts.model_copy(update={"lease_s": 0.3}),
-                "cut_over": settings.cut_over.model_copy(update={"retry_s": 0.1, **cut_over}),
-            }
-        )
-    )
+    changed = {
+        "timeouts": settings.timeouts.model_copy(update={"lease_s": 0.3}),
+        "cut_over": settings.cut_over.model_copy(update={"retry_s": 0.1, **cut_over}),
+    }
+    quick = Pools(settings.model_copy(update=changed))
+    yield quick
+    quick.close()
 
 
 @dataclass
