@@ -11,7 +11,7 @@ LOCKING := $(VENV)/locking
 ON_MARIADB := $(addprefix tests/,acceptance/test_cut_over.py acceptance/test_triggers.py \
   acceptance/test_drain.py acceptance/test_crash.py acceptance/test_messages_twice.py \
   integration/copy integration/checksum integration/control)
-SOURCES := pipeline tasks workers ops tests
+SOURCES := pipeline tasks workers ops tranship tests
 
 .DEFAULT_GOAL := help
 # A worker starts in two thirds of the time when its modules are compiled already.

@@ -1,6 +1,6 @@
 """Tranship from Python: everything that the command line can do, in one class.
 
-    from ops.api import Tranship
+    from tranship import Stage, Tranship
 
     with Tranship("tranship.toml") as tranship:
         tables = ["shop.orders", "shop.lines"]
@@ -9,9 +9,11 @@
         tranship.cut_over(migration)
         tranship.wait(migration)
 
-Ids may be shortened to a beginning that is theirs alone. What is refused raises RefusedError, a
-server that does not answer RetryableError (pipeline.errors); nothing has been written then. The
-workers do the work: a call only writes down what is wanted, and tells them so.
+What `move` and `alter` are told can be kept as a MoveRequest or an AlterRequest, for `plan`,
+`doctor`, `start`, `try_instant` and `add_schedule`. Ids may be shortened to a beginning that is
+theirs alone. What is refused raises RefusedError, a server that does not answer RetryableError;
+nothing has been written then. The workers do the work: a call only writes down what is wanted, and
+tells them so.
 """
 
 from __future__ import annotations
@@ -21,27 +23,31 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from ops.starting import Asked, asked_of_alter, asked_of_move, request_of_move
 from pipeline.commands import control, schedules
 from pipeline.commands import settings as tuning
-from pipeline.commands.instant import alter_at_once
-from pipeline.commands.start import Plan, examine, plan_move, start_move
+from pipeline.commands.instant import try_instant
+from pipeline.commands.start import Plan, examine, make_plan, start
 from pipeline.configuration.load import PATH_VARIABLE, load_settings
 from pipeline.control.events import LoggedEvent, read_events
 from pipeline.control.migrations import ENDED
 from pipeline.control.schedules import Schedule
+from pipeline.domain.hook_names import Hook, hook_named
+from pipeline.domain.request import AlterRequest, MoveRequest, Request
 from pipeline.domain.stages import Stage
+from pipeline.domain.window import Window
 from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools
+from pipeline.mysql.table import TableName
 from pipeline.preflight.findings import Finding
 from pipeline.status.listing import Listed, find_target, list_migrations
 from pipeline.status.progress import Progress, read_progress
 
 log = logging.getLogger(__name__)
+Command = Callable[[Pools, str, str, str], None]  # on the migration of a target, by somebody
 _BROKER_S = 3
 _POLL_S = 0.5
 _PAGE = 500
@@ -88,46 +94,82 @@ class Tranship:
 
     # --- starting ---------------------------------------------------------------------
 
-    def move(self, source: str, target: str, tables: Iterable[str], **options: Any) -> str:
-        """Start moving tables (`schema.table`); the migration's id.
+    def move(
+        self, source: str, target: str, tables: Iterable[str], *,
+        target_schema: str | None = None, with_triggers: bool = False, json_as_text: bool = False,
+        postpone_cut_over: bool = False, cut_over_window: str | None = None,
+        hooks: Mapping[str, str] = {}, chunk_rows: int | None = None,
+    ) -> str:  # fmt: skip
+        """Start moving tables; the migration's id.
 
-        The options are those of `asked_of_move`: target_schema, with_triggers, json_as_text,
-        postpone_cut_over, window, hooks (`name=command`), chunk_rows.
+        Args:
+            source: a server of the configuration, as the target.
+            tables: each as `schema.table`.
+            target_schema: otherwise that of the source.
+            with_triggers: make the source's triggers on the target, at the end.
+            json_as_text: let DECIMAL, dates and binary inside JSON become what their text says.
+            postpone_cut_over: cut over only after `cut_over`.
+            cut_over_window: cut over only then: "02:00-04:00 Europe/Berlin".
+            hooks: command by hook, as in `{"on-success": "/opt/switch.sh"}`.
+            chunk_rows: rows a chunk at first.
         """
-        return self.start(asked_of_move(self.pools.settings, source, target, tables, **options))
+        return self.start(
+            MoveRequest(
+                source=source, target=target, tables=tuple(map(TableName.parse, tables)),
+                target_schema=target_schema, with_triggers=with_triggers,
+                json_as_text=json_as_text, postpone_cut_over=postpone_cut_over,
+                cut_over_window=_window(cut_over_window), hooks=_hooks(hooks),
+                chunk_rows=chunk_rows,
+            )
+        )  # fmt: skip
 
-    def alter(self, server: str, table: str, change: str, **options: Any) -> str:
-        """Start rebuilding a table; `change` is what follows its name in ALTER TABLE; the id.
+    def alter(
+        self, server: str, table: str, change: str, *,
+        renames: Mapping[str, str] = {}, accepted: Iterable[str] = (),
+        with_triggers: bool = False, json_as_text: bool = False,
+        lock_timeout_s: float | None = None, force_after_s: float | None = None,
+        postpone_cut_over: bool = False, cut_over_window: str | None = None,
+        hooks: Mapping[str, str] = {}, chunk_rows: int | None = None,
+    ) -> str:  # fmt: skip
+        """Start rebuilding a table; the migration's id. What is not said here is as in `move`.
 
-        The options are those of `asked_of_alter`: those of a move, and renames (`old=new`),
-        accepted (columns), lock_timeout and force_after (seconds).
+        Args:
+            change: what follows the table's name in ALTER TABLE.
+            renames: new name by old one, of the columns that the change renames.
+            accepted: columns that are not checked for what the change loses of their values.
+            lock_timeout_s: how long the cut-over may wait for its lock, and hold it.
+            force_after_s: kill what blocks the cut-over once it has been tried for that long.
         """
-        return self.start(asked_of_alter(self.pools.settings, server, table, change, **options))
+        return self.start(
+            AlterRequest(
+                server=server, table=TableName.parse(table), change=change, renames=dict(renames),
+                accepted=tuple(accepted), with_triggers=with_triggers, json_as_text=json_as_text,
+                lock_timeout_s=lock_timeout_s, force_after_s=force_after_s,
+                postpone_cut_over=postpone_cut_over, cut_over_window=_window(cut_over_window),
+                hooks=_hooks(hooks), chunk_rows=chunk_rows,
+            )
+        )  # fmt: skip
 
-    def at_once(self, asked: Asked) -> str | None:
-        """Have the server make an alter's change itself, if that is a matter of a moment.
+    def start(self, request: Request) -> str:
+        """Start a move or an alter; its id."""
+        started = start(self.pools, request, self.who)
+        self._push(request.target, started)
+        return started
+
+    def try_instant(self, request: AlterRequest) -> str | None:
+        """Have the server make the change itself, if that is a matter of a moment.
 
         The algorithm that it used; None: it can't, and nothing was changed.
         """
-        return alter_at_once(self.pools, asked.request, asked.options.lock_timeout_s)
+        return try_instant(self.pools, request)
 
-    def plan(self, asked: Asked) -> Plan:
-        """What `start` would do, and what speaks against it. Writes nothing."""
-        return plan_move(self.pools, asked.request, asked.options)
+    def plan(self, request: Request) -> Plan:
+        """What `start` would do, and what was found for and against it. Writes nothing."""
+        return make_plan(self.pools, request)
 
-    def start(self, asked: Asked) -> str:
-        """Start what was asked for; its id."""
-        started = start_move(self.pools, asked.request, asked.options, asked.postponed, self.who)
-        self._push(asked.request.target, started)
-        return started
-
-    def doctor(
-        self, source: str, target: str, tables: Iterable[str], **options: Any
-    ) -> list[Finding]:
-        """What speaks against a move. Writes nothing."""
-        return examine(
-            self.pools, request_of_move(self.pools.settings, source, target, tables, **options)
-        )
+    def doctor(self, request: Request) -> list[Finding]:
+        """What is found for and against a move or an alter. Writes nothing."""
+        return examine(self.pools, request)
 
     # --- looking ----------------------------------------------------------------------
 
@@ -186,7 +228,7 @@ class Tranship:
         return self._do(control.unthrottle, migration)
 
     def set(self, migration: str, name: str, value: str | float | None) -> str:
-        """Set one of `tuning.settable()` for this migration alone; None takes it back."""
+        """Set a limit (`commands.settings.settable()`) for this one alone; None takes it back."""
         target, whole = self.find(migration)
         text = None if value is None else f"{value}"
         tuning.change(self.pools, target, whole, name, text, self.who)
@@ -206,7 +248,7 @@ class Tranship:
 
     def resume(self, migration: str, *, json_as_text: bool = False) -> str:
         """Go on after a failure whose cause is gone."""
-        return self._do(control.resume, migration, json_as_text=json_as_text)
+        return self._do(partial(control.resume, json_as_text=json_as_text), migration)
 
     def clean_up(self, migration: str, gently: Callable[[int], None] | None = None) -> list[str]:
         """Drop what an ended migration left; what was dropped, in words.
@@ -218,11 +260,9 @@ class Tranship:
 
     # --- schedules --------------------------------------------------------------------
 
-    def add_schedule(self, cron: str, zone: str, asked: Asked) -> Schedule:
-        """Keep what was asked for, to be started by beat at its times."""
-        return schedules.add_schedule(
-            self.pools, cron, zone, asked.request, asked.options, asked.postponed, self.who
-        )
+    def add_schedule(self, cron: str, zone: str, request: Request) -> Schedule:
+        """Keep a move or an alter, to be started by beat at its times."""
+        return schedules.add_schedule(self.pools, cron, zone, request, self.who)
 
     def schedules(self) -> tuple[list[Schedule], dict[str, str]]:
         """Those of every server; and why servers could not be asked."""
@@ -249,11 +289,9 @@ class Tranship:
 
     # --- how --------------------------------------------------------------------------
 
-    def _do(
-        self, what: Callable[..., None], migration: str, *, push: bool = True, **options: Any
-    ) -> str:
+    def _do(self, command: Command, migration: str, *, push: bool = True) -> str:
         target, whole = self.find(migration)
-        what(self.pools, target, whole, self.who, **options)
+        command(self.pools, target, whole, self.who)
         if push:
             self._push(target, whole)
         return whole
@@ -286,6 +324,14 @@ def _told_workers(target: str, migration: str) -> str | None:
     except Exception as error:  # whatever the broker's client raises: none of it may matter
         return f"The broker does not answer: {type(error).__name__}."
     return None
+
+
+def _hooks(given: Mapping[str, str]) -> dict[Hook, str]:
+    return {hook_named(name): command for name, command in given.items()}
+
+
+def _window(text: str | None) -> Window | None:
+    return None if text is None else Window.parse(text)
 
 
 def _user() -> str:

@@ -81,6 +81,6 @@ def document_refused(where: str) -> FatalError:
     """The refusal of a JSON document that can't be built again on the target."""
     return FatalError(
         f"{where} holds binary inside a JSON document, which would become a string.",
-        "If that is acceptable (a dump does the same): tranship resume ID --json-as-text, or move"
-        " with --json-as-text.",
+        "If that is acceptable (a dump does the same): tranship resume ID --json-as-text, or start"
+        " with `json_as_text=True`.",
     )

@@ -1,1 +1,1 @@
-"""Celery tasks, thin: each calls one function of pipeline and maps its errors."""
+"""Celery tasks, thin: each calls one function of pipeline."""

@@ -1,7 +1,7 @@
-"""The Celery application: queues, routing, and how messages are kept and lost.
+"""The Celery application: queues, routing, and when messages are acknowledged.
 
-JSON only. Messages are acknowledged late, so that a worker takes no more than it can work
-on; nothing depends on redelivery: the control schema knows what is not done, and the
+Messages are JSON. They are acknowledged late, so that a worker takes no more than it can work
+on. Nothing depends on redelivery: the control schema knows what is not done, and the
 coordinator sends it again.
 """
 
@@ -10,23 +10,34 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery
+from celery.loaders.app import AppLoader
 from kombu.entity import Exchange, Queue
 
 from pipeline.configuration.load import load_settings
 from pipeline.configuration.settings import Settings
 from tasks.messages import ROUTES, TICK
-from tasks.queues import COORDINATE, QUEUES
+from tasks.queues import CHECKSUM, COORDINATE, COPY, QUEUES
 from workers import broker, logs
 
 _TASK_LIMIT_S = 600
+
+
+class Loader(AppLoader):  # type: ignore[misc]
+    """Imports tasks as Python would; Celery looks into the working directory first."""
+
+    def import_from_cwd(self, module: str, imp: Any = None, package: str | None = None) -> Any:
+        return self.import_module(module, package=package)
 
 
 def make_app(settings: Settings) -> Celery:
     """An application that talks to the configured broker."""
     broker.install()
     logs.install(settings.workers.log_format)
-    app = Celery("tranship")
+    # No fix-ups: an application's DJANGO_SETTINGS_MODULE may be in our environment, too.
+    app = Celery("tranship", loader=Loader, fixups=[])
     app.conf.update(_configuration(settings))
+    # Without -Q. Streaming and coordinating are not what any worker does by the way.
+    app.amqp.queues.select([COPY, CHECKSUM])
     app.set_default()
     return app
 
@@ -68,7 +79,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
                 "options": {"expires": max(2.0, 2 * settings.workers.tick_s)},
             }
         },
-        # In memory: what is due is a matter of the control schema, not of a file of beat's.
+        # In memory: the control schema, not a file of beat's, says what is due.
         "beat_scheduler": "celery.beat:Scheduler",
         "beat_max_loop_interval": settings.workers.tick_s,
     }

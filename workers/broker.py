@@ -1,10 +1,10 @@
-"""The Redis transport, with one hole mended: a worker that outlives its connection.
+"""The Redis transport with one fix: a worker outlives its connection.
 
-A worker that loses the broker acknowledges the messages it has in hand on a channel that is
+A worker that loses the broker acknowledges the messages that it holds on a channel that is
 closed by then, and kombu (5.7) fails there with an AttributeError, which nobody expects and
-which ends the worker. Here a closed channel fails as a lost connection does, and Celery
-goes on as it would with any other transport: the worker connects again, the messages are
-lost or come twice, and neither does harm.
+which ends the worker. Here a closed channel fails like a lost connection, and Celery goes on as
+it does with any other transport: the worker connects again, the messages are lost or arrive
+twice, and neither does harm.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 
 class Channel(redis.Channel):  # type: ignore[misc]
-    """A channel that says when it is closed."""
+    """A channel that says that it is closed."""
 
-    # What is not acknowledged need not be put back: the coordinator sends it again.
+    # Unacknowledged messages need not be put back: the coordinator sends them again.
     do_restore = False
 
     def _connparams(self, asynchronous: bool = False) -> Any:
@@ -28,12 +28,12 @@ class Channel(redis.Channel):  # type: ignore[misc]
 
 
 class Transport(redis.Transport):  # type: ignore[misc]
-    """Redis, by way of such channels."""
+    """The Redis transport with such channels."""
 
     Channel = Channel
 
 
 def install() -> None:
-    """Have every `redis://` and `rediss://` of this process use it."""
+    """Make every `redis://` and `rediss://` URL of this process use it."""
     for name in ("redis", "rediss"):
         TRANSPORT_ALIASES[name] = f"{__name__}:{Transport.__name__}"

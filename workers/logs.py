@@ -1,8 +1,8 @@
-"""How every process of ours writes its log: one line an event, for people or as JSON.
+"""Sets up the log of every process of ours: one line per event, as text or as JSON.
 
-What a line is about (migration, table, chunk or range, stage, epoch) is bound where the work
-begins, as context variables, and stands on every line that is written in between, those of
-libraries too. structlog renders; Celery decides where to, and from which level on.
+What a line is about (migration, table, chunk, stage, epoch) is bound as context variables where
+the work begins, and appears on every line written in between, including those of libraries.
+structlog renders; Celery decides where to write, and from which level on.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from structlog.stdlib import ProcessorFormatter, add_log_level, add_logger_name
 
 from pipeline.configuration.settings import LogFormat
 
-# What they say of each message, several times a second, our own lines say better.
+# They log each message, several times a second; our own lines say the same, better.
 _CHATTY = ("celery.beat", "celery.worker.strategy", "celery.app.trace")
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -46,7 +46,7 @@ def formatter(wanted: LogFormat) -> logging.Formatter:
 
 
 def install(wanted: LogFormat) -> None:
-    """Have Celery's loggers, ours among them, write that format."""
+    """Make Celery's loggers, and ours among them, write that format."""
 
     def use(logger: logging.Logger, **_: Any) -> None:
         for handler in logger.handlers:

@@ -1,8 +1,8 @@
-"""The streamer worker's application: `celery -A workers.streamer worker -Q … -P solo`.
+"""The streamer worker's application: `celery -A tranship.streamer worker`.
 
-The boot step belongs in this module and not on the shared application, where it would put
-a streamer in every worker. It owns the threads: SIGTERM commits what is complete and gives
-the leases back before the worker goes.
+The boot step belongs in this module and not on the shared application, where it would start a
+streamer in every worker. It owns the threads: on SIGTERM they commit what is complete and give
+their leases back before the worker ends. Its pool is solo, so that the worker is their process.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from typing import Any
 from celery import bootsteps
 
 from tasks import context
+from tasks.queues import STREAM
 from workers.app import app
+
+__all__ = ["StreamerStep", "app"]
 
 
 class StreamerStep(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -26,3 +29,5 @@ class StreamerStep(bootsteps.StartStopStep):  # type: ignore[misc]
 
 
 app.steps["worker"].add(StreamerStep)
+app.conf.worker_pool = "solo"
+app.amqp.queues.select([STREAM])

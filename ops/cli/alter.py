@@ -10,8 +10,8 @@ from ops.cli.durations import DURATION
 from ops.cli.exits import ExitCode
 from ops.cli.move import begin
 from ops.cli.options import start_options
+from ops.cli.requests import parse_alter
 from ops.cli.session import Session, pass_session
-from ops.starting import asked_of_alter
 
 
 @click.command()
@@ -34,11 +34,11 @@ from ops.starting import asked_of_alter
     help="Let DECIMAL, dates and binary inside JSON become what their text says.",
 )  # fmt: skip
 @click.option(
-    "--lock-timeout", type=click.FloatRange(min=1), metavar="SECONDS",
+    "--lock-timeout", "lock_timeout_s", type=click.FloatRange(min=1), metavar="SECONDS",
     help="How long the cut-over may wait for its lock, and hold it; otherwise 3.",
 )  # fmt: skip
 @click.option(
-    "--force-after", type=DURATION, metavar="DURATION",
+    "--force-after", "force_after_s", type=DURATION, metavar="DURATION",
     help="Kill what blocks the cut-over once it has been tried for that long (10m, 2h).",
 )  # fmt: skip
 @start_options
@@ -49,11 +49,11 @@ def alter(session: Session, /, try_instant: bool, dry: bool, wait: bool, **given
 
     CHANGE is what follows the table's name in ALTER TABLE: "ADD COLUMN c INT, DROP INDEX i".
     """
-    asked = asked_of_alter(session.pools.settings, **given)
+    request = parse_alter(**given)
     if try_instant and not dry:
-        done = session.api.at_once(asked)
+        done = session.api.try_instant(request)
         if done is not None:
             click.echo(f"done at once ({done}); nothing was copied")
             return ExitCode.OK
         click.echo("the server can't do it at once: rebuilding the table", err=True)
-    return begin(session, asked, dry=dry, wait=wait)
+    return begin(session, request, dry=dry, wait=wait)

@@ -36,7 +36,7 @@ def clean_up(session: Session, migration_id: str, yes: bool, no_batches: bool) -
     for what in leftovers:
         click.echo(f"will be dropped: {what}")
     if not leftovers:
-        click.echo("no table will be dropped, only the migration's own notes")
+        click.echo("no table will be dropped, only the migration's records")
     if not yes:
         click.confirm("Go on?", abort=True)
     gently = None if no_batches else _Deleted()

@@ -8,7 +8,9 @@ from typing import Any
 import click
 
 from ops.cli.exits import ExitCode
+from ops.cli.flags import say
 from ops.cli.options import move_options
+from ops.cli.requests import parse_move
 from ops.cli.session import Session, pass_session
 from pipeline.preflight.findings import Finding, Severity
 
@@ -16,11 +18,9 @@ from pipeline.preflight.findings import Finding, Severity
 @click.command()
 @move_options
 @pass_session
-def doctor(
-    session: Session, /, source: str, target: str, tables: tuple[str, ...], **options: Any
-) -> ExitCode:
+def doctor(session: Session, /, **given: Any) -> ExitCode:
     """Say what speaks against a move; change nothing."""
-    return report(session.api.doctor(source, target, tables, **options))
+    return report(session.api.doctor(parse_move(**given)))
 
 
 def report(findings: Iterable[Finding]) -> ExitCode:
@@ -29,6 +29,6 @@ def report(findings: Iterable[Finding]) -> ExitCode:
     for finding in findings:
         refused = refused or finding.severity is Severity.REFUSED
         remedy = f" {finding.remedy}" if finding.remedy else ""
-        click.echo(f"{finding.severity} [{finding.check}] {finding.explanation}{remedy}")
+        say(f"{finding.severity} [{finding.check}] {finding.explanation}{remedy}")
     click.echo("this would be refused" if refused else "no problems found")
     return ExitCode.REFUSED if refused else ExitCode.OK

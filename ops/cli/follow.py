@@ -16,6 +16,7 @@ from rich.text import Text
 
 from ops.api import Tranship
 from ops.cli.exits import ExitCode
+from ops.cli.flags import say
 from ops.cli.format import amount, duration, refusal
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
@@ -81,7 +82,7 @@ def _last_words(progress: Progress) -> None:
     if progress.refused_s is not None:
         click.echo(f"done; {refusal(progress.kind, progress.refused_s)}")
     if progress.failure is not None:
-        click.echo(f"{progress.failure.explanation} {progress.failure.remedy}".rstrip(), err=True)
+        say(f"{progress.failure.explanation} {progress.failure.remedy}".rstrip(), err=True)
     click.echo(f"next: {progress.next}")
 
 
@@ -117,7 +118,7 @@ class LineOutput(AbstractContextManager["LineOutput"]):
 
     def _say(self, news: tuple[Stage, bool] | str, line: str) -> None:
         self._said, self._at = news, self._clock()
-        click.echo(line)
+        say(line)
 
 
 class Screen(AbstractContextManager["Screen"]):

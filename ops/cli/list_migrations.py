@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ops.cli.exits import ExitCode
+from ops.cli.flags import in_flags
 from ops.cli.format import moment
 from ops.cli.session import Session, pass_session
 from pipeline.status.listing import Listed
@@ -50,5 +51,5 @@ def _print(found: list[Listed]) -> None:
 def _cells(one: Listed) -> tuple[str, ...]:
     return (
         one.id, str(one.stage), moment(one.since), one.source, one.target,
-        ", ".join(one.tables), one.failed or "",
+        ", ".join(one.tables), in_flags(one.failed or ""),
     )  # fmt: skip

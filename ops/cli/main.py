@@ -17,6 +17,7 @@ from ops.cli.cut_over import cut_over
 from ops.cli.doctor import doctor
 from ops.cli.events import events
 from ops.cli.exits import MEANINGS, ExitCode, exit_code
+from ops.cli.flags import in_flags
 from ops.cli.list_migrations import list_migrations
 from ops.cli.metrics import metrics
 from ops.cli.move import move
@@ -89,7 +90,7 @@ def run(arguments: list[str]) -> ExitCode:
 def _say(debug: bool, text: str, code: ExitCode) -> ExitCode:
     if debug:
         traceback.print_exc()
-    click.echo(f"tranship: {' '.join(text.split())}", err=True)
+    click.echo(f"tranship: {in_flags(' '.join(text.split()), cli)}", err=True)
     return code
 
 

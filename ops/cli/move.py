@@ -11,8 +11,9 @@ from ops.cli.exits import ExitCode
 from ops.cli.follow import follow
 from ops.cli.format import amount, size
 from ops.cli.options import move_options, start_options
+from ops.cli.requests import parse_move
 from ops.cli.session import Session, pass_session
-from ops.starting import Asked, asked_of_move
+from pipeline.domain.request import Request
 from pipeline.domain.stages import Stage
 
 
@@ -22,29 +23,29 @@ from pipeline.domain.stages import Stage
 @pass_session
 def move(session: Session, /, dry: bool, wait: bool, **given: Any) -> ExitCode:
     """Start moving tables; prints the migration's id."""
-    return begin(session, asked_of_move(session.pools.settings, **given), dry=dry, wait=wait)
+    return begin(session, parse_move(**given), dry=dry, wait=wait)
 
 
-def begin(session: Session, asked: Asked, *, dry: bool, wait: bool) -> ExitCode:
+def begin(session: Session, request: Request, *, dry: bool, wait: bool) -> ExitCode:
     """Start what is asked for, or say what would be done."""
     if dry:
-        return dry_run(session, asked)
-    migration_id = session.api.start(asked)
+        return dry_run(session, request)
+    migration_id = session.api.start(request)
     click.echo(migration_id)
     return follow(session.api, migration_id, wanted=Stage.DONE) if wait else ExitCode.OK
 
 
-def dry_run(session: Session, asked: Asked) -> ExitCode:
+def dry_run(session: Session, request: Request) -> ExitCode:
     """Print what would be done, and what speaks against it."""
-    plan, request = session.api.plan(asked), asked.request
-    for new in plan.tables:
+    plan = session.api.plan(request)
+    for table in plan.tables:
+        key = table.definition.key
         click.echo(
-            f"{new.table.name} on {request.source} → {new.target} on {request.target}:"
-            f" about {amount(new.rows_estimate, 'row')}, {size(new.bytes_estimate)};"
-            f" chunks of {new.chunk_rows:,} rows by {new.table.key.name}"
-            f" ({', '.join(new.table.key.columns)})"
+            f"{table.definition.name} on {request.source} → {table.target} on {request.target}:"
+            f" about {amount(table.rows_estimate, 'row')}, {size(table.bytes_estimate)};"
+            f" chunks of {table.chunk_rows:,} rows by {key.name} ({', '.join(key.columns)})"
         )
     if plan.tables:
-        for name, command in asked.options.hooks.items():
+        for name, command in request.hooks.items():
             click.echo(f"hook {name}: {command}")
     return report(plan.findings)

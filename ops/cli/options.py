@@ -41,7 +41,7 @@ _START_OPTIONS = (
         "--postpone-cut-over", is_flag=True, help="Cut over only after `tranship cut-over`."
     ),
     click.option(
-        "--cut-over-window", "window", metavar="WINDOW",
+        "--cut-over-window", metavar="WINDOW",
         help='Cut over only then: "02:00-04:00 Europe/Berlin"; without a zone it is UTC.',
     ),
     click.option(

@@ -11,11 +11,13 @@ import click
 
 from ops.cli.alter import alter
 from ops.cli.exits import ExitCode
+from ops.cli.flags import say
 from ops.cli.format import moment
 from ops.cli.move import move
+from ops.cli.requests import parse_alter, parse_move
 from ops.cli.session import Session, pass_session
-from ops.starting import Asked, asked_of_alter, asked_of_move
 from pipeline.control.schedules import Schedule
+from pipeline.domain.request import Request
 from pipeline.errors import RefusedError
 from pipeline.status.to_json import plain
 
@@ -27,10 +29,10 @@ _NOT_LATER = ("dry", "wait", "try_instant")
 @dataclass(frozen=True)
 class _Startable:
     command: click.Command
-    asked: Callable[..., Asked]
+    parse: Callable[..., Request]
 
 
-_STARTABLE = {"move": _Startable(move, asked_of_move), "alter": _Startable(alter, asked_of_alter)}
+_STARTABLE = {"move": _Startable(move, parse_move), "alter": _Startable(alter, parse_alter)}
 
 
 @click.group()
@@ -50,15 +52,14 @@ def add(session: Session, cron: str, zone: str, command: tuple[str, ...]) -> Non
     tranship schedule add --cron "0 2 * * sat" --zone Europe/Berlin -- \\
       alter --server orders --table shop.orders "ADD COLUMN c INT"
     """
-    asked = _parsed(session, command)
-    new = session.api.add_schedule(cron, zone, asked)
+    new = session.api.add_schedule(cron, zone, _parsed(command))
     click.echo(new.id)
     if new.next_due is not None:
         click.echo(f"next: {moment(new.next_due)}")
 
 
-def _parsed(session: Session, command: tuple[str, ...]) -> Asked:
-    """The options of a command, checked as the command itself would.
+def _parsed(command: tuple[str, ...]) -> Request:
+    """What a command asks for, checked as the command itself would.
 
     Raises:
         RefusedError: it is none that can be started later.
@@ -73,7 +74,7 @@ def _parsed(session: Session, command: tuple[str, ...]) -> Asked:
         if params.pop(option, False):
             shown = {"dry": "dry-run"}.get(option, option.replace("_", "-"))
             raise RefusedError(f"--{shown} has no meaning in a schedule.", "Leave it out.")
-    return startable.asked(session.pools.settings, **params)
+    return startable.parse(**params)
 
 
 @schedule.command("list")
@@ -87,7 +88,7 @@ def list_(session: Session, as_json: bool) -> ExitCode:
         click.echo(json.dumps({"schedules": entries, "unreachable": troubles}, indent=2))
     else:
         for one in found:
-            click.echo("\t".join(_cells(one)))
+            say("\t".join(_cells(one)))
         if not found:
             click.echo("no schedules")
     for trouble in troubles.values():

@@ -7,12 +7,14 @@ import json
 import click
 
 from ops.cli.exits import ExitCode
+from ops.cli.flags import say
 from ops.cli.follow import follow
 from ops.cli.format import amount, duration, moment, refusal, share, size
 from ops.cli.options import MIGRATION_ID
 from ops.cli.session import Session, pass_session
 from pipeline.domain.stages import Stage
 from pipeline.status.progress import Progress, StreamProgress, TableProgress
+from pipeline.status.wording import reading_text
 
 
 @click.command()
@@ -30,7 +32,7 @@ def status(session: Session, migration_id: str, as_json: bool, watch: bool) -> E
     if as_json:
         click.echo(json.dumps(progress.as_json(), indent=2))
     else:
-        click.echo("\n".join(status_lines(progress)))
+        say("\n".join(status_lines(progress)))
     return ExitCode.OK
 
 
@@ -46,7 +48,7 @@ def status_lines(progress: Progress) -> list[str]:
         lines += _table_lines(table)
     if progress.stage is Stage.COPYING:
         lines.append(_pace_line(progress))
-    lines += [f"throttled: {reason}" for reason in progress.throttled]
+    lines += [f"throttled: {reading_text(reason)}" for reason in progress.throttled]
     if progress.stream is not None:
         lines.append(_stream_line(progress.stream, progress.stage))
     if progress.refused_s is not None:

@@ -1,8 +1,8 @@
 """python -m ops.dev.compatibility: writes docs/compatibility.md from the tests.
 
-What is called exact there is what the random tables are made of; what is called refused is
-what a test wants refused, with the words that it wants to read. A page that is not what the
-tests say fails a test of its own.
+The page calls exact what the random tables are made of, and refused what a test expects to be
+refused, with the words that the test expects to read. A page that is not what the tests say
+fails a test of its own.
 """
 
 from __future__ import annotations
@@ -28,39 +28,39 @@ _SHOWN_BY = {
 }
 _HEAD = """# What moves exactly, and what is refused
 
-Written by `make docs` from the tests; a test fails when it is not what they say. Exact means:
-row by row the same bytes, the same `CHECKSUM TABLE`, `SHOW CREATE TABLE` and dump, for random
-tables of these types, moved while random writes went on (`tests/acceptance/test_random_tables.py`
-and, for MariaDB and between the two, `tests/flavours/test_random_tables.py`; there, where the two
-flavours write dumps and checksums differently, row by row). MySQL is 9.7, MariaDB 10.11.
+Written by `make docs` from the tests; a test fails when it is not what they say. Exact means the
+same bytes row by row, and the same `CHECKSUM TABLE`, `SHOW CREATE TABLE` and dump, for random
+tables of these types, moved under random writes (`tests/acceptance/test_random_tables.py` and,
+for MariaDB and between the two, `tests/flavours/test_random_tables.py`; where the two flavours
+write dumps and checksums differently, row by row only). MySQL is 9.7, MariaDB 10.11.
 """
 _NOTES = """
 ## What to know
 
-- **JSON** keeps DECIMAL, dates and times inside documents. Binary inside a document can't be
-  made again and is refused by name; `--json-as-text` lets documents become what their text says,
-  as a dump does. Documents over 4 MiB are not looked into.
+- **JSON** keeps DECIMALs, dates and times inside documents. Binary inside a document can't be
+  built again and is refused by name; with `--json-as-text` documents become what their text says,
+  as in a dump. Documents over 4 MiB are not examined.
 - **Stored generated columns** are computed again on the target, in a session with time zone UTC.
   One that depends on the session that wrote it (a TIMESTAMP as text) comes out differently; the
   verification finds that, and the move stops with the keys.
-- **ENUM's error value** (index 0) is kept, though a strict session could not write it.
+- **ENUM's error value** (index 0) is kept, although a strict session could not write it.
 - **FLOAT and DOUBLE** keep their bits. MariaDB has no minus zero: a MySQL row that holds one does
   not pass the verification on its way there.
-- **Foreign keys** move with their tables when all of them move together. `CASCADE` and `SET NULL`
-  only where the source logs what they do (MySQL 9.6 and later).
-- **Keys that begin with an ENUM or a SET** are exact, but each chunk reads the whole index: the
-  servers have no range over them.
+- **Foreign keys** move with their tables if all of these move together; with `CASCADE` and
+  `SET NULL` only if the source logs what they do (MySQL 9.6 and later).
+- **Keys that begin with an ENUM or a SET** are exact, but each chunk reads the entire index: the
+  servers can't use a range over them.
 - **Rows** must fit `max_allowed_packet` of both servers, escapes included; one that does not stops
   the copy by name.
-- **MariaDB's** JSON is LONGTEXT with a check, and moves as that. Its UUID, INET4 and INET6, and
-  COMPRESSED columns, are refused by name, and so are system-versioned tables and sequences.
+- **MariaDB's** JSON is LONGTEXT with a check, and moves as that. Its UUID, INET4, INET6 and
+  COMPRESSED columns are refused by name, and so are system-versioned tables and sequences.
 - `CHECKSUM TABLE` of a MariaDB table with generated columns changes from call to call, and proves
   nothing there.
 """
 
 
 def page() -> str:
-    """The whole page."""
+    """The page's text."""
     sections = (_HEAD, _types(), _texts(), _keys(), _refusals(), _between(), _shown(), _NOTES)
     return "\n".join(section.strip("\n") + "\n" for section in sections)
 
@@ -95,7 +95,7 @@ def _definitions(cases: Iterable[Any]) -> set[str]:
 
 
 def _short(definition: str) -> str:
-    """Long lists of members, shortened."""
+    """A definition with long lists of members shortened."""
     if definition.startswith(("enum", "set")):
         return f"{definition.partition('(')[0]} of {definition.count(',') + 1}"
     return definition.partition(" character set")[0]

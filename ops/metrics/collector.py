@@ -14,16 +14,17 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from pipeline.control.migrations import ENDED
+from pipeline.domain.reading import Reading
 from pipeline.domain.stages import Stage
 from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools
 from pipeline.status.listing import Listed, list_migrations
 from pipeline.status.progress import Progress, read_progress
-from pipeline.throttle.signals import signal_of
 
 _REMEMBERED = timedelta(hours=1)
 _OF_MIGRATION = ("migration", "kind", "source", "target")
 _OF_TABLE = (*_OF_MIGRATION, "table")
+_OF_REASON = (*_OF_MIGRATION, "signal", "server", "subject")
 
 # Name, what it is, whether it only grows.
 _MIGRATION = {
@@ -72,7 +73,7 @@ def described() -> list[Described]:
     found = [
         Described(_SERVER_UP, "gauge", ("server",), "1: the server answers."),
         Described(_STAGE, "gauge", (*_OF_MIGRATION, "stage"), "1 for the present one."),
-        Described(_REASON, "gauge", (*_OF_MIGRATION, "signal"), _REASON_TEXT),
+        Described(_REASON, "gauge", _OF_REASON, _REASON_TEXT),
     ]
     for labels, known in ((_OF_MIGRATION, _MIGRATION), (_OF_TABLE, _TABLE)):
         for name, (about, grows) in known.items():
@@ -94,7 +95,7 @@ class MigrationCollector(Collector):
         for server in self.pools.settings.servers:
             up.add_metric([server], float(server not in troubles))
         yield up
-        yield from _families([one for one in self._progress(listed)])
+        yield from families([one for one in self._progress(listed)])
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: registering must not ask the servers."""
@@ -110,13 +111,13 @@ class MigrationCollector(Collector):
                 yield progress
 
 
-def _families(found: list[Progress]) -> Iterator[Metric]:
+def families(found: list[Progress]) -> Iterator[Metric]:
     stage = GaugeMetricFamily(_STAGE, "1 for the present one.", labels=[*_OF_MIGRATION, "stage"])
-    reason = GaugeMetricFamily(_REASON, _REASON_TEXT, labels=[*_OF_MIGRATION, "signal"])
+    reason = GaugeMetricFamily(_REASON, _REASON_TEXT, labels=list(_OF_REASON))
     for progress in found:
         stage.add_metric([*_labels(progress), str(progress.stage)], 1.0)
-        for signal in {signal_of(one) for one in progress.throttled}:
-            reason.add_metric([*_labels(progress), signal], 1.0)
+        for labels in {_of_reason(one) for one in progress.throttled}:
+            reason.add_metric([*_labels(progress), *labels], 1.0)
     yield stage
     yield reason
     for name, (text, grows) in _MIGRATION.items():
@@ -143,6 +144,11 @@ def _family(
 
 def _labels(progress: Progress) -> list[str]:
     return [progress.id, str(progress.kind), progress.source, progress.target]
+
+
+def _of_reason(reason: Reading) -> tuple[str, str, str]:
+    """Not its value: that would be a new time series each time."""
+    return str(reason.signal), reason.server or "", reason.subject or ""
 
 
 def _of_migration(progress: Progress) -> dict[str, float | int | None]:

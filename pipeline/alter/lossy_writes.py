@@ -134,7 +134,7 @@ def lossy(table: MigrationTable, key: str | None, text: str) -> FatalError:
     return FatalError(
         f"A row of {table.source}{where} can't be converted without loss: {text.rstrip('.')}.",
         "The table is as it was. Correct that row and resume, or abort and choose another"
-        " definition (--accept COLUMN takes what the server makes of a column's values).",
+        " definition (`accepted=['COLUMN']` takes what the server makes of a column's values).",
     )
 
 

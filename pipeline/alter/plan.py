@@ -1,7 +1,7 @@
 """Plans an alter: has the server make an empty table of the new definition, and maps columns.
 
 Which column becomes which is decided by name. A column that the text renames has to be
-confirmed (`--rename`), since one taken for another is data in the wrong place.
+confirmed (`renames`), since one taken for another is data in the wrong place.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pipeline.alter.conversions import bounds_alike, implicit_literal, reports_l
 from pipeline.alter.ddl import Wording, read_ddl
 from pipeline.domain.alter_plan import AlterPlan, Fill
 from pipeline.domain.names import scratch_name, shadow_name
-from pipeline.domain.request import Alteration
+from pipeline.domain.request import AlterRequest
 from pipeline.errors import FatalError, RefusedError
 from pipeline.mysql.catalogue import foreign_keys, table_facts
 from pipeline.mysql.definition_diff import same_values
@@ -53,15 +53,15 @@ def create_shadow(connection: Connection, name: TableName, shadow: TableName, dd
         ) from error
 
 
-def plan_alter(connection: Connection, name: TableName, asked: Alteration) -> AlterPlan:
+def plan_alter(connection: Connection, request: AlterRequest) -> AlterPlan:
     """What the change makes of the table. The table that is made for it is dropped again.
 
     Raises:
         RefusedError: the change can't be made in this way; says why.
     """
-    wording = read_ddl(asked.ddl)
-    with scratch_table(connection, name, asked.ddl) as scratch:
-        return map_columns(connection, name, scratch, asked, wording)
+    read_ddl(request.change)  # before the server is given it
+    with scratch_table(connection, request.table, request.change) as scratch:
+        return map_columns(connection, scratch, request)
 
 
 @contextmanager
@@ -77,33 +77,28 @@ def scratch_table(connection: Connection, name: TableName, ddl: str) -> Iterator
         run(connection, f"DROP TABLE IF EXISTS {quote_name(scratch)}")
 
 
-def map_columns(
-    connection: Connection,
-    name: TableName,
-    shadow: TableName,
-    asked: Alteration,
-    wording: Wording | None = None,
-) -> AlterPlan:
+def map_columns(connection: Connection, shadow: TableName, request: AlterRequest) -> AlterPlan:
     """The same for a shadow that is there.
 
     Raises:
-        RefusedError: as `plan_rebuild`.
+        RefusedError: as `plan_alter`.
     """
+    name = request.table
     table = read_table(connection, name)
     columns = read_columns(connection, shadow)
     _refuse_shadow(connection, shadow)
-    renames = _renames(asked, wording or read_ddl(asked.ddl), table)
+    renames = _renames(request, read_ddl(request.change), table)
     pairs = _pairs(table, columns, renames)
     kept, became = zip(*pairs, strict=True)
     ours, theirs = _shared_key(connection, name, shadow, pairs)
     checked = tuple(
         old.name
         for old, new in pairs
-        if not reports_loss(old, new) and old.name not in asked.accepted
+        if not reports_loss(old, new) and old.name not in request.accepted
     )
-    _refuse_unknown("--accept", asked.accepted, kept)
-    return AlterPlan(
-        ddl=asked.ddl,
+    _refuse_unknown({column: f"`accepted={[column]!r}`" for column in request.accepted}, kept)
+    plan = AlterPlan(
+        ddl=request.change,
         kept=Table(name, kept, ours),
         shadow=Table(shadow_name(name), became, theirs),
         fills=tuple(_fills(connection, shadow, became)),
@@ -111,6 +106,7 @@ def map_columns(
         checked=checked,
         new_unique=tuple(_new_unique(connection, name, shadow, pairs)),
     )
+    return plan.documents_as_text() if request.json_as_text else plan
 
 
 def _refuse_shadow(connection: Connection, shadow: TableName) -> None:
@@ -125,22 +121,23 @@ def _refuse_shadow(connection: Connection, shadow: TableName) -> None:
         )
 
 
-def _renames(asked: Alteration, wording: Wording, table: Table) -> dict[str, str]:
+def _renames(request: AlterRequest, wording: Wording, table: Table) -> dict[str, str]:
     """Old name to new name, confirmed."""
-    _refuse_unknown("--rename", [old for old, _ in asked.renames], table.columns)
+    as_given = {old: f"`renames={ {old: new}!r}`" for old, new in request.renames.items()}
+    _refuse_unknown(as_given, table.columns)
     found = {_lower(pair): pair for pair in wording.renamed}
-    given = {_lower(pair): pair for pair in asked.renames}
+    given = {_lower(pair): pair for pair in request.renames.items()}
     for pair in found.keys() - given.keys():
         old, new = found[pair]
         raise RefusedError(
             f"The change renames column {old} to {new}.",
-            f"If {new} is to hold what {old} held, confirm it with: --rename {old}={new}",
+            f"If {new} is to hold what {old} held, confirm it with: `renames={ {old: new}!r}`.",
         )
     for pair in given.keys() - found.keys():
         old, new = given[pair]
         raise RefusedError(
-            f"--rename {old}={new}: the change does not rename {old} to {new}.",
-            "Leave it out, or correct one of the two.",
+            f"The change does not rename {old} to {new}, as {as_given[old]} says.",
+            "Leave that out, or correct one of the two.",
         )
     again = {name.lower() for name in wording.dropped} & {name.lower() for name in wording.added}
     if again:
@@ -149,18 +146,21 @@ def _renames(asked: Alteration, wording: Wording, table: Table) -> dict[str, str
             f"The change drops column {name} and adds another of that name.",
             "Do it in two: the values of the old one must not be taken for the new one's.",
         )
-    return {old.lower(): new for old, new in asked.renames}
+    return {old.lower(): new for old, new in request.renames.items()}
 
 
 def _lower(pair: tuple[str, str]) -> tuple[str, str]:
     return pair[0].lower(), pair[1].lower()
 
 
-def _refuse_unknown(option: str, names: Sequence[str], columns: Sequence[Column]) -> None:
+def _refuse_unknown(as_given: Mapping[str, str], columns: Sequence[Column]) -> None:
+    """`as_given` are names of columns, each with the option that named it."""
     known = {column.name.lower() for column in columns}
-    for name in names:
+    for name, option in as_given.items():
         if name.lower() not in known:
-            raise RefusedError(f"{option}: there is no column {name} that is kept.")
+            raise RefusedError(
+                f"There is no column {name} that is kept, as {option} says.", "Correct the name."
+            )
 
 
 def _pairs(
@@ -243,19 +243,3 @@ def _new_unique(
         ]
         if len(parts) < len(key.parts) or tuple(parts) not in known:
             yield key.name
-
-
-def remap(
-    connection: Connection, name: TableName, shadow: TableName, planned: AlterPlan
-) -> AlterPlan:
-    """The mapping as it comes out now, with what was confirmed and accepted for `planned`."""
-    pairs = zip(planned.kept.columns, planned.shadow.columns, strict=True)
-    renames = tuple(
-        (old.name, new.name) for old, new in pairs if old.name.lower() != new.name.lower()
-    )
-    accepted = {column.name for column in planned.kept.columns} - set(planned.checked)
-    found = map_columns(
-        connection, name, shadow, Alteration(planned.ddl, renames, tuple(sorted(accepted)))
-    )
-    as_text = any(column.as_text for column in planned.kept.columns)
-    return found.documents_as_text() if as_text else found

@@ -82,7 +82,8 @@ def _digest(rows: Rows, condition: str) -> Digest:
     found = warnings(rows.connection, answer)
     if found:
         raise FatalError(
-            f"A row of {rows.name} is too large to be hashed (max_allowed_packet): {found[0][1]}",
+            f"A row of {rows.table.name} is too large to be hashed (max_allowed_packet):"
+            f" {found[0][1]}",
             "Raise max_allowed_packet on that server, then: tranship resume.",
         )
     return Digest(*answer.rows[0])
@@ -117,4 +118,4 @@ def _row_bits(rows: Rows) -> str:
 
 
 def _from(rows: Rows, condition: str) -> str:
-    return rows_by_key(rows.name, rows.table.key, condition)
+    return rows_by_key(rows.table.name, rows.table.key, condition)

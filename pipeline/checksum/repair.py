@@ -8,12 +8,10 @@ source first. A repair is a touch itself, so that no verification that began bef
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from pipeline.alter.rows import copy_range
 from pipeline.checksum.digest import differing_keys
 from pipeline.checksum.row_sources import SourceRows, target_rows
 from pipeline.configuration.settings import Checksum
@@ -30,8 +28,8 @@ from pipeline.mysql.keyrange import KeyRange
 from pipeline.mysql.pools import Pools, lenient_sql_mode, run
 from pipeline.mysql.quoting import quote_name
 from pipeline.pausepoints import Point, reached
-from pipeline.rows.read_lines import read_lines
-from pipeline.rows.write_lines import write_lines
+from pipeline.strategy.base import WriteChunk
+from pipeline.strategy.choice import strategy_of
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ class Repairer:
         with self.pools.begin(self.source.server) as source:
             if not wait_until_executed(source, state.position, self.settings.drain_wait_s):
                 return False
-            write = self._read(source, keys)
+            write = strategy_of(self.table).read_chunk(source, self.source.name, keys)
         reached(Point.REPAIR_READ)
         with (
             driver_errors(self.target),
@@ -93,19 +91,7 @@ class Repairer:
             touch(target, self.table, [number])
         return True
 
-    def _read(self, source: Connection, keys: KeyRange) -> Callable[[Connection], object]:
-        """Read the rows; what writes them. An alter's statement reads them itself."""
-        table = self.table
-        if table.alter_plan is not None:
-            return lambda target: copy_range(target, table, keys)
-        lines = read_lines(source, table.definition, self.source.name, keys)
-        return lambda target: write_lines(
-            target, table.definition, table.target, lines.data, replace=False
-        )
-
-    def _rewrite(
-        self, target: Connection, keys: KeyRange, write: Callable[[Connection], object]
-    ) -> None:
+    def _rewrite(self, target: Connection, keys: KeyRange, write: WriteChunk) -> None:
         condition = keys.condition(self.table.target_table.key)
         with lenient_sql_mode(target, self.table.definition):
             run(target, f"DELETE FROM {quote_name(self.table.target)} WHERE {condition}")

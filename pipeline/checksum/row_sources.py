@@ -1,9 +1,7 @@
 """The two sides of a comparison: rows as they can be read now, and as what table.
 
-Of a move both sides hold the same table. Of an alter the original's rows are taken as the
-shadow would hold them: where no kept column has another type they are read as they are, else
-they are converted into a temporary table first (alter/convert_rows.py), which is then compared
-in their place.
+The strategy says as what the source's rows are compared: they themselves, or a converted copy of
+them, which is frozen once it is made.
 """
 
 from __future__ import annotations
@@ -14,21 +12,20 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from pipeline.alter.convert_rows import converted_rows
 from pipeline.domain.migration import MigrationTable
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.keyrange import Bound, KeyRange, is_one_of
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import Table, TableName
+from pipeline.strategy.choice import strategy_of
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of one side."""
+    """Rows of one side: those of `table`, under the name that it has in there."""
 
     connection: Connection
     table: Table
-    name: TableName
     is_source: bool
 
 
@@ -60,20 +57,14 @@ class SourceRows:
 
     @contextmanager
     def _rows(self, condition: str, *, one_state: bool) -> Iterator[Rows]:
-        plan = self.table.alter_plan
-        if plan is not None and plan.retyped:
-            with self._open(one_state=False) as connection:
-                table = converted_rows(connection, self.table, condition)
-                if self.locked is None:
-                    # The cut-over must not wait for a comparison: let go of the original.
-                    connection.commit()
-                yield Rows(connection, table, table.name, True)
-            return
-        table = self.table.definition
-        if plan is not None:
-            table = replace(plan.kept, key=table.key)
-        with self._open(one_state=one_state) as connection:
-            yield Rows(connection, table, self.name, True)
+        strategy = strategy_of(self.table)
+        in_place = strategy.compares_in_place
+        with self._open(one_state=one_state and in_place) as connection:
+            table = strategy.comparable_rows(connection, self.name, condition)
+            if not in_place and self.locked is None:
+                # The cut-over must not wait for a comparison: let go of the original.
+                connection.commit()
+            yield Rows(connection, table, is_source=True)
 
     @contextmanager
     def _open(self, *, one_state: bool) -> Iterator[Connection]:
@@ -90,4 +81,4 @@ class SourceRows:
 
 def target_rows(connection: Connection, table: MigrationTable) -> Rows:
     """The target's side, on a connection of the caller's."""
-    return Rows(connection, table.target_table, table.target, False)
+    return Rows(connection, replace(table.target_table, name=table.target), is_source=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
@@ -27,7 +28,6 @@ from pipeline.control.schema import NOW
 from pipeline.control.throttles import set_manual
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration, MigrationKind, MigrationTable
-from pipeline.domain.request import Request
 from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage, can_abort
 from pipeline.errors import RefusedError
@@ -116,7 +116,7 @@ def unthrottle(pools: Pools, target: str, migration_id: str, who: str) -> None:
     _refuse_ended(_read(pools, target, migration_id))
     with pools.begin(target) as control:
         set_manual(control, migration_id, None)
-        log_event(control, migration_id, EventKind.CONTROL, "not throttled by hand any more", who)
+        log_event(control, migration_id, EventKind.CONTROL, "no longer throttled by hand", who)
 
 
 def _refuse_ended(migration: Migration) -> None:
@@ -140,22 +140,26 @@ def resume(
     migration = _read(pools, target, migration_id)
     _refuse_ended(migration)
     if migration.stage is Stage.FAILED:
-        with pools.begin(target) as control:
-            tables = read_tables(control, migration_id)
-        refuse(run_preflight(pools, Request.of(migration, tables), Scope.RESUME))
+        refuse(run_preflight(pools, migration.request, Scope.RESUME))
     with _coordinating(pools, target, migration_id, who) as lease, pools.begin(target) as control:
         if json_as_text:
-            for one in read_tables(control, migration_id):
-                values = {"definition": table_to_json(one.definition.documents_as_text())}
-                if one.alter_plan is not None:
-                    values["alter_plan"] = one.alter_plan.documents_as_text().as_json()
-                update_table(control, one.id, **values)
+            _accept_documents_as_text(control, migration)
         update_migration(control, migration_id, failure=None, retry_at=None)
         if migration.stage is Stage.FAILED:
             stage = migration.resume_stage or Stage.PREPARING
             transition(control, lease, Stage.FAILED, stage, "resumed", resume_stage=None)
         else:
             log_event(control, migration_id, EventKind.CONTROL, "resumed", who)
+
+
+def _accept_documents_as_text(control: Connection, migration: Migration) -> None:
+    request = replace(migration.request, json_as_text=True)
+    update_migration(control, migration.id, request=request)
+    for one in read_tables(control, migration.id):
+        values = {"definition": table_to_json(one.definition.documents_as_text())}
+        if one.alter_plan is not None:
+            values["alter_plan"] = one.alter_plan.documents_as_text().as_json()
+        update_table(control, one.id, **values)
 
 
 def clean_up(

@@ -1,4 +1,4 @@
-"""`--try-instant`: a change that only touches metadata is the server's to make, at once.
+"""`try_instant`: a change that only touches metadata is the server's to make, at once.
 
 ALGORITHM=INSTANT is such by definition. INPLACE may rebuild the table or build an index for
 hours, so it is used only where the text and the definitions before and after say that it does
@@ -11,8 +11,7 @@ from sqlalchemy import Connection
 
 from pipeline.alter.ddl import read_ddl
 from pipeline.alter.plan import scratch_table
-from pipeline.domain.request import Request
-from pipeline.errors import known
+from pipeline.domain.request import AlterRequest
 from pipeline.mysql.definition_diff import same_values
 from pipeline.mysql.failures import code_of, driver_errors
 from pipeline.mysql.introspect import read_columns
@@ -30,7 +29,7 @@ _OF_INDEXES = frozenset(
 )
 
 
-def alter_at_once(pools: Pools, request: Request, lock_timeout_s: float | None) -> str | None:
+def try_instant(pools: Pools, request: AlterRequest) -> str | None:
     """Have the server change the table itself, if that is a matter of a moment.
 
     Returns:
@@ -41,10 +40,9 @@ def alter_at_once(pools: Pools, request: Request, lock_timeout_s: float | None) 
         RetryableError: the table is held by somebody for longer than the limit.
     """
     refuse(run_preflight(pools, request, Scope.START))
-    ddl = known(request.alteration, "the change of an alter").ddl
-    (name,) = request.tables
+    name, ddl = request.table, request.change
     modest = all(_may_be_metadata_only(head) for head in read_ddl(ddl).heads)
-    limit_s = max(1, round(lock_timeout_s or pools.settings.cut_over.lock_wait_s))
+    limit_s = max(1, round(request.lock_timeout_s or pools.settings.cut_over.lock_wait_s))
     with pools.begin(request.source) as connection:
         metadata_only = modest and _metadata_only(connection, name, ddl)
         run(connection, f"SET SESSION lock_wait_timeout = {limit_s}")

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
-from pipeline.commands.start import record_migration, start_plan
+from pipeline.commands.start import make_plan, record_migration
+from pipeline.configuration.load import server_settings
 from pipeline.control.migrations import has_schedules, install
 from pipeline.control.schedules import (
     Schedule,
@@ -26,8 +26,8 @@ from pipeline.control.schedules import (
     read_schedules,
     take_run,
 )
-from pipeline.domain.migration import Options
 from pipeline.domain.request import Request
+from pipeline.domain.window import zone_named
 from pipeline.errors import FencedError, RefusedError, TranshipError, known
 from pipeline.mysql.pools import Pools, run
 
@@ -40,42 +40,30 @@ def next_time(cron: str, zone: str, after: datetime) -> datetime:
     Raises:
         RefusedError: no such expression, or no such zone.
     """
+    local = after.replace(tzinfo=UTC).astimezone(zone_named(zone))
     try:
-        local = after.replace(tzinfo=UTC).astimezone(ZoneInfo(zone))
         found: datetime = next(CronSim(cron, local))
     except (CronSimError, StopIteration):
         raise RefusedError(
             f"'{cron}' is not a time of cron, or never comes.", 'Give one as in "0 2 * * sat".'
         ) from None
-    except (ZoneInfoNotFoundError, ValueError):
-        raise RefusedError(
-            f"There is no time zone '{zone}'.", "Name one as in Europe/Berlin."
-        ) from None
     return found.astimezone(UTC).replace(tzinfo=None)
 
 
-def add_schedule(
-    pools: Pools,
-    cron: str,
-    zone: str,
-    request: Request,
-    options: Options,
-    postponed: bool,
-    who: str,
-) -> Schedule:
+def add_schedule(pools: Pools, cron: str, zone: str, request: Request, who: str) -> Schedule:
     """Keep a migration to be started at its times.
 
     Raises:
-        RefusedError: no such time or zone.
+        RefusedError: no such time, zone or server.
     """
+    server_settings(pools.settings, request.source)
     with pools.begin(request.target) as control:
         install(control)
     with pools.begin(request.target) as control:
         now: datetime = run(control, "SELECT UTC_TIMESTAMP()").rows[0][0]
         new = Schedule(
             id=secrets.token_hex(4), target=request.target, cron=cron, zone=zone, request=request,
-            options=options, postponed=postponed, paused=False,
-            next_due=next_time(cron, zone, now), last_due=None, last_outcome=None,
+            paused=False, next_due=next_time(cron, zone, now), last_due=None, last_outcome=None,
             migration_id=None, created_by=who, now=now,
         )  # fmt: skip
         insert_schedule(control, new)
@@ -127,9 +115,9 @@ def run_now(pools: Pools, schedule: Schedule, who: str) -> str:
     Raises:
         RefusedError: preflight refuses it, or a table of it is under migration.
     """
-    plan = start_plan(pools, schedule.request, schedule.options)
+    plan = make_plan(pools, schedule.request)
     with pools.begin(schedule.target) as control:
-        migration_id = record_migration(control, plan, schedule.options, schedule.postponed, who)
+        migration_id = record_migration(control, plan, who)
         change_schedule(control, schedule.id, migration_id=migration_id, last_outcome="started")
     return migration_id
 
@@ -149,10 +137,9 @@ def _start(pools: Pools, due: Schedule) -> str | None:
         _note(pools, due, following, f"missed: nobody looked until {due.now:%Y-%m-%d %H:%M} UTC")
         return None
     try:
-        plan = start_plan(pools, due.request, due.options)
+        plan = make_plan(pools, due.request)
         with pools.begin(due.target) as control:
-            who = f"schedule {due.id}"
-            migration_id = record_migration(control, plan, due.options, due.postponed, who)
+            migration_id = record_migration(control, plan, f"schedule {due.id}")
             if not take_run(control, due, following, "started", migration_id):
                 raise FencedError(f"Somebody else has started schedule {due.id}.")
     except FencedError:

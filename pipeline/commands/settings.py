@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from pipeline.control.events import log_event
 from pipeline.control.migrations import ENDED, read_migration, update_migration
 from pipeline.control.throttles import set_override
 from pipeline.domain.event_kind import EventKind
-from pipeline.domain.migration import Migration, MigrationKind
+from pipeline.domain.request import AlterRequest, Request
 from pipeline.domain.window import Window
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
@@ -18,27 +18,32 @@ from pipeline.throttle.limits import SETTABLE, check_limit
 
 @dataclass(frozen=True)
 class Term:
-    """An option of the start that may be given anew; `parse` refuses what is none."""
+    """A part of the request that may be given anew, or taken back with None.
+
+    `given` makes the new request.
+
+    Raises:
+        RefusedError: the request has no such part, or it can't be that.
+    """
 
     about: str
-    parse: Callable[[str], object]
+    given: Callable[[Request, str | None], Request]
 
 
-def _window(text: str) -> str:
-    Window.parse(text)
-    return text
+def _with_window(request: Request, text: str | None) -> Request:
+    window = None if text is None else Window.parse(text)
+    return replace(request, cut_over_window=window)
 
 
-def _seconds(text: str) -> float:
-    value = number(text)
-    if value < 1:
-        raise RefusedError(f"'{text}' s is too short.", "Give 1 or more.")
-    return value
+def _with_lock(request: Request, text: str | None) -> Request:
+    if not isinstance(request, AlterRequest):
+        raise RefusedError("lock_timeout_s is for alters only.", "See [cut_over] lock_wait_s.")
+    return replace(request, lock_timeout_s=None if text is None else number(text))
 
 
 TERMS = {
-    "cut_over_window": Term('when it may cut over: "02:00-04:00 Europe/Berlin"', _window),
-    "lock_timeout_s": Term("of an alter: how long its lock may take, and be held", _seconds),
+    "cut_over_window": Term('when it may cut over: "02:00-04:00 Europe/Berlin"', _with_window),
+    "lock_timeout_s": Term("alter only: how long its lock may take, and be held", _with_lock),
 }
 
 
@@ -64,7 +69,9 @@ def change(
             "See: tranship list",
         )
     if name in TERMS:
-        _change_term(pools, migration, name, text)
+        request = TERMS[name].given(migration.request, text)
+        with pools.begin(target) as control:
+            update_migration(control, migration_id, request=request)
     else:
         value = number(text) if text is not None else None
         check_limit(name, value)
@@ -73,16 +80,6 @@ def change(
     with pools.begin(target) as control:
         shown = "as configured" if text is None else text
         log_event(control, migration_id, EventKind.CONTROL, f"{name}: {shown}", who)
-
-
-def _change_term(pools: Pools, migration: Migration, name: str, text: str | None) -> None:
-    if name == "lock_timeout_s" and migration.kind is not MigrationKind.ALTER:
-        raise RefusedError("lock_timeout_s is of an alter.", "See [cut_over] lock_wait_s.")
-    value = TERMS[name].parse(text) if text is not None else None
-    changed = {name: value}
-    options = replace(migration.options, **changed)  # type: ignore[arg-type]
-    with pools.begin(migration.target) as control:
-        update_migration(control, migration.id, options=asdict(options))
 
 
 def number(text: str) -> float:

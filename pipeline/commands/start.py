@@ -1,4 +1,4 @@
-"""Starts a move: looks first, refuses what can't be moved exactly, and only then writes.
+"""Starts a migration: looks first, refuses what can't be moved exactly, and only then writes.
 
 Everything up to `record_migration` reads. The migration and the claims on its tables are one
 transaction, so a start that is interrupted leaves either a whole migration or none.
@@ -11,22 +11,26 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from pipeline.alter.plan import plan_alter
-from pipeline.control.migrations import NewTable, create_migration, install, new_id
-from pipeline.domain.migration import Options
-from pipeline.domain.request import Request
+from pipeline.control.migrations import create_migration, install
+from pipeline.domain.migration import PlannedTable
+from pipeline.domain.request import AlterRequest, Request
 from pipeline.mysql.catalogue import table_facts
 from pipeline.mysql.introspect import read_table_to_move
 from pipeline.mysql.pools import Pools
-from pipeline.mysql.table import Table, TableName
+from pipeline.mysql.table import TableName
 from pipeline.preflight.findings import Finding, Scope, Severity, refuse
 from pipeline.preflight.registry import run_preflight
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a move would do, and what speaks against it."""
+    """What a request would do, and what was found for and against it.
 
-    tables: tuple[NewTable, ...]
+    Without tables where it would be refused.
+    """
+
+    request: Request
+    tables: tuple[PlannedTable, ...]
     findings: tuple[Finding, ...]
 
 
@@ -39,16 +43,16 @@ def examine(pools: Pools, request: Request) -> list[Finding]:
     return run_preflight(pools, request, Scope.START)
 
 
-def plan_move(pools: Pools, request: Request, options: Options) -> Plan:
-    """What `start_move` would do: no tables where it would refuse. Writes nothing."""
+def make_plan(pools: Pools, request: Request) -> Plan:
+    """What `start` would do. Writes nothing."""
     findings = tuple(examine(pools, request))
     if any(finding.severity is Severity.REFUSED for finding in findings):
-        return Plan((), findings)
-    return Plan(tuple(_new_tables(pools, request, options)), findings)
+        return Plan(request, (), findings)
+    return Plan(request, _planned_tables(pools, request), findings)
 
 
-def start_move(pools: Pools, request: Request, options: Options, postponed: bool, who: str) -> str:
-    """Put the tables under migration (of an alter: the table); the coordinator does the rest.
+def start(pools: Pools, request: Request, who: str) -> str:
+    """Put the tables under migration; the coordinator does the rest.
 
     Returns:
         the new migration's id.
@@ -56,78 +60,48 @@ def start_move(pools: Pools, request: Request, options: Options, postponed: bool
     Raises:
         RefusedError: preflight found a reason, or another migration holds a table.
     """
-    plan = start_plan(pools, request, options)
+    plan = make_plan(pools, request)
+    refuse(plan.findings)  # before the control schema is made
     # DDL commits by itself, so the control schema can't be part of the transaction below.
     with pools.begin(request.target) as control:
         install(control)
     with pools.begin(request.target) as control:
-        return record_migration(control, plan, options, postponed, who)
+        return record_migration(control, plan, who)
 
 
-@dataclass(frozen=True)
-class Startable:
-    """What nothing speaks against."""
-
-    request: Request
-    tables: tuple[NewTable, ...]
-
-
-def start_plan(pools: Pools, request: Request, options: Options) -> Startable:
-    """Look at everything that a start looks at. Writes nothing.
-
-    Raises:
-        RefusedError: preflight found a reason.
-    """
-    refuse(examine(pools, request))
-    return Startable(request, tuple(_new_tables(pools, request, options)))
-
-
-def record_migration(
-    control: Connection, plan: Startable, options: Options, postponed: bool, who: str
-) -> str:
+def record_migration(control: Connection, plan: Plan, who: str) -> str:
     """Record the migration and the claims on its tables, in the transaction that is open.
 
     Raises:
-        RefusedError: another migration holds a table.
+        RefusedError: preflight found a reason, or another migration holds a table.
     """
-    migration_id, request = new_id(), plan.request
-    create_migration(
-        control, migration_id, request.source, request.target, plan.tables, options, postponed,
-        who, request.kind,
-    )  # fmt: skip
-    return migration_id
+    refuse(plan.findings)
+    return create_migration(control, plan.request, plan.tables, who)
 
 
-def _new_tables(pools: Pools, request: Request, options: Options) -> list[NewTable]:
-    rows = options.chunk_rows or pools.settings.row_copy.chunk_rows
+def _planned_tables(pools: Pools, request: Request) -> tuple[PlannedTable, ...]:
+    chunk_rows = request.chunk_rows or pools.settings.row_copy.chunk_rows
     with pools.begin(request.source) as source, pools.begin(request.target) as target:
-        return [_new_table(source, target, request, name, options, rows) for name in request.tables]
+        return tuple(
+            _planned_table(source, target, request, name, chunk_rows) for name in request.tables
+        )
 
 
-def _new_table(
-    source: Connection,
-    target: Connection,
-    request: Request,
-    name: TableName,
-    options: Options,
-    chunk_rows: int,
-) -> NewTable:
-    table, plan = _table(source, target, name, options), None
-    if request.alteration is not None:
-        plan = plan_alter(source, name, request.alteration)
+def _planned_table(
+    source: Connection, target: Connection, request: Request, name: TableName, chunk_rows: int
+) -> PlannedTable:
+    table, plan = read_table_to_move(source, target, name), None
+    if isinstance(request, AlterRequest):
+        plan = plan_alter(source, request)
         table = replace(table, key=plan.kept.key)
-        plan = plan.documents_as_text() if options.json_as_text else plan
+    if request.json_as_text:
+        table = table.documents_as_text()
     facts = table_facts(source, name)
-    return NewTable(
-        table=table,
+    return PlannedTable(
+        definition=table,
         target=request.target_name(name),
         rows_estimate=facts.rows if facts else 0,
         bytes_estimate=facts.data_bytes if facts else 0,
         chunk_rows=chunk_rows,
-        plan=plan,
+        alter_plan=plan,
     )
-
-
-def _table(source: Connection, target: Connection, name: TableName, options: Options) -> Table:
-    table = read_table_to_move(source, target, name)
-    return table.documents_as_text() if options.json_as_text else table

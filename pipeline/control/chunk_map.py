@@ -38,9 +38,7 @@ def touched_table(table: MigrationTable) -> str:
 def create_key_tables(connection: Connection, table: MigrationTable) -> None:
     """The three tables whose key columns are typed and collated as the moved table's are."""
     columns = quote_list(table.definition.key.columns)
-    # Of an alter the original is here, and its key is what they are about.
-    like = table.target if table.alter_plan is None else table.source
-    rows = f"{columns} FROM {quote_name(like)} LIMIT 0"
+    rows = f"{columns} FROM {quote_name(table.placement.key_model)} LIMIT 0"
     run(
         connection,
         f"CREATE TABLE IF NOT EXISTS {bounds_table(table)}"

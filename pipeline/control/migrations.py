@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
@@ -22,29 +22,17 @@ from pipeline.control.schema import (
     migration_tables,
     migrations,
 )
-from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
-from pipeline.domain.migration import Failure, Migration, MigrationKind, MigrationTable, Options
+from pipeline.domain.migration import Failure, Migration, MigrationTable, PlannedTable
+from pipeline.domain.request import AlterRequest, Request
 from pipeline.domain.stages import Stage
 from pipeline.errors import DefectError, FencedError, RefusedError
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote, text_literal
-from pipeline.mysql.table import Table, TableName, table_to_json
+from pipeline.mysql.table import TableName, table_to_json
 
 ENDED = (Stage.DONE, Stage.ABORTED)
-
-
-@dataclass(frozen=True)
-class NewTable:
-    """A table about to be put under migration."""
-
-    table: Table
-    target: TableName
-    rows_estimate: int
-    bytes_estimate: int
-    chunk_rows: int
-    plan: AlterPlan | None = None
 
 
 def install(connection: Connection) -> None:
@@ -87,54 +75,49 @@ def _has_table(connection: Connection, name: str) -> bool:
     return bool(rows)
 
 
-def new_id() -> str:
-    """Short enough to type, long enough never to meet another."""
-    return secrets.token_hex(4)
-
-
 def create_migration(
-    connection: Connection,
-    migration_id: str,
-    source: str,
-    target: str,
-    tables: Sequence[NewTable],
-    options: Options,
-    postponed: bool,
-    who: str,
-    kind: MigrationKind = MigrationKind.MOVE,
-) -> None:
-    """Record a migration and lock its tables, all or nothing.
+    connection: Connection, request: Request, tables: Sequence[PlannedTable], who: str
+) -> str:
+    """Record a migration and lock its tables, all or nothing; its id.
 
     Raises:
         RefusedError: another migration holds one of the tables.
     """
+    migration_id = secrets.token_hex(4)  # short enough to type, long enough never to meet another
     connection.execute(
         migrations.insert().values(
-            id=migration_id, kind=kind, source=source, target=target, stage=Stage.PREPARING,
-            stage_since=NOW, options=asdict(options), postponed=postponed, abort_asked=False,
-            attempt=0, created_at=NOW, created_by=who,
+            id=migration_id, source=request.source, target=request.target, request=request,
+            stage=Stage.PREPARING, stage_since=NOW, postponed=request.postpone_cut_over,
+            abort_asked=False, attempt=0, created_at=NOW, created_by=who,
         )
     )  # fmt: skip
-    for ordinal, new in enumerate(tables):
-        _claim(connection, migration_id, source, new.table.name)
-        connection.execute(
-            migration_tables.insert().values(
-                migration_id=migration_id, ordinal=ordinal, definition=table_to_json(new.table),
-                target_schema=new.target.schema, target_name=new.target.name,
-                rows_estimate=new.rows_estimate, bytes_estimate=new.bytes_estimate,
-                created_by_us=False, planned=False, copied=False, chunk_rows=new.chunk_rows,
-                alter_plan=new.plan.as_json() if new.plan is not None else None,
-            )
-        )  # fmt: skip
-    log_event(connection, migration_id, EventKind.CREATED, _what(source, target, tables), who)
+    for ordinal, table in enumerate(tables):
+        _claim(connection, migration_id, request.source, table.definition.name)
+        _insert_table(connection, migration_id, ordinal, table)
+    log_event(connection, migration_id, EventKind.CREATED, _what(request), who)
+    return migration_id
 
 
-def _what(source: str, target: str, tables: Sequence[NewTable]) -> str:
-    names = ", ".join(str(new.table.name) for new in tables)
-    plan = tables[0].plan
-    if plan is not None:
-        return f"alter {names} on {source}: {plan.ddl}"
-    return f"move {names} from {source} to {target}"
+def _insert_table(
+    connection: Connection, migration_id: str, ordinal: int, table: PlannedTable
+) -> None:
+    plan = table.alter_plan
+    connection.execute(
+        migration_tables.insert().values(
+            migration_id=migration_id, ordinal=ordinal, definition=table_to_json(table.definition),
+            target_schema=table.target.schema, target_name=table.target.name,
+            rows_estimate=table.rows_estimate, bytes_estimate=table.bytes_estimate,
+            created_by_us=False, planned=False, copied=False, chunk_rows=table.chunk_rows,
+            alter_plan=plan.as_json() if plan is not None else None,
+        )
+    )  # fmt: skip
+
+
+def _what(request: Request) -> str:
+    if isinstance(request, AlterRequest):
+        return f"alter {request.table} on {request.server}: {request.change}"
+    names = ", ".join(str(name) for name in request.tables)
+    return f"move {names} from {request.source} to {request.target}"
 
 
 def _claim(connection: Connection, migration_id: str, source: str, name: TableName) -> None:

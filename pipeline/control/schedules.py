@@ -7,14 +7,13 @@ has moved.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
 from pipeline.control.schema import NOW, schedules
-from pipeline.domain.migration import Options
 from pipeline.domain.request import Request
 
 
@@ -27,8 +26,6 @@ class Schedule:
     cron: str
     zone: str
     request: Request
-    options: Options
-    postponed: bool
     paused: bool
     next_due: datetime | None
     last_due: datetime | None
@@ -39,25 +36,23 @@ class Schedule:
 
     @classmethod
     def from_row(cls, row: Any) -> Schedule:
-        values = dict(row._mapping)
-        values["request"] = Request.from_json(values["request"])
-        values["options"] = Options(**values["options"])
-        return cls(**values)
+        return cls(**row._mapping)
 
 
 _COLUMNS = (
     schedules.c.id, schedules.c.target, schedules.c.cron, schedules.c.zone, schedules.c.request,
-    schedules.c.options, schedules.c.postponed, schedules.c.paused, schedules.c.next_due,
-    schedules.c.last_due, schedules.c.last_outcome, schedules.c.migration_id,
-    schedules.c.created_by, NOW.label("now"),
+    schedules.c.paused, schedules.c.next_due, schedules.c.last_due, schedules.c.last_outcome,
+    schedules.c.migration_id, schedules.c.created_by, NOW.label("now"),
 )  # fmt: skip
 
 
 def insert_schedule(connection: Connection, new: Schedule) -> None:
-    values = asdict(replace(new, request=new.request))
-    values.pop("now")
-    values["request"] = new.request.as_json()
-    connection.execute(schedules.insert().values(**values, created_at=NOW))
+    connection.execute(
+        schedules.insert().values(
+            id=new.id, target=new.target, cron=new.cron, zone=new.zone, request=new.request,
+            paused=new.paused, next_due=new.next_due, created_at=NOW, created_by=new.created_by,
+        )
+    )  # fmt: skip
 
 
 def read_schedules(connection: Connection, target: str) -> list[Schedule]:

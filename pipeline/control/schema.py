@@ -3,7 +3,7 @@
 It lives where the data lives, so that a fact commits in the same transaction as the rows
 it speaks of. Catalogue:
 
-    migrations     one row a run: stage, options, intents, the failure that stopped it
+    migrations     one row a run: stage, request, intents, the failure that stopped it
     claims         one row a table under migration: two migrations never hold the same one
     moved_tables   the tables of a migration, with their definitions as read at the start
     chunks         key ranges to copy, and who copies them (attempt number: I3)
@@ -53,9 +53,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.mysql import DATETIME, LONGTEXT
 
-from pipeline.control.types import enumerated
+from pipeline.control.types import Json, enumerated
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook, HookStatus
+from pipeline.domain.reading import Reading
+from pipeline.domain.request import Request
 from pipeline.domain.role import Role
 
 SCHEMA = "tranship"
@@ -70,21 +72,20 @@ migrations = Table(
     "migrations",
     metadata,
     Column("id", Identity, primary_key=True),
-    Column("kind", String(16), nullable=False),
     Column("source", String(255), nullable=False),
     Column("target", String(255), nullable=False),
     Column("stage", String(32), nullable=False),
     Column("stage_since", Moment, nullable=False),
     Column("resume_stage", String(32)),  # where `resume` goes on from
     Column("after_restore", String(32)),  # where restoring the source leads
-    Column("options", JSON, nullable=False),
+    Column("request", Json(Request), nullable=False),  # a MoveRequest or an AlterRequest
     Column("postponed", Boolean, nullable=False),
     Column("abort_asked", Boolean, nullable=False),
     Column("attempt", Integer, nullable=False),  # cut-over attempts so far
     Column("retry_at", Moment),  # no attempt before this
     Column("rename_connection", BigInteger),  # the only one that may rename (I7)
     Column("lock_connection", BigInteger),  # of an alter: the only one that may lock
-    Column("first_attempt_at", Moment),  # of an alter: what --force-after counts from
+    Column("first_attempt_at", Moment),  # of an alter: what force_after_s counts from
     Column("held_s", Float),  # of an alter: how long writes had to wait for the swap
     Column("renamed_at", Moment),
     Column("drain_gtids", LONGTEXT),
@@ -186,10 +187,10 @@ throttles = Table(
     metadata,
     Column("migration_id", Identity, primary_key=True),
     Column("manual", String(255)),  # who asked for it
-    Column("reasons", JSON(none_as_null=True)),
+    Column("reasons", Json(tuple[Reading, ...])),  # what is over its limit
     Column("since", Moment),
     Column("window", Integer),  # chunks that may be in flight
-    Column("overrides", JSON(none_as_null=True)),
+    Column("overrides", Json(dict[str, float])),
     Column("checked_at", Moment),
     **_OPTIONS,
 )
@@ -201,9 +202,7 @@ schedules = Table(
     Column("target", String(255), nullable=False),
     Column("cron", String(255), nullable=False),
     Column("zone", String(64), nullable=False),
-    Column("request", JSON, nullable=False),
-    Column("options", JSON, nullable=False),
-    Column("postponed", Boolean, nullable=False),
+    Column("request", Json(Request), nullable=False),
     Column("paused", Boolean, nullable=False),
     Column("next_due", Moment),  # what makes a run happen once
     Column("last_due", Moment),

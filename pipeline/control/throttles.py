@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.mysql import insert
 
 from pipeline.control.schema import NOW, ago, heartbeat, throttles
+from pipeline.domain.reading import Reading, asked_for_by
 from pipeline.errors import RetryableError
 
 _ONLY = 1
-BY_HAND = "asked for by "
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class ThrottleState:
     """What holds a migration back. `window` is how many chunks may be in flight; None: all."""
 
     manual: str | None = None  # who asked for it
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reading, ...] = ()  # those over their limits
     since: datetime | None = None
     window: int | None = None
     overrides: dict[str, float] = field(default_factory=dict)
@@ -32,8 +32,9 @@ class ThrottleState:
         return bool(self.all_reasons)
 
     @property
-    def all_reasons(self) -> tuple[str, ...]:
-        by_hand = (f"{BY_HAND}{self.manual}",) if self.manual else ()
+    def all_reasons(self) -> tuple[Reading, ...]:
+        """A person's word first: only a person takes it back."""
+        by_hand = (asked_for_by(self.manual),) if self.manual else ()
         return (*by_hand, *self.reasons)
 
 
@@ -46,9 +47,7 @@ def read_throttle(connection: Connection, migration_id: str) -> ThrottleState:
     ).one_or_none()  # fmt: skip
     if row is None:
         return ThrottleState()
-    return ThrottleState(
-        row.manual, tuple(row.reasons or ()), row.since, row.window, row.overrides or {}
-    )
+    return ThrottleState(row.manual, row.reasons or (), row.since, row.window, row.overrides or {})
 
 
 def throttle_is_due(connection: Connection, migration_id: str, every_s: float) -> bool:
@@ -61,12 +60,14 @@ def throttle_is_due(connection: Connection, migration_id: str, every_s: float) -
     return row is None or not row[0]
 
 
-def record_readings(
-    connection: Connection, migration_id: str, reasons: Sequence[str], window: int
+def record_assessment(
+    connection: Connection, migration_id: str, reasons: Sequence[Reading], window: int
 ) -> None:
+    """What holds it back now, since when, and how many chunks may be in flight."""
+    since = func.coalesce(throttles.c.since, NOW) if reasons else None
     _change(
-        connection, migration_id, reasons=list(reasons), window=window, checked_at=NOW,
-        since=NOW if reasons else None,
+        connection, migration_id, reasons=tuple(reasons), window=window, checked_at=NOW,
+        since=since,
     )  # fmt: skip
 
 
@@ -88,13 +89,6 @@ def _change(connection: Connection, migration_id: str, **values: Any) -> None:
         .values(migration_id=migration_id)
         .on_duplicate_key_update(migration_id=migration_id)
     )
-    if values.get("since") is NOW:
-        values["since"] = throttles.c.since
-        connection.execute(
-            update(throttles)
-            .where(throttles.c.migration_id == migration_id, throttles.c.since.is_(None))
-            .values(since=NOW)
-        )
     connection.execute(
         update(throttles).where(throttles.c.migration_id == migration_id).values(**values)
     )

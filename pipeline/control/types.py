@@ -49,11 +49,8 @@ class Json(TypeDecorator[Any]):
 
     def __init__(self, kind: Any) -> None:
         super().__init__()
-        self.kind = kind
-
-    @property
-    def _adapter(self) -> TypeAdapter[Any]:
-        return TypeAdapter(self.kind)
+        self.kind = kind  # what SQLAlchemy tells two of these columns apart by
+        self._adapter: TypeAdapter[Any] = TypeAdapter(kind)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         return None if value is None else self._adapter.dump_python(value, mode="json")

@@ -12,14 +12,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from sqlalchemy import Connection
 from structlog.contextvars import bound_contextvars
 
-from pipeline.alter.rows import copy_range
 from pipeline.control.chunk_map import key_range, tombstones_table
 from pipeline.control.chunks import Claim, claim_chunk, finish_chunk, release_failed_claim
 from pipeline.domain.migration import MigrationTable
@@ -29,11 +26,9 @@ from pipeline.mysql.keyrange import KeyRange, same_key
 from pipeline.mysql.pools import Pools, connection_id, lenient_sql_mode, run
 from pipeline.mysql.quoting import quote_name
 from pipeline.pausepoints import Point, reached
-from pipeline.rows.read_lines import read_lines
-from pipeline.rows.write_lines import write_lines
+from pipeline.strategy.choice import strategy_of
 
 log = logging.getLogger(__name__)
-Write = Callable[[Connection], tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -41,7 +36,6 @@ class Copied:
     """What a chunk brought over."""
 
     rows: int
-    bytes: int
     seconds: float
 
 
@@ -78,33 +72,17 @@ def _copy(pools: Pools, source: str, target: str, session: Connection, claim: Cl
     started = time.monotonic()
     with pools.begin(target) as control:
         keys = key_range(control, table, claim.number)
-    write = _read(pools, source, table, keys)
+    with pools.begin(source) as reader:
+        write = strategy_of(table).read_chunk(reader, table.source, keys)
     reached(Point.COPY_READ)
     with driver_errors(target), session.begin(), lenient_sql_mode(session, table.definition):
-        rows, size = write(session)
+        written = write(session)
         reached(Point.COPY_WRITTEN)
         sweep_tombstones(session, table, keys)
         seconds = time.monotonic() - started
-        finish_chunk(session, claim, rows, size, seconds)
+        finish_chunk(session, claim, written.rows, written.bytes, seconds)
         reached(Point.COPY_BEFORE_COMMIT)
-    return Copied(rows, size, seconds)
-
-
-def _read(pools: Pools, source: str, table: MigrationTable, keys: KeyRange) -> Write:
-    """Read the rows of a move; what writes them then, and says how many rows and bytes.
-
-    An alter has nothing to read: its statement reads and writes on the same server.
-    """
-    if table.alter_plan is not None:
-        return partial(copy_range, table=table, keys=keys)
-    with pools.begin(source) as reader:
-        lines = read_lines(reader, table.definition, table.source, keys)
-
-    def write(session: Connection) -> tuple[int, int]:
-        write_lines(session, table.definition, table.target, lines.data, replace=False)
-        return lines.rows, len(lines.data)
-
-    return write
+    return Copied(written.rows, seconds)
 
 
 def sweep_tombstones(target: Connection, table: MigrationTable, keys: KeyRange) -> None:

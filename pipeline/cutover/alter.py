@@ -27,6 +27,7 @@ from pipeline.cutover.sentry import SwapState, drop_sentry, read_swap_state
 from pipeline.cutover.shared import end_connection, may_begin
 from pipeline.cutover.triggers import drop_from_shadow
 from pipeline.domain.event_kind import EventKind
+from pipeline.domain.request import alter_request
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
 from pipeline.mysql.failures import driver_errors
@@ -42,8 +43,8 @@ def ready(context: Context) -> Outcome:
 
 
 def _begin(context: Context) -> Outcome:
-    migration = context.migration
-    limit_s = migration.options.lock_timeout_s or context.settings.cut_over.lock_wait_s
+    migration, request = context.migration, alter_request(context.migration.request)
+    limit_s = request.lock_timeout_s or context.settings.cut_over.lock_wait_s
     _gather_statistics(context)
     with open_swap(context, limit_s) as swap:
         number = migration.attempt + 1

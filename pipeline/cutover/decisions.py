@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from pipeline.domain.migration import Migration
-from pipeline.domain.window import in_window
+from pipeline.domain.request import alter_request
 
 _LONGEST = 10  # times `retry_s`
 
@@ -39,7 +39,7 @@ def hindrance(
         return Hindrance.POSTPONED
     if too_early(migration):
         return Hindrance.TOO_EARLY
-    if not in_window(migration):
+    if not migration.in_window:
         return Hindrance.OUTSIDE_WINDOW
     if not converged():
         return Hindrance.NOT_CONVERGED
@@ -64,7 +64,7 @@ def out_of_attempts(migration: Migration, attempts: int) -> bool:
 
 def may_kill_blockers(migration: Migration) -> bool:
     """Whether whoever holds the table may be killed: `force_after_s` after the first attempt."""
-    after_s = migration.options.force_after_s
+    after_s = alter_request(migration.request).force_after_s
     if after_s is None:
         return False
     first = migration.first_attempt_at or migration.now

@@ -9,7 +9,6 @@ from pipeline.cutover.decisions import Hindrance, hindrance
 from pipeline.cutover.triggers import rehearse_triggers
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
-from pipeline.domain.request import Request
 from pipeline.errors import RetryableError, known
 from pipeline.hooks.runner import ask, tell_once
 from pipeline.mysql.gtid import GtidSet
@@ -47,8 +46,7 @@ def may_begin(context: Context) -> bool:
 
 def _checked_again(context: Context) -> bool:
     """What may have changed since the start; here it is still free to stop."""
-    request = Request.of(context.migration, context.tables)
-    refuse(run_preflight(context.pools, request, Scope.CUT_OVER))
+    refuse(run_preflight(context.pools, context.migration.request, Scope.CUT_OVER))
     rehearse_triggers(context)
     return _before_cut_over(context)
 

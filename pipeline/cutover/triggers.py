@@ -1,4 +1,4 @@
-"""`--with-triggers`: the source's triggers, made on the target once nothing of ours writes there.
+"""`with_triggers`: the source's triggers, made on the target once nothing of ours writes there.
 
 Our own writes must never fire them: what a trigger of the source did is in its binary log
 already. So they are made after the point of no return, when the stream has ended and before
@@ -75,7 +75,7 @@ def create_on_shadow(context: Context, table: MigrationTable) -> None:
 
     The old table keeps its triggers until it is dropped, so these get other names.
     """
-    if not context.migration.options.with_triggers:
+    if not context.migration.request.with_triggers:
         return
     with context.source() as source:
         triggers = read_triggers(source, table.source)
@@ -99,4 +99,4 @@ def _create_missing(target: Connection, table: MigrationTable, triggers: list[Tr
 
 
 def _with_triggers(context: Context) -> list[MigrationTable]:
-    return list(context.tables) if context.migration.options.with_triggers else []
+    return list(context.tables) if context.migration.request.with_triggers else []

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pipeline.errors import RefusedError
+
 
 class Hook(StrEnum):
     """Where in a migration's life a command of the operator's may run."""
@@ -51,7 +53,7 @@ CONTRACTS: dict[Hook, Contract] = {
     Hook.BEFORE_ROW_COPY: Contract("before the first row is copied", _STOPS),
     Hook.ROW_COPY_COMPLETE: Contract("every chunk is copied; verification begins", _NOTED),
     Hook.BEGIN_POSTPONED: Contract(
-        "ready for the cut-over, which is held back by `--postpone-cut-over`, by"
+        "ready for the cut-over, which is held back from the start, by"
         " `tranship postpone` or by a failing `before-cut-over`; once each time",
         _NOTED,
     ),
@@ -96,9 +98,13 @@ FIGURES: dict[str, str] = {
 }
 
 
-def hook_named(text: str) -> Hook | None:
-    """The hook of that name; `success` and `failure` are known without their `on-` too."""
+def hook_named(text: str) -> Hook:
+    """The hook of that name; `success` and `failure` are known without their `on-` too.
+
+    Raises:
+        RefusedError: there is none.
+    """
     for spelling in (text, f"on-{text}"):
         if spelling in list(Hook):
             return Hook(spelling)
-    return None
+    raise RefusedError(f"There is no hook '{text}'.", f"It may be one of {', '.join(Hook)}.")

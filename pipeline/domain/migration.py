@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.names import alter_retired_name, retired_name_of
+from pipeline.domain.request import MigrationKind as MigrationKind
+from pipeline.domain.request import Request
 from pipeline.domain.role import Role
 from pipeline.domain.stages import MAY_BE_RETIRED, Stage
 from pipeline.mysql.table import Table, TableName, table_from_json
-
-
-class MigrationKind(StrEnum):
-    """What a migration does; the two differ in how they write, and in how they cut over."""
-
-    MOVE = "move"  # tables go to another server
-    ALTER = "alter"  # one table is rebuilt in place
-
-
-@dataclass(frozen=True)
-class Options:
-    """What was asked for on the command line, kept for the length of the migration."""
-
-    hooks: dict[str, str] = field(default_factory=dict)
-    chunk_rows: int | None = None
-    with_triggers: bool = False
-    json_as_text: bool = False
-    lock_timeout_s: float | None = None  # alter only; else cut_over.lock_wait_s
-    force_after_s: float | None = None  # from then on what blocks the cut-over is killed
-    cut_over_window: str | None = None  # as domain/window.py reads it
 
 
 @dataclass(frozen=True)
@@ -48,14 +30,13 @@ class Migration:
     """One row of `migration`."""
 
     id: str
-    kind: MigrationKind
     source: str
     target: str
     stage: Stage
     stage_since: datetime
     resume_stage: Stage | None
     after_restore: Stage | None
-    options: Options
+    request: Request
     postponed: bool
     abort_asked: bool
     attempt: int
@@ -72,15 +53,46 @@ class Migration:
     cleaned_at: datetime | None
     now: datetime  # the control server's clock, read with the row
 
+    @property
+    def kind(self) -> MigrationKind:
+        return self.request.kind
+
+    @property
+    def in_window(self) -> bool:
+        """Whether a cut-over may begin now, by the control server's clock."""
+        window = self.request.cut_over_window
+        return window is None or window.contains(self.now)
+
     @classmethod
     def from_row(cls, row: Any) -> Migration:
         values = dict(row._mapping)
-        values["kind"] = MigrationKind(values["kind"])
         for name in ("stage", "resume_stage", "after_restore"):
             values[name] = Stage(values[name]) if values[name] else None
-        values["options"] = Options(**values["options"])
         values["failure"] = Failure(**values["failure"]) if values["failure"] else None
         return cls(**values)
+
+
+@dataclass(frozen=True)
+class PlannedTable:
+    """A table about to be put under migration."""
+
+    definition: Table
+    target: TableName
+    rows_estimate: int
+    bytes_estimate: int
+    chunk_rows: int
+    alter_plan: AlterPlan | None = None  # alter only
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The facts about a table in which a move and an alter differ."""
+
+    target_table: Table
+    retired_name: TableName
+    key_model: TableName  # the table on the target's server whose key the control tables copy
+    swapped: bool  # its name goes to the target table at the cut-over; until then it keeps it
+    change: str | None  # alter only: what is asked of the table
 
 
 @dataclass(frozen=True)
@@ -101,19 +113,28 @@ class MigrationTable:
     alter_plan: AlterPlan | None = None  # of an alter
 
     @property
-    def target_table(self) -> Table:
-        """The target's definition of what is copied; `target` is its name there."""
-        return self.alter_plan.shadow if self.alter_plan is not None else self.definition
-
-    @property
     def source(self) -> TableName:
         return self.definition.name
+
+    @cached_property
+    def placement(self) -> Placement:
+        plan = self.alter_plan
+        return _moved(self) if plan is None else _altered(self, plan)
+
+    @property
+    def target_table(self) -> Table:
+        """The target's definition of what is copied; `target` is its name there."""
+        return self.placement.target_table
 
     @property
     def retired_name(self) -> TableName:
         """The source table's name once it has been cut over."""
-        name = self.definition.name
-        return retired_name_of(name) if self.alter_plan is None else alter_retired_name(name)
+        return self.placement.retired_name
+
+    @property
+    def blocked_name(self) -> TableName:
+        """Where the source's rows are while writes are blocked."""
+        return self.source if self.placement.swapped else self.retired_name
 
     @classmethod
     def from_row(cls, row: Any) -> MigrationTable:
@@ -125,8 +146,26 @@ class MigrationTable:
         return cls(**values)
 
 
+def _moved(table: MigrationTable) -> Placement:
+    return Placement(
+        target_table=table.definition,
+        retired_name=retired_name_of(table.source),
+        key_model=table.target,
+        swapped=False,
+        change=None,
+    )
+
+
+def _altered(table: MigrationTable, plan: AlterPlan) -> Placement:
+    return Placement(
+        target_table=plan.shadow,
+        retired_name=alter_retired_name(table.source),
+        key_model=table.source,
+        swapped=True,
+        change=plan.ddl,
+    )
+
+
 def source_name(stage: Stage, table: MigrationTable) -> TableName:
     """Where a table's rows are on the source in this stage."""
-    if table.alter_plan is not None:  # no stage that reads rows comes after the swap
-        return table.source
-    return table.retired_name if stage in MAY_BE_RETIRED else table.source
+    return table.blocked_name if stage in MAY_BE_RETIRED else table.source

@@ -1,73 +1,143 @@
-"""What a person asks to be started."""
+"""What a person asks to be started: a move or an alter. Both are stored as they are.
+
+A request that exists is valid: what a person typed is parsed where it comes in, and the
+dataclasses refuse what no type forbids. None of that depends on the machine, so that a stored
+request can be read wherever it is read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
 
-from pipeline.domain.migration import Migration, MigrationKind, MigrationTable
+from pipeline.domain.hook_names import Hook
 from pipeline.domain.names import shadow_name
+from pipeline.domain.window import Window
+from pipeline.errors import DefectError, RefusedError
 from pipeline.mysql.table import TableName
 
 
-@dataclass(frozen=True)
-class Alteration:
-    """What is asked of a table. `renames` are (old, new); `accepted` columns are not checked."""
+class MigrationKind(StrEnum):
+    """What a migration does; the two differ in how they write, and in how they cut over."""
 
-    ddl: str
-    renames: tuple[tuple[str, str], ...] = ()
-    accepted: tuple[str, ...] = ()
+    MOVE = "move"  # tables go to another server
+    ALTER = "alter"  # one table is rebuilt in place
 
 
-@dataclass(frozen=True)
-class Request:
-    """What is asked for. `target_schema` None: the schema of the source.
+@dataclass(frozen=True, kw_only=True)
+class _Terms:
+    """What may be asked of every migration."""
 
-    Of an alter `alteration` says what, and source and target are one server.
+    with_triggers: bool = False
+    json_as_text: bool = False  # documents may become what their text says
+    hooks: Mapping[Hook, str] = field(default_factory=dict)
+    chunk_rows: int | None = None  # at first; otherwise row_copy.chunk_rows
+    cut_over_window: Window | None = None
+    postpone_cut_over: bool = False
+
+    def __post_init__(self) -> None:
+        _refuse_less("chunk_rows", self.chunk_rows, 1)
+        for name, command in self.hooks.items():
+            _refuse_unreadable(name, command)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoveRequest(_Terms):
+    """Tables go to another server. Its fields are what `Tranship.move` takes, each in its type.
+
+    Raises:
+        RefusedError: a number is too small, or a hook's command can't be read.
     """
 
+    kind: Literal[MigrationKind.MOVE] = field(default=MigrationKind.MOVE, init=False)
     source: str
     target: str
     tables: tuple[TableName, ...]
-    target_schema: str | None = None
-    with_triggers: bool = False
-    json_as_text: bool = False
-    alteration: Alteration | None = None
-    force: bool = False  # what blocks the cut-over may be killed
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Request:
-        """What `as_json` made, once more."""
-        asked = value["alteration"]
-        alteration = None
-        if asked is not None:
-            renames = tuple((old, new) for old, new in asked["renames"])
-            alteration = Alteration(asked["ddl"], renames, tuple(asked["accepted"]))
-        tables = tuple(TableName(**name) for name in value["tables"])
-        return cls(**{**value, "tables": tables, "alteration": alteration})
-
-    @property
-    def kind(self) -> MigrationKind:
-        return MigrationKind.MOVE if self.alteration is None else MigrationKind.ALTER
-
-    @classmethod
-    def of(cls, migration: Migration, moved: Sequence[MigrationTable]) -> Request:
-        """The request that led to `migration`."""
-        elsewhere = {one.target.schema for one in moved if one.target.schema != one.source.schema}
-        tables = tuple(one.source for one in moved)
-        schema = next(iter(elsewhere), None)
-        options, plan = migration.options, moved[0].alter_plan
-        return cls(
-            migration.source, migration.target, tables, schema, options.with_triggers,
-            options.json_as_text, None if plan is None else Alteration(plan.ddl),
-            options.force_after_s is not None,
-        )  # fmt: skip
+    target_schema: str | None = None  # otherwise that of the source
 
     def target_name(self, table: TableName) -> TableName:
-        if self.alteration is not None:
-            return shadow_name(table)
         return TableName(self.target_schema or table.schema, table.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlterRequest(_Terms):
+    """One table is rebuilt in place; source and target are one server.
+
+    Its fields are what `Tranship.alter` takes, each in its type.
+
+    Raises:
+        RefusedError: a number is too small, or a hook's command can't be read.
+    """
+
+    kind: Literal[MigrationKind.ALTER] = field(default=MigrationKind.ALTER, init=False)
+    server: str
+    table: TableName
+    change: str  # what follows the table's name in ALTER TABLE
+    renames: Mapping[str, str] = field(default_factory=dict)  # of columns, by the change; to new
+    accepted: tuple[str, ...] = ()  # columns whose values are not checked for loss
+    lock_timeout_s: float | None = None  # otherwise cut_over.lock_wait_s
+    force_after_s: float | None = None  # from then on what blocks the cut-over is killed
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _refuse_less("lock_timeout_s", self.lock_timeout_s, 1)
+        _refuse_less("force_after_s", self.force_after_s, 0)
+
+    @property
+    def source(self) -> str:
+        return self.server
+
+    @property
+    def target(self) -> str:
+        return self.server
+
+    @property
+    def tables(self) -> tuple[TableName, ...]:
+        return (self.table,)
+
+    def target_name(self, table: TableName) -> TableName:
+        return shadow_name(table)
+
+
+Request = MoveRequest | AlterRequest
+
+
+def alter_request(request: Request) -> AlterRequest:
+    """The request of what is done for alters only.
+
+    Raises:
+        DefectError: it is a move.
+    """
+    if not isinstance(request, AlterRequest):
+        raise DefectError("a move is taken for an alter")
+    return request
+
+
+def move_request(request: Request) -> MoveRequest:
+    """The request of what is done for moves only.
+
+    Raises:
+        DefectError: it is an alter.
+    """
+    if not isinstance(request, MoveRequest):
+        raise DefectError("an alter is taken for a move")
+    return request
+
+
+def _refuse_less(name: str, value: float | None, least: float) -> None:
+    if value is not None and not value >= least:  # NaN is not
+        raise RefusedError(f"`{name}={value!r}` is too small.", f"Give {least} or more.")
+
+
+def _refuse_unreadable(name: Hook, command: str) -> None:
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise RefusedError(
+            f"The command of hook {name} can't be read: {error}: {command}", "Close the quotation."
+        ) from None
+    if not words:
+        raise RefusedError(f"Hook {name} has no command.", "Name a program.")

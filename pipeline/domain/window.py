@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pipeline.domain.migration import Migration
 from pipeline.errors import RefusedError
 
 _FORM = re.compile(r"([0-2]?\d:[0-5]\d)\s*-\s*([0-2]?\d:[0-5]\d)(?:\s+(\S+))?")
@@ -21,11 +20,14 @@ _MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class Window:
-    """From `begin` until `end`, which is not in it any more."""
+    """From `begin` until `end`, which is not in it any more.
+
+    The zone is kept by its name: a window that is stored can be read where the zone is not known.
+    """
 
     begin: time
     end: time
-    zone: ZoneInfo
+    zone: str = "UTC"
 
     @classmethod
     def parse(cls, text: str) -> Window:
@@ -39,18 +41,17 @@ class Window:
             if found is None:
                 raise ValueError
             begin, end = (time.fromisoformat(part.zfill(5)) for part in found.groups()[:2] if part)
-            zone = ZoneInfo(found[3] or "UTC")
-        except (ValueError, ZoneInfoNotFoundError):
+        except ValueError:
             raise RefusedError(
                 f"'{text}' is not a window of time.", 'Give one as in "02:00-04:00 Europe/Berlin".'
             ) from None
         if begin == end:
             raise RefusedError(f"The window {text} is empty.", "Let it end later than it begins.")
-        return cls(begin, end, zone)
+        return cls(begin, end, zone_named(found[3] or "UTC").key)
 
     def contains(self, now: datetime) -> bool:
         """Whether `now`, in UTC without a zone, is in it."""
-        wall = now.replace(tzinfo=UTC).astimezone(self.zone).time()
+        wall = now.replace(tzinfo=UTC).astimezone(zone_named(self.zone)).time()
         if self.begin < self.end:
             return self.begin <= wall < self.end
         return wall >= self.begin or wall < self.end
@@ -62,8 +63,18 @@ class Window:
             moment += _MINUTE
         return max(moment, now)
 
+    def __str__(self) -> str:
+        return f"{self.begin:%H:%M}-{self.end:%H:%M} {self.zone}"
 
-def in_window(migration: Migration) -> bool:
-    """Whether a cut-over may begin now, by the control server's clock."""
-    text = migration.options.cut_over_window
-    return text is None or Window.parse(text).contains(migration.now)
+
+def zone_named(name: str) -> ZoneInfo:
+    """
+    Raises:
+        RefusedError: this machine knows no such zone.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise RefusedError(
+            f"There is no time zone '{name}'.", "Name one as in Europe/Berlin."
+        ) from None

@@ -103,7 +103,7 @@ def figures(progress: Progress) -> dict[str, str]:
 
 
 def _command(context: Context, name: Hook) -> str | None:
-    return context.migration.options.hooks.get(name) or None
+    return context.migration.request.hooks.get(name) or None
 
 
 def _last_run(context: Context, name: Hook) -> HookRun | None:

@@ -23,6 +23,8 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from pipeline.errors import RefusedError
+
 Field = bytes | None
 
 
@@ -83,6 +85,18 @@ class TableName:
 
     schema: str
     name: str
+
+    @classmethod
+    def parse(cls, text: str) -> TableName:
+        """`schema.table`; only the first dot divides, a table's name may hold others.
+
+        Raises:
+            RefusedError: there is no schema, or no table.
+        """
+        schema, _, name = text.partition(".")
+        if not schema or not name:
+            raise RefusedError(f"'{text}' is not SCHEMA.TABLE.", "Name the schema too.")
+        return cls(schema, name)
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}"

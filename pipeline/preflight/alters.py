@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from pipeline.alter.plan import plan_alter
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.names import alter_retired_name, other_name, shadow_name
-from pipeline.errors import FatalError, RefusedError, known
+from pipeline.errors import RefusedError
 from pipeline.mysql.catalogue import foreign_keys, trigger_names, triggers_of_schema
 from pipeline.mysql.flavours import is_mariadb, variable
 from pipeline.mysql.introspect import read_table
@@ -23,17 +23,11 @@ _INSTRUMENT = "wait/lock/metadata/sql/mdl"
 
 def change(context: CheckContext) -> Iterator[Finding]:
     """The server accepts the change, on an empty table that is dropped again."""
-    asked = known(context.request.alteration, "the change of an alter")
+    request = context.alter
     with context.source() as server:
-        for name in context.request.tables:
-            if not _is_readable(server, name):
-                continue  # "tables" says so
-            try:
-                plan = plan_alter(server, name, asked)
-            except FatalError as error:
-                yield refused(error.explanation, error.remedy)
-                continue
-            yield info(f"{name}: {_shown(plan)}.")
+        if _is_readable(server, request.table):  # else "tables" says so
+            plan = plan_alter(server, request)
+            yield info(f"{request.table}: {_shown(plan)}.")
 
 
 def _is_readable(server: Connection, name: TableName) -> bool:
@@ -134,8 +128,8 @@ def triggers(context: CheckContext) -> Iterator[Finding]:
             if not request.with_triggers:
                 yield refused(
                     f"{name} has triggers ({shown}), which would stay with the old table.",
-                    "Use --with-triggers, which creates them on the new one before the swap; or"
-                    " drop them.",
+                    "Use `with_triggers=True`, which creates them on the new one before the swap;"
+                    " or drop them.",
                 )
                 continue
             wanted = [other_name(one) for one in found]

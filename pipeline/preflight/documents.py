@@ -40,7 +40,7 @@ def exact(context: CheckContext) -> Iterator[Finding]:
                     yield refused(
                         f"{name}: documents in column {column.name} hold binary, which would"
                         " become a string.",
-                        "If that is acceptable (a dump does the same), use --json-as-text.",
+                        "If that is acceptable (a dump does the same), use `json_as_text=True`.",
                     )
 
 

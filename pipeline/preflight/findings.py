@@ -10,7 +10,7 @@ from enum import StrEnum
 from sqlalchemy import Connection
 
 from pipeline.domain.migration import MigrationKind
-from pipeline.domain.request import Request
+from pipeline.domain.request import AlterRequest, MoveRequest, Request, alter_request, move_request
 from pipeline.errors import FatalError, RefusedError
 from pipeline.mysql.pools import Pools
 
@@ -48,6 +48,16 @@ class CheckContext:
 
     pools: Pools
     request: Request
+
+    @property
+    def move(self) -> MoveRequest:
+        """The request, in a check for moves only."""
+        return move_request(self.request)
+
+    @property
+    def alter(self) -> AlterRequest:
+        """The request, in a check for alters only."""
+        return alter_request(self.request)
 
     @contextmanager
     def source(self) -> Iterator[Connection]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from pipeline.domain.request import Request
+from pipeline.domain.request import MoveRequest
 from pipeline.mysql.catalogue import ForeignKey, foreign_keys
 from pipeline.mysql.flavours import cascades_are_logged
 from pipeline.preflight.findings import CheckContext, Finding, info, refused
@@ -22,19 +22,19 @@ from pipeline.preflight.findings import CheckContext, Finding, info, refused
 
 def inside(context: CheckContext) -> Iterator[Finding]:
     """Every foreign key of a moved table is between moved tables, and its actions are logged."""
-    request = context.request
+    request = context.move
     with context.source() as source:
         logged = cascades_are_logged(source)
         for key in _keys(source, request):
             yield from _judged(key, request, logged)
 
 
-def _keys(source: Connection, request: Request) -> list[ForeignKey]:
+def _keys(source: Connection, request: MoveRequest) -> list[ForeignKey]:
     found = (key for table in request.tables for key in foreign_keys(source, table))
     return list(dict.fromkeys(found))
 
 
-def _judged(key: ForeignKey, request: Request, logged: bool) -> Iterator[Finding]:
+def _judged(key: ForeignKey, request: MoveRequest, logged: bool) -> Iterator[Finding]:
     moved = {str(table) for table in request.tables}
     what = f"{key.child} refers to {key.parent} by foreign key {key.name}"
     outside = [table for table in (key.child, key.parent) if table not in moved]
@@ -54,7 +54,7 @@ def _judged(key: ForeignKey, request: Request, logged: bool) -> Iterator[Finding
         yield refused(
             f"{what} in another schema, and after a move to schema {request.target_schema} it"
             " would still refer to that one.",
-            "Move without --target-schema.",
+            "Move without `target_schema=`.",
         )
     else:
         yield info(f"{what}; both are moved, and the constraint with them.")

@@ -53,10 +53,11 @@ def on_target(context: CheckContext) -> Iterator[Finding]:
 
 def on_one_server(context: CheckContext) -> Iterator[Finding]:
     """Alter only: read and write the table and its shadow, follow the log, lock, see locks."""
-    request = context.request
+    request = context.alter
     with context.source() as server:
         grants, user = session_grants(server), _user(server)
-    wanted = (*SOURCE_GLOBAL, *(["CONNECTION_ADMIN"] if request.force else []))
+    kills = request.force_after_s is not None
+    wanted = (*SOURCE_GLOBAL, *(["CONNECTION_ADMIN"] if kills else []))
     yield from _missing(request.source, user, grants, wanted, None)
     control = (*CONTROL, "CREATE TEMPORARY TABLES")
     yield from _missing(request.source, user, grants, control, SCHEMA)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from pipeline.domain.migration import MigrationKind
 from pipeline.mysql.flavours import replica_sources, variable
 from pipeline.mysql.servers import server_facts
 from pipeline.preflight.findings import CheckContext, Finding, info, refused, warning
@@ -152,7 +151,6 @@ def local_infile(context: CheckContext) -> Iterator[Finding]:
 def _both(context: CheckContext) -> Iterator[tuple[str, Connection]]:
     with context.source() as source:
         yield context.request.source, source
-    if context.request.kind is MigrationKind.ALTER:
-        return
-    with context.target() as target:
-        yield context.request.target, target
+    if context.request.target != context.request.source:
+        with context.target() as target:
+            yield context.request.target, target

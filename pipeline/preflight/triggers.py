@@ -1,4 +1,4 @@
-"""Checks triggers of the moved tables: refused, or created on the target (`--with-triggers`).
+"""Checks triggers of the moved tables: refused, or created on the target (`with_triggers`).
 
 On the source they may fire: what they do is in the binary log. On the target they must not
 exist while we write, since our writes would fire them.
@@ -26,7 +26,7 @@ def triggers(context: CheckContext) -> Iterator[Finding]:
                 yield refused(
                     f"{there} on {request.target} has triggers ({', '.join(firing)}), which our"
                     " writes would fire.",
-                    "Drop them; --with-triggers creates the source's at the cut-over.",
+                    "Drop them; `with_triggers=True` creates the source's at the cut-over.",
                 )
             found = trigger_names(source, table)
             if found:
@@ -41,7 +41,7 @@ def _of_source(
     if not request.with_triggers:
         yield refused(
             f"{table} on {request.source} has triggers ({shown}), which would not move with it.",
-            "Move with --with-triggers, which creates them on the target at the cut-over; or drop"
+            "Use `with_triggers=True`, which creates them on the target at the cut-over; or drop"
             " them.",
         )
         return

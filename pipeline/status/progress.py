@@ -29,9 +29,9 @@ from pipeline.control.summary import (
 from pipeline.control.throttles import read_throttle
 from pipeline.control.touched_keys import count_touched
 from pipeline.domain.migration import Failure, Migration, MigrationKind, MigrationTable
+from pipeline.domain.reading import Reading
 from pipeline.domain.role import Role
 from pipeline.domain.stages import STAGES_THAT_VERIFY, Stage, wants_stream
-from pipeline.domain.window import in_window
 from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools
 from pipeline.status.next_step import StatusFacts, next_step
@@ -96,7 +96,7 @@ class Progress:
     stream: StreamProgress | None
     coordinated_s_ago: float | None
     coordinator: str | None
-    throttled: tuple[str, ...]  # why copy and verification are held back now
+    throttled: tuple[Reading, ...]  # why copy and verification are held back now
     chunks_allowed: int | None  # in flight, by the throttle
     postponed: bool
     abort_asked: bool
@@ -139,7 +139,7 @@ def _from_control(
     throttle = read_throttle(control, migration.id)
     return Progress(
         id=migration.id, kind=migration.kind,
-        change=tables[0].alter_plan.ddl if tables and tables[0].alter_plan is not None else None,
+        change=tables[0].placement.change if tables else None,
         source=migration.source, target=migration.target,
         stage=migration.stage, since=migration.stage_since, now=migration.now,
         created_at=migration.created_at, created_by=migration.created_by,
@@ -225,7 +225,7 @@ def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> Sta
         id=migration.id, kind=migration.kind, source=migration.source, target=migration.target,
         stage=migration.stage, after_restore=migration.after_restore,
         postponed=migration.postponed,
-        window=None if in_window(migration) else migration.options.cut_over_window,
+        window=None if migration.in_window else str(migration.request.cut_over_window),
         failure=migration.failure, throttled=progress.throttled,
         chunks_left=sum(one.chunks_known - one.chunks_done for one in tables),
         planned=all(one.planned for one in tables),

@@ -57,7 +57,6 @@ class Applier:
     target_name: str
     batches: int  # committed so far, by whoever
     tombstones: bool = True
-    ends_at_swap: bool = False  # of an alter: the table of that name is another one from there on
     swap_seen: bool = False  # the swap was seen; nothing after it is ours
     _batches: dict[TableName, TableBatch] = field(default_factory=dict)
     _touched: dict[TableName, TouchedChunks] = field(default_factory=dict)
@@ -155,7 +154,8 @@ class Applier:
 
     def _stop_at(self, seen: StatementSeen) -> None:
         if RENAME_MARK + self.lease.migration_id in seen.sql:  # our own cut-over
-            self.swap_seen = self.ends_at_swap
+            # The name of a table that was swapped is another table's from here on.
+            self.swap_seen = any(table.placement.swapped for table in self.tables.values())
             return
         self._inside = False
         self.commit()

@@ -22,7 +22,6 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from pipeline.alter.rows import replace_rows
 from pipeline.control.chunk_map import BATCH, tombstones_table, touched_table
 from pipeline.domain.migration import MigrationTable
 from pipeline.mysql.codecs import line, literal_bound
@@ -30,7 +29,7 @@ from pipeline.mysql.keyrange import Bound, in_slices, is_one_of
 from pipeline.mysql.pools import lenient_sql_mode, run
 from pipeline.mysql.quoting import quote_list, quote_name
 from pipeline.mysql.table import Field, Table
-from pipeline.rows.write_lines import write_lines
+from pipeline.strategy.choice import strategy_of
 from pipeline.stream.events import Row, RowsChange
 
 KeyFields = tuple[Field, ...]
@@ -107,11 +106,8 @@ class TableBatch:
 
     def _replace(self, target: Connection) -> None:
         table = self.table.definition
-        data = b"".join(line(table, row) for row in self.rows.values() if row is not None)
-        if self.table.alter_plan is None:
-            write_lines(target, table, self.table.target, data, replace=True)
-        elif data:
-            replace_rows(target, self.table, data)
+        lines = b"".join(line(table, row) for row in self.rows.values() if row is not None)
+        strategy_of(self.table).apply_images(target, lines)
 
     def _literals(self, key: KeyFields) -> bytes:
         return ",".join(self._bound(key)).encode("ascii")

@@ -1,9 +1,9 @@
-"""How each column is read out of a row image: its width, and the source text that makes a
-`Field` of its raw value.
+"""How each column is read from a row image: its width, and the Python source that turns its
+raw value into a `Field`.
 
 A column of fixed width has a `struct` code, so that neighbours are unpacked in one call;
 all others have a length prefix. `expression` is Python source with `{}` for the raw value
-(the unpacked number, or the bytes); `names` are what it refers to.
+(the unpacked number, or the bytes); `names` are the names that it uses.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from pipeline.stream.jsonbinary import exact_json_field, json_text
 
 
 class ShapeError(ValueError):
-    """The binary log's column is not what the table's definition says."""
+    """A column in the binary log is not as the table's definition says."""
 
 
 @dataclass(frozen=True)
 class ColumnCode:
-    """Fixed width: `struct_code` and `width`. Else `prefix` bytes of length come first."""
+    """How to read one column: `struct_code` and `width`, or a length of `prefix` bytes first."""
 
     expression: str = "{}"
     struct_code: str = ""
@@ -52,10 +52,10 @@ _INTEGERS = {
 
 
 def column_code(column: Column, stored: ColumnType) -> ColumnCode:
-    """The code for `column`, stored as the table map says.
+    """The code for `column`, which is stored as the table map says.
 
     Raises:
-        ShapeError: the two don't agree.
+        ShapeError: the two disagree.
     """
     if stored.unsigned is not None and column.kind in (ValueKind.INTEGER, ValueKind.DECIMAL):
         _expect(stored.unsigned == column.unsigned, column, "another signedness")

@@ -1,27 +1,27 @@
 """Formats packed DECIMALs.
 
-Storage: digits in groups of nine, four bytes each; the group at either end holds what is
-left over in as few bytes as it needs. The first bit is set for positive values; negative
-ones have all bits inverted, so that bytes sort as numbers do.
+Storage: digits in groups of nine, in four bytes each; the groups at both ends hold the digits
+left over, in as few bytes as they need. The first bit is set for positive values; negative
+ones have all bits inverted, so that the bytes sort as the numbers do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-_BYTES = (0, 1, 1, 2, 2, 3, 3, 4, 4)  # for so many left-over digits
+_BYTES = (0, 1, 1, 2, 2, 3, 3, 4, 4)  # by the number of digits left over
 
 
 def decimal_size(precision: int, scale: int) -> int:
     """Bytes of a packed DECIMAL(precision, scale)."""
-    whole = precision - scale
-    return whole // 9 * 4 + _BYTES[whole % 9] + scale // 9 * 4 + _BYTES[scale % 9]
+    integer = precision - scale
+    return integer // 9 * 4 + _BYTES[integer % 9] + scale // 9 * 4 + _BYTES[scale % 9]
 
 
 def _groups(precision: int, scale: int) -> list[tuple[int, int]]:
     """(bytes, digits) of each group, in order."""
-    whole = precision - scale
-    groups = [(_BYTES[whole % 9], whole % 9)] + [(4, 9)] * (whole // 9)
+    integer = precision - scale
+    groups = [(_BYTES[integer % 9], integer % 9)] + [(4, 9)] * (integer // 9)
     groups += [(4, 9)] * (scale // 9) + [(_BYTES[scale % 9], scale % 9)]
     return [group for group in groups if group[0]]
 
@@ -35,7 +35,7 @@ def decimal_text(precision: int, scale: int, zerofill: bool = False) -> Callable
     for width, digits in _groups(precision, scale):
         shift -= 8 * width
         parts.append((shift, (1 << 8 * width) - 1, 10**digits))
-    whole_digits = max(precision - scale, 1) if zerofill else 1
+    least_digits = max(precision - scale, 1) if zerofill else 1
     unit = 10**scale
 
     def text(packed: bytes) -> bytes:
@@ -47,8 +47,8 @@ def decimal_text(precision: int, scale: int, zerofill: bool = False) -> Callable
             number = number * power + (bits >> shift & mask)
         sign = b"-" if negative else b""
         if not scale:
-            return b"%s%0*d" % (sign, whole_digits, number)
-        whole, part = divmod(number, unit)
-        return b"%s%0*d.%0*d" % (sign, whole_digits, whole, scale, part)
+            return b"%s%0*d" % (sign, least_digits, number)
+        integer, fraction = divmod(number, unit)
+        return b"%s%0*d.%0*d" % (sign, least_digits, integer, scale, fraction)
 
     return text

@@ -1,7 +1,7 @@
-"""Splits the raw bytes of binary log events: headers, GTIDs, statements.
+"""Parses the raw bytes of binary log events: headers, GTIDs, statements.
 
-Every event is a header of 19 bytes (time, type, server, size, position, flags), a body,
-and in a log with checksums a CRC32 of both.
+Every event is a header of 19 bytes (time, type, server, size, position, flags), a body and, in
+a log with checksums, a CRC32 of both.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _CHECKSUM_ALGORITHMS = {0: False, 1: True}
 
 @dataclass(frozen=True, slots=True)
 class RawEvent:
-    """An event, still in its bytes: the body is `data[at:end]`."""
+    """An event, not decoded yet: its body is `data[at:end]`."""
 
     type: int
     timestamp: int
@@ -55,9 +55,9 @@ class Statement:
 
 
 def has_checksums(event: RawEvent) -> bool | None:
-    """What a format description says of the events after it; None: of no known kind.
+    """Whether the events after a format description have checksums; None: of an unknown kind.
 
-    Its own last five bytes are the algorithm and a checksum, whatever the algorithm is.
+    Its last five bytes are the algorithm and a checksum, whatever the algorithm is.
     """
     return _CHECKSUM_ALGORITHMS.get(event.data[len(event.data) - 5])
 
@@ -72,7 +72,7 @@ def mysql_gtid(event: RawEvent) -> str:
 @dataclass(frozen=True, slots=True)
 class MariaDbGtid:
     gtid: str
-    standalone: bool  # one statement, which nothing ends; else BEGIN is implied
+    standalone: bool  # one statement, which no event ends; otherwise BEGIN is implied
     xa: bool
 
 
@@ -87,7 +87,7 @@ def mariadb_gtid(event: RawEvent) -> MariaDbGtid:
 
 
 def statement(event: RawEvent) -> Statement:
-    """The text of a Query event, or of the LOAD DATA that uses the same form."""
+    """The text of a Query event, or of a LOAD DATA event, which has the same form."""
     data, at = event.data, event.at
     _, _, schema_size, _, variables_size = _QUERY_HEAD.unpack_from(data, at)
     at += _QUERY_HEAD.size + (13 if event.type == EXECUTE_LOAD_QUERY else 0)
@@ -99,8 +99,11 @@ def statement(event: RawEvent) -> Statement:
 
 
 def _status_variables(data: bytes) -> tuple[int, str]:
-    """sql_mode and the client's encoding. The variables come in a fixed order, these among
-    the first; one that is not known ends the search."""
+    """sql_mode and the client's encoding.
+
+    The variables come in a fixed order, and these are among the first; an unknown one ends the
+    search.
+    """
     at, sql_mode, encoding = 0, 0, "utf-8"
     while at < len(data):
         variable = data[at]
@@ -128,4 +131,4 @@ def _encoding(collation: int) -> str:
     try:
         return charset_by_id(collation).encoding or "utf-8"
     except KeyError:
-        return "utf-8"  # the newer collations are all of utf8mb4
+        return "utf-8"  # all newer collations are of utf8mb4

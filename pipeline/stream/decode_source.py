@@ -1,10 +1,9 @@
 """Writes the Python source of a table's row decoder.
 
-One function for each kind of change walks the images of a whole rows event. In an image
-without NULLs, which is the usual one, all offsets between two columns of variable length
-are constants, and neighbouring columns of fixed width are unpacked by one `struct` call;
-columns that nobody wants cost an addition, or nothing. An image with NULLs takes a second
-path, column by column.
+For each kind of change one function walks all images of a rows event. In an image without
+NULLs, which is the usual one, all offsets between two columns of variable length are constants,
+and neighbouring columns of fixed width are unpacked by one `struct` call; columns that are not
+wanted cost an addition, or nothing. An image with NULLs takes a second path, column by column.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from pipeline.stream.decode_columns import ColumnCode
 
 @dataclass
 class SourceText:
-    """Lines of source text, and the names that they refer to."""
+    """Lines of source text, and the names that they use."""
 
     lines: list[str] = field(default_factory=list)
     names: dict[str, object] = field(default_factory=dict)
@@ -35,13 +34,13 @@ class SourceText:
 
 @dataclass(frozen=True)
 class Image:
-    """One image of a row: how its columns are stored, and which are wanted, in which order."""
+    """One image of a row: how its columns are stored, and which are wanted in which order."""
 
     columns: Sequence[ColumnCode]
     wanted: Sequence[int]
 
     def write(self, source: SourceText, target: str) -> None:
-        """Source that reads one image at `at`, moves `at` on, and appends to `target`."""
+        """Write source that reads the image at `at`, moves `at` on and calls `target` with it."""
         size = (len(self.columns) + 7) // 8
         source.add(f"nulls = data[at:at + {size}]")
         source.add(f"at += {size}")
@@ -66,7 +65,7 @@ class Image:
         return f"({', '.join(fields)},)"
 
     def _write_full(self, source: SourceText) -> None:
-        """Runs of fixed width, each ended by a column of variable length."""
+        """Columns of fixed width in runs, each run ended by a column of variable length."""
         run: list[int] = []
         for number, code in enumerate(self.columns):
             if not code.prefix:
@@ -80,7 +79,7 @@ class Image:
             source.add(f"at += {offset}")
 
     def _write_run(self, source: SourceText, run: list[int]) -> int:
-        """Unpacks what is wanted of a run; returns its width. Does not move `at`."""
+        """Unpack what is wanted of a run, without moving `at`; returns the run's width."""
         width = sum(self.columns[number].width for number in run)
         wanted = [number for number in run if number in self.wanted]
         if not wanted:
@@ -141,7 +140,7 @@ def _length(source: SourceText, prefix: int, at: str) -> str:
 
 
 def loop_source(source: SourceText, images: Sequence[tuple[Image, str]], name: str) -> None:
-    """A function `name(data, at, end)` that reads images until `end`."""
+    """Write a function `name(data, at, end, before, after)` that reads images until `end`."""
     source.depth = 0
     source.add(f"def {name}(data, at, end, before, after):")
     source.depth = 1

@@ -1,8 +1,8 @@
-"""Parses a table map event: which table the row images that follow belong to.
+"""Parses a table map event: to which table the row images that follow belong.
 
-The map gives, for each column, a type number and its metadata. For CHAR, ENUM and SET the
-real type hides in the metadata of type STRING; it is resolved here, so that `ColumnType`
-always holds the type in which the value is stored.
+The map gives a type number and its metadata for each column. The real type of CHAR, ENUM and
+SET hides in the metadata of type STRING; it is resolved here, so that `ColumnType` always holds
+the type in which the value is stored.
 """
 
 from __future__ import annotations
@@ -27,14 +27,17 @@ _SIGNEDNESS = 1  # the first of the optional metadata fields; MySQL always sends
 
 @dataclass(frozen=True)
 class ColumnType:
-    """How a column is stored in a row image. `length` and `scale` mean what the type needs:
-    bytes at most (CHAR, VARCHAR), bytes of the value (ENUM, SET, BIT) or of its length
-    prefix (BLOB and its kin), precision and scale (DECIMAL), fraction digits (temporal)."""
+    """How a column is stored in a row image.
+
+    `length` and `scale` depend on the type: bytes at most (CHAR, VARCHAR), bytes of the value
+    (ENUM, SET, BIT) or of its length prefix (BLOB and similar), precision and scale (DECIMAL),
+    fraction digits (temporal).
+    """
 
     number: int
     length: int = 0
     scale: int = 0
-    unsigned: bool | None = None  # None where the server does not say
+    unsigned: bool | None = None  # None: the server does not say
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class TableMap:
 
 
 def table_id(data: bytes, at: int) -> int:
-    """The number that stands for the table in the rows events that follow."""
+    """The number that the rows events that follow use for the table."""
     return int.from_bytes(data[at : at + 6], "little")
 
 
@@ -56,7 +59,7 @@ def table_name(data: bytes, at: int) -> tuple[TableName, int]:
 
 
 def parse_table_map(data: bytes, at: int, end: int) -> TableMap:
-    """The whole of the event whose body is `data[at:end]`."""
+    """The table map event whose body is `data[at:end]`."""
     name, at = table_name(data, at)
     count, at = packed_integer(data, at)
     types = data[at : at + count]
@@ -68,7 +71,7 @@ def parse_table_map(data: bytes, at: int, end: int) -> TableMap:
 
 def _short_string(data: bytes, at: int) -> tuple[str, int]:
     length = data[at]
-    return data[at + 1 : at + 1 + length].decode(), at + length + 2  # and a final zero
+    return data[at + 1 : at + 1 + length].decode(), at + length + 2  # after a final zero
 
 
 def packed_integer(data: bytes, at: int) -> tuple[int, int]:
@@ -102,7 +105,7 @@ def _column_type(number: int, meta: bytes) -> ColumnType:
 
 
 def _string_type(real: int, low: int) -> ColumnType:
-    """CHAR longer than 255 bytes keeps two bits of its length in the type's byte."""
+    """The type hidden in STRING; a CHAR over 255 bytes keeps two bits of its length in it."""
     if real in (ENUM, SET):
         return ColumnType(real, low)
     if real & 0x30 != 0x30:

@@ -1,7 +1,7 @@
 """Formats the temporal types of a row image as the server prints them.
 
-Dates and times of day repeat, so their texts are remembered: a DATETIME costs two look-ups
-and a concatenation. Each memory is bounded.
+Dates and times of day repeat, so their texts are cached: a DATETIME costs two look-ups and a
+concatenation. Each cache is bounded.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from datetime import date
 
 _REMEMBERED = 20_000
 _EPOCH = date(1970, 1, 1).toordinal()
-_TIME_ZERO = 0x800000  # TIME is stored with this added, so that it sorts as bytes
+_TIME_ZERO = 0x800000  # is added to a stored TIME, so that its bytes sort
 ZERO_TIMESTAMP = b"0000-00-00 00:00:00"
 
 
 class Remembered(dict[int, bytes]):
-    """Texts by number; forgets all when there are too many."""
+    """A cache of texts by number; it forgets all of them when there are too many."""
 
     def __init__(self, text_of: Callable[[int], bytes]) -> None:
         super().__init__()
@@ -79,17 +79,17 @@ def fraction_bytes(digits: int) -> int:
 
 
 def fraction_divisor(digits: int) -> int:
-    """An odd number of digits is stored with one more."""
+    """An odd number of digits is stored with one digit more."""
     return 10 if digits % 2 else 1
 
 
 def time_text(number: int, digits: int) -> bytes:
-    """TIME, with its fraction, from all of its bytes as one number."""
+    """TIME with its fraction, from all its bytes as one number."""
     size = fraction_bytes(digits)
     number -= _TIME_ZERO << 8 * size
     sign = b"-" if number < 0 else b""
-    whole, part = divmod(abs(number), 1 << 8 * size)
-    text = b"%s%02d:%02d:%02d" % (sign, whole >> 12 & 1023, whole >> 6 & 63, whole & 63)
+    clock, fraction = divmod(abs(number), 1 << 8 * size)
+    text = b"%s%02d:%02d:%02d" % (sign, clock >> 12 & 1023, clock >> 6 & 63, clock & 63)
     if not digits:
         return text
-    return b"%s.%0*d" % (text, digits, part // fraction_divisor(digits))
+    return b"%s.%0*d" % (text, digits, fraction // fraction_divisor(digits))

@@ -1,11 +1,11 @@
-"""Turns raw binary log events into the reader's events, for the moved tables.
+"""Turns raw binary log events into the reader's events, for the migration's tables.
 
-One small state: the GTID that is open, whether a transaction is, and whether it holds rows
-of a moved table. Every GTID yields TransactionBegin and TransactionEnd. An event type that
-is not known to be without rows stops the stream: nothing is skipped for being unknown.
+Its state is small: the open GTID, whether a transaction is open, and whether that holds rows of
+the migration's tables. Every GTID yields TransactionBegin and TransactionEnd. An event type that
+is not known to be without rows stops the stream: nothing is skipped because it is unknown.
 
-Rows are trusted only where they will take effect as logged, at this GTID's end. So rows of
-a moved table in a prepared XA transaction, or before a ROLLBACK that the log repeats, are
+Rows are trusted only if they take effect as logged, at the end of this GTID. So rows of the
+migration's tables in a prepared XA transaction, or before a ROLLBACK that the log holds, are
 refused.
 """
 
@@ -39,12 +39,12 @@ WITHOUT_ROWS = frozenset(
         log.MARIADB_ANNOTATE_ROWS, log.MARIADB_CHECKPOINT, log.MARIADB_GTID_LIST,
     }
 )  # fmt: skip
-_NO_TABLE = 0xFFFFFF  # the table id of a rows event that only ends a statement
+_NO_TABLE = 0xFFFFFF  # table id of a rows event that only ends a statement
 _AGAIN = "Abort, clean up and start again."
 
 
 class TransactionDecoder:
-    """Feed it the raw events of one connection, in order."""
+    """Decodes the raw events of one connection, which it is fed in order."""
 
     def __init__(
         self,
@@ -58,13 +58,13 @@ class TransactionDecoder:
         self._by_id: dict[int, RowDecoder | None] = {}
         self._gtid = ""
         self._open = False  # between BEGIN and its end
-        self._touched = False  # rows of a moved table since BEGIN
+        self._touched = False  # there were rows of the migration's tables since BEGIN
 
     def feed(self, event: RawEvent) -> Iterator[Event]:
-        """What `event` means.
+        """The reader's events for `event`.
 
         Raises:
-            FatalError: it cannot be followed exactly.
+            FatalError: it can't be followed exactly.
         """
         kind = event.type
         if kind in CHANGES:
@@ -103,7 +103,7 @@ class TransactionDecoder:
         if self._gtid:
             raise FatalError(
                 f"Transaction {self._gtid} of the source's binary log has no end before {gtid}.",
-                "This is a case that Tranship does not know; " + _AGAIN,
+                "Tranship does not know this case. " + _AGAIN,
             )
         self._gtid, self._open, self._touched = gtid, False, False
         return TransactionBegin(gtid)
@@ -122,7 +122,7 @@ class TransactionDecoder:
         self._by_id[number] = None if table is None else self._decoder(table, event)
 
     def _decoder(self, table: Table, event: RawEvent) -> RowDecoder:
-        """The same table map comes before each statement's rows; it is compiled once."""
+        """The decoder for a table map, which comes before each statement's rows; compiled once."""
         body = bytes(event.data[event.at + 8 : event.end])
         decoder = self._decoders.get(body)
         if decoder is None:
@@ -149,8 +149,8 @@ class TransactionDecoder:
         decoder = self._by_id.get(table_id(event.data, event.at))
         if decoder is not None:
             raise FatalError(
-                f"{decoder.table.name}: the source logs JSON updates as partial ones.",
-                "Set binlog_row_value_options = '' for every session of the source; " + _AGAIN,
+                f"{decoder.table.name}: the source logs partial JSON updates.",
+                "Set binlog_row_value_options = '' for every session of the source. " + _AGAIN,
             )
 
     def _statement(self, event: RawEvent) -> Iterator[Event]:
@@ -164,16 +164,17 @@ class TransactionDecoder:
                 yield from self._end(event)
             case StatementKind.ROLLBACK | StatementKind.ROLLBACK_TO if self._touched:
                 raise FatalError(
-                    f"Transaction {self._gtid} changes a moved table and is rolled back in part.",
-                    "It mixes transactional and other tables; " + _AGAIN,
+                    f"Transaction {self._gtid} changes one of the tables and is partly rolled"
+                    " back.",
+                    "It mixes transactional and other tables. " + _AGAIN,
                 )
             case StatementKind.ROLLBACK:
                 yield from self._end(event)
             case StatementKind.OPAQUE:
                 raise FatalError(
-                    f"Transaction {self._gtid} runs code that may change a moved table, logged"
+                    f"Transaction {self._gtid} runs code that may change one of the tables, logged"
                     f" as the statement {text.sql[:200]!r}.",
-                    "Set binlog_format = ROW for every session of the source; " + _AGAIN,
+                    "Set binlog_format = ROW for every session of the source. " + _AGAIN,
                 )
             case _ if found.opens_transaction:
                 self._open = True
@@ -181,7 +182,7 @@ class TransactionDecoder:
                 yield from self._end(event)
 
     def _seen(self, found: Classified, sql: str) -> Iterator[Event]:
-        """One event for each moved table, by its own name also where an alias is used."""
+        """One event for each table that a statement names, by the table's own name if aliased."""
         named = {
             table.name: None
             for name, table in self._tables.items()
@@ -191,7 +192,7 @@ class TransactionDecoder:
             yield StatementSeen(name, found.verb, sql, self._gtid)
 
     def _xa_prepare(self, event: RawEvent) -> Iterator[Event]:
-        """Ends the GTID. Its rows take effect now only if it commits in one phase."""
+        """End the GTID. Its rows take effect now only if it commits in one phase."""
         one_phase = bool(event.data[event.at])
         if self._touched and not one_phase:
             raise _xa_refused(self._gtid)
@@ -200,16 +201,16 @@ class TransactionDecoder:
 
 def _xa_refused(gtid: str) -> FatalError:
     return FatalError(
-        f"Transaction {gtid} is an XA transaction that changes a moved table: when its rows"
-        " take effect is not decided here.",
-        "Keep XA transactions off the moved tables; " + _AGAIN,
+        f"Transaction {gtid} is an XA transaction that changes one of the tables: when its rows"
+        " take effect is decided later.",
+        "Keep XA transactions away from these tables. " + _AGAIN,
     )
 
 
 def _no_gtid() -> FatalError:
     return FatalError(
         "The source's binary log holds a transaction without a GTID.",
-        "Set gtid_mode = ON on the source; " + _AGAIN,
+        "Set gtid_mode = ON on the source. " + _AGAIN,
     )
 
 
@@ -219,14 +220,14 @@ def _unknown(number: int) -> FatalError:
     if number == log.GTID_TAGGED:
         return FatalError(
             "The source's binary log holds a GTID with a tag, which is not supported.",
-            "Use no tags in gtid_next while a migration runs; " + _AGAIN,
+            "Use no tags in gtid_next while a migration runs. " + _AGAIN,
         )
     if number == log.INCIDENT:
         return FatalError(
             "The source's binary log reports an incident: changes may be missing from it.", _AGAIN
         )
     return FatalError(
-        f"The source's binary log holds an event of type {number}, which is not known. It might"
-        " hold rows, so it is not skipped.",
-        "Check the server's version and its binary log options; " + _AGAIN,
+        f"The source's binary log holds an event of type {number}, which Tranship does not know."
+        " It might hold rows, so it is not skipped.",
+        "Check the server's version and its binary log options. " + _AGAIN,
     )

@@ -8,8 +8,8 @@ it comes out as an error, and the caller begins again from what it has committed
 Guarantee: every packet of the log after the position, in order, none twice; `close()` from
 another thread ends a read that waits.
 
-No other module touches what mysql-replication and PyMySQL do not promise to keep, but for the
-summary of a statement in `pipeline/mysql/pools.py`. Used here, each for want of a public way:
+No other module touches what mysql-replication and PyMySQL do not promise to keep, except for the
+summary of a statement in `pipeline/mysql/pools.py`. These are used, each for want of a public way:
 
 - `BinLogStreamReader.__connect_to_stream` asks for the log; in public only the loop does. It
   takes its connection from `pymysql_wrapper`, so that `close()` knows it from the start.
@@ -17,8 +17,8 @@ summary of a statement in `pipeline/mysql/pools.py`. Used here, each for want of
 - `Connection._read_packet` reads what answers no statement. Its packets are `MysqlPacket`s,
   public but in no documentation: `is_eof_packet`, `get_all_data`.
 - `Connection._sock` is what a blocked read waits for; nothing public wakes it.
-- `Connection._force_close` closes without a word. `close` would write a farewell, through the
-  TLS state that the other thread may be using.
+- `Connection._force_close` closes without a message. `close` would send one, through the TLS
+  state that the other thread may be using.
 
 mysql-replication writes its request by PyMySQL's `_write_bytes` and `_next_seq_id`, so the two
 must fit each other. tests/unit/stream/test_client_contract.py has a test for each part.

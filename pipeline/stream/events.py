@@ -1,9 +1,9 @@
-"""What leaves the reader, in the order of the source's binary log. Nothing else does.
+"""The events that leave the reader, in the order of the source's binary log.
 
 A transaction is TransactionBegin, its changes and statements, TransactionEnd; its GTID
 counts as executed only at the end. Every GTID of the log yields that pair, whatever it
-holds (rows of other tables, nothing at all, DDL): a position that skipped one would leave
-a drain waiting for ever.
+holds (rows of other tables, nothing at all, DDL): a position that skips one would leave a
+drain waiting for ever.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class TransactionBegin:
 
 @dataclass(frozen=True, slots=True)
 class RowsChange:
-    """One rows event of a moved table.
+    """One rows event of a table of the migration.
 
     `before` holds keys only, in key order; `after` holds the table's `written` columns.
     For an UPDATE the two run in parallel.
@@ -46,7 +46,7 @@ class RowsChange:
 
 @dataclass(frozen=True, slots=True)
 class StatementSeen:
-    """A statement that names a moved table: DDL, or a change that was logged as text."""
+    """A statement that names a table of the migration: DDL, or a change logged as text."""
 
     table: TableName
     verb: str  # "DROP TABLE"
@@ -64,7 +64,7 @@ class TransactionEnd:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """The source is alive and has nothing to say."""
+    """The source is alive and has nothing new."""
 
 
 Event = TransactionBegin | RowsChange | StatementSeen | TransactionEnd | Heartbeat

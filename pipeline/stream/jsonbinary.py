@@ -1,9 +1,9 @@
 """Prints MySQL's binary JSON as the server itself prints it (`CAST(j AS CHAR)`).
 
 A document is a type byte and a value. Objects and arrays hold a table of entries with the
-offset of each value, or the value itself where it fits; offsets count from the container's
-own start and are two bytes wide in a small container, four in a large one. DECIMAL and the
-temporal types travel as opaque values: a column type, a length and the type's packed form.
+offset of each value, or the value itself if it fits; offsets count from the container's own
+start and are two bytes wide in a small container, four in a large one. DECIMALs and temporal
+values travel as opaque values: a column type, a length and the type's packed form.
 """
 
 from __future__ import annotations
@@ -42,22 +42,22 @@ _REMEMBERED_KEYS = 10_000
 
 
 def json_text(data: bytes) -> bytes:
-    """The document's text. No bytes at all stand for JSON null, as on the server."""
+    """The document's text. No bytes at all mean JSON null, as on the server."""
     return _value(data[0], data, 1) if data else b"null"
 
 
 class BinaryScalarError(Exception):
-    """A document holds a binary value, which nothing but its own server can make again."""
+    """A document holds a binary value, which only its own server could build again."""
 
 
 def exact_json_field(data: bytes) -> bytes:
-    """The Field of a document: its text, and the types of the scalars that need one.
+    """The Field of a document: its text, preceded by the scalars that the text does not keep.
 
     Raises:
         BinaryScalarError: it holds binary.
     """
     text = json_text(data)
-    if bytes([_OPAQUE]) not in data:  # as the type of a value, or by chance
+    if bytes([_OPAQUE]) not in data:  # where it is, it may be the type of a value, or chance
         return text
     return typed_field(text, list(_typed_scalars(data[0], data, 1, ROOT)))
 
@@ -131,7 +131,7 @@ def _array(data: bytes, start: int, large: bool) -> bytes:
 
 
 def _count(data: bytes, start: int, large: bool) -> tuple[int, int]:
-    """How many elements, and where their table begins: after the size in bytes."""
+    """The number of elements, and where their table begins: after the size in bytes."""
     width = 4 if large else 2
     return int.from_bytes(data[start : start + width], "little"), start + 2 * width
 
@@ -158,7 +158,7 @@ def _table(codes: str) -> Callable[[bytes, int], tuple[int, ...]]:
 
 
 class _Keys(dict[bytes, bytes]):
-    """Keys as they are printed. The same few come back in every row."""
+    """A cache of keys as they are printed. The same few come back in every row."""
 
     def __missing__(self, key: bytes) -> bytes:
         if len(self) >= _REMEMBERED_KEYS:
@@ -171,7 +171,7 @@ _KEYS = _Keys()
 
 
 def _length(data: bytes, at: int) -> tuple[int, int]:
-    """Seven bits a byte, the high bit says that more follow."""
+    """A length of seven bits in each byte, whose high bit says that more follow; and its end."""
     length = shift = 0
     while True:
         byte = data[at]
@@ -191,10 +191,10 @@ def quoted(text: bytes) -> bytes:
 def double_text(number: float) -> bytes:
     """The shortest digits that give the same double, laid out as my_gcvt() does.
 
-    A number that looks like an integer gets ".0", so that it stays a double.
+    A number that looks like an integer gets ".0", so that it remains a double.
     """
     if 1e-4 < abs(number) < 1e15:
-        return repr(number).encode()  # laid out in the same way
+        return repr(number).encode()  # which lays it out in the same way
     sign, digits, point = _shortest(number)
     if point > -_MOST_DIGITS_AS_FIXED and (point <= _MOST_DIGITS_AS_FIXED or len(digits) > point):
         text = _fixed(digits, point)
@@ -208,9 +208,9 @@ def _shortest(number: float) -> tuple[str, str, int]:
     """Sign, digits, and how many of them stand before the decimal point."""
     mantissa, _, exponent = repr(number).partition("e")
     sign = "-" if mantissa.startswith("-") else ""
-    whole, _, part = mantissa.lstrip("-").partition(".")
-    digits = whole + part
-    point = len(whole) + int(exponent or 0)
+    integer, _, fraction = mantissa.lstrip("-").partition(".")
+    digits = integer + fraction
+    point = len(integer) + int(exponent or 0)
     stripped = digits.lstrip("0")
     point -= len(digits) - len(stripped)
     stripped = stripped.rstrip("0")
@@ -238,7 +238,7 @@ def _opaque(kind: int, packed: bytes) -> bytes:
 
 
 def _base64(data: bytes) -> bytes:
-    """In lines, as the server's encoder writes it."""
+    """Base64 in lines, as the server's encoder writes it."""
     text = base64.b64encode(data)
     lines = range(0, len(text), _BASE64_LINE)
     return b"\n".join(text[start : start + _BASE64_LINE] for start in lines)

@@ -1,9 +1,9 @@
-"""Unpacks transactions that the source compressed (`binlog_transaction_compression`).
+"""Unpacks transactions that the source has compressed (`binlog_transaction_compression`).
 
 Such a transaction is one event: a few fields, then all its events in one zstd stream. Any
 session may switch this on, and a client that does not know the event sees no rows at all
-(mysql-replication yields nothing). The stream is decompressed piece by piece: memory holds
-one embedded event at a time, and never the whole transaction.
+(mysql-replication yields nothing). The stream is decompressed bit by bit: memory holds one
+embedded event at a time, never the entire transaction.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _BUFFER = 1 << 18
 
 
 def embedded_events(data: bytes, at: int, end: int) -> Iterator[bytes]:
-    """The events, header and body and no checksum, of a payload event's body `data[at:end]`.
+    """The events in a payload event's body `data[at:end]`: header and body, without checksum.
 
     Raises:
-        FatalError: the payload is damaged, or compressed in a way that is not known.
+        FatalError: the payload is damaged, or compressed in an unknown way.
     """
     fields, at = _read_fields(data, at)
     stream = _plain(memoryview(data)[at:end], fields.get(_COMPRESSION, _NONE))
@@ -40,7 +40,7 @@ def embedded_events(data: bytes, at: int, end: int) -> Iterator[bytes]:
         raise _damaged(str(error)) from error
     # A frame that was cut short ends quietly.
     if size != fields.get(_PLAIN_SIZE, end - at):
-        raise _damaged(f"{size} bytes came out of it")
+        raise _damaged(f"it decompresses to {size} bytes")
 
 
 def _plain(packed: memoryview, compression: int) -> BinaryIO:
@@ -49,7 +49,7 @@ def _plain(packed: memoryview, compression: int) -> BinaryIO:
     if compression == _ZSTD:
         reader = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
         return io.BufferedReader(reader, _BUFFER)
-    raise _damaged(f"its compression {compression} is not known")
+    raise _damaged(f"its compression {compression} is unknown")
 
 
 def _read_fields(data: bytes, at: int) -> tuple[dict[int, int], int]:
@@ -75,6 +75,7 @@ def _split(stream: BinaryIO) -> Iterator[bytes]:
 
 def _damaged(what: str) -> FatalError:
     return FatalError(
-        f"A compressed transaction of the source's binary log cannot be unpacked: {what}.",
-        "Set binlog_transaction_compression = OFF on the source, abort and start again.",
+        f"A compressed transaction of the source's binary log can't be unpacked: {what}.",
+        "Set binlog_transaction_compression = OFF on the source; then abort, clean up and start"
+        " again.",
     )

@@ -1,7 +1,7 @@
-"""The queue between the reading thread and the applying one, bounded by bytes.
+"""The queue between the reader's thread and the applier's, bounded by bytes.
 
-Bounded by bytes and not by events, since one event may hold one row of 16 MB or ten
-thousand of ten bytes. An error of the reader comes out at its place in the order.
+It is bounded by bytes and not by events, since one event may hold one row of 16 MB or ten
+thousand rows of ten bytes. An error of the reader comes out at its place in the order.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from pipeline.stream.events import Event, RowsChange
 
-_OVERHEAD = 256  # bytes that an event without rows is taken to need
+_OVERHEAD = 256  # bytes that an event without rows is assumed to need
 
 
 class EventQueue:
@@ -26,7 +26,7 @@ class EventQueue:
         self._changed = threading.Condition()
 
     def feed(self, events: Iterable[Event]) -> None:
-        """Run by the reading thread: put every event, then whatever ended it."""
+        """Put every event, then whatever ends them; the reader's thread runs this."""
         try:
             for event in events:
                 if not self._put(event):
@@ -46,10 +46,10 @@ class EventQueue:
             return True
 
     def get(self, wait_s: float) -> Event | None:
-        """The next event; None if none came within `wait_s`.
+        """The next event; None if none comes within `wait_s`.
 
         Raises:
-            whatever ended the reader, once everything before it was handed out.
+            whatever ended the reader, once everything before it has been handed out.
         """
         with self._changed:
             if not self._events:
@@ -64,7 +64,7 @@ class EventQueue:
         return event
 
     def close(self) -> None:
-        """Let the reading thread go."""
+        """Let the reader's thread end."""
         with self._changed:
             self._closed = True
             self._events.clear()

@@ -1,7 +1,7 @@
-"""Reads the source's binary log from a position, as the events of the moved tables.
+"""Reads the source's binary log from a position, as events of the migration's tables.
 
 `BinlogDump` asks for the log and hands over its packets. Here they become events, once their
-checksums are seen to be right, and whatever ends them becomes an error that says what to do.
+checksums have proved right, and whatever ends them becomes an error that says what to do.
 
 Guarantee: every transaction after the position, in order, each GTID with a begin and an
 end; memory for one event at a time.
@@ -51,7 +51,7 @@ class BinlogReader:
 
         Raises:
             RetryableError: the connection was lost, or the source fell silent.
-            FatalError: the log can't be followed, or is not there any more.
+            FatalError: the log can't be followed, or is no longer there.
         """
         try:
             _refuse_tags(self._position)
@@ -84,12 +84,12 @@ class BinlogReader:
             if checksums is None:
                 raise FatalError(
                     "The source's binary log has checksums of an unknown kind.",
-                    "Set binlog_checksum to CRC32 or NONE, abort, and start again.",
+                    "Set binlog_checksum to CRC32 or NONE; then abort, clean up and start again.",
                 )
             self._checksums = checksums
             return event
         if not self._checksums or event.type in (log.ROTATE, log.HEARTBEAT, log.HEARTBEAT_V2):
-            return event  # those two may be made up by the sender, with or without a checksum
+            return event  # the sender may have made these up, with or without a checksum
         end = len(packet) - _CHECKSUM_BYTES
         found = int.from_bytes(packet[end:], "little")
         if zlib.crc32(memoryview(packet)[1:end]) != found:
@@ -102,18 +102,19 @@ class BinlogReader:
         if isinstance(error, pymysql.err.MySQLError | OSError):
             return translate(error, "source, binary log")
         return FatalError(
-            f"The source's binary log cannot be read: {error}.",
+            f"The source's binary log can't be read: {error}.",
             "See what the source's error log says; then: tranship resume ID.",
         )
 
     def _refused(self, text: str) -> Exception:
         position = self._position or "the beginning"
-        if "same server" in text:  # another stream took our id: that one goes on
+        if "same server" in text:  # another stream has taken our id, and that one goes on
             return RetryableError(f"The source ended the stream of its binary log: {text}.")
         if "purged" in text:
             return FatalError(
                 f"The source no longer has its binary log from position {position}: {text}.",
-                "Keep binary logs longer (binlog_expire_logs_seconds), abort and start again.",
+                "Keep binary logs longer (binlog_expire_logs_seconds); then abort, clean up and"
+                " start again.",
             )
         return FatalError(
             f"The source refuses to send its binary log from position {position}: {text}.",

@@ -1,11 +1,11 @@
-"""Decodes the row images of one table, by a function generated for its columns.
+"""Decodes the row images of one table with functions generated for its columns.
 
-The source text is built from the table map's types (what the binary log holds) and the
-table's definition (what the values mean), and compiled once per table map. It gives
-`Field`s: of an after-image the `written` columns, of a before-image only the key.
+Their source text is built from the table map's types (what the binary log holds) and the
+table's definition (what the values mean), and compiled once per table map. They yield
+`Field`s: the `written` columns of an after-image, and only the key of a before-image.
 
-Guarantee: either every byte of a rows event was accounted for, or FatalError. What the log
-and the definition disagree about is never decoded.
+Guarantee: either every byte of a rows event is accounted for, or it is a FatalError. What the
+log and the definition disagree about is never decoded.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class RowDecoder:
     """Decodes rows events of `table`, as `table_map` describes them.
 
     Raises:
-        FatalError: the table map is not the table's.
+        FatalError: the table map does not fit the table.
     """
 
     def __init__(self, table: Table, table_map: TableMap) -> None:
@@ -63,7 +63,7 @@ class RowDecoder:
         except (struct.error, IndexError, KeyError, ValueError, OverflowError) as error:
             raise self._damaged(f"{type(error).__name__}: {error}") from error
         if reached != end:
-            raise self._damaged(f"its rows end {reached - end} bytes after it")
+            raise self._damaged(f"its rows end {reached - end} bytes after its end")
         return RowsChange(
             self.table.name,
             change,
@@ -73,7 +73,7 @@ class RowDecoder:
         )
 
     def _read_head(self, event_type: int, data: bytes, at: int) -> tuple[bytes, int]:
-        """The bitmap of the columns present, and where the rows begin."""
+        """The bitmap of the columns that are present, and where the rows begin."""
         at += 8  # table id and flags
         if event_type in _V2:
             at += int.from_bytes(data[at : at + 2], "little")  # extra data, its length included
@@ -97,8 +97,9 @@ class RowDecoder:
 
     def _damaged(self, what: str) -> FatalError:
         return FatalError(
-            f"A rows event of {self.table.name} cannot be read: {what}.",
-            "The table's definition may have changed since the start; abort and start again.",
+            f"A rows event of {self.table.name} can't be read: {what}.",
+            "The table's definition may have changed since the start. Abort, clean up and start"
+            " again.",
         )
 
 
@@ -113,13 +114,13 @@ def _column_codes(table: Table, table_map: TableMap) -> list[ColumnCode]:
         ]
     except ShapeError as error:
         raise FatalError(
-            f"{table_map.name} is not what it was when its migration began: {error}.",
+            f"{table_map.name} is no longer what it was when its migration began: {error}.",
             "Abort, clean up and start again; change tables before or after a move.",
         ) from None
 
 
 def _compile(table: Table, codes: list[ColumnCode], present: bytes) -> dict[ChangeKind, _Loop]:
-    """The three functions for images that hold the columns in the bitmap `present`."""
+    """The three functions for images that hold the columns of the bitmap `present`."""
     bits = int.from_bytes(present, "little")
     stored = [number for number in range(len(codes)) if bits >> number & 1]
     place = {table.columns[number].name: at for at, number in enumerate(stored)}
@@ -144,5 +145,6 @@ def _places(columns: tuple[Column, ...], place: dict[str, int]) -> list[int]:
 def _not_full(table: Table) -> FatalError:
     return FatalError(
         f"A rows event of {table.name} holds only some of the columns.",
-        "Set binlog_row_image = FULL for every session of the source, then abort and start again.",
+        "Set binlog_row_image = FULL for every session of the source; then abort, clean up and"
+        " start again.",
     )

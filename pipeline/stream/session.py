@@ -14,10 +14,9 @@ from pipeline.control.leases import Lease, Renewal, fence
 from pipeline.control.migrations import read_migration, read_tables
 from pipeline.control.streams import read_stream
 from pipeline.control.throttles import read_throttle
-from pipeline.domain.migration import Migration, MigrationKind, MigrationTable
+from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.stages import WRITES_BLOCKED, wants_stream
 from pipeline.mysql.pools import Pools
-from pipeline.mysql.table import TableName
 from pipeline.stream.applier import Applier
 from pipeline.stream.queue import EventQueue
 from pipeline.stream.reader import BinlogReader
@@ -87,7 +86,8 @@ class StreamSession:
     def _has_time_to_commit(self) -> bool:
         if self.applier.idle or not self.applier.between_transactions:
             return False
-        hurry = self.migration.kind is MigrationKind.MOVE or self.migration.stage in WRITES_BLOCKED
+        echoes = self.migration.source == self.migration.target
+        hurry = not echoes or self.migration.stage in WRITES_BLOCKED
         return hurry or self.applier.has_rows or self.applier.waiting_s > _OWN_ECHO_S
 
     def _may_leave(self) -> bool:
@@ -138,7 +138,6 @@ class StreamSession:
             target_name=self.target,
             batches=state.batches,
             tombstones=not all(table.copied for table in self.tables),
-            ends_at_swap=self.migration.kind is MigrationKind.ALTER,
         )
 
     def _new_reader(self, position: str) -> BinlogReader:
@@ -146,16 +145,11 @@ class StreamSession:
             connect=self._connect_to_source,
             server_id=replica_id(self.lease),
             tables={table.source: table.definition for table in self.tables},
-            aliases=self._aliases(),
+            # After the rename of a cut-over the rows may go by another name.
+            aliases={table.blocked_name: table.source for table in self.tables},
             position=position,
             heartbeat_s=self.pools.settings.stream.heartbeat_s,
         )
-
-    def _aliases(self) -> dict[TableName, TableName]:
-        """After the rename of a move's cut-over the source's rows go by another name."""
-        if self.migration.kind is MigrationKind.ALTER:
-            return {}
-        return {table.retired_name: table.source for table in self.tables}
 
     def _connect_to_source(self, **arguments: Any) -> RawConnection[Any]:
         connection = self.pools.connect(self.migration.source, **arguments)

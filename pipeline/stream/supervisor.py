@@ -1,4 +1,4 @@
-"""The streamers that one worker process runs, a thread each."""
+"""Runs the streamers of one worker process, each in a thread."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class StreamHost:
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     def serve(self, target: str, migration_id: str) -> bool:
-        """Stream the migration unless this process does already; whether it began now."""
+        """Stream the migration, unless this process does already; returns whether it began now."""
         key = (target, migration_id)
         thread = self._running.get(key)
         if self._stopping.is_set() or (thread is not None and thread.is_alive()):
@@ -33,7 +33,7 @@ class StreamHost:
         return True
 
     def stop(self) -> None:
-        """Commit what is complete, give the leases back, and wait for that."""
+        """Have the streamers commit what is complete and give their leases back; wait for that."""
         self._stopping.set()
         for thread in self._running.values():
             thread.join(timeout=_DRAIN_S)

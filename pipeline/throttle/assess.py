@@ -14,16 +14,18 @@ from pipeline.configuration.settings import Throttle
 from pipeline.control.throttles import (
     ThrottleState,
     read_throttle,
-    record_readings,
+    record_assessment,
     throttle_is_due,
     write_heartbeat,
 )
 from pipeline.domain.event_kind import EventKind
+from pipeline.domain.reading import Reading, Signal
 from pipeline.errors import FatalError
+from pipeline.status.wording import reading_text, reasons_text
 from pipeline.step.context import Context
 from pipeline.step.lag import apply_lag_s
 from pipeline.throttle.limits import copy_of, throttle_of
-from pipeline.throttle.signals import Reading, load, readings
+from pipeline.throttle.signals import load, readings
 
 _GROWTH = 4
 
@@ -34,34 +36,40 @@ def assess(context: Context) -> ThrottleState:
     Raises:
         FatalError: a critical load; resume when it is over.
     """
-    wanted, migration = context.settings.throttle, context.migration
+    settings, migration = context.settings, context.migration
     with context.control() as control:
         before = read_throttle(control, migration.id)
-        if not throttle_is_due(control, migration.id, wanted.check_s):
+        if not throttle_is_due(control, migration.id, settings.throttle.check_s):
             return before
         write_heartbeat(control)
-    wanted = throttle_of(wanted, before)
-    _stop_if_critical(context, wanted)
+    limits = throttle_of(settings.throttle, before)
+    _stop_if_critical(context, limits)
     found = [
-        *readings(context.pools, wanted, migration.source, migration.target),
-        *_apply_lag(context, wanted),
+        *readings(context.pools, limits, migration.source, migration.target),
+        *_apply_lag(context, limits),
     ]
-    reasons = [str(reading) for reading in found if reading.over]
-    window = next_window(before.window, copy_of(context.settings.row_copy, before).window, found)
+    window = next_window(before.window, copy_of(settings.row_copy, before).window, found)
+    return _record(context, before, [reading for reading in found if reading.over], window)
+
+
+def _record(
+    context: Context, before: ThrottleState, reasons: Sequence[Reading], window: int
+) -> ThrottleState:
+    """Write it where workers look, and tell people when it begins and when it ends."""
     with context.control() as control:
-        record_readings(control, migration.id, reasons, window)
+        record_assessment(control, context.migration.id, reasons, window)
         if bool(reasons) != bool(before.reasons):
-            what = f"throttled: {'; '.join(reasons)}" if reasons else "not throttled any more"
+            what = f"throttled: {reasons_text(reasons)}" if reasons else "no longer throttled"
             context.note_in(control, EventKind.THROTTLE, what)
-        return read_throttle(control, migration.id)
+        return read_throttle(control, context.migration.id)
 
 
-def _apply_lag(context: Context, wanted: Throttle) -> Iterator[Reading]:
-    if wanted.max_apply_lag_s is not None:
+def _apply_lag(context: Context, limits: Throttle) -> Iterator[Reading]:
+    if limits.max_apply_lag_s is not None:
         lag_s = apply_lag_s(context)
         # Before the first transaction arrives there is no lag that could be told.
         known_s = 0.0 if math.isinf(lag_s) else lag_s
-        yield Reading("apply lag, in s", known_s, wanted.max_apply_lag_s)
+        yield Reading(Signal.APPLY_LAG, known_s, limits.max_apply_lag_s)
 
 
 def next_window(before: int | None, most: int, found: Sequence[Reading]) -> int:
@@ -72,12 +80,12 @@ def next_window(before: int | None, most: int, found: Sequence[Reading]) -> int:
     return min(most, now + max(1, now // _GROWTH))
 
 
-def _stop_if_critical(context: Context, wanted: Throttle) -> None:
+def _stop_if_critical(context: Context, limits: Throttle) -> None:
     migration = context.migration
     for server in dict.fromkeys((migration.source, migration.target)):
-        for reading in load(context.pools, server, wanted.critical_load):
+        for reading in load(context.pools, server, limits.critical_load):
             if reading.value is not None and reading.over:
                 raise FatalError(
-                    f"Critical load: {reading}.",
+                    f"Critical load: {reading_text(reading)}.",
                     f"Nothing is lost. When it is over: tranship resume {migration.id}",
                 )

@@ -1,102 +1,70 @@
 """What a throttle looks at: each signal is one function that reads one value.
 
-A signal that can't be read counts as over its limit: a server that does not answer is not one
-to be loaded further. Lag is that of a heartbeat which the coordinator writes on the target and
-which arrives on its replicas, so it is true when nothing else is written.
+Lag is that of a heartbeat which the coordinator writes on the target and which arrives on its
+replicas, so it is true when nothing else is written.
 """
 
 from __future__ import annotations
 
-import re
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 
 from sqlalchemy import Connection
 
 from pipeline.configuration.settings import Throttle
-from pipeline.control.throttles import BY_HAND, heartbeat_age_s
+from pipeline.control.throttles import heartbeat_age_s
+from pipeline.domain.reading import Reading, Signal
 from pipeline.errors import FatalError, TranshipError
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.quoting import text_literal
 
-_NEAR = 0.8
+Read = Callable[[], float]
 
 
-@dataclass(frozen=True)
-class Reading:
-    """One signal's value now. None: it can't be read, for the reason in `trouble`."""
-
-    signal: str  # "lag of replica-1", "Threads_running on orders-old"
-    value: float | None
-    limit: float
-    trouble: str = ""
-
-    @property
-    def over(self) -> bool:
-        return self.value is None or self.value >= self.limit
-
-    @property
-    def near(self) -> bool:
-        """Close enough to the limit to slow down."""
-        return self.value is None or self.value >= _NEAR * self.limit
-
-    def __str__(self) -> str:
-        if self.value is None:
-            return f"{self.signal} can't be read ({self.trouble})"
-        return f"{self.signal} is {self.value:g}, the limit {self.limit:g}"
-
-
-Source = Callable[[], float]
-_VALUE = re.compile(r" is \S+, the limit | can't be read \(")
-
-
-def signal_of(reason: str) -> str:
-    """What a reason is about, without its value: "lag of replica, in s"."""
-    return "by hand" if reason.startswith(BY_HAND) else _VALUE.split(reason)[0]
-
-
-def readings(pools: Pools, wanted: Throttle, source: str, target: str) -> Iterator[Reading]:
+def readings(pools: Pools, limits: Throttle, source: str, target: str) -> Iterator[Reading]:
     """Every signal of servers and switches that the configuration asks for."""
-    for replica in wanted.replicas:
-        late = partial(_lag, pools, target, replica)
-        yield _read(f"lag of {replica}, in s", wanted.max_lag_s, late)
+    for replica in limits.replicas:
+        lag = partial(_lag, pools, target, replica)
+        yield _reading(Signal.REPLICA_LAG, limits.max_lag_s, lag, server=replica)
     for server in dict.fromkeys((source, target)):
-        yield from load(pools, server, wanted.max_load)
-        if wanted.max_history_list is not None:
+        yield from load(pools, server, limits.max_load)
+        if limits.max_history_list is not None:
             length = partial(_ask, pools, server, _history_list)
-            yield _read(f"history list length on {server}", wanted.max_history_list, length)
-    yield from _switches(pools, wanted, source)
+            yield _reading(Signal.HISTORY_LIST, limits.max_history_list, length, server=server)
+    yield from _switches(pools, limits, source)
 
 
 def load(pools: Pools, server: str, limits: dict[str, float]) -> Iterator[Reading]:
     """Status variables of a server against `limits`."""
     for name, limit in limits.items():
-        value = partial(_ask, pools, server, partial(_status, name=name))
-        yield _read(f"{name} on {server}", limit, value)
+        status = partial(_ask, pools, server, partial(_status, name=name))
+        yield _reading(Signal.LOAD, limit, status, server=server, subject=name)
 
 
-def _switches(pools: Pools, wanted: Throttle, source: str) -> Iterator[Reading]:
+def _switches(pools: Pools, limits: Throttle, source: str) -> Iterator[Reading]:
     """Yes or no: 1 is over the limit."""
-    if wanted.flag_file is not None:
-        path = wanted.flag_file
-        yield _read(f"flag file {path}", 1, lambda: float(path.exists()))
-    if wanted.query is not None:
-        answer = partial(_ask, pools, source, partial(_query, query=wanted.query))
-        yield _read(f"the throttle query on {source}", 1, answer)
-    if wanted.http is not None:
-        check = partial(_http, wanted.http, wanted.http_timeout_s)
-        yield _read(f"HTTP check {wanted.http}", 1, check)
+    if limits.flag_file is not None:
+        path = limits.flag_file
+        yield _reading(Signal.FLAG_FILE, 1, lambda: float(path.exists()), subject=str(path))
+    if limits.query is not None:
+        answer = partial(_ask, pools, source, partial(_query, query=limits.query))
+        yield _reading(Signal.QUERY, 1, answer, server=source)
+    if limits.http is not None:
+        check = partial(_http, limits.http, limits.http_timeout_s)
+        yield _reading(Signal.HTTP, 1, check, subject=limits.http)
 
 
-def _read(signal: str, limit: float, value: Source) -> Reading:
+def _reading(
+    signal: Signal, limit: float, read: Read, server: str | None = None, subject: str | None = None
+) -> Reading:
     try:
-        return Reading(signal, value(), limit)
+        return Reading(signal, read(), limit, server, subject)
     except TranshipError as error:
-        return Reading(signal, None, limit, error.explanation)
+        trouble = error.explanation
     except (OSError, ValueError, TypeError, IndexError) as error:
-        return Reading(signal, None, limit, f"{type(error).__name__}: {error}")
+        trouble = f"{type(error).__name__}: {error}"
+    return Reading(signal, None, limit, server, subject, trouble)
 
 
 def _ask(pools: Pools, server: str, question: Callable[[Connection], float]) -> float:

@@ -109,7 +109,7 @@ def test_a_renamed_column_keeps_its_values_once_that_is_confirmed(
     """The key too; and two columns that swap their names."""
     make_table(connect(SERVER), schema, "t", 500)
     ddl = "CHANGE id number BIGINT AUTO_INCREMENT, RENAME COLUMN v TO n, RENAME COLUMN n TO v"
-    renames = (("id", "number"), ("v", "n"), ("n", "v"))
+    renames = {"id": "number", "v": "n", "n": "v"}
     migration_id = begin_alter(pools, schema, "t", ddl, renames=renames, postponed=True)
     with connect(SERVER).cursor() as cursor:
         cursor.execute(f"UPDATE {schema}.t SET v = 'changed', n = 9 WHERE id % 2 = 0")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.commands.instant import alter_at_once
-from pipeline.domain.request import Alteration, Request
+from pipeline.commands.instant import try_instant
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
 from pipeline.mysql.triggers import read_triggers
 from tests.conftest import Connect
-from tests.support.alters import SERVER, begin_alter, leftovers, make_table
+from tests.support.alters import SERVER, alter_request, begin_alter, leftovers, make_table
 from tests.support.background import writing
 from tests.support.moves import scalar, wait_for
 from tests.support.stack import Stack
@@ -26,8 +25,8 @@ REFUSED = (
     ("RENAME other", "another name"),
     ("EXCHANGE PARTITION p WITH TABLE other", "exchanges a partition"),
     ("DISCARD TABLESPACE", "discards a tablespace"),
-    ("RENAME COLUMN v TO w", "--rename v=w"),
-    ("CHANGE COLUMN v w VARCHAR(90)", "--rename v=w"),
+    ("RENAME COLUMN v TO w", "`renames={'v': 'w'}`"),
+    ("CHANGE COLUMN v w VARCHAR(90)", "`renames={'v': 'w'}`"),
     ("DROP COLUMN v, ADD COLUMN v INT", "drops column v and adds another"),
     ("DROP PRIMARY KEY, MODIFY id BIGINT", "no unique key that the change leaves as it is"),
     ("MODIFY id VARCHAR(20)", "column id changes its order or values"),
@@ -53,16 +52,16 @@ def test_a_change_that_can_t_be_made_is_refused_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("renames", "said"),
     [
-        ((("v", "x"),), "--rename v=w"),
-        ((("nonsense", "w"), ("v", "w")), "no column nonsense"),
-        ((("v", "w"), ("n", "m")), "does not rename n to m"),
+        ({"v": "x"}, "`renames={'v': 'w'}`"),
+        ({"nonsense": "w", "v": "w"}, "no column nonsense"),
+        ({"v": "w", "n": "m"}, "does not rename n to m"),
     ],
 )
 def test_a_rename_that_is_not_the_changes_is_refused(
     pools: Pools,
     connect: Connect,
     schema: str,
-    renames: tuple[tuple[str, str], ...],
+    renames: dict[str, str],
     said: str,
 ) -> None:
     make_table(connect(SERVER), schema, "t", 5)
@@ -125,7 +124,7 @@ def test_triggers_have_to_be_asked_for_and_then_miss_no_write(
         cursor.execute(
             "CREATE TRIGGER log_it AFTER INSERT ON t FOR EACH ROW INSERT INTO audit VALUES (NEW.id)"
         )
-    with pytest.raises(RefusedError, match=r"triggers \(log_it\).*--with-triggers"):
+    with pytest.raises(RefusedError, match=r"triggers \(log_it\).*`with_triggers=True`"):
         begin_alter(pools, schema, "t", "ADD COLUMN c INT")
     writer = connect(SERVER, autocommit=True)
 
@@ -166,8 +165,7 @@ def test_what_only_touches_metadata_is_done_at_once_and_nothing_else(
     with pools.begin(SERVER) as server:
         run(server, f"ALTER TABLE {schema}.t ADD INDEX by_n (n)")
         before = run(server, f"SHOW CREATE TABLE {schema}.t").rows
-    request = Request(SERVER, SERVER, (TableName(schema, "t"),), alteration=Alteration(ddl))
-    assert alter_at_once(pools, request, None) == algorithm
+    assert try_instant(pools, alter_request(schema, "t", ddl)) == algorithm
     with pools.begin(SERVER) as server:
         changed = run(server, f"SHOW CREATE TABLE {schema}.t").rows != before
     assert changed is (algorithm is not None)

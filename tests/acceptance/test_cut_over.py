@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import pytest
 from pipeline.commands import control
 from pipeline.control.migrations import update_migration
 from pipeline.domain.stages import Stage
+from pipeline.domain.window import Window
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.servers import table_exists
 from pipeline.mysql.table import TableName
@@ -184,11 +185,13 @@ def test_a_cut_over_waits_for_its_window(
     time.sleep(3)
     assert read(pools, migration_id).stage is Stage.READY
     progress = read_progress(pools, TARGET, migration_id)
-    assert progress.next == f"cut-over; waiting for its window, {closed}"
+    assert progress.next == f"cut-over; waiting for its window, {closed} UTC"
     assert in_place(pools, schema)
     with pools.begin(TARGET) as control:  # time goes by
-        options = {**asdict(read(pools, migration_id).options), "cut_over_window": "00:00-23:59"}
-        update_migration(control, migration_id, options=options)
+        request = replace(
+            read(pools, migration_id).request, cut_over_window=Window.parse("00:00-23:59")
+        )
+        update_migration(control, migration_id, request=request)
     wait_for(pools, migration_id, Stage.DONE, logs=shared_stack.logs)
 
 

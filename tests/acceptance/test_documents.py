@@ -7,15 +7,12 @@ from typing import Any
 import pytest
 
 from pipeline.commands import control
-from pipeline.commands.start import start_move
-from pipeline.domain.migration import Options
-from pipeline.domain.request import Request
+from pipeline.commands.start import start
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools, run
-from pipeline.mysql.table import TableName
 from tests.conftest import Connect
-from tests.support.moves import SOURCE, TARGET, begin_move, scalar, wait_for
+from tests.support.moves import SOURCE, TARGET, begin_move, move_request, scalar, wait_for
 from tests.support.stack import Stack
 
 BINARY = "JSON_OBJECT('b', JSON_OBJECT('c', x'00ff'))"
@@ -47,10 +44,6 @@ def table(pools: Pools, schema: str) -> str:
     return f"{schema}.t"
 
 
-def request(schema: str, *, as_text: bool = False) -> Request:
-    return Request(SOURCE, TARGET, (TableName(schema, "t"),), json_as_text=as_text)
-
-
 def insert(pools: Pools, table: str, number: int, document: str) -> None:
     with pools.begin(SOURCE) as source:
         run(source, f"INSERT INTO {table} VALUES ({number}, {document})")
@@ -74,7 +67,7 @@ def test_decimals_and_times_inside_documents_keep_their_types(
 ) -> None:
     for number, document in enumerate(TYPED, 100):
         insert(pools, table, number, document)
-    migration_id = start_move(pools, request(schema), Options(), True, "test")
+    migration_id = start(pools, move_request(schema, "t", postpone_cut_over=True), "test")
     wait_for(pools, migration_id, Stage.READY, logs=shared_stack.logs)
     for number, document in enumerate((*TYPED, *EXACT), 200):
         insert(pools, table, number, document)
@@ -90,8 +83,8 @@ def test_binary_inside_a_document_is_refused_before_the_start(
     pools: Pools, schema: str, table: str
 ) -> None:
     insert(pools, table, 99, BINARY)
-    with pytest.raises(RefusedError, match=r"column j hold binary.*--json-as-text"):
-        start_move(pools, request(schema), Options(), False, "test")
+    with pytest.raises(RefusedError, match=r"column j hold binary.*`json_as_text=True`"):
+        start(pools, move_request(schema, "t"), "test")
 
 
 def test_binary_that_the_sample_missed_stops_the_copy_and_names_its_key(
@@ -108,7 +101,7 @@ def test_binary_that_the_sample_missed_stops_the_copy_and_names_its_key(
 def test_binary_written_during_the_move_stops_the_stream_until_it_is_accepted(
     pools: Pools, connect: Connect, schema: str, table: str, shared_stack: Stack
 ) -> None:
-    migration_id = start_move(pools, request(schema), Options(), True, "test")
+    migration_id = start(pools, move_request(schema, "t", postpone_cut_over=True), "test")
     wait_for(pools, migration_id, Stage.READY, logs=shared_stack.logs)
     insert(pools, table, 99, BINARY)
     failure = wait_for(pools, migration_id, Stage.FAILED, logs=shared_stack.logs).failure

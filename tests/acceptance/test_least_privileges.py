@@ -9,17 +9,15 @@ from pathlib import Path
 import pytest
 
 from pipeline.commands import control
-from pipeline.commands.start import start_move
+from pipeline.commands.start import start
 from pipeline.configuration.load import load_settings
-from pipeline.domain.migration import Options
-from pipeline.domain.request import Request
 from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.servers import table_exists
 from pipeline.mysql.table import TableName
 from tests.conftest import Connect
 from tests.support.alters import begin_alter, differences_from_native, make_table
-from tests.support.moves import SOURCE, TARGET, wait_for
+from tests.support.moves import SOURCE, TARGET, move_request, wait_for
 from tests.support.stack import Stack
 from tests.support.workload import TABLES, Workload, create_tables, differences
 
@@ -70,8 +68,7 @@ def test_a_move_needs_no_privilege_that_the_examples_do_not_grant(
     create_tables(connect(), schema, ROWS)
     writers = Workload(lambda: connect(SOURCE), schema, ROWS, seed=21).start()
     stack.start()
-    request = Request(SOURCE, TARGET, tuple(TableName(schema, name) for name in TABLES))
-    migration_id = start_move(pools, request, Options(), False, "test")
+    migration_id = start(pools, move_request(schema, *TABLES), "test")
     wait_for(pools, migration_id, Stage.DONE, logs=stack.logs)
     writers.stop()
     source, target = connect(SOURCE), connect(TARGET)
@@ -95,8 +92,7 @@ def test_a_trigger_that_the_target_refuses_is_found_before_the_rename(
             " SET NEW.v = 1",
         )
     stack.start()
-    request = Request(SOURCE, TARGET, (TableName(schema, "t"),), with_triggers=True)
-    migration_id = start_move(weak, request, Options(with_triggers=True), False, "test")
+    migration_id = start(weak, move_request(schema, "t", with_triggers=True), "test")
     migration = wait_for(pools, migration_id, Stage.FAILED, logs=stack.logs)
     assert migration.failure is not None
     assert "Trigger made_by_us" in migration.failure.explanation

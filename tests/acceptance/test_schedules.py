@@ -11,14 +11,11 @@ import pytest
 from pipeline.commands import schedules
 from pipeline.commands.schedules import add_schedule, next_time, start_due
 from pipeline.control.schedules import Schedule, change_schedule, read_schedules
-from pipeline.domain.migration import Options
-from pipeline.domain.request import Alteration, Request
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools, run
-from pipeline.mysql.table import TableName
 from tests.conftest import Connect
-from tests.support.alters import SERVER, make_table
+from tests.support.alters import SERVER, alter_request, make_table
 from tests.support.moves import read, wait_for, wait_until
 from tests.support.stack import Stack
 
@@ -27,11 +24,9 @@ from tests.support.stack import Stack
 def kept(pools: Pools, connect: Connect, schema: str) -> Schedule:
     """An alter, each night."""
     make_table(connect(SERVER), schema, "t", 200)
-    request = Request(
-        SERVER, SERVER, (TableName(schema, "t"),),
-        alteration=Alteration("ADD COLUMN c INT, RENAME COLUMN n TO m", (("n", "m"),)),
-    )  # fmt: skip
-    return add_schedule(pools, "0 2 * * *", "UTC", request, Options(chunk_rows=50), False, "test")
+    change = "ADD COLUMN c INT, RENAME COLUMN n TO m"
+    request = alter_request(schema, "t", change, renames={"n": "m"}, chunk_rows=50)
+    return add_schedule(pools, "0 2 * * *", "UTC", request, "test")
 
 
 def now_is(pools: Pools, kept: Schedule, **ago: float) -> None:

@@ -14,6 +14,7 @@ from pipeline.commands import control
 from pipeline.commands.settings import change
 from pipeline.configuration.load import load_settings
 from pipeline.configuration.settings import Throttle
+from pipeline.domain.reading import Reading, Signal, asked_for_by
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
@@ -59,7 +60,7 @@ def stands_still(pools: Pools, migration_id: str) -> None:
     after = progress(pools, migration_id)
     assert after.tables[0].chunks_done == before.tables[0].chunks_done
     assert after.stage in (Stage.COPYING, Stage.CONVERGING, Stage.READY)
-    assert "goes on when it is not throttled any more" in after.next
+    assert "goes on once it is no longer throttled" in after.next
 
 
 def test_a_flag_file_holds_it_back_until_it_is_gone(
@@ -68,12 +69,14 @@ def test_a_flag_file_holds_it_back_until_it_is_gone(
     flag = tmp_path / "flag"
     flag.touch()
     migration_id = begin_throttled(pools, connect, schema, throttled_stack, f'flag_file = "{flag}"')
-    assert progress(pools, migration_id).throttled == (f"flag file {flag} is 1, the limit 1",)
+    assert progress(pools, migration_id).throttled == (
+        Reading(Signal.FLAG_FILE, 1, 1, subject=str(flag)),
+    )
     stands_still(pools, migration_id)
     flag.unlink()
     wait_for(pools, migration_id, Stage.DONE, logs=throttled_stack.logs)
     assert "throttle: throttled: flag file" in story(pools, migration_id)
-    assert "throttle: not throttled any more" in story(pools, migration_id)
+    assert "throttle: no longer throttled" in story(pools, migration_id)
 
 
 @pytest.mark.long
@@ -90,8 +93,10 @@ def test_a_query_and_a_load_hold_it_back_and_say_their_value(
             f'query = "SELECT MAX(yes) FROM {schema}.busy"\nmax_load = {{ Threads_running = 1 }}',
         )  # fmt: skip
         reasons = progress(pools, migration_id).throttled
-        assert any(one.startswith("the throttle query on new is 1, the limit 1") for one in reasons)
-        assert any(one.startswith("Threads_running on new is ") for one in reasons), reasons
+        assert Reading(Signal.QUERY, 1, 1, server=TARGET) in reasons
+        assert (Signal.LOAD, "Threads_running", TARGET, 1) in [
+            (one.signal, one.subject, one.server, one.limit) for one in reasons
+        ]
     stands_still(pools, migration_id)
 
 
@@ -112,7 +117,9 @@ def test_an_http_check_that_does_not_answer_throttles(
     migration_id = begin_throttled(
         pools, connect, schema, throttled_stack, f'http = "{url}"\nhttp_timeout_s = 0.3'
     )
-    assert "can't be read" in progress(pools, migration_id).throttled[0]
+    (reason,) = progress(pools, migration_id).throttled
+    assert (reason.signal, reason.subject, reason.value) == (Signal.HTTP, url, None)
+    assert reason.trouble
     threading.Thread(target=server.serve_forever, daemon=True).start()
     wait_for(pools, migration_id, Stage.DONE, logs=throttled_stack.logs)
     server.shutdown()
@@ -146,13 +153,14 @@ def test_a_persons_word_holds_it_back_within_a_second_and_is_recorded(
     control.throttle(pools, TARGET, migration_id, "somebody")
     stands_still(pools, migration_id)
     seen = progress(pools, migration_id)
-    assert seen.throttled == ("asked for by somebody",)
+    assert seen.throttled == (asked_for_by("somebody"),)
+    assert seen.next.endswith("asked for by somebody")
     assert seen.command == f"tranship unthrottle {migration_id}"
     control.unthrottle(pools, TARGET, migration_id, "somebody")
     wait_for(pools, migration_id, Stage.DONE, logs=shared_stack.logs)
     said = story(pools, migration_id)
     assert "control: throttled by hand" in said
-    assert "control: not throttled by hand any more" in said
+    assert "control: no longer throttled by hand" in said
     with pytest.raises(RefusedError, match="it has ended"):
         control.throttle(pools, TARGET, migration_id, "somebody")
 
@@ -163,7 +171,8 @@ def test_a_limit_is_set_for_one_migration_while_it_runs(
     migration_id = begin_throttled(
         pools, connect, schema, throttled_stack, "max_history_list = 0.000001"
     )
-    assert "history list length on new" in progress(pools, migration_id).throttled[0]
+    (reason,) = progress(pools, migration_id).throttled
+    assert (reason.signal, reason.server) == (Signal.HISTORY_LIST, TARGET)
     change(pools, TARGET, migration_id, "max_history_list", "1e9", "somebody")
     wait_for(pools, migration_id, Stage.DONE, logs=throttled_stack.logs)
     assert "control: max_history_list: 1e9" in story(pools, migration_id)

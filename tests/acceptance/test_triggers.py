@@ -9,9 +9,8 @@ import pymysql
 import pytest
 
 from pipeline.commands import control
-from pipeline.commands.start import start_move
-from pipeline.domain.migration import Options
-from pipeline.domain.request import Request
+from pipeline.commands.start import start
+from pipeline.domain.request import MoveRequest
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools, run
@@ -19,7 +18,7 @@ from pipeline.mysql.table import TableName
 from pipeline.mysql.triggers import read_triggers
 from tests.conftest import Connect
 from tests.support.background import writing
-from tests.support.moves import SOURCE, TARGET, scalar, wait_for
+from tests.support.moves import SOURCE, TARGET, move_request, scalar, wait_for
 from tests.support.stack import Stack
 from tests.support.workload import differences
 
@@ -58,21 +57,22 @@ def writer(connection: pymysql.Connection[Any], schema: str) -> Callable[[int], 
     return write
 
 
-def request(schema: str, *, with_triggers: bool) -> Request:
-    tables = (TableName(schema, "t"), TableName(schema, "audit"))
-    return Request(SOURCE, TARGET, tables, with_triggers=with_triggers)
+def request(schema: str, *, with_triggers: bool, postponed: bool = False) -> MoveRequest:
+    return move_request(
+        schema, "t", "audit",
+        with_triggers=with_triggers, postpone_cut_over=postponed, chunk_rows=200,
+    )  # fmt: skip
 
 
 def test_triggers_are_made_on_the_target_and_never_fired_by_the_move(
     pools: Pools, connect: Connect, schema: str, shared_stack: Stack
 ) -> None:
     create(connect(SOURCE), schema)
-    options = Options(with_triggers=True, chunk_rows=200)
-    asked = request(schema, with_triggers=True)
+    asked = request(schema, with_triggers=True, postponed=True)
     with pools.begin(SOURCE) as link:
         before = read_triggers(link, TableName(schema, "t"))
     with writing(writer(connect(SOURCE), schema), 1205, 1213) as end:
-        migration_id = start_move(pools, asked, options, True, "test")
+        migration_id = start(pools, asked, "test")
         wait_for(pools, migration_id, Stage.READY, logs=shared_stack.logs)
         control.cut_over(pools, TARGET, migration_id, "test")
         wait_for(pools, migration_id, Stage.DONE, logs=shared_stack.logs)
@@ -95,8 +95,8 @@ def test_triggers_that_nobody_asked_for_are_refused_by_name(
     pools: Pools, connect: Connect, schema: str
 ) -> None:
     create(connect(SOURCE), schema)
-    with pytest.raises(RefusedError, match=r"log_it, mark, mark2.*--with-triggers"):
-        start_move(pools, request(schema, with_triggers=False), Options(), False, "test")
+    with pytest.raises(RefusedError, match=r"log_it, mark, mark2.*`with_triggers=True`"):
+        start(pools, request(schema, with_triggers=False), "test")
 
 
 def test_a_trigger_on_the_target_would_be_fired_and_is_refused(
@@ -109,4 +109,4 @@ def test_a_trigger_on_the_target_would_be_fired_and_is_refused(
         run(target, "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(40), n INT DEFAULT 0)")
         run(target, "CREATE TRIGGER early BEFORE INSERT ON t FOR EACH ROW SET NEW.n = 5")
     with pytest.raises(RefusedError, match=r"has triggers \(early\), which our writes would fire"):
-        start_move(pools, request(schema, with_triggers=True), Options(), False, "test")
+        start(pools, request(schema, with_triggers=True), "test")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.domain.request import Alteration, Request
+from pipeline.domain.request import AlterRequest
 from pipeline.mysql.flavours import visible_gtids, wait_until_executed
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
 from pipeline.preflight.findings import Scope, Severity
 from pipeline.preflight.registry import run_preflight
-from tests.support.moves import SOURCE, TARGET
+from tests.support.moves import SOURCE, TARGET, move_request
 
 _MYSQL_ONLY = [
     ("j JSON", "document"),
@@ -32,7 +32,7 @@ CASES = {"mysql": _MYSQL_ONLY, "mariadb": _MARIADB_ONLY}
 
 
 def refusals(pools: Pools, schema: str) -> str:
-    request = Request(SOURCE, TARGET, (TableName(schema, "t"),))
+    request = move_request(schema, "t")
     found = run_preflight(pools, request, Scope.START)
     return " ".join(
         f"{one.explanation} {one.remedy}" for one in found if one.severity is Severity.REFUSED
@@ -109,7 +109,7 @@ def test_a_cascade_that_is_not_in_the_binary_log_is_refused(
             f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, CONSTRAINT f FOREIGN KEY (id)"
             f" REFERENCES {schema}.p (id) ON DELETE {action}){options}",
         )
-    request = Request(SOURCE, TARGET, (TableName(schema, "t"), TableName(schema, "p")))
+    request = move_request(schema, "t", "p")
     found = run_preflight(pools, request, Scope.START)
     said = [one.explanation for one in found if one.severity is Severity.REFUSED]
     unseen = action == "CASCADE" and flavours[0] == "mariadb"
@@ -125,8 +125,7 @@ def test_mariadb_shows_no_metadata_locks_so_an_alter_is_refused_there(
     with pools.begin(server) as connection:
         run(connection, f"CREATE DATABASE IF NOT EXISTS {schema}")
         run(connection, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY)")
-    alteration = Alteration("ADD COLUMN c INT")
-    request = Request(server, server, (TableName(schema, "t"),), alteration=alteration)
+    request = AlterRequest(server=server, table=TableName(schema, "t"), change="ADD COLUMN c INT")
     found = [
         one.explanation
         for one in run_preflight(pools, request, Scope.START)

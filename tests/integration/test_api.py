@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
-from ops.api import Tranship
 from ops.cli.main import cli
-from ops.starting import asked_of_alter, asked_of_move
+from pipeline.domain.reading import asked_for_by
+from pipeline.domain.request import AlterRequest, MoveRequest
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools, run
@@ -19,11 +21,12 @@ from pipeline.mysql.table import TableName
 from pipeline.preflight.findings import Severity
 from tests.support.moves import SOURCE, TARGET
 from tests.support.stack import Stack
+from tranship import Tranship
 
 # A process to be run, not something to be asked for.
 _PROCESSES = {"worker", "metrics"}
 _CALLS = {
-    "move": ("move", "plan", "start"), "alter": ("alter", "at_once"), "doctor": ("doctor",),
+    "move": ("move", "plan", "start"), "alter": ("alter", "try_instant"), "doctor": ("doctor",),
     "status": ("status", "wait"), "events": ("events",), "list": ("migrations",),
     "cut-over": ("cut_over",), "postpone": ("postpone",), "throttle": ("throttle",),
     "unthrottle": ("unthrottle",), "set": ("set",), "abort": ("abort",), "resume": ("resume",),
@@ -62,15 +65,17 @@ def test_no_command_is_missing_from_the_api() -> None:
 def test_a_script_plans_moves_holds_back_releases_and_cleans_up(
     tranship: Tranship, pools: Pools, table: str, shared_stack: Stack
 ) -> None:
-    asked = asked_of_move(tranship.pools.settings, SOURCE, TARGET, [table], postpone_cut_over=True)
-    assert [str(new.target) for new in tranship.plan(asked).tables] == [table]
-    found = tranship.doctor(SOURCE, TARGET, [table])
+    request = MoveRequest(
+        source=SOURCE, target=TARGET, tables=(TableName.parse(table),), postpone_cut_over=True
+    )
+    assert [str(planned.target) for planned in tranship.plan(request).tables] == [table]
+    found = tranship.doctor(request)
     assert all(finding.severity is not Severity.REFUSED for finding in found)
-    migration = tranship.start(asked)
+    migration = tranship.start(request)
     now = tranship.wait(migration[:6], until=lambda now: now.stage is Stage.READY, limit_s=60)
     assert (now.id, now.created_by, now.postponed) == (migration, "a script", True)
     assert tranship.throttle(migration) == migration
-    assert tranship.status(migration).throttled == ("asked for by a script",)
+    assert tranship.status(migration).throttled == (asked_for_by("a script"),)
     tranship.unthrottle(migration)
     tranship.set(migration, "window", 2)
     with pytest.raises(RefusedError, match="There is no limit nonsense"):
@@ -87,9 +92,38 @@ def test_a_script_plans_moves_holds_back_releases_and_cleans_up(
 
 
 def test_what_the_server_can_do_at_once_is_not_copied(tranship: Tranship, table: str) -> None:
-    settings = tranship.pools.settings
-    assert tranship.at_once(asked_of_alter(settings, SOURCE, table, "ADD COLUMN c INT"))
-    assert tranship.at_once(asked_of_alter(settings, SOURCE, table, "ADD INDEX (c)")) is None
+    name = TableName.parse(table)
+    column = AlterRequest(server=SOURCE, table=name, change="ADD COLUMN c INT")
+    assert tranship.try_instant(column) == "ALGORITHM=INSTANT"
+    assert tranship.try_instant(replace(column, change="ADD INDEX (c)")) is None
+
+
+def test_a_refusal_speaks_of_the_options_that_python_has(
+    tranship: Tranship, pools: Pools, table: str
+) -> None:
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE TRIGGER {table}_tr BEFORE INSERT ON {table} FOR EACH ROW SET @a = 1")
+    with pytest.raises(RefusedError, match="`with_triggers=True`"):
+        tranship.move(SOURCE, TARGET, [table])
+    with pytest.raises(RefusedError, match="`chunk_rows=0`"):
+        tranship.move(SOURCE, TARGET, [table], chunk_rows=0)
+    with pytest.raises(RefusedError, match=r"`renames=\{'id': 'number'\}`"):
+        tranship.alter(SOURCE, table, "RENAME COLUMN id TO number", with_triggers=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"cut_over_window": "noon"}, "'noon' is not a window of time"),
+        ({"hooks": {"on-succes": "x"}}, "There is no hook 'on-succes'"),
+        ({"hooks": {"startup": "'x"}}, "can't be read"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_a_server_is_asked(
+    tranship: Tranship, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(RefusedError, match=said):
+        tranship.move("nowhere", "nowhere", ["a.b"], **options)
 
 
 def test_a_wait_that_takes_too_long_says_where_it_stands(

@@ -12,10 +12,9 @@ from typing import Any
 
 import pymysql
 
-from pipeline.commands.start import start_move
-from pipeline.domain.migration import Options
+from pipeline.commands.start import start
 from pipeline.domain.names import alter_retired_name
-from pipeline.domain.request import Alteration, Request
+from pipeline.domain.request import AlterRequest
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
 from tests.support.comparison import definition, rows
@@ -31,20 +30,19 @@ def begin_alter(
     table: str,
     ddl: str,
     *,
-    renames: tuple[tuple[str, str], ...] = (),
-    accepted: tuple[str, ...] = (),
     postponed: bool = False,
-    **options: Any,
+    **others: Any,
 ) -> str:
     """Start an alter as the command line does."""
-    request = Request(
-        SERVER, SERVER, (TableName(schema, table),), alteration=Alteration(ddl, renames, accepted),
-        with_triggers=options.get("with_triggers", False),
-        force=options.get("force_after_s") is not None,
-    )  # fmt: skip
     # A loaded machine is slow, and not what is being tested.
-    chosen = Options(**{"chunk_rows": 200, "lock_timeout_s": 20.0, **options})
-    return start_move(pools, request, chosen, postponed, "test")
+    chosen = {"chunk_rows": 200, "lock_timeout_s": 20.0, **others}
+    request = alter_request(schema, table, ddl, postpone_cut_over=postponed, **chosen)
+    return start(pools, request, "test")
+
+
+def alter_request(schema: str, table: str, ddl: str, **others: Any) -> AlterRequest:
+    """An alter of a table on the server that has the tests' control schema."""
+    return AlterRequest(server=SERVER, table=TableName(schema, table), change=ddl, **others)
 
 
 def differences_from_native(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import re
 import shutil
@@ -14,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
@@ -82,6 +85,14 @@ class Flower:
         except urllib.error.HTTPError as error:
             return error.code == 401
         return False
+
+    def tasks(self) -> dict[str, dict[str, Any]]:
+        """What its API says of each task, by Celery's id of it."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/api/tasks")
+        login = base64.b64encode(":".join(LOGIN).encode()).decode()
+        request.add_header("Authorization", f"Basic {login}")
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return dict(json.load(answer))
 
     def answers(self) -> bool:
         try:

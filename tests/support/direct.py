@@ -19,12 +19,10 @@ from pipeline.domain.role import Role
 from pipeline.mysql.codecs import field_expression
 from pipeline.mysql.pools import Pools, connection_id, run
 from pipeline.mysql.quoting import quote_name
-from pipeline.mysql.table import Field, Table
+from pipeline.mysql.table import Table
 from pipeline.stream.applier import Applier
-from pipeline.stream.events import ChangeKind, RowsChange, TransactionBegin, TransactionEnd
+from pipeline.stream.events import ChangeKind, Row, RowsChange, TransactionBegin, TransactionEnd
 from tests.support.moves import SOURCE, TARGET, begin_move
-
-Row = tuple[Field, ...]
 
 
 @dataclass

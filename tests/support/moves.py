@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pymysql
 
 from pipeline.control.events import read_events
-from pipeline.control.migrations import NewTable, create_migration, install, new_id, read_migration
-from pipeline.domain.migration import Migration, Options
+from pipeline.control.migrations import create_migration, install, read_migration
+from pipeline.domain.hook_names import hook_named
+from pipeline.domain.migration import Migration, PlannedTable
+from pipeline.domain.request import MoveRequest
 from pipeline.domain.stages import Stage
+from pipeline.domain.window import Window
 from pipeline.errors import RetryableError
 from pipeline.mysql.introspect import read_table_to_move
 from pipeline.mysql.pools import Pools
@@ -27,22 +30,30 @@ def begin_move(
     *,
     chunk_rows: int = 500,
     postponed: bool = False,
-    hooks: dict[str, str] | None = None,
+    hooks: Mapping[str, str] = {},
     window: str | None = None,
 ) -> str:
     """Record a move of `tables`; whoever runs the workers does the rest."""
-    migration_id = new_id()
     with pools.begin(SOURCE) as source, pools.begin(TARGET) as target:
         definitions = [
             read_table_to_move(source, target, TableName(schema, name)) for name in tables
         ]
     with pools.begin(TARGET) as control:
         install(control)
+    request = move_request(
+        schema, *(table.name.name for table in definitions), postpone_cut_over=postponed,
+        hooks={hook_named(name): command for name, command in hooks.items()},
+        cut_over_window=None if window is None else Window.parse(window),
+    )  # fmt: skip
     with pools.begin(TARGET) as control:
-        new = [NewTable(table, table.name, 0, 0, chunk_rows) for table in definitions]
-        options = Options(hooks=hooks or {}, cut_over_window=window)
-        create_migration(control, migration_id, SOURCE, TARGET, new, options, postponed, "test")
-    return migration_id
+        planned = [PlannedTable(table, table.name, 0, 0, chunk_rows) for table in definitions]
+        return create_migration(control, request, planned, "test")
+
+
+def move_request(schema: str, *tables: str, **others: Any) -> MoveRequest:
+    """A move of tables of one schema."""
+    names = tuple(TableName(schema, name) for name in tables)
+    return MoveRequest(source=SOURCE, target=TARGET, tables=names, **others)
 
 
 def read(pools: Pools, migration_id: str) -> Migration:

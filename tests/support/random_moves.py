@@ -13,7 +13,6 @@ import pymysql
 
 from pipeline.commands import control
 from pipeline.domain.names import retired_name_of
-from pipeline.domain.request import Request
 from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
@@ -21,7 +20,7 @@ from pipeline.preflight.findings import Scope, Severity
 from pipeline.preflight.registry import run_preflight
 from tests.conftest import Connect
 from tests.support.comparison import checksum, definition, dump, first_difference, rows
-from tests.support.moves import SOURCE, TARGET, begin_move, wait_for
+from tests.support.moves import SOURCE, TARGET, begin_move, move_request, wait_for
 from tests.support.random_tables import RandomTable, random_table
 from tests.support.random_writes import RandomWriter, fill
 from tests.support.servers import dump_command
@@ -120,7 +119,7 @@ def move_random_tables(
     known_by = flavours[0] if same else "both"
     tables, definitions = make_tables(connect(SOURCE), schema, random, known_by, together)
     names = [table.name for table in tables]
-    request = Request(SOURCE, TARGET, tuple(TableName(schema, name) for name in names))
+    request = move_request(schema, *names)
     refusals = [
         finding.explanation
         for finding in run_preflight(pools, request, Scope.START)

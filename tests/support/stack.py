@@ -18,9 +18,9 @@ from tasks.queues import CHECKSUM, COORDINATE, COPY, STREAM
 
 _ROOT = Path(__file__).resolve().parents[2]
 _COMMANDS = {
-    "copy": ["-A", "workers.app", "worker", "-Q", f"{COPY},{CHECKSUM}", "-c", "3"],
-    "stream": ["-A", "workers.streamer", "worker", "-Q", STREAM, "-P", "solo"],
-    "coordinate": ["-A", "workers.app", "worker", "-B", "-Q", COORDINATE, "-c", "2"],
+    "copy": ["-A", "tranship", "worker", "-Q", f"{COPY},{CHECKSUM}", "-c", "3"],
+    "stream": ["-A", "tranship.streamer", "worker", "-Q", STREAM, "-P", "solo"],
+    "coordinate": ["-A", "tranship", "worker", "-B", "-Q", COORDINATE, "-c", "2"],
 }
 
 
@@ -47,7 +47,7 @@ class Stack:
     def _start(self, role: str, pause: dict[str, Any]) -> None:
         log = (self.directory / f"{role}.log").open("ab")
         self.processes[role] = subprocess.Popen(
-            [sys.executable, "-m", "celery", *_COMMANDS[role], "-l", "INFO",
+            [sys.executable, "-P", "-m", "celery", *_COMMANDS[role], "-l", "INFO",
              "-n", f"{role}-{os.getpid()}-{time.monotonic_ns()}@%h",
              "--without-gossip", "--without-mingle"],
             cwd=_ROOT,

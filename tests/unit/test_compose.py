@@ -1,4 +1,4 @@
-"""The stack for Docker: parsed here, and handed to `docker compose config` where that runs."""
+"""The stack for Docker, parsed here and handed to `docker compose` where that runs; and units."""
 
 from __future__ import annotations
 
@@ -58,6 +58,18 @@ def test_no_password_stands_in_the_files_and_nothing_is_open_to_the_network(
         assert all(str(port).startswith("127.0.0.1:") for port in one.get("ports", ()))
     login = services["flower"]["environment"]["FLOWER_BASIC_AUTH"]
     assert login.startswith("${FLOWER_BASIC_AUTH:?")  # none, and it does not start
+
+
+def test_nothing_imports_from_its_working_directory() -> None:
+    assert "ENV PYTHONSAFEPATH=1" in (_COMPOSE / "Dockerfile").read_text()
+    for unit in (_COMPOSE.parent / "ops" / "systemd").iterdir():
+        assert "Environment=PYTHONSAFEPATH=1" in unit.read_text().splitlines(), unit
+
+
+def test_the_image_holds_every_package() -> None:
+    copied = (_COMPOSE / "Dockerfile").read_text()
+    for name in ("pipeline", "tasks", "workers", "ops", "tranship"):
+        assert f"COPY {name} {name}\n" in copied
 
 
 def _has_compose() -> bool:

@@ -14,7 +14,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _PAGES = [_ROOT / "README.md", _ROOT / "CHANGELOG.md", *sorted((_ROOT / "docs").rglob("*.md"))]
 _SOURCES = [
     path
-    for folder in ("pipeline", "tasks", "workers", "ops", "tests", "compose")
+    for folder in ("tranship", "pipeline", "tasks", "workers", "ops", "tests", "compose")
     for path in sorted((_ROOT / folder).rglob("*"))
     if path.suffix in (".py", ".toml", ".yml", ".service")
 ]
@@ -22,7 +22,7 @@ _SOURCES = [
 _BASES = [_ROOT, _ROOT / "pipeline", _ROOT / "tests", _ROOT / "docs"]
 _PATH = re.compile(r"(?<![\w./~<>-])(?:\w[\w.-]*/)+[\w-]+\.(?:py|yml|sql|service)\b")
 _MODULE = re.compile(r"(?<![\w./*])[a-z_]+\.py\b")
-_FOLDER = re.compile(r"`((?:pipeline|tasks|workers|ops|tests|docs|compose)/[\w/-]*)`")
+_FOLDER = re.compile(r"`((?:tranship|pipeline|tasks|workers|ops|tests|docs|compose)/[\w/-]*)`")
 _TEST = re.compile(r"\btest_\w+")
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 

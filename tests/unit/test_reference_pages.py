@@ -8,7 +8,9 @@ import pytest
 
 from ops.dev.reference.__main__ import FOLDER, PAGES
 from ops.dev.reference.messages import messages
-from ops.dev.reference.status import ABOUT
+from ops.dev.reference.status import ABOUT, EVENT_KINDS, SIGNALS
+from pipeline.domain.event_kind import EventKind
+from pipeline.domain.reading import Signal
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -19,6 +21,11 @@ def test_the_page_is_what_the_code_says(name: str) -> None:
 @pytest.mark.parametrize("one", ABOUT)
 def test_no_field_of_the_json_is_without_a_word(one: type) -> None:
     assert set(ABOUT[one]) == {field.name for field in fields(one)}
+
+
+def test_every_signal_and_every_kind_of_event_is_explained() -> None:
+    assert set(SIGNALS) == set(Signal)
+    assert set(EVENT_KINDS) == set(EventKind)
 
 
 def test_no_setting_is_without_a_word() -> None:

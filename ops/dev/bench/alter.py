@@ -1,8 +1,8 @@
-"""python -m ops.dev.bench.alter: a rebuild against the server's own ALTER TABLE, in turn.
+"""python -m ops.dev.bench.alter: `tranship alter` against the server's own ALTER TABLE, in turn.
 
-The same table and the same changes, nothing written meanwhile; one whose values go over as they
-are, one in another character set (converted once more to verify), one that has to be checked
-value by value. What is reported are ratios: the figures themselves drift with the machine.
+The same table and the same changes, with nothing written meanwhile: one that keeps the values as
+they are, one to another character set (converted once more to verify), one that has to be checked
+value by value. It reports ratios, since the figures themselves drift with the machine.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """python -m ops.dev.bench.copy: what Celery and Redis cost the copy.
 
-The same table is copied by Celery workers, and by as many bare processes that call the same
-pipeline function from a queue, in turn. Only the ratio means anything on a shared machine.
+The same table is copied in turn by Celery workers and by as many bare processes, which take their
+chunks from a queue and call the same pipeline function. On a shared machine only the ratio means
+anything.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ import click
 from ops.dev.bench.move import stack_with_table
 from ops.dev.demo.stack import Stack
 from pipeline.commands.control import abort, clean_up
-from pipeline.commands.start import start_move
+from pipeline.commands.start import start
 from pipeline.configuration.load import load_settings
 from pipeline.control.migrations import read_migration, read_tables
 from pipeline.coordinate.advance import advance
 from pipeline.copy.chunk import copy_chunk
-from pipeline.domain.migration import MigrationTable, Options
-from pipeline.domain.request import Request
+from pipeline.domain.migration import MigrationTable
+from pipeline.domain.request import MoveRequest
 from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
@@ -72,8 +73,9 @@ def main(rows: int, rounds: int) -> None:
 
 
 def _begin(pools: Pools) -> str:
-    request = Request("old", "new", (TableName("bench", "narrow"),))
-    return start_move(pools, request, Options(), True, "bench")
+    table = TableName("bench", "narrow")
+    request = MoveRequest(source="old", target="new", tables=(table,), postpone_cut_over=True)
+    return start(pools, request, "bench")
 
 
 def _by_celery(pools: Pools) -> float:

@@ -1,8 +1,7 @@
-"""python -m ops.dev.bench.memory: the coordinator's and the streamer's memory do not grow with
-the table.
+"""python -m ops.dev.bench.memory: memory of coordinator and streamer does not grow with the table.
 
-Moves a narrow table of two sizes under a light writer, each on a fresh stack, and reports
-the peak resident memory of the workers' processes, and their ratios.
+It moves narrow tables of two sizes under a light writer, each on a fresh stack, and reports the
+peak resident memory of the workers' processes and their ratios.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One move on a stack of its own, for the benchmarks: a narrow table, a light writer."""
+"""One move on a stack of its own, for the benchmarks: of a narrow table, under a light writer."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def light_writer(stack: Stack, rows: int) -> Iterator[None]:
 
 
 def move(stack: Stack, watch: Callable[[], None]) -> float:
-    """Move the table; seconds it took. `watch` is called a few times a second."""
+    """Move the table; returns the seconds it took. `watch` is called a few times a second."""
     started = time.monotonic()
     command = ("move", "--source", "old", "--target", "new", "--table", "bench.narrow", "--wait")
     process = stack.tranship(*command, stdout=subprocess.DEVNULL)

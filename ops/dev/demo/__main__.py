@@ -1,9 +1,9 @@
-"""python -m ops.dev.demo --rows N: moves a live table before your eyes, and proves it.
+"""python -m ops.dev.demo --rows N: moves a live table and proves that nothing is lost.
 
-Two MySQL servers, Redis, two copy workers, a streamer, beat and Flower are started; a writer
-keeps writing to two tables; both are moved together; the writer follows by way of the
-on-success hook; then both sides are compared row by row. The last line is
-`demo: N rows moved, both sides identical`, and the exit code 0, only when they are.
+It starts two MySQL servers, Redis, two copy workers, a streamer, beat and Flower, and a writer
+that keeps writing to two tables. Both tables are moved together; the on-success hook tells the
+writer to follow; then both sides are compared row by row. Only if they are identical is the last
+line `demo: N rows moved, both sides identical` and the exit code 0.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def main(rows: int) -> None:
 def _show(directory: Path, rows: int) -> str:
     say("starting two MySQL servers and Redis (the first time they are downloaded)")
     with running_stack(directory, ("old", "new")) as stack:
-        table = _run(stack, rows)
-    return f"{table} rows moved, both sides identical"
+        moved = _run(stack, rows)
+    return f"{moved} rows moved, both sides identical"
 
 
 def _run(stack: Stack, rows: int) -> int:
@@ -77,15 +77,15 @@ def _move(stack: Stack, writes_to: Path) -> None:
 
 
 def _prove(stack: Stack, writer: Writer) -> int:
-    if not writer.table.wait(timeout=30):
+    if not writer.has_moved.wait(timeout=30):
         raise DemoError(f"the writer did not follow to the target: {writer.errors}")
     say("comparing both sides, row by row")
-    table = 0
+    moved = 0
     for name in (ORDERS, CUSTOMERS):
         rows, differences = compare(stack.connect("old"), stack.connect("new"), name)
         if differences:
-            raise DemoError("both sides differ: " + "; ".join(differences))
-        table += rows
+            raise DemoError("the two sides differ: " + "; ".join(differences))
+        moved += rows
     writer.go_on.set()
     time.sleep(_AFTERWARDS_S)
     writer.stop()
@@ -94,11 +94,11 @@ def _prove(stack: Stack, writer: Writer) -> int:
     broken = broken_promises(stack.connect("new"), writer.acknowledged)
     if broken:
         raise DemoError(f"{len(broken)} acknowledged writes are lost: {broken[:5]}")
-    _report(stack, writer, table)
-    return table
+    _report(stack, writer, moved)
+    return moved
 
 
-def _report(stack: Stack, writer: Writer, table: int) -> None:
+def _report(stack: Stack, writer: Writer, moved: int) -> None:
     pools = Pools(load_settings(stack.config))
     try:
         listed, _ = list_migrations(pools)
@@ -106,17 +106,17 @@ def _report(stack: Stack, writer: Writer, table: int) -> None:
         copy_s = _copy_s(pools, progress)
     finally:
         pools.close()
-    copied = sum(progress_table.rows_copied for progress_table in progress.tables)
+    copied = sum(table.rows_copied for table in progress.tables)
     applied = progress.stream.rows_applied if progress.stream else 0
-    say(f"rows moved: {table:,} ({copied:,} copied in {copy_s:.1f} s: {copied / copy_s:,.0f}/s)")
+    say(f"rows moved: {moved:,} ({copied:,} copied in {copy_s:.1f} s: {copied / copy_s:,.0f}/s)")
     say(f"row changes applied from the binary log: {applied:,}")
-    say(f"writer: {writer.transactions:,} transactions, each of them there")
+    say(f"writer: {writer.transactions:,} transactions, none of them lost")
     say(f"writes were refused for {sum(writer.refused_s):.2f} s")
     say(f"Flower was at {stack.flower}")
 
 
 def _copy_s(pools: Pools, progress: Progress) -> float:
-    """Seconds from the first chunk to the last, by the event log."""
+    """Seconds from the first chunk to the last, according to the event log."""
     with pools.begin("new") as control:
         at = {event.message.split(":")[0]: event.at for event in read_events(control, progress.id)}
     copying = at["copying → converging"] - at["preparing → copying"]

@@ -1,8 +1,8 @@
-"""python -m ops.dev.demo.alter --rows N: rebuilds a live table before your eyes, and proves it.
+"""python -m ops.dev.demo.alter --rows N: rebuilds a live table and proves that nothing is lost.
 
-A MySQL server, Redis, two copy workers, a streamer, beat and Flower are started; a writer keeps
-writing; the table gets a new column, a new index and a new character set. Then every row is
-compared with the table as it was, and every acknowledged write is looked for.
+It starts a MySQL server, Redis, two copy workers, a streamer, beat and Flower, and a writer that
+keeps writing. The table gets a new column, a new index and a new character set. Then every row
+is compared with the table as it was, and every acknowledged write is searched for.
 """
 
 from __future__ import annotations
@@ -81,9 +81,9 @@ def _prove(stack: Stack, writer: Writer) -> str:
         link, other, f"{ORDERS}_tranship_old", ORDERS, writer.acknowledged
     )
     if strange:
-        raise DemoError(f"rows differ that nobody wrote since: {strange}")
+        raise DemoError(f"rows differ that nobody has written since: {strange}")
     _report(stack, writer, rows, changed)
-    return f"{rows} rows rebuilt, every one as it was or as it was written since"
+    return f"{rows} rows rebuilt, each as it was or as it was written since"
 
 
 def _check_definition(stack: Stack) -> None:
@@ -106,7 +106,7 @@ def _report(stack: Stack, writer: Writer, rows: int, changed: int) -> None:
     applied = progress.stream.rows_applied if progress.stream else 0
     say(f"rows: {rows:,} ({copied:,} copied; {changed:,} written after the swap)")
     say(f"row changes applied from the binary log: {applied:,}")
-    say(f"writer: {writer.transactions:,} transactions, each of them there")
+    say(f"writer: {writer.transactions:,} transactions, none of them lost")
     say(f"writes had to wait for {progress.refused_s or 0.0:.2f} s; none was refused")
 
 

@@ -1,4 +1,4 @@
-"""The proof: both sides row by row, and every promise that the writer was given."""
+"""The proof: compares both sides row by row, and every write that was acknowledged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHOWN = 5
 def compare(
     source: pymysql.Connection[Any], target: pymysql.Connection[Any], table: str
 ) -> tuple[int, list[str]]:
-    """(rows of `table`, differences between the old table on `source` and the one on `target`).
+    """(rows of `table`, differences between the old table on `source` and the new one on `target`).
 
     Reads both in the order of the key, one row at a time.
     """
@@ -40,7 +40,7 @@ def changed_rows(
     new: str,
     acknowledged: Mapping[Key, int | None],
 ) -> tuple[int, int, list[str]]:
-    """(rows of `new`, those that differ from `old` as was acknowledged, those that just differ).
+    """(rows of `new`, how many differ from `old` as acknowledged, which ones differ otherwise).
 
     Reads both tables of one server in the order of the key, one row at a time.
     """
@@ -80,7 +80,7 @@ def _rows(connection: pymysql.Connection[Any], name: str, table: str) -> Iterato
 def broken_promises(
     target: pymysql.Connection[Any], acknowledged: Mapping[Key, int | None]
 ) -> list[str]:
-    """Acknowledged writes that are not there, or not as they were acknowledged."""
+    """Acknowledged writes that are missing, or are not as they were acknowledged."""
     target.rollback()
     there: dict[Key, int] = {}
     for table in ROW_TEXT:

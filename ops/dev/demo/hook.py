@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """`hook.py FILE`: put the target's name into FILE, in one step."""
+    """`hook.py FILE`: put the target's name into FILE, atomically."""
     path = Path(sys.argv[1])
     fresh = path.with_suffix(".new")
     fresh.write_text(os.environ["TRANSHIP_TARGET"])

@@ -1,4 +1,4 @@
-"""How a demonstration talks, and how it ends: one line for each thing, and the exit code."""
+"""How a demonstration reports: a line for each step, and the exit code."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def say(text: str) -> None:
 
 
 def perform(show: Callable[[Path], str]) -> None:
-    """Run `show` in a directory of its own; its answer is the last line, and the exit code 0."""
+    """Run `show` in a directory of its own; the last line is what it returns, the exit code 0."""
     signal.signal(signal.SIGTERM, _interrupted)
     with tempfile.TemporaryDirectory(prefix="tranship-demo-") as directory:
         try:

@@ -1,7 +1,7 @@
-"""What the demonstration runs: two MySQL servers, Redis, workers, beat and Flower.
+"""What a demonstration runs on: MySQL servers, Redis, workers, beat and Flower.
 
 Everything is a process of ours on a loopback port, in a directory of its own, and ends with
-this process, however it ends.
+this process, however that ends.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ class Stack:
         return self.directory / "tranship.toml"
 
     def connect(self, server: str) -> pymysql.Connection[Any]:
-        """As the application would: it knows nothing of Tranship."""
+        """A connection as the application's, which knows nothing of Tranship."""
         one = self.servers[server]
         return pymysql.connect(host=one.host, port=one.port, user=one.user, password=one.password)
 
     def configure(self) -> None:
-        """Write the configuration; passwords go into files of their own."""
+        """Write the configuration, and each password into a file of its own."""
         parts = [f'[broker]\nurl = "{self.broker_url}"\n', "[workers]\ncopy_concurrency = 2\n"]
         for name, server in self.servers.items():
             secret = self.directory / f"{name}.password"
@@ -66,7 +66,7 @@ class Stack:
         self.config.write_text("\n".join(parts))
 
     def start(self) -> None:
-        """Two copy workers, a streamer, a coordinator with beat, and Flower."""
+        """Start two copy workers, a streamer, a coordinator with beat, and Flower."""
         for name, role in _WORKERS.items():
             self.workers[name] = self._spawn(name, role)
         self.workers["flower"] = self._spawn("flower", "flower", f"--port={self.flower_port}")
@@ -140,7 +140,7 @@ class Stack:
 
 @contextmanager
 def running_stack(directory: Path, names: Sequence[str]) -> Iterator[Stack]:
-    """Servers, started and configured; workers are the caller's to start."""
+    """Started and configured servers; the caller starts the workers."""
     with ExitStack() as stack:
         sandbox = stack.enter_context(Sandbox(tied=True, name=f"demo-{secrets.token_hex(4)}"))
         servers = {name: sandbox.mysql(name) for name in names}

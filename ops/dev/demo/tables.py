@@ -21,7 +21,7 @@ _DDL = (
     " KEY (customer, made))",
 )
 
-# What one row is, as one text; the server makes it, so that Python reads one cell a row.
+# One row as one text, which the server makes, so that Python reads one cell for each row.
 ROW_TEXT = {
     CUSTOMERS: "CONCAT_WS('|', id, QUOTE(email), QUOTE(HEX(name)), version)",
     ORDERS: "CONCAT_WS('|', id, customer, amount, QUOTE(ratio), QUOTE(HEX(note)),"

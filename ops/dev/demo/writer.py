@@ -1,8 +1,8 @@
-"""An application that never stops writing, and that knows what it was promised.
+"""An application that never stops writing, and remembers what was acknowledged.
 
-It inserts, updates and deletes on both tables, in short transactions, on the server that the
+It inserts, updates and deletes in both tables, in short transactions, on the server that the
 file `writes-to` names; the on-success hook changes that file. For every row that it has
-touched it remembers the version of the last acknowledged transaction, or that it is deleted.
+changed it remembers the version of the last acknowledged transaction, or that it is deleted.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PROBE = f"UPDATE {SCHEMA}.{CUSTOMERS} SET version = version WHERE id = 1"
 
 @dataclass
 class Writer:
-    """One writing thread. `errors` holds what it did not expect; nothing should be there."""
+    """One writing thread. `errors` holds unexpected errors; there should be none."""
 
     connect: Callable[[str], pymysql.Connection[Any]]
     writes_to: Path
@@ -35,7 +35,7 @@ class Writer:
     transactions: int = 0
     refused_s: list[float] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
-    table: threading.Event = field(default_factory=threading.Event)
+    has_moved: threading.Event = field(default_factory=threading.Event)
     go_on: threading.Event = field(default_factory=threading.Event)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _chance: random.Random = field(default_factory=lambda: random.Random(2026))
@@ -52,7 +52,7 @@ class Writer:
     def _guarded(self) -> None:
         try:
             self._run()
-        except Exception as error:  # shown at the end, wherever it came from
+        except Exception as error:  # reported at the end, wherever it comes from
             self.errors.append(error)
 
     def _run(self) -> None:
@@ -68,7 +68,7 @@ class Writer:
                 connection.close()
                 connection = self._reconnect()
             except pymysql.err.OperationalError as error:
-                if error.args[0] != 1213:  # a deadlock with the rename: as with any other
+                if error.args[0] != 1213:  # a deadlock with the rename is like any other
                     raise
                 connection.rollback()
             time.sleep(_PAUSE_S)
@@ -100,14 +100,14 @@ class Writer:
         return next_id + 1
 
     def _reconnect(self) -> pymysql.Connection[Any]:
-        """From the first refusal until a write succeeds; on a new server, wait for the word."""
+        """From the first refused write until one succeeds; on the new server wait for `go_on`."""
         since = time.monotonic()
         while True:
             server = self.writes_to.read_text()
             connection = self.connect(server)
             try:
                 with connection.cursor() as cursor:
-                    cursor.execute(_PROBE)  # takes a lock and writes nothing
+                    cursor.execute(_PROBE)  # takes a lock, but writes nothing
                 connection.commit()
             except pymysql.err.ProgrammingError:
                 connection.close()
@@ -115,6 +115,6 @@ class Writer:
                 continue
             self.refused_s.append(time.monotonic() - since)
             if server == "new":
-                self.table.set()
+                self.has_moved.set()
                 self.go_on.wait()
             return connection

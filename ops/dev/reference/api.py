@@ -7,7 +7,7 @@ import re
 
 import ops.api
 from ops.dev.reference.markdown import code, head
-from ops.starting import asked_of_alter, asked_of_move
+from pipeline.domain.request import AlterRequest, MoveRequest
 
 _DROPPED = re.compile(r"\b(?:[a-z_]+\.)+(?=[A-Z])")
 
@@ -17,8 +17,8 @@ def page() -> str:
     parts = [
         head("Python", "ops/api.py"),
         code(inspect.getdoc(ops.api) or ""),
-        "## What can be asked for\n",
-        *(_shown(one.__name__, one) for one in (asked_of_move, asked_of_alter)),
+        "## Requests\n",
+        *(_shown(one.__name__, one) for one in (MoveRequest, AlterRequest)),
         "## Tranship\n",
     ]
     for name, one in vars(ops.api.Tranship).items():
@@ -31,5 +31,6 @@ def _shown(name: str, function: object) -> str:
     signature = _DROPPED.sub("", str(inspect.signature(function)))  # type: ignore[arg-type]
     signature = signature.replace("(self, ", "(").replace("(self)", "()").replace("'", "")
     signature = re.sub(r"<function (\w+) at [^>]*>", r"\1", signature)
+    signature = signature.replace("<factory>", "{}").removesuffix(" -> None")
     text = inspect.getdoc(function) or ""
     return f"### {name}\n\n{code(name + signature)}\n{text}\n"

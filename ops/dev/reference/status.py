@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from types import NoneType
@@ -11,6 +12,7 @@ from ops.dev.reference.markdown import head, table
 from pipeline.control.events import LoggedEvent
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Failure
+from pipeline.domain.reading import Reading, Signal
 from pipeline.domain.role import Role
 from pipeline.domain.stages import RULES, Stage
 from pipeline.status.progress import Progress, StreamProgress, TableProgress
@@ -34,7 +36,7 @@ ABOUT: dict[type, dict[str, str]] = {
         "stream": "the binary log's side, see below; null before it is set up",
         "coordinated_s_ago": "how long ago a coordinator last looked; null: none ever did",
         "coordinator": "who coordinates at this moment; mostly null, a look is short",
-        "throttled": "why copy and verification are held back, each with its value and limit",
+        "throttled": "what holds copy and verification back now, see below; empty: nothing",
         "chunks_allowed": "chunks in flight that the servers' health allows; null: not looked yet",
         "postponed": "the cut-over waits for `tranship cut-over`",
         "abort_asked": "`tranship abort` was called",
@@ -70,6 +72,14 @@ ABOUT: dict[type, dict[str, str]] = {
         "owner": "`host:pid` of it",
         "position_age_s": "since the position was last moved",
     },
+    Reading: {
+        "signal": "what is over its limit, one of those below",
+        "value": "null: it can't be read. What answers yes or no has 1 for yes",
+        "limit": "from which on it holds back; 1 for what answers yes or no",
+        "server": "the server that was asked, if any",
+        "subject": "what of it: a status variable, a file, a URL, a person",
+        "trouble": "why it can't be read",
+    },
     Failure: {
         "role": "who stopped it: " + ", ".join(f"`{one}`" for one in Role),
         "explanation": "why",
@@ -78,15 +88,40 @@ ABOUT: dict[type, dict[str, str]] = {
     LoggedEvent: {
         "id": "grows",
         "at": "when",
-        "kind": ", ".join(f"`{one}`" for one in EventKind),
+        "kind": "what it is about, one of those below",
         "message": "for a person",
         "by": "who or which process",
     },
+}
+SIGNALS = {
+    Signal.REPLICA_LAG: "how late the replica `server` is, in seconds",
+    Signal.LOAD: "the status variable `subject` of `server`",
+    Signal.HISTORY_LIST: "InnoDB's history list length on `server`",
+    Signal.APPLY_LAG: "how far the stream is behind, in seconds",
+    Signal.FLAG_FILE: "whether the file `subject` exists where the coordinator runs",
+    Signal.QUERY: "what the configured query returns on `server`",
+    Signal.HTTP: "whether the URL `subject` answers anything but 200",
+    Signal.BY_HAND: "`tranship throttle`, called by `subject`",
+}
+EVENT_KINDS = {
+    EventKind.CREATED: "the migration was started",
+    EventKind.STAGE: "it went from one stage to another",
+    EventKind.CONTROL: "a person asked for something, or changed a setting",
+    EventKind.THROTTLE: "it is held back, or not any more",
+    EventKind.HOOK: "a hook ran",
+    EventKind.CHUNK: "a chunk was freed, since its worker is gone",
+    EventKind.DIFFERENCE: "a checksum found a difference, which is repaired",
+    EventKind.RENAME: "the rename of a move's cut-over did not succeed at once",
+    EventKind.SWAP: "whether an alter's tables were swapped has to be read from the server",
+    EventKind.CUT_OVER: "the cut-over is postponed, since the last attempt failed too",
+    EventKind.FORCE: "a session that blocked the cut-over was killed",
+    EventKind.FAILURE: "why it stopped",
 }
 _TITLES = {
     Progress: "The object",
     TableProgress: "tables[]",
     StreamProgress: "stream",
+    Reading: "throttled[]",
     Failure: "failure",
     LoggedEvent: "events[]",
 }
@@ -97,6 +132,9 @@ def page() -> str:
     parts = [head("tranship status --json", "pipeline/status/progress.py", _INTRODUCTION)]
     for one, title in _TITLES.items():
         parts.append(f"## {title}\n\n{table(('field', 'type', ''), _rows(one))}")
+    parts.append(f"## Signals\n\n{table(('signal', 'what it reads'), _members(SIGNALS))}")
+    kinds = table(("kind", "what it tells"), _members(EVENT_KINDS))
+    parts.append(f"## Kinds of events\n\n{kinds}")
     stages = [(f"`{stage}`", RULES[stage].purpose, RULES[stage].undo.value) for stage in Stage]
     parts.append(f"## Stages\n\n{table(('stage', 'what it is for', 'undone by'), stages)}")
     return "\n".join(parts)
@@ -108,6 +146,10 @@ def _rows(one: Any) -> list[tuple[str, str, str]]:
         (f"`{field.name}`", _json_type(hints[field.name]), ABOUT[one][field.name])
         for field in fields(one)
     ]
+
+
+def _members(about: Mapping[Any, str]) -> list[tuple[str, str]]:
+    return [(f"`{member}`", meaning) for member, meaning in about.items()]
 
 
 def _json_type(hint: Any) -> str:

@@ -21,7 +21,7 @@ def main() -> None:
 @click.option("--mysql", "mysql", multiple=True, metavar="NAME", help="A MySQL server.")
 @click.option("--mariadb", "mariadb", multiple=True, metavar="NAME", help="A MariaDB server.")
 def up(mysql: tuple[str, ...], mariadb: tuple[str, ...]) -> None:
-    """Start the servers that are not running yet: MySQL `source` and `target`, unless told."""
+    """Start the servers that are not running yet: by default MySQL `source` and `target`."""
     sandbox = Sandbox()
     running = sandbox.status()
     if not mysql and not mariadb:
@@ -37,13 +37,13 @@ def up(mysql: tuple[str, ...], mariadb: tuple[str, ...]) -> None:
 
 @main.command()
 def status() -> None:
-    """Show what runs."""
+    """Show what is running."""
     _show(Sandbox())
 
 
 @main.command()
 def config() -> None:
-    """Print a tranship.toml of what runs. It holds passwords."""
+    """Print a tranship.toml for the running servers. It holds passwords."""
     running = Sandbox().status()
     for name, facts in running.items():
         if "user" in facts:
@@ -57,11 +57,11 @@ def config() -> None:
 @click.argument("name")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def client(name: str, arguments: tuple[str, ...]) -> None:
-    """Open MySQL's own client on a server: client source -e "SHOW DATABASES"."""
+    """Open MySQL's client on a server: client source -e "SHOW DATABASES"."""
     sandbox = Sandbox()
     facts = sandbox.status().get(name)
     if facts is None or "user" not in facts:
-        raise SandboxError(f"no server {name} runs. See: python -m ops.dev.sandbox status")
+        raise SandboxError(f"no server {name} is running. See: python -m ops.dev.sandbox status")
     command = fetch(MYSQL, sandbox.root / "cache").command("usr/bin/mysql")
     where = ["--no-defaults", "--host=127.0.0.1", f"--port={facts['port']}"]
     environment = {**os.environ, "MYSQL_PWD": facts["password"]}
@@ -70,13 +70,13 @@ def client(name: str, arguments: tuple[str, ...]) -> None:
 
 @main.command()
 def down() -> None:
-    """End the servers; what they hold stays."""
+    """Stop the servers; their data stay."""
     Sandbox().stop()
 
 
 @main.command(name="clean")
 def clean_all() -> None:
-    """End the servers and remove everything, downloads too."""
+    """Stop the servers and remove everything, downloads included."""
     clean()
 
 

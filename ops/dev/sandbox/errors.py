@@ -1,4 +1,4 @@
-"""What can go wrong with the sandbox, in one line with a remedy."""
+"""The sandbox's error: one line, with a remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A MariaDB server of the sandbox: as the MySQL ones, where the two do not differ."""
+"""A MariaDB server of the sandbox: like a MySQL one, except where the two differ."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ OPTIONS = {
     "sync-binlog": "0",
     "character-set-server": "utf8mb4",
 }
-# What mariadb-install-db feeds to a server that is starting for the first time,
-# one statement a line, which is how it reads them.
+# What mariadb-install-db feeds to a server that starts for the first time; one statement on each
+# line, since that is how the server reads them.
 _FIRST = ("CREATE DATABASE IF NOT EXISTS mysql;", "USE mysql;", "SET @auth_root_socket=NULL;")
 _SCRIPTS = (
     "mysql_system_tables.sql", "mysql_performance_tables.sql", "mysql_system_tables_data.sql",

@@ -32,7 +32,7 @@ OPTIONS = {
     "local-infile": "ON",
     "max-connections": "300",
     "innodb-buffer-pool-size": "256M",
-    # A sandbox survives the death of its servers, not of the machine.
+    # A sandbox survives a crash of its servers, but not of the machine.
     "innodb-flush-log-at-trx-commit": "2",
     "sync-binlog": "0",
     "secure-file-priv": "NULL",
@@ -41,7 +41,7 @@ OPTIONS = {
 
 @dataclass
 class MySQLServer:
-    """One server. It can be killed and started again; the data stay."""
+    """One server. It can be killed and started again; its data stay."""
 
     prefix: Prefix
     directory: Path
@@ -71,7 +71,7 @@ class MySQLServer:
         return socket_path(self.port)
 
     def start(self) -> None:
-        """Start it, and wait until it answers.
+        """Start the server and wait until it answers.
 
         Raises:
             SandboxError: with the end of its error log.
@@ -89,7 +89,7 @@ class MySQLServer:
         clear_socket(self.port)
 
     def kill(self) -> None:
-        """SIGKILL: what a machine that dies does to it."""
+        """Send SIGKILL, which is what a crash of the machine amounts to."""
         assert self.identity is not None
         process.kill(self.identity)
 
@@ -106,11 +106,11 @@ class MySQLServer:
         process.send(self.identity, signal.SIGCONT)
 
     def admin(self) -> pymysql.Connection[Any]:
-        """A connection as root, by the socket."""
+        """A connection as root, over the socket."""
         return pymysql.connect(unix_socket=str(self.socket), user="root", autocommit=True)
 
     def run(self, *statements: str) -> None:
-        """Statements as root."""
+        """Run statements as root."""
         with self.admin() as connection, connection.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
@@ -139,7 +139,7 @@ class MySQLServer:
         return True
 
     def _initialise(self) -> None:
-        """Copy an initialised data directory; make it the first time (three seconds)."""
+        """Copy an initialised data directory, which is made the first time (three seconds)."""
         template = self.prefix.path.parent / f"{self.product.name}.data"
         if not template.exists():
             self._make_template(template)
@@ -173,7 +173,7 @@ def socket_path(port: int) -> Path:
 
 
 def clear_socket(port: int) -> None:
-    """A killed server leaves both behind, and its successor would refuse to start."""
+    """Remove what a killed server leaves behind: its successor would refuse to start."""
     path = socket_path(port)
     for leftover in (path, path.with_name(f"{path.name}.lock")):
         leftover.unlink(missing_ok=True)
@@ -187,16 +187,16 @@ Fill = Callable[[Path, list[str]], "subprocess.CompletedProcess[str]"]
 
 
 def make_template(template: Path, fill: Fill, command: list[str]) -> None:
-    """An initialised data directory at `template`, once, whoever else makes one meanwhile.
+    """Make an initialised data directory at `template`, once, even if others make it meanwhile.
 
     Raises:
-        SandboxError: with the end of what the server said.
+        SandboxError: with the end of the server's output.
     """
     work = template.with_suffix(f".{os.getpid()}")
     done = fill(work, command)
     if done.returncode:
         raise SandboxError(f"{command[0]} can't make a data directory: {done.stderr[-300:]}")
-    if template.exists():  # another process was quicker
+    if template.exists():  # another process was faster
         shutil.rmtree(work)
     else:
         work.rename(template)

@@ -1,11 +1,11 @@
 """Gets server programs from Debian's packages without touching the machine's own.
 
-apt runs with a sources list, state, cache and an empty package database of its own, so it
-downloads whole sets of packages and installs nothing; they are unpacked into one prefix
-each, and their programs run through that prefix's own dynamic loader. The mirror is the one
-that the machine's apt is configured with; no host is named here. MySQL is in the unstable
-suite only, MariaDB 10.11 in bookworm; each is a set by itself. Chromium, for the browser test, is
-of the machine's own suite and runs on its libraries.
+apt runs with its own sources list, state, cache and an empty package database, so it downloads
+complete sets of packages and installs nothing. Each set is unpacked into a prefix, and its
+programs run through that prefix's own dynamic loader. The mirror is the one that the machine's
+apt is configured with; no host is named here. MySQL is only in the unstable suite, MariaDB 10.11
+in bookworm. Chromium, for the browser test, is from the machine's own suite and runs on its
+libraries.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Product:
     suite: str
     packages: tuple[str, ...]
     program: str
-    # A program that starts itself again by its own path can't be run through another loader:
-    # it runs on the machine's libraries, and the prefix holds only what those lack.
+    # A program that starts itself again by its path can't be run through another loader: it runs
+    # on the machine's libraries, and the prefix holds only what those lack.
     borrows: bool = False
 
 
@@ -63,7 +63,7 @@ class Prefix:
     path: Path
 
     def command(self, program: str) -> list[str]:
-        """How to run a program of it: through its own loader and libraries."""
+        """How to run one of its programs: through its own loader and libraries."""
         loader = next(
             (found for place in ("usr/lib64", "lib64", "usr/lib", "lib")
              for found in (self.path / place).glob("ld-linux-*.so.*")),
@@ -74,7 +74,7 @@ class Prefix:
         return [str(loader), "--library-path", self._library_path(), str(self.path / program)]
 
     def environment(self) -> dict[str, str]:
-        """What a program needs that runs on the machine's libraries and on those of the prefix."""
+        """For a program that runs on the machine's libraries and on the prefix's."""
         fonts = self.path / "fonts.conf"
         places = ("/usr/share/fonts", self.path / "usr/share/fonts")
         dirs = "".join(f"<dir>{place}</dir>" for place in places)
@@ -101,7 +101,7 @@ def fetch(product: Product, cache: Path) -> Prefix:
 
 @contextmanager
 def _only_one(cache: Path) -> Iterator[None]:
-    """Two processes that need it at once download it once."""
+    """Processes that need a product at the same time download it once."""
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -124,7 +124,7 @@ def _download_and_unpack(product: Product, cache: Path, prefix: Path) -> None:
     for package in sorted((work / "archives").glob("*.deb")):
         _run(["dpkg", "-x", str(package), str(work / "root")])
     shutil.rmtree(prefix, ignore_errors=True)
-    (work / "root").rename(prefix)  # the last step: half an unpacking is never taken for one
+    (work / "root").rename(prefix)  # last, so that half an unpacking never passes for a whole one
     shutil.rmtree(work)
 
 
@@ -145,7 +145,7 @@ def debian_mirror(apt: Path = _APT) -> str:
             found = _mirror_in(file.read_text())
             if found:
                 return found
-    raise SandboxError("apt has no Debian mirror configured (looked below /etc/apt).")
+    raise SandboxError("apt has no Debian mirror configured (searched below /etc/apt).")
 
 
 def _mirror_in(text: str) -> str | None:

@@ -1,4 +1,4 @@
-"""A server process: started, signalled and ended by its own pid, and nobody else's."""
+"""Server processes: started, signalled and ended by their own pid, and never another's."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def free_port() -> int:
 
 @dataclass(frozen=True)
 class Identity:
-    """A process, told from a later one that got its number."""
+    """A process; its start time tells it from a later one with the same number."""
 
     pid: int
     started: float
@@ -68,7 +68,7 @@ def _die_with_parent() -> None:
 
 
 def end(identity: Identity, limit_s: float = 20) -> None:
-    """SIGTERM, and SIGKILL if that is not enough."""
+    """Send SIGTERM, and SIGKILL if that is not enough."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if not identity.alive:
             break
@@ -85,7 +85,7 @@ def kill(identity: Identity) -> None:
 
 
 def send(identity: Identity, number: signal.Signals) -> None:
-    """Signal the process, if it still is the one we started."""
+    """Signal the process if it is still the one that we started."""
     if identity.alive:
         with suppress(ProcessLookupError):
             os.kill(identity.pid, number)

@@ -14,7 +14,7 @@ from ops.dev.sandbox.process import Identity
 
 @dataclass
 class RedisServer:
-    """One server. What it held is gone when it is killed, as it should be."""
+    """One server. What it holds is gone when it is killed, as it should be."""
 
     prefix: Prefix
     directory: Path

@@ -1,7 +1,7 @@
 """MySQL and MariaDB servers and a Redis, without Docker and without installing anything.
 
-Everything lies below one directory: downloads in `cache`, a directory for each server in
-`run`, and `state.json`, which says what runs, so that another process can end exactly that.
+Everything is below one directory: downloads in `cache`, a directory for each server in `run`,
+and `state.json`, which says what is running, so that another process can end exactly that.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def default_root() -> Path:
 
 
 class Sandbox:
-    """Servers below `root`. With `tied` they end when this process ends, however it does."""
+    """Servers below `root`. With `tied` they end with this process, however it ends."""
 
     def __init__(
         self, root: Path | None = None, *, tied: bool = False, name: str = "default"
@@ -59,7 +59,7 @@ class Sandbox:
 
     def replica(self, name: str, source: MySQLServer) -> MySQLServer:
         """A running replica of a MySQL server, read-only."""
-        # The user comes along by replication, with the source's password.
+        # The user arrives by replication, with the source's password.
         options = {"read-only": "ON"}
         server = self._server(MySQLServer, name, options, password=source.password)
         server.run(
@@ -114,7 +114,7 @@ class Sandbox:
         self._servers.clear()
 
     def status(self) -> dict[str, dict[str, Any]]:
-        """What runs: name to port and process."""
+        """The running servers: name to port and process."""
         return {
             name: known
             for name, known in self._known().items()
@@ -140,7 +140,7 @@ class Sandbox:
 
 
 def clean(root: Path | None = None) -> None:
-    """End every sandbox below `root` and remove all of it, downloads included."""
+    """Stop every sandbox below `root` and remove everything, downloads included."""
     root = root or default_root()
     for state in (root / "run").glob("*/state.json"):
         Sandbox(root, name=state.parent.name).stop()

@@ -57,8 +57,8 @@ def test_no_difference_escapes_the_digest(move: DirectMove, change: str) -> None
     on_target(move, change)
     table = move.table.definition
     with move.pools.begin(SOURCE) as source, move.pools.begin(TARGET) as target:
-        ours = range_digest(Rows(source, table, table.name, True), EVERYTHING)
-        theirs = range_digest(Rows(target, table, table.name, False), EVERYTHING)
+        ours = range_digest(Rows(source, table, True), EVERYTHING)
+        theirs = range_digest(Rows(target, table, False), EVERYTHING)
     assert ours != theirs
 
 

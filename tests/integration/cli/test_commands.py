@@ -75,6 +75,20 @@ def test_a_refused_move_is_one_line_with_its_remedy(command: Command, table: str
     assert err.startswith(f"tranship: There is no table {table}_gone. Check the names")
 
 
+def test_a_refusal_speaks_of_the_flags_that_the_command_has(
+    command: Command, pools: Pools, table: str
+) -> None:
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE TRIGGER {table}_tr BEFORE INSERT ON {table} FOR EACH ROW SET @a = 1")
+    _, _, err = command("move", *MOVE, "--table", table)
+    assert "Use --with-triggers, which creates them on the target" in err
+    _, out, _ = command("doctor", *MOVE, "--table", table)
+    assert "Use --with-triggers, which creates them on the target" in out
+    alter = ("alter", "--server", SOURCE, "--table", table, "--with-triggers")
+    _, _, err = command(*alter, "RENAME COLUMN v TO w")
+    assert "confirm it with: --rename v=w." in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -88,6 +102,7 @@ def test_a_refused_move_is_one_line_with_its_remedy(command: Command, table: str
         (("set", "zzzz", "window"), "not NAME=VALUE"),
         (("move", *MOVE, "--table", "a.b", "--hook", "startup='x"), "can't be read"),
         (("worker", "stream", "--port", "1"), "for flower"),
+        (("worker", "flower", "--name", "night"), "Flower is none"),
         (("worker", "cook"), "cook"),
         (("worker", "stream", "--log-format", "yaml"), "'text', 'json'"),
     ],

@@ -10,23 +10,22 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from pipeline.commands.start import plan_move, start_move
+from pipeline.commands.start import make_plan, start
 from pipeline.configuration.load import load_settings
-from pipeline.domain.migration import Options
-from pipeline.domain.request import Request
+from pipeline.domain.request import MoveRequest, Request
 from pipeline.errors import RefusedError, RetryableError
 from pipeline.mysql.flavours import variable
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
 from pipeline.preflight.findings import Finding, Scope, Severity
 from pipeline.preflight.registry import run_preflight
-from tests.support.moves import SOURCE, TARGET, begin_move
+from tests.support.moves import SOURCE, TARGET, begin_move, move_request
 
 PLAIN = "CREATE TABLE {} (id INT PRIMARY KEY, v VARCHAR(9))"
 
 
-def asked(schema: str, *tables: str) -> Request:
-    return Request(SOURCE, TARGET, tuple(TableName(schema, name) for name in tables or "t"))
+def asked(schema: str, *tables: str) -> MoveRequest:
+    return move_request(schema, *(tables or "t"))
 
 
 def do(pools: Pools, server: str, *statements: str) -> None:
@@ -71,7 +70,7 @@ def test_a_plain_table_has_no_problems_and_checking_it_writes_nothing(
     before = state(pools)
     for scope in Scope:
         assert against(pools, asked(schema), scope) == {}
-    plan = plan_move(pools, asked(schema), Options())
+    plan = make_plan(pools, asked(schema))
     assert [new.target for new in plan.tables] == [TableName(schema, "t")]
     assert state(pools) == before
 
@@ -80,7 +79,7 @@ def test_a_refused_start_writes_nothing(pools: Pools, schema: str) -> None:
     do(pools, SOURCE, f"CREATE TABLE {schema}.t (id INT)")
     before = state(pools)
     with pytest.raises(RefusedError, match="no usable key"):
-        start_move(pools, asked(schema), Options(), False, "test")
+        start(pools, asked(schema), "test")
     assert state(pools) == before
 
 
@@ -185,7 +184,7 @@ def test_what_only_slows_down_or_may_bite_later_is_a_warning(
 
 def test_a_move_to_the_same_server_is_refused(pools: Pools, schema: str) -> None:
     do(pools, SOURCE, PLAIN.format(f"{schema}.t"))
-    request = Request(SOURCE, SOURCE, (TableName(schema, "t"),), f"{schema}_2")
+    request = replace(asked(schema), target=SOURCE, target_schema=f"{schema}_2")
     assert "same server" in against(pools, request)["two servers"].explanation
 
 

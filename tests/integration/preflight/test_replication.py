@@ -7,13 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline.configuration.load import server_password
-from pipeline.domain.request import Request
 from pipeline.mysql.flavours import replica_sources
 from pipeline.mysql.pools import Pools, run
-from pipeline.mysql.table import TableName
 from pipeline.preflight.findings import Scope, Severity
 from pipeline.preflight.registry import run_preflight
-from tests.support.moves import SOURCE, TARGET, wait_until
+from tests.support.moves import SOURCE, TARGET, move_request, wait_until
 
 
 @pytest.fixture(params=[(TARGET, SOURCE), (SOURCE, TARGET)], ids=["forth", "back"])
@@ -46,7 +44,7 @@ def test_two_servers_that_replicate_are_refused_by_name(
 ) -> None:
     with pools.begin(SOURCE) as source:
         run(source, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY)")
-    request = Request(SOURCE, TARGET, (TableName(schema, "t"),))
+    request = move_request(schema, "t")
     findings = run_preflight(pools, request, Scope.START)
     refused = [found for found in findings if found.severity is Severity.REFUSED]
     assert [found.check for found in refused] == ["replication"]

@@ -118,7 +118,9 @@ def test_create_table_select_does_not_end_at_its_first_statement(
     assert shape(source.events(position, table, aliases=retired_name)) == "(sr)(s)"
 
 
-def test_rows_of_the_renamed_table_are_the_moved_tables(source: SourceServer, table: Table) -> None:
+def test_rows_logged_under_the_retired_name_belong_to_the_same_table(
+    source: SourceServer, table: Table
+) -> None:
     position = source.executed()
     rename = "RENAME TABLE t TO _t_del /* tranship 7 */"
     source.run("INSERT INTO t VALUES (1, 'a')", rename, "INSERT INTO _t_del VALUES (2, 'b')")
@@ -140,7 +142,7 @@ def test_rows_of_the_renamed_table_are_the_moved_tables(source: SourceServer, ta
         "ALTER TABLE other RENAME TO other2, ALGORITHM=INPLACE", "CREATE TABLE o LIKE t",
     ],
 )  # fmt: skip
-def test_ddl_on_the_moved_table_is_seen_and_on_others_not(
+def test_ddl_is_seen_on_the_migrations_table_and_not_on_others(
     source: SourceServer, table: Table, ddl: str
 ) -> None:
     events = after(source, table, ddl)

@@ -1,4 +1,4 @@
-"""Every mistake in the configuration is one clear line, and no password shows."""
+"""Every mistake in the configuration becomes one clear line, and no password is shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each mistake in the configuration is found before anything is opened, and without a secret."""
+"""Each mistake in the configuration is found before anything is opened, and shows no secret."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def load(tmp_path: Path) -> Load:
 
 @pytest.fixture
 def refusal(load: Load) -> Refusal:
-    """The one line that a mistake gives."""
+    """The one line that a mistake becomes."""
 
     def of(text: str) -> str:
         with pytest.raises(RefusedError) as caught:

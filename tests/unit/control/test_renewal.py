@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from pipeline.control.leases import Lease, Renewal, Role
+from pipeline.control.leases import Lease, Renewal
+from pipeline.domain.role import Role
 from pipeline.errors import FencedError
 
 LEASE = Lease("m", Role.STREAM, 1, "me", ttl_s=30)

@@ -9,18 +9,23 @@ from typing import Any, cast
 import pytest
 
 from pipeline.domain.hook_names import CONTRACTS, VARIABLES, Hook, hook_named
-from pipeline.domain.migration import Failure, Migration, MigrationKind, MigrationTable, Options
+from pipeline.domain.migration import Failure, Migration, MigrationTable
+from pipeline.domain.request import MoveRequest
 from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
+from pipeline.errors import RefusedError
 from pipeline.hooks.runner import ask, require, tell_once, variables
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from pipeline.step.context import Context
 
 _NOW = datetime(2020, 1, 1)
+REQUEST = MoveRequest(
+    source="old", target="new", tables=(TableName("a", "t"), TableName("a", "u")), target_schema="b"
+)
 MIGRATION = Migration(
-    id="m1", kind=MigrationKind.MOVE, source="old", target="new",
+    id="m1", source="old", target="new",
     stage=Stage.SWITCHING, stage_since=_NOW,
-    resume_stage=None, after_restore=None, options=Options(), postponed=False, abort_asked=False,
+    resume_stage=None, after_restore=None, request=REQUEST, postponed=False, abort_asked=False,
     attempt=3, retry_at=None, rename_connection=None, lock_connection=None,
     first_attempt_at=None, held_s=None, renamed_at=None,
     drain_gtids="aaaaaaaa-0000-0000-0000-000000000001:1-9", failure=None, created_at=_NOW,
@@ -94,10 +99,13 @@ def test_every_hook_says_when_it_runs_and_what_its_failure_means() -> None:
         ("on-success", Hook.ON_SUCCESS),
         ("success", Hook.ON_SUCCESS),
         ("failure", Hook.ON_FAILURE),
-        ("on-startup", None),
-        ("on-succes", None),
-        ("", None),
     ],
 )
-def test_a_misspelt_hook_is_not_taken_for_one(text: str, hook: Hook | None) -> None:
+def test_a_hook_is_known_by_its_name_with_and_without_on(text: str, hook: Hook) -> None:
     assert hook_named(text) is hook
+
+
+@pytest.mark.parametrize("text", ["on-startup", "on-succes", ""])
+def test_a_misspelt_hook_is_not_taken_for_one(text: str) -> None:
+    with pytest.raises(RefusedError, match="one of startup, validated"):
+        hook_named(text)

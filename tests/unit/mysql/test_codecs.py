@@ -1,4 +1,4 @@
-"""Lines and literals: a byte that is escaped wrongly arrives as another, or splits a row."""
+"""Lines and literals: a byte that is escaped wrongly arrives as another one, or splits a row."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def table(*columns: Column) -> Table:
 
 
 def loaded(text: bytes) -> list[list[Field]]:
-    """What LOAD DATA makes of lines, as its manual says: written apart from the code."""
+    """What LOAD DATA makes of lines according to its manual, written independently of the code."""
     rows: list[list[Field]] = [[]]
     value, null, at = b"", False, 0
     while at < len(text):
@@ -111,7 +111,7 @@ def test_numbers_travel_bare(kind: ValueKind) -> None:
 
 
 def test_minus_zero_keeps_its_sign_as_a_literal() -> None:
-    """As a DECIMAL it would be 0, which a partitioned table keeps somewhere else."""
+    """As a DECIMAL it would be 0, which a partitioned table keeps in another place."""
     assert literal(column(ValueKind.DOUBLE), b"-0.0") == b"-0.0e0"
 
 

@@ -1,4 +1,4 @@
-"""A table's name in a text: neither missed because it is quoted, nor found in a longer word."""
+"""A table's name in a text: not missed because it is quoted, and not found in a longer word."""
 
 from __future__ import annotations
 

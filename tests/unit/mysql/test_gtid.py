@@ -38,7 +38,7 @@ def test_no_transaction_is_forgotten_or_invented(one: Plain) -> None:
 
 
 @given(plain)
-def test_what_is_printed_is_read_back(one: Plain) -> None:
+def test_a_set_survives_being_printed_and_parsed(one: Plain) -> None:
     assert members(GtidSet.parse(str(of(one)))) == one
 
 
@@ -63,7 +63,9 @@ def test_intervals_stay_merged_and_in_order(one: Plain) -> None:
 
 
 @given(plain, st.tuples(st.sampled_from([A, B]), st.integers(1, 40)))
-def test_membership_of_one(one: Plain, some: tuple[str, int]) -> None:
+def test_a_transaction_is_contained_or_not_as_in_a_plain_set(
+    one: Plain, some: tuple[str, int]
+) -> None:
     assert (f"{some[0]}:{some[1]}" in of(one)) is (some in one)
 
 
@@ -78,7 +80,7 @@ def test_membership_of_one(one: Plain, some: tuple[str, int]) -> None:
         (f"{A}:tag:1-2", f"{A}:tag:1-2"),
     ],
 )
-def test_what_servers_write(text: str, shown: str) -> None:
+def test_the_notations_of_both_servers_are_read(text: str, shown: str) -> None:
     assert str(GtidSet.parse(text)) == shown
 
 

@@ -1,4 +1,4 @@
-"""Key ranges as SQL: a key in no range is never copied, one in two is counted twice."""
+"""Chunks as SQL conditions: a key in no chunk is never copied, one in two is counted twice."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def literals(bound: tuple[int, int] | None) -> tuple[str, ...] | None:
 
 
 @given(bounds)
-def test_adjacent_ranges_hold_every_key_exactly_once(cuts: list[tuple[int, int]]) -> None:
+def test_adjacent_chunks_hold_every_key_exactly_once(cuts: list[tuple[int, int]]) -> None:
     edges = [None, *cuts, None]
     found: list[tuple[int, int]] = []
     for lower, upper in pairwise(edges):
@@ -50,14 +50,16 @@ def test_a_range_is_above_its_lower_bound_and_up_to_its_upper(
 
 
 @given(st.lists(st.sampled_from(EVERY), unique=True))
-def test_keys_one_by_one(keys: list[tuple[int, int]]) -> None:
+def test_listed_keys_are_those_and_no_others(keys: list[tuple[int, int]]) -> None:
     found = rows(is_one_of(TABLE, [tuple(map(str, key)) for key in keys]))
     assert found == sorted(keys)
 
 
 @given(st.lists(st.sampled_from(EVERY), unique=True))
-def test_keys_with_a_label_are_not_compared_as_rows(keys: list[tuple[int, int]]) -> None:
-    """In a row, a server takes the number of an ENUM for the text of a label."""
+def test_keys_with_an_enum_or_set_are_not_compared_in_a_row_constructor(
+    keys: list[tuple[int, int]],
+) -> None:
+    """In a row constructor a server takes the number of an ENUM for the text of a label."""
     label = replace(COLUMNS[0], kind=ValueKind.ENUM)
     condition = is_one_of(
         replace(TABLE, columns=(label, COLUMNS[1])), [(str(a), str(b)) for a, b in keys]

@@ -1,4 +1,4 @@
-"""Key ranges of one and of three columns: the comparison is the tuple's, not the columns'."""
+"""Chunks by keys of one and of three columns: tuples are compared, not columns one by one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def rows() -> Iterator[Rows]:
         link.executemany("INSERT INTO t VALUES (?, ?, ?)", product(SPACE, repeat=3))
 
         def select(key: Key, condition: str) -> list[Tuple]:
-            """The distinct keys that the condition lets through, in key order."""
+            """The distinct keys that satisfy the condition, in key order."""
             columns = order(key)
             return list(
                 link.execute(
@@ -63,7 +63,7 @@ def cuts(draw: st.DrawFn) -> tuple[Key, list[Tuple]]:
 
 @within
 @given(cuts(), st.sampled_from(["", "k"]))
-def test_no_key_falls_between_adjacent_ranges_or_into_two(
+def test_no_key_falls_between_adjacent_chunks_or_into_two(
     rows: Rows, cut: tuple[Key, list[Tuple]], alias: str
 ) -> None:
     key, bounds = cut
@@ -99,14 +99,14 @@ def test_an_empty_range_and_an_empty_list_hold_nothing(rows: Rows, key: Key) -> 
     assert rows(key, is_one_of(Table(TableName("s", "t"), columns, key), [])) == []
 
 
-def test_a_condition_stays_whole_when_it_is_joined_with_others(rows: Rows) -> None:
+def test_a_condition_keeps_its_meaning_when_it_is_joined_with_others(rows: Rows) -> None:
     key = KEYS[1]
     condition = KeyRange(("0", "0"), ("1", "1")).condition(key)
     assert rows(key, f"FALSE AND {condition}") == []
     assert rows(key, f"{condition} AND FALSE") == []
 
 
-def test_a_range_is_written_so_that_the_index_serves_it() -> None:
+def test_a_condition_is_written_so_that_the_index_serves_it() -> None:
     assert above(KEYS[1], ("1", "2")) == "(`b` > 1 OR (`b` = 1 AND `a` > 2))"
     assert up_to(KEYS[1], ("1", "2"), "k") == "(k.`b` < 1 OR (k.`b` = 1 AND k.`a` <= 2))"
 

@@ -1,4 +1,4 @@
-"""Names and literals in SQL: one that ends too early makes a name into a statement."""
+"""Names and literals in SQL: a quote that ends too early turns a name into a statement."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_comma_in_a_name_does_not_make_two_columns(columns: list[str]) -> None
     ("name", "quoted"),
     [("t", "`t`"), ("a`b", "`a``b`"), ("a.b", "`a.b`"), ("a'b\"c", "`a'b\"c`"), ("表", "`表`")],
 )
-def test_how_names_look(name: str, quoted: str) -> None:
+def test_a_name_is_quoted_as_the_server_quotes_it(name: str, quoted: str) -> None:
     assert quote(name) == quoted
 
 

@@ -1,0 +1,59 @@
+"""Options in the words of the command line.
+
+The pipeline's messages spell an option of a request as Python does, between backticks:
+`with_triggers=True`, `renames={'a': 'b'}`, `target_schema=`. What this module prints spells it as
+the command does that has it: --with-triggers, --rename a=b, --target-schema. Which flag stands for
+which name is read off the commands themselves.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator
+
+import click
+
+_OPTION = re.compile(r"`(\w+)=([^`]*)`")
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print a text that may be the pipeline's."""
+    click.echo(in_flags(text), err=err)
+
+
+def in_flags(text: str, command: click.Command | None = None) -> str:
+    """`text` with the flags of `command` and its subcommands; otherwise of the one that runs."""
+    flags = dict(_flags(command or click.get_current_context().find_root().command))
+
+    def spelled(found: re.Match[str]) -> str:
+        flag = flags.get(found[1])
+        try:
+            return found[0] if flag is None else _with_value(flag, found[2])
+        except (ValueError, SyntaxError):  # somebody else's words, and no option of ours
+            return found[0]
+
+    return _OPTION.sub(spelled, text)
+
+
+def _flags(command: click.Command) -> Iterator[tuple[str, str]]:
+    for option in command.params:
+        if isinstance(option, click.Option) and option.name is not None:
+            yield option.name, option.opts[0]
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            yield from _flags(inner)
+
+
+def _with_value(flag: str, literal: str) -> str:
+    """`flag` once for each value that `literal` stands for, as a shell takes it."""
+    value = ast.literal_eval(literal) if literal else True
+    if value is True:
+        return flag
+    values = [value]
+    if isinstance(value, dict):
+        values = [f"{key}={one}" for key, one in value.items()]
+    elif isinstance(value, list):
+        values = value
+    return " ".join(f"{flag} {shlex.quote(str(one))}" for one in values)

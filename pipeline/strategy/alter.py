@@ -1,0 +1,67 @@
+"""An alter: the rows go to the shadow table on the same server, converted by that server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection
+
+from pipeline.alter.convert_rows import converted_rows, create_templates
+from pipeline.alter.plan import create_shadow, map_columns
+from pipeline.alter.rows import copy_range, replace_rows
+from pipeline.control.migrations import update_table
+from pipeline.domain.alter_plan import AlterPlan
+from pipeline.domain.request import alter_request
+from pipeline.errors import FatalError
+from pipeline.mysql.keyrange import KeyRange
+from pipeline.mysql.pools import run
+from pipeline.mysql.quoting import quote_name
+from pipeline.mysql.servers import table_exists
+from pipeline.mysql.table import Table, TableName
+from pipeline.strategy.base import Sides, Strategy, WriteChunk, Written
+
+
+@dataclass(frozen=True)
+class AlterStrategy(Strategy):
+    """See base.py."""
+
+    plan: AlterPlan
+
+    def prepare_target(self, sides: Sides) -> None:
+        table, plan, request = self.table, self.plan, alter_request(sides.migration.request)
+        with sides.control() as control:
+            if table_exists(control, table.target) and not table.created_by_us:
+                raise FatalError(
+                    f"{table.target} has come to be since the start, and is not ours.",
+                    "Drop or rename it, then: tranship resume.",
+                )
+            # Said before it is done: clean-up may then drop it, whatever happens in between.
+            update_table(control, table.id, created_by_us=True)
+        with sides.control() as control:
+            # One that an interrupted call has left is made again.
+            run(control, f"DROP TABLE IF EXISTS {quote_name(table.target)}")
+            create_shadow(control, table.source, table.target, plan.ddl)
+        with sides.control() as control:
+            if map_columns(control, table.target, request) != plan:
+                raise FatalError(
+                    f"{table.source} was changed while its change was being planned.",
+                    "Nothing was copied. Abort, clean up and start again.",
+                )
+            create_templates(control, table, plan)
+
+    def read_chunk(self, source: Connection, name: TableName, keys: KeyRange) -> WriteChunk:
+        return lambda target: Written(*copy_range(target, self.table, keys))
+
+    def apply_images(self, target: Connection, lines: bytes) -> None:
+        if lines:
+            replace_rows(target, self.table, lines)
+
+    @property
+    def compares_in_place(self) -> bool:
+        """Where no kept column has another type, the rows are read as they are."""
+        return not self.plan.retyped
+
+    def comparable_rows(self, source: Connection, name: TableName, condition: str) -> Table:
+        if self.compares_in_place:
+            return replace(self.plan.kept, name=name, key=self.table.definition.key)
+        return converted_rows(source, self.table, condition)

@@ -1,0 +1,98 @@
+"""What a move and an alter do differently with a table's rows.
+
+                     move                                alter
+    prepare_target   the source's own CREATE TABLE       the shadow, made by the change
+    read_chunk       lines of text; LOAD DATA writes     nothing; INSERT … SELECT reads and writes,
+                     them                                since both tables are on one server
+    apply_images     LOAD DATA … REPLACE                 the same into a staging table, and from
+                                                         there a conversion into the shadow
+    comparable_rows  the rows as they are                the rows as the shadow would hold them
+
+How they cut over is in `cutover/`. What is plain data (names, definitions) is `Placement` in
+`domain/migration.py`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from pipeline.domain.migration import Migration, MigrationTable
+from pipeline.mysql.keyrange import KeyRange
+from pipeline.mysql.table import Table, TableName
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a chunk came to; of an alter the bytes are an estimate."""
+
+    rows: int
+    bytes: int
+
+
+WriteChunk = Callable[[Connection], Written]
+
+
+class Sides(Protocol):
+    """A migration, and transactions on either side; those on the target are fenced (I2)."""
+
+    @property
+    def migration(self) -> Migration: ...
+    def control(self) -> AbstractContextManager[Connection]: ...
+    def source(self) -> AbstractContextManager[Connection]: ...
+
+
+@dataclass(frozen=True)
+class Strategy(ABC):
+    """How the rows of one table get to the target."""
+
+    table: MigrationTable
+
+    @abstractmethod
+    def prepare_target(self, sides: Sides) -> None:
+        """Make the table to be filled; what an interrupted call has made may be there already.
+
+        Raises:
+            FatalError: it is not what it has to be.
+        """
+
+    @abstractmethod
+    def read_chunk(self, source: Connection, name: TableName, keys: KeyRange) -> WriteChunk:
+        """Read the source's rows in `keys`, which are under `name` now. Takes no locks.
+
+        Returns:
+            what writes them, in an open transaction on the target; rows that are there stay.
+
+        Raises:
+            FatalError: a row can't be read, or written, without loss.
+        """
+
+    @abstractmethod
+    def apply_images(self, target: Connection, lines: bytes) -> None:
+        """Write after-images, as lines of the source's table, in the open transaction; they win.
+
+        Raises:
+            FatalError: a row can't be written without loss.
+        """
+
+    @property
+    @abstractmethod
+    def compares_in_place(self) -> bool:
+        """Whether `comparable_rows` are the source's own rows, and not a copy of them."""
+
+    @abstractmethod
+    def comparable_rows(self, source: Connection, name: TableName, condition: str) -> Table:
+        """The table whose rows the target's have to be equal to.
+
+        The source's rows under `condition` are in it; they are under `name` now. A copy belongs to
+        the connection. It is made by reading the source's rows without a lock, which takes READ
+        COMMITTED, not a snapshot.
+
+        Raises:
+            FatalError: a row can't be converted without loss.
+        """

@@ -1,0 +1,78 @@
+"""A move: the rows go to a table of the same definition on another server, as lines of text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from pipeline.control.migrations import update_table
+from pipeline.errors import DefectError, FatalError
+from pipeline.mysql.definition_diff import differences
+from pipeline.mysql.introspect import read_table
+from pipeline.mysql.keyrange import KeyRange
+from pipeline.mysql.pools import run
+from pipeline.mysql.quoting import quote, quote_name
+from pipeline.mysql.servers import create_schema, create_statement, table_exists
+from pipeline.mysql.table import Table, TableName
+from pipeline.rows.read_lines import read_lines
+from pipeline.rows.write_lines import write_lines
+from pipeline.strategy.base import Sides, Strategy, WriteChunk, Written
+
+
+class MoveStrategy(Strategy):
+    """See base.py."""
+
+    def prepare_target(self, sides: Sides) -> None:
+        table = self.table
+        with sides.control() as control:
+            if table_exists(control, table.target):
+                return
+            # Said before it is done: clean-up may then drop it, whatever happens in between.
+            update_table(control, table.id, created_by_us=True)
+        with sides.source() as source:
+            statement = create_statement(source, table.source)
+        with sides.control() as control:
+            create_schema(control, table.target.schema)
+        with sides.control() as control:
+            run(control, under_name(statement, table.source, table.target))
+        with sides.control() as control:
+            self._check_target(control)
+
+    def _check_target(self, target: Connection) -> None:
+        """The target's server may have left out what it does not know."""
+        name = self.table.target
+        for difference in differences(self.table.definition, read_table(target, name)):
+            raise FatalError(
+                f"{name} was created with {difference}.",
+                "Nothing was copied. Abort and clean up; create the table by hand, then move"
+                " again.",
+            )
+
+    def read_chunk(self, source: Connection, name: TableName, keys: KeyRange) -> WriteChunk:
+        definition, filled = self.table.definition, self.table.target
+        lines = read_lines(source, definition, name, keys)
+
+        def write(target: Connection) -> Written:
+            write_lines(target, definition, filled, lines.data, replace=False)
+            return Written(lines.rows, len(lines.data))
+
+        return write
+
+    def apply_images(self, target: Connection, lines: bytes) -> None:
+        write_lines(target, self.table.definition, self.table.target, lines, replace=True)
+
+    @property
+    def compares_in_place(self) -> bool:
+        return True
+
+    def comparable_rows(self, source: Connection, name: TableName, condition: str) -> Table:
+        return replace(self.table.definition, name=name)
+
+
+def under_name(create_table: str, old: TableName, new: TableName) -> str:
+    """A SHOW CREATE TABLE of `old`, as the statement that creates `new`."""
+    head = f"CREATE TABLE {quote(old.name)}"
+    if not create_table.startswith(head):
+        raise DefectError(f"SHOW CREATE TABLE begins with {create_table[:80]}")
+    return f"CREATE TABLE {quote_name(new)}{create_table[len(head) :]}"

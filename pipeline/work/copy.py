@@ -1,0 +1,28 @@
+"""The job of copying a chunk. Its claim counts the attempts, and fences a late one out (I3)."""
+
+from __future__ import annotations
+
+from pipeline.control.chunks import chunk_attempts, unsend
+from pipeline.copy.chunk import copy_chunk
+from pipeline.domain.role import Role
+from pipeline.domain.stages import STAGES_THAT_COPY
+from pipeline.work.job import JobContext, JobKind
+
+
+def _copy(context: JobContext) -> bool:
+    migration = context.migration
+    copied = copy_chunk(
+        context.pools, migration.source, migration.target, context.table, context.number,
+        context.owner,
+    )  # fmt: skip
+    return copied is not None
+
+
+COPY = JobKind(
+    role=Role.COPY,
+    label="chunk",
+    stages=STAGES_THAT_COPY,
+    perform=_copy,
+    unsend=unsend,
+    attempts=chunk_attempts,
+)

@@ -1,0 +1,114 @@
+"""A job and its rules: what it is, whether it is done now, what its errors mean.
+
+Nothing here reads or writes anything, so each rule is a plain function. A message may come late,
+twice, or for a migration that has moved on; the control schema alone says whether its job is still
+wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import Connection
+
+from pipeline.control.throttles import ThrottleState
+from pipeline.domain.migration import Migration, MigrationTable
+from pipeline.domain.role import Role
+from pipeline.domain.stages import WRITES_BLOCKED, Stage
+from pipeline.errors import FatalError, FencedError, RetryableError, TranshipError
+from pipeline.mysql.pools import Pools
+
+_LONGEST_PAUSE_S = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One message: a chunk to copy or to verify. Ids only; the control schema has the rest."""
+
+    target: str
+    migration_id: str
+    table_id: int
+    number: int
+
+
+@dataclass(frozen=True)
+class JobContext:
+    """What a job's ids stand for, and who does it."""
+
+    pools: Pools
+    migration: Migration
+    table: MigrationTable
+    number: int
+    owner: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobKind:
+    """What differs between copying a chunk and verifying one."""
+
+    role: Role  # who stops the migration, as its failure says
+    label: str  # what the log calls the number
+    stages: frozenset[Stage]  # where it is wanted
+    perform: Callable[[JobContext], bool]  # whether the coordinator has something new to look at
+    unsend: Callable[[Connection, MigrationTable, int], None]
+    attempts: Callable[[Connection, MigrationTable, int], int] | None  # None: not limited
+
+
+class JobResult(StrEnum):
+    """How a job ended, in the words that Flower shows."""
+
+    CHANGED = "done"
+    UNCHANGED = "nothing new"  # done by somebody else, or written meanwhile
+    NOT_WANTED = "not wanted any more"
+    THROTTLED = "throttled; sent again later"
+    FENCED = "taken over, or cleaned up"
+    RETRIED = "passing trouble; sent again"
+    FAILED = "failed; sent again, the worker's log says why"
+    STOPPED = "stopped the migration"
+
+    @property
+    def failed(self) -> bool:
+        """Whether somebody should have a look: at the migration, or at a defect."""
+        return self in (JobResult.FAILED, JobResult.STOPPED)
+
+
+def obstacle(kind: JobKind, migration: Migration, throttle: ThrottleState) -> JobResult | None:
+    """Why a job is not done now; None: it is."""
+    if migration.stage not in kind.stages or migration.failure is not None:
+        return JobResult.NOT_WANTED
+    if throttle.throttled and is_nice(migration.stage):
+        return JobResult.THROTTLED
+    return None
+
+
+def is_nice(stage: Stage) -> bool:
+    """Whether work yields to the throttle and pauses; pointless while the application waits."""
+    return stage not in WRITES_BLOCKED
+
+
+def nice_pause_s(stage: Stage, nice_ratio: float, worked_s: float) -> float:
+    """How long to pause after a job: a multiple of the time that it took."""
+    return min(nice_ratio * worked_s, _LONGEST_PAUSE_S) if is_nice(stage) else 0.0
+
+
+def stop_reason(
+    error: Exception, context: JobContext, attempts: int | None, limit: int
+) -> TranshipError | None:
+    """Why a job that failed with `error` stops its migration; None: it is tried again.
+
+    Passing trouble is tried again, and so is a defect of ours, but not for ever: after `limit`
+    attempts it has not passed. `attempts` is None where they are not limited.
+    """
+    if isinstance(error, FencedError):
+        return None
+    if isinstance(error, TranshipError) and not isinstance(error, RetryableError):
+        return error
+    if attempts is None or attempts < limit:
+        return None
+    return FatalError(
+        f"Chunk {context.number} of {context.table.source} failed {attempts} times, last with:"
+        f" {error}",
+        f"When its cause is gone: tranship resume {context.migration.id}",
+    )

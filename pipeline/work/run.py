@@ -1,0 +1,126 @@
+"""Runs one job: reads what its ids stand for, does it, and says how it ended.
+
+No error leaves `run_job`. Either the control schema still has the job as one to be sent again, or
+the reason why the migration can't go on is recorded, for the coordinator to act on; so whoever
+calls has nothing to decide, and a message that gets lost or comes twice does no harm.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from structlog.contextvars import bound_contextvars
+
+from pipeline.control.migrations import find_migration, read_tables, record_failure
+from pipeline.control.throttles import ThrottleState, read_throttle
+from pipeline.domain.migration import Failure, Migration, MigrationTable
+from pipeline.domain.role import Role
+from pipeline.errors import FencedError, RetryableError, TranshipError
+from pipeline.mysql.pools import Pools
+from pipeline.throttle.limits import throttle_of
+from pipeline.work.job import (
+    Job,
+    JobContext,
+    JobKind,
+    JobResult,
+    nice_pause_s,
+    obstacle,
+    stop_reason,
+)
+
+log = logging.getLogger(__name__)
+SendAdvance = Callable[[str, str], None]  # target, migration
+
+
+def run_job(
+    pools: Pools, kind: JobKind, job: Job, owner: str, send_advance: SendAdvance
+) -> JobResult:
+    """Do a job if it is wanted now; `send_advance` tells the coordinator what is new."""
+    with bound_contextvars(**{"migration": job.migration_id, kind.label: job.number}):
+        try:
+            return _run(pools, kind, job, owner, send_advance)
+        except FencedError as error:
+            log.info("%s", error)
+            return JobResult.FENCED
+        except RetryableError as error:
+            log.warning("%s", error)
+            return JobResult.RETRIED
+        except TranshipError as error:  # the control schema can't be read: nor can it be written
+            log.error("%s", error)
+            return JobResult.FAILED
+        except Exception:
+            log.exception("a defect; the job is sent again")
+            return JobResult.FAILED
+
+
+def _run(pools: Pools, kind: JobKind, job: Job, owner: str, send_advance: SendAdvance) -> JobResult:
+    migration, table, throttle = _read(pools, job)
+    result = obstacle(kind, migration, throttle)
+    if result is JobResult.THROTTLED:
+        with pools.begin(job.target) as control:
+            kind.unsend(control, table, job.number)
+    if result is not None:
+        return result
+    began = time.monotonic()
+    with bound_contextvars(table=str(table.source)):
+        result = _perform(kind, JobContext(pools, migration, table, job.number, owner))
+    if result is JobResult.CHANGED:
+        _tell(job, send_advance)
+    nice_ratio = throttle_of(pools.settings.throttle, throttle).nice_ratio
+    time.sleep(nice_pause_s(migration.stage, nice_ratio, time.monotonic() - began))
+    return result
+
+
+def _read(pools: Pools, job: Job) -> tuple[Migration, MigrationTable, ThrottleState]:
+    """
+    Raises:
+        FencedError: the migration or the table is gone: cleaned up since the message was sent.
+    """
+    with pools.begin(job.target) as control:
+        migration = find_migration(control, job.migration_id)
+        tables = read_tables(control, job.migration_id)
+        throttle = read_throttle(control, job.migration_id)
+    for table in tables:
+        if migration is not None and table.id == job.table_id:
+            return migration, table, throttle
+    raise FencedError(f"Migration {job.migration_id} has no table {job.table_id} any more.")
+
+
+def _perform(kind: JobKind, context: JobContext) -> JobResult:
+    try:
+        changed = kind.perform(context)
+    except FencedError:
+        raise
+    except Exception as error:
+        reason = _stop_reason(kind, context, error)
+        if reason is None:
+            raise
+        if not isinstance(error, TranshipError):
+            log.exception("a defect; it was tried often enough")
+        fail_migration(context, kind.role, reason)
+        return JobResult.STOPPED
+    return JobResult.CHANGED if changed else JobResult.UNCHANGED
+
+
+def _stop_reason(kind: JobKind, context: JobContext, error: Exception) -> TranshipError | None:
+    attempts = None
+    if kind.attempts is not None:
+        with context.pools.begin(context.migration.target) as control:
+            attempts = kind.attempts(control, context.table, context.number)
+    return stop_reason(error, context, attempts, context.pools.settings.row_copy.attempts)
+
+
+def fail_migration(context: JobContext, role: Role, reason: TranshipError) -> None:
+    """Record why the migration can't go on; the coordinator acts on it."""
+    failure = Failure(role, reason.explanation, reason.remedy)
+    with context.pools.begin(context.migration.target) as control:
+        record_failure(control, context.migration.id, failure)
+
+
+def _tell(job: Job, send_advance: SendAdvance) -> None:
+    try:
+        send_advance(job.target, job.migration_id)
+    except RetryableError as error:  # what was done stays done; the next tick finds it
+        log.warning("%s", error)

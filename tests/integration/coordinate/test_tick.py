@@ -1,0 +1,66 @@
+"""The tick of beat, without Celery: what it finds, and what must not stop it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ops.dev.sandbox.process import free_port
+from pipeline.coordinate.tick import advance_logged, tick
+from pipeline.errors import RetryableError
+from pipeline.mysql.pools import Pools, run
+from tests.support.direct import Recorded
+from tests.support.moves import SOURCE, TARGET, begin_move
+
+
+@pytest.fixture
+def migration_id(pools: Pools, schema: str) -> str:
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY)")
+    return begin_move(pools, schema, ["t"])
+
+
+@pytest.fixture
+def one_down(pools: Pools) -> Iterator[Pools]:
+    """The same servers, after one that does not answer."""
+    servers = pools.settings.servers
+    down = servers[SOURCE].model_copy(update={"port": free_port()})
+    settings = pools.settings.model_copy(update={"servers": {"down": down, **servers}})
+    pools = Pools(settings)
+    yield pools
+    pools.close()
+
+
+def test_every_active_migration_is_advanced_and_no_other(pools: Pools, migration_id: str) -> None:
+    told: list[tuple[str, str]] = []
+    tick(pools, lambda *what: told.append(what))
+    assert told == [(TARGET, migration_id)]
+    with pools.begin(TARGET) as control:
+        run(control, f"UPDATE tranship.migrations SET stage = 'done' WHERE id = '{migration_id}'")
+    tick(pools, lambda *what: told.append(what))
+    assert len(told) == 1
+
+
+def test_a_server_that_is_down_does_not_stop_the_others(
+    one_down: Pools, migration_id: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[tuple[str, str]] = []
+    tick(one_down, lambda *what: told.append(what))
+    assert told == [(TARGET, migration_id)]
+    assert "Server down" in caplog.text
+
+
+def test_a_broker_that_is_away_leaves_it_to_the_next_tick(pools: Pools, migration_id: str) -> None:
+    def away(target: str, migration_id: str) -> None:
+        raise RetryableError("The broker does not answer.")
+
+    tick(pools, away)
+
+
+def test_a_step_that_can_not_be_made_is_one_line_of_the_log(
+    one_down: Pools, caplog: pytest.LogCaptureFixture
+) -> None:
+    advance_logged(one_down, "down", "nobody", Recorded(), "test")
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "Server down" in caplog.text

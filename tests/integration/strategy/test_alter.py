@@ -1,0 +1,143 @@
+"""What an alter does to rows: each method by itself, on one server."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.control.migrations import update_table
+from pipeline.errors import FatalError
+from pipeline.mysql.keyrange import KeyRange
+from pipeline.mysql.pools import Pools, run
+from pipeline.strategy.base import Strategy
+from tests.integration.strategy.test_move import BothSides, rows
+from tests.support.alters import SERVER, begin_alter
+
+EVERYTHING = KeyRange(None, None)
+ADDED = "ADD COLUMN n INT NOT NULL"
+RETYPED = "MODIFY v VARCHAR(2)"
+
+
+class OneServer(BothSides):
+    """The source is the target."""
+
+    source = BothSides.control
+
+
+def started(pools: Pools, schema: str, change: str) -> OneServer:
+    """An alter that has been recorded, and no more."""
+    with pools.begin(SERVER) as server:
+        run(server, f"CREATE DATABASE {schema}")
+        run(server, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, v VARCHAR(20))")
+        run(server, f"INSERT INTO {schema}.t VALUES (1, 'a'), (2, 'b'), (3, NULL)")
+    return OneServer(pools, begin_alter(pools, schema, "t", change))
+
+
+@pytest.fixture(params=[ADDED, RETYPED], ids=["a column added", "a column retyped"])
+def sides(request: pytest.FixtureRequest, pools: Pools, schema: str) -> OneServer:
+    return started(pools, schema, request.param)
+
+
+@pytest.fixture
+def alter(sides: OneServer) -> Strategy:
+    return sides.prepared()
+
+
+@pytest.fixture
+def retyping(pools: Pools, schema: str) -> OneServer:
+    return started(pools, schema, RETYPED)
+
+
+def test_a_shadow_that_an_interrupted_call_left_is_made_again(pools: Pools, schema: str) -> None:
+    sides = started(pools, schema, ADDED)
+    with sides.control() as server:
+        update_table(server, sides.table.id, created_by_us=True)
+        run(server, f"CREATE TABLE {sides.table.target} (half INT)")
+    strategy = sides.prepared()
+    with sides.control() as server:
+        found = run(server, f"SHOW COLUMNS FROM {strategy.table.target}").rows
+    assert [row[0] for row in found] == ["id", "v", "n"]
+
+
+def test_a_table_of_somebody_elses_is_never_taken_for_the_shadow(pools: Pools, schema: str) -> None:
+    sides = started(pools, schema, ADDED)
+    with sides.control() as server:
+        run(server, f"CREATE TABLE {sides.table.target} (id INT PRIMARY KEY)")
+    with pytest.raises(FatalError, match="is not ours"):
+        sides.prepared()
+
+
+def test_a_table_that_changed_since_its_change_was_planned_is_never_filled(
+    pools: Pools, schema: str
+) -> None:
+    sides = started(pools, schema, ADDED)
+    with sides.control() as server:
+        run(server, f"ALTER TABLE {schema}.t ADD COLUMN late INT")
+    with pytest.raises(FatalError, match="was changed"):
+        sides.prepared()
+
+
+def test_a_chunk_is_read_when_it_is_written(sides: OneServer, alter: Strategy) -> None:
+    """There is no older read, whose deleted rows could come back."""
+    with sides.source() as source:
+        write = alter.read_chunk(source, alter.table.source, KeyRange(("1",), None))
+        run(source, f"DELETE FROM {alter.table.source} WHERE id = 3")
+    with sides.control() as target:
+        assert write(target).rows == 1
+    assert rows(sides, alter) == [(2, "b")]
+
+
+def test_rows_that_the_stream_has_brought_already_count_as_the_chunks(
+    sides: OneServer, alter: Strategy
+) -> None:
+    """The server's own count of them, which once went unread, and rows were missing in `status`."""
+    with sides.control() as target:
+        alter.apply_images(target, b"2\tN\n")
+        written = alter.read_chunk(target, alter.table.source, EVERYTHING)(target)
+    assert rows(sides, alter) == [(1, "a"), (2, "N"), (3, None)]
+    assert written.rows == 3
+
+
+def test_a_value_that_does_not_fit_is_never_copied(retyping: OneServer) -> None:
+    retyped = retyping.prepared()
+    with retyping.source() as source:
+        run(source, f"UPDATE {retyped.table.source} SET v = 'abc' WHERE id = 2")
+        write = retyped.read_chunk(source, retyped.table.source, EVERYTHING)
+    with pytest.raises(FatalError, match="with key 2 can't be converted"), retyping.control() as to:
+        write(to)
+
+
+def test_a_value_that_does_not_fit_is_never_applied(retyping: OneServer) -> None:
+    retyped = retyping.prepared()
+    with pytest.raises(FatalError, match="can't be converted"), retyping.control() as target:
+        retyped.apply_images(target, b"2\tabc\n")
+    assert rows(retyping, retyped) == []
+
+
+def test_no_images_are_nothing_to_write(sides: OneServer, alter: Strategy) -> None:
+    with sides.control() as target:
+        alter.apply_images(target, b"")
+    assert rows(sides, alter) == []
+
+
+def test_an_added_column_is_never_compared(pools: Pools, schema: str) -> None:
+    sides = started(pools, schema, ADDED)
+    alter = sides.prepared()
+    with sides.source() as source:
+        compared = alter.comparable_rows(source, alter.table.source, "TRUE")
+    assert alter.compares_in_place
+    assert compared.name == alter.table.source
+    assert [column.name for column in compared.columns] == ["id", "v"]
+
+
+def test_retyped_rows_are_compared_as_the_shadow_would_hold_them_and_stay_so(
+    retyping: OneServer,
+) -> None:
+    retyped = retyping.prepared()
+    with retyping.source() as source:
+        compared = retyped.comparable_rows(source, retyped.table.source, "id > 1")
+        with retyping.control() as other:  # nothing of the original is locked by then
+            run(other, f"UPDATE {retyped.table.source} SET v = 'zz'")
+        found = run(source, f"SELECT id, v FROM {compared.name} ORDER BY id").rows
+    assert not retyped.compares_in_place
+    assert [column.column_type for column in compared.columns] == ["int", "varchar(2)"]
+    assert list(found) == [(2, "b"), (3, None)]

@@ -1,0 +1,297 @@
+"""What a worker does with a message, against real servers and without Celery."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from pipeline.control.chunks import ChunkState, release_stale_claim, unfinished_chunks
+from pipeline.control.migrations import read_migration, record_failure
+from pipeline.control.throttles import set_manual, set_override
+from pipeline.domain.migration import Failure
+from pipeline.domain.role import Role
+from pipeline.errors import FatalError, RetryableError
+from pipeline.mysql.flavours import executed_gtids
+from pipeline.mysql.pools import Pools, run
+from pipeline.pausepoints import Point, at
+from pipeline.work.copy import COPY
+from pipeline.work.job import Job, JobKind, JobResult
+from pipeline.work.run import run_job
+from pipeline.work.verify import VERIFY
+from tests.support.direct import DirectMove, rows_of
+from tests.support.moves import SOURCE, TARGET
+
+
+@dataclass
+class Worker:
+    """Does one job at a time for a move, and notes what it tells the coordinator."""
+
+    move: DirectMove
+    told: list[tuple[str, str]] = field(default_factory=list)
+    broker_away: bool = False
+
+    def run(self, kind: JobKind, number: int) -> JobResult:
+        table = self.move.table
+        job = Job(
+            target=TARGET, migration_id=self.move.migration_id, table_id=table.id, number=number
+        )
+        return run_job(self.move.pools, kind, job, "test", self.tell)
+
+    def tell(self, target: str, migration_id: str) -> None:
+        if self.broker_away:
+            raise RetryableError("The broker does not answer.")
+        self.told.append((target, migration_id))
+
+    @property
+    def failure(self) -> Failure | None:
+        with self.move.pools.begin(TARGET) as control:
+            return read_migration(control, self.move.migration_id).failure
+
+    @property
+    def unfinished(self) -> list[tuple[int, ChunkState]]:
+        with self.move.pools.begin(TARGET) as control:
+            return unfinished_chunks(control, self.move.table)
+
+    @property
+    def copied(self) -> int:
+        return len(rows_of(self.move.pools, TARGET, self.move.table.definition))
+
+    def control(self, statement: str) -> tuple[tuple[object, ...], ...]:
+        with self.move.pools.begin(TARGET) as control:
+            return run(control, statement).rows
+
+
+@pytest.fixture
+def worker(pools: Pools, schema: str) -> Worker:
+    """Chunk 0, of three rows, has been sent."""
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, v VARCHAR(20))")
+        run(source, f"INSERT INTO {schema}.t VALUES (1, 'one'), (2, 'two'), (3, 'three')")
+    move = DirectMove.of(pools, schema, "t")
+    move.advance()
+    assert move.sent.chunks == [0]
+    return Worker(move)
+
+
+def throttle(worker: Worker, who: str | None) -> None:
+    with worker.move.pools.begin(TARGET) as control:
+        set_manual(control, worker.move.migration_id, who)
+
+
+def nice(worker: Worker, ratio: float) -> None:
+    with worker.move.pools.begin(TARGET) as control:
+        set_override(control, worker.move.migration_id, "nice_ratio", ratio)
+
+
+def drained(worker: Worker) -> None:
+    """Say that the target has everything: nobody writes, and nobody streams."""
+    with worker.move.pools.begin(SOURCE) as source:
+        executed = executed_gtids(source)
+    worker.control(f"UPDATE tranship.streams SET position = '{executed}'")
+
+
+def raising(error: Exception) -> Callable[[], None]:
+    def action() -> None:
+        raise error
+
+    return action
+
+
+# --- a chunk ------------------------------------------------------------------------------
+
+
+def test_a_chunk_that_is_copied_lets_the_coordinator_look_at_once(worker: Worker) -> None:
+    assert worker.run(COPY, 0) is JobResult.CHANGED
+    assert worker.copied == 3
+    assert worker.told == [(TARGET, worker.move.migration_id)]
+
+
+def test_a_message_that_comes_twice_copies_once_and_tells_nobody(worker: Worker) -> None:
+    worker.run(COPY, 0)
+    assert worker.run(COPY, 0) is JobResult.UNCHANGED
+    assert len(worker.told) == 1
+
+
+def test_a_throttled_worker_leaves_the_chunk_to_be_sent_again(worker: Worker) -> None:
+    throttle(worker, "somebody")
+    assert worker.run(COPY, 0) is JobResult.THROTTLED
+    assert (worker.copied, worker.unfinished) == (0, [(0, ChunkState.PENDING)])
+    throttle(worker, None)
+    worker.move.advance()
+    assert worker.move.sent.chunks == [0, 0]  # without having waited for resend_s
+
+
+def test_a_chunk_of_a_migration_that_has_failed_is_not_copied(worker: Worker) -> None:
+    with worker.move.pools.begin(TARGET) as control:
+        record_failure(control, worker.move.migration_id, Failure(Role.STREAM, "why", ""))
+    assert worker.run(COPY, 0) is JobResult.NOT_WANTED
+    assert worker.copied == 0
+
+
+def test_a_message_for_a_migration_cleaned_up_since_is_dropped(worker: Worker) -> None:
+    table = worker.move.table
+    worker.control(f"DELETE FROM tranship.migrations WHERE id = '{worker.move.migration_id}'")
+    job = Job(target=TARGET, migration_id=worker.move.migration_id, table_id=table.id, number=0)
+    assert run_job(worker.move.pools, COPY, job, "test", worker.tell) is JobResult.FENCED
+    assert (worker.copied, worker.told) == (0, [])
+
+
+def test_a_worker_that_was_replaced_changes_nothing_and_stops_nothing(worker: Worker) -> None:
+    """Each claim is taken away while it reads, so often that a failure would stop it."""
+
+    def replace_it() -> None:
+        with worker.move.pools.begin(TARGET) as control:
+            release_stale_claim(control, worker.move.table, 0)
+
+    with at(Point.COPY_READ, replace_it):
+        for _ in range(worker.move.pools.settings.row_copy.attempts):
+            assert worker.run(COPY, 0) is JobResult.FENCED
+    assert (worker.copied, worker.told, worker.failure) == (0, [], None)
+    assert worker.run(COPY, 0) is JobResult.CHANGED
+
+
+@pytest.mark.parametrize(
+    ("error", "result"),
+    [
+        (RetryableError("the server is busy"), JobResult.RETRIED),
+        (KeyError("a defect of ours"), JobResult.FAILED),
+    ],
+)
+def test_a_chunk_that_keeps_failing_stops_the_migration_and_says_why(
+    worker: Worker, error: Exception, result: JobResult
+) -> None:
+    attempts = worker.move.pools.settings.row_copy.attempts
+    with at(Point.COPY_READ, raising(error)):
+        for _ in range(attempts - 1):
+            assert worker.run(COPY, 0) is result
+            assert worker.failure is None
+            assert worker.unfinished == [(0, ChunkState.PENDING)]
+        assert worker.run(COPY, 0) is JobResult.STOPPED
+    failure = worker.failure
+    assert failure is not None
+    assert failure.role == Role.COPY
+    assert f"failed {attempts} times, last with: {error}" in failure.explanation
+    assert worker.move.migration_id in failure.remedy
+    assert worker.run(COPY, 0) is JobResult.NOT_WANTED
+
+
+def test_a_row_that_the_target_does_not_take_stops_the_migration_at_the_first_try(
+    worker: Worker,
+) -> None:
+    worker.control(f"ALTER TABLE {worker.move.table.target} MODIFY v VARCHAR(3)")
+    assert worker.run(COPY, 0) is JobResult.STOPPED
+    assert worker.failure is not None
+    assert "does not take a row as it is" in worker.failure.explanation
+    assert (worker.copied, worker.told) == (0, [])
+
+
+def test_a_broker_that_is_away_does_not_make_a_copied_chunk_fail(worker: Worker) -> None:
+    worker.broker_away = True
+    assert worker.run(COPY, 0) is JobResult.CHANGED
+    assert (worker.copied, worker.unfinished, worker.failure) == (3, [], None)
+
+
+def test_a_worker_pauses_as_long_as_the_migration_asks_for(worker: Worker) -> None:
+    nice(worker, 5)
+    began = time.monotonic()
+    with at(Point.COPY_READ, lambda: time.sleep(0.1)):
+        assert worker.run(COPY, 0) is JobResult.CHANGED
+    assert time.monotonic() - began > 0.6
+
+
+# --- a verification ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def verifier(worker: Worker) -> Worker:
+    """The chunk is copied, and has to be verified."""
+    worker.move.copy_all()
+    drained(worker)
+    return worker
+
+
+def blocked(worker: Worker) -> None:
+    """The stage of a cut-over that verifies, with the source's table renamed."""
+    table = worker.move.table
+    with worker.move.pools.begin(SOURCE) as source:
+        run(source, f"RENAME TABLE {table.source} TO {table.retired_name}")
+    drained(worker)
+    worker.control(
+        "UPDATE tranship.migrations SET stage = 'verifying', renamed_at = UTC_TIMESTAMP(6)"
+        f" WHERE id = '{worker.move.migration_id}'"
+    )
+
+
+def test_a_verification_lets_the_coordinator_look_only_at_what_is_new(verifier: Worker) -> None:
+    with verifier.move.applier() as feed:
+        key = (b"1",)
+        with at(Point.VERIFY_TARGET_READ, lambda: feed.update((key, (b"1", b"one")))):
+            assert verifier.run(VERIFY, 0) is JobResult.UNCHANGED
+    assert verifier.told == []
+    drained(verifier)
+    assert verifier.run(VERIFY, 0) is JobResult.CHANGED
+    assert len(verifier.told) == 1
+
+
+def test_a_throttled_worker_leaves_the_verification_to_be_sent_again(verifier: Worker) -> None:
+    verifier.move.advance()
+    assert verifier.move.sent.chunk_checks == [0]
+    throttle(verifier, "somebody")
+    assert verifier.run(VERIFY, 0) is JobResult.THROTTLED
+    rows = verifier.control(
+        "SELECT sent_at, verify_attempts FROM tranship.chunk_checks"
+        f" WHERE table_id = {verifier.move.table.id}"
+    )
+    assert rows == ((None, 0),)
+
+
+def test_while_writes_are_blocked_a_verification_neither_yields_to_the_throttle_nor_pauses(
+    verifier: Worker,
+) -> None:
+    nice(verifier, 1000)
+    throttle(verifier, "somebody")
+    blocked(verifier)
+    began = time.monotonic()
+    with at(Point.VERIFY_SOURCE_READ, lambda: time.sleep(0.1)):
+        assert verifier.run(VERIFY, 0) is JobResult.CHANGED
+    assert time.monotonic() - began < 50
+
+
+def test_a_difference_that_can_not_be_repaired_stops_the_migration_and_names_the_key(
+    verifier: Worker,
+) -> None:
+    spoil = f"UPDATE {verifier.move.table.target} SET v = 'other' WHERE id = 2"
+    for _ in range(verifier.move.pools.settings.checksum.repairs):
+        verifier.control(spoil)
+        assert verifier.run(VERIFY, 0) is JobResult.CHANGED
+    verifier.control(spoil)
+    assert verifier.run(VERIFY, 0) is JobResult.STOPPED
+    assert verifier.failure is not None
+    assert verifier.failure.role == Role.CHECKSUM
+    assert "at the keys 2." in verifier.failure.explanation
+
+
+@pytest.mark.parametrize(
+    ("error", "result"),
+    [
+        (RetryableError("the server is busy"), JobResult.RETRIED),
+        (KeyError("a defect of ours"), JobResult.FAILED),
+    ],
+)
+def test_a_verification_that_fails_for_now_is_sent_again_and_stops_nothing(
+    verifier: Worker, error: Exception, result: JobResult
+) -> None:
+    with at(Point.VERIFY_SOURCE_READ, raising(error)):
+        for _ in range(verifier.move.pools.settings.row_copy.attempts + 1):
+            assert verifier.run(VERIFY, 0) is result
+    assert verifier.failure is None
+    assert verifier.run(VERIFY, 0) is JobResult.CHANGED
+
+
+def test_a_verification_that_can_not_succeed_stops_the_migration(verifier: Worker) -> None:
+    with at(Point.VERIFY_SOURCE_READ, raising(FatalError("no", "Do this."))):
+        assert verifier.run(VERIFY, 0) is JobResult.STOPPED
+    assert verifier.failure == Failure(Role.CHECKSUM, "no", "Do this.")

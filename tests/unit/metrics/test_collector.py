@@ -1,0 +1,45 @@
+"""A throttle's reason is labels of a metric: they must not change with its value."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ops.metrics.collector import families
+from pipeline.domain.reading import Reading, Signal, asked_for_by
+from tests.support.progress import copying
+from tests.support.readings import READINGS
+
+
+def reasons(*throttled: Reading) -> set[tuple[str, ...]]:
+    """(signal, server, subject) of each sample."""
+    samples = [
+        sample
+        for family in families([copying(throttled)])
+        for sample in family.samples
+        if sample.name == "tranship_throttle_reason"
+    ]
+    assert all(sample.value == 1 for sample in samples)
+    labels = ("signal", "server", "subject")
+    found = [tuple(sample.labels[label] for label in labels) for sample in samples]
+    assert len(found) == len(set(found)), "Prometheus refuses a scrape that says a thing twice"
+    return set(found)
+
+
+def test_a_reason_is_told_by_its_signal_and_what_it_was_read_from() -> None:
+    assert reasons(*READINGS[:4], asked_for_by("ann@db1")) == {
+        ("replica_lag", "replica-1", ""),
+        ("load", "new", "Threads_running"),
+        ("history_list", "new", ""),
+        ("apply_lag", "", ""),
+        ("by_hand", "", "ann@db1"),
+    }
+
+
+def test_a_reason_stays_one_time_series_while_its_value_changes() -> None:
+    later = replace(READINGS[0], value=99.0)
+    silent = replace(READINGS[0], value=None, trouble="no answer")
+    assert reasons(READINGS[0]) == reasons(later) == reasons(silent)
+
+
+def test_a_replica_that_is_configured_twice_is_told_once() -> None:
+    assert reasons(READINGS[0], READINGS[0]) == {(Signal.REPLICA_LAG, "replica-1", "")}

@@ -1,0 +1,40 @@
+"""Every signal has words: one without them would break `status` in the middle of a throttle."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.domain.reading import Reading, Signal
+from pipeline.status.wording import reading_text, reasons_text
+from tests.support.readings import READINGS
+
+SENTENCES = (
+    "lag of replica-1 is 12.5 s, the limit 10 s",
+    "Threads_running on new is 1e+06, the limit 40",
+    "history list length on new is 2000, the limit 1000",
+    "apply lag is 3 s, the limit 2.5 s",
+    "flag file /run/{stop} exists",
+    "throttle query on old is 7, the limit 1",
+    "HTTP check http://calm/is it did not answer 200",
+    "HTTP check http://calm/ can't be read (HTTPError: 503 {})",
+    "asked for by ann@db1",
+)
+
+
+@pytest.mark.parametrize(("reading", "sentence"), list(zip(READINGS, SENTENCES, strict=True)))
+def test_a_reading_says_what_is_over_which_limit(reading: Reading, sentence: str) -> None:
+    assert reading_text(reading) == sentence
+
+
+def test_no_signal_is_without_words() -> None:
+    assert {reading.signal for reading in READINGS} == set(Signal)
+
+
+@pytest.mark.parametrize("signal", [one for one in Signal if one is not Signal.BY_HAND])
+def test_what_can_t_be_read_says_why(signal: Signal) -> None:
+    reading = Reading(signal, None, 1, "new", "x", "no answer")
+    assert reading_text(reading).endswith(" can't be read (no answer)")
+
+
+def test_several_reasons_stand_in_one_line() -> None:
+    assert reasons_text(READINGS[3:5]) == f"{SENTENCES[3]}; {SENTENCES[4]}"

@@ -1,0 +1,113 @@
+"""The rules of a job: when it is not done, how long it pauses, which error stops a migration."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from pipeline.control.throttles import ThrottleState
+from pipeline.domain.migration import Failure, MigrationTable
+from pipeline.domain.role import Role
+from pipeline.domain.stages import (
+    STAGES_THAT_COPY,
+    STAGES_THAT_VERIFY,
+    WRITES_BLOCKED,
+    Stage,
+)
+from pipeline.errors import (
+    AmbiguousError,
+    DefectError,
+    FatalError,
+    FencedError,
+    RefusedError,
+    RetryableError,
+)
+from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
+from pipeline.work.copy import COPY
+from pipeline.work.job import JobContext, JobResult, nice_pause_s, obstacle, stop_reason
+from pipeline.work.verify import VERIFY
+from tests.support.examples import MIGRATION
+
+FREE, THROTTLED = ThrottleState(), ThrottleState(manual="somebody")
+
+
+def context() -> JobContext:
+    column = Column("id", ValueKind.INTEGER, "int", "int", nullable=False)
+    definition = Table(TableName("s", "t"), (column,), Key("PRIMARY", ("id",)))
+    table = MigrationTable(1, "m1", 0, definition, definition.name, 0, 0, False, True, True, 100)
+    return JobContext(cast(Any, None), MIGRATION, table, 7, "worker")
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_nothing_is_copied_or_verified_in_a_stage_that_does_not_want_it(stage: Stage) -> None:
+    """A message may be days old, and the tables renamed since."""
+    migration = replace(MIGRATION, stage=stage)
+    for kind, wanted in ((COPY, STAGES_THAT_COPY), (VERIFY, STAGES_THAT_VERIFY)):
+        expected = None if stage in wanted else JobResult.NOT_WANTED
+        assert obstacle(kind, migration, FREE) is expected
+
+
+@pytest.mark.parametrize("kind", [COPY, VERIFY])
+def test_nothing_goes_on_for_a_migration_that_has_failed(kind: Any) -> None:
+    for stage in kind.stages:
+        failed = replace(MIGRATION, stage=stage, failure=Failure(Role.COPY, "why", ""))
+        assert obstacle(kind, failed, THROTTLED) is JobResult.NOT_WANTED
+
+
+def test_a_throttle_does_not_keep_the_application_waiting_in_a_cut_over() -> None:
+    for kind in (COPY, VERIFY):
+        for stage in kind.stages:
+            expected = None if stage in WRITES_BLOCKED else JobResult.THROTTLED
+            assert obstacle(kind, replace(MIGRATION, stage=stage), THROTTLED) is expected
+    assert VERIFY.stages & WRITES_BLOCKED
+
+
+@pytest.mark.parametrize(
+    ("stage", "ratio", "worked_s", "pause_s"),
+    [
+        (Stage.COPYING, 0, 3, 0),
+        (Stage.COPYING, 0.5, 3, 1.5),
+        (Stage.COPYING, 100, 3, 60),  # a worker asleep for an hour would seem to hang
+        (Stage.CONVERGING, 2, 3, 6),
+        (Stage.VERIFYING, 2, 3, 0),  # writes are blocked
+    ],
+)
+def test_a_pause_is_bounded_and_left_out_in_a_cut_over(
+    stage: Stage, ratio: float, worked_s: float, pause_s: float
+) -> None:
+    assert nice_pause_s(stage, ratio, worked_s) == pause_s
+
+
+@pytest.mark.parametrize(
+    "error", [FatalError("f"), RefusedError("r"), DefectError("d"), AmbiguousError("a")]
+)
+def test_what_time_does_not_heal_stops_the_migration_at_once(error: Exception) -> None:
+    assert stop_reason(error, context(), attempts=1, limit=10) is error
+    assert stop_reason(error, context(), attempts=None, limit=10) is error
+
+
+@pytest.mark.parametrize("error", [RetryableError("deadlock"), KeyError("a defect")])
+def test_passing_trouble_and_a_defect_stop_it_only_when_they_do_not_pass(error: Exception) -> None:
+    assert stop_reason(error, context(), attempts=9, limit=10) is None
+    reason = stop_reason(error, context(), attempts=10, limit=10)
+    assert reason is not None
+    assert reason.explanation == f"Chunk 7 of s.t failed 10 times, last with: {error}"
+    assert "tranship resume m1" in reason.remedy
+
+
+def test_a_verification_that_is_tried_for_days_does_not_stop_the_migration() -> None:
+    assert VERIFY.attempts is None
+    assert stop_reason(RetryableError("again"), context(), attempts=None, limit=1) is None
+
+
+def test_being_fenced_out_stops_nothing_however_often_it_happens() -> None:
+    assert stop_reason(FencedError("newer"), context(), attempts=99, limit=10) is None
+
+
+def test_only_what_somebody_should_look_at_is_a_failure() -> None:
+    assert {result for result in JobResult if result.failed} == {
+        JobResult.STOPPED,
+        JobResult.FAILED,
+    }
