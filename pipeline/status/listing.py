@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -52,8 +53,7 @@ def find_target(pools: Pools, given: str) -> tuple[str, str]:
     """(target, whole id) of the only migration whose id begins with `given`.
 
     Raises:
-        RefusedError: there is none, or more than one.
-        RetryableError: there is none on the servers that answer, and one doesn't.
+        RefusedError, RetryableError: as `only_match` does.
     """
     found: list[tuple[str, str]] = []
     silent: list[str] = []
@@ -63,6 +63,20 @@ def find_target(pools: Pools, given: str) -> tuple[str, str]:
                 found += [(server, whole) for whole in ids_beginning(control, given, server)]
         except TranshipError as error:
             silent.append(str(error))
+    return only_match(given, found, silent)
+
+
+def only_match(
+    given: str, found: Sequence[tuple[str, str]], silent: Sequence[str]
+) -> tuple[str, str]:
+    """The one of `found` that is meant: (target, whole id), of those whose ids begin with `given`.
+
+    `silent` says, of each server that did not answer, why.
+
+    Raises:
+        RefusedError: there is none, or more than one.
+        RetryableError: there is none on the servers that answer, and one doesn't.
+    """
     exact = [one for one in found if one[1] == given]
     if len(exact or found) == 1:
         return (exact or found)[0]

@@ -15,14 +15,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pipeline.checksum.verify import ChunkVerifier
 from pipeline.coordinate.advance import advance
-from pipeline.copy.chunk import copy_chunk
-from pipeline.domain.migration import MigrationTable, source_name
+from pipeline.domain.migration import MigrationTable
 from pipeline.domain.stages import Stage, wants_stream
 from pipeline.mysql.pools import Pools
 from pipeline.pausepoints import Point, at
 from pipeline.stream.streamer import Streamer
+from pipeline.work.copy import COPY
+from pipeline.work.job import Job, JobKind
+from pipeline.work.run import run_job
+from pipeline.work.verify import VERIFY
 from tests.support.moves import TARGET, read, story
 
 _ENDS = (Stage.DONE, Stage.ABORTED, Stage.FAILED)
@@ -36,16 +38,17 @@ class WorkingMessenger:
     pools: Pools
 
     def copy_chunk(self, target: str, table: MigrationTable, number: int) -> None:
-        source = read(self.pools, table.migration_id).source
-        copy_chunk(self.pools, source, target, table, number, "test")
+        self._do(COPY, target, table, number)
 
     def verify_chunk(self, target: str, table: MigrationTable, number: int) -> None:
-        migration, settings = read(self.pools, table.migration_id), self.pools.settings.checksum
-        name = source_name(migration.stage, table)
-        ChunkVerifier(self.pools, migration.source, target, table, name, settings).verify(number)
+        self._do(VERIFY, target, table, number)
 
     def serve_stream(self, target: str, migration_id: str) -> None:
         return  # `streaming` is there, or the test does without
+
+    def _do(self, kind: JobKind, target: str, table: MigrationTable, number: int) -> None:
+        job = Job(target=target, migration_id=table.migration_id, table_id=table.id, number=number)
+        run_job(self.pools, kind, job, "test", lambda *_: None)
 
 
 @contextmanager
