@@ -100,15 +100,18 @@ class Coordinators:
         messenger = WorkingMessenger(self.pools)
         return advance(self.pools, TARGET, self.migration_id, messenger, owner, budget_s=0.1)
 
-    def until(self, *stages: Stage) -> Stage:
+    def until(self, *stages: Stage) -> None:
         """Coordinate, a call after the other, until the migration is in one of `stages`."""
+        self.until_true(lambda: self.stage in stages)
+
+    def until_true(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _LIMIT_S
-        while (stage := self.once() or self.stage) not in stages:
-            told = f"{stage} instead of {stages}: {story(self.pools, self.migration_id)}"
-            assert stage not in _ENDS, told
+        while not condition():
+            told = f"{self.stage}: {story(self.pools, self.migration_id)}"
+            assert self.stage not in _ENDS, told
             assert time.monotonic() < deadline, told
+            self.once()
             time.sleep(0.02)
-        return stage
 
     def killed_at(self, point: Point) -> None:
         """Coordinate in a process that kills itself at `point`."""

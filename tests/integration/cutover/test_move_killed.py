@@ -85,7 +85,7 @@ class Move:
     def ends_as_it_began(self, stage: Stage) -> None:
         self.coordinators.until(stage)
         assert self.source_tables == list(TABLES)
-        self.write(4)
+        self.write(3)
         assert self.hooks.attempts("on-success") == []
 
 
@@ -105,12 +105,11 @@ def move(pools: Pools, schema: str, tmp_path: Path) -> Iterator[Move]:
         yield move
 
 
-@pytest.mark.parametrize("point", BEFORE_SWITCHING | SWITCHING)
+@pytest.mark.parametrize("point", BEFORE_SWITCHING)
 def test_the_next_coordinator_ends_the_move(move: Move, point: Point) -> None:
     move.killed_at(point)
     move.ends_done()
-    told = [2] if point is Point.DURING_SUCCESS_HOOK else [1]
-    assert move.hooks.attempts("on-success") == told
+    assert move.hooks.attempts("on-success") == [1]
 
 
 @pytest.mark.parametrize("point", BEFORE_SWITCHING)
@@ -120,23 +119,17 @@ def test_an_abort_gives_the_source_its_tables_back(move: Move, point: Point) -> 
     move.ends_as_it_began(Stage.ABORTED)
 
 
-@pytest.mark.parametrize("point", [Point.INTENT_WRITTEN, Point.VERIFYING])
-def test_a_failure_gives_the_source_its_tables_back_and_can_be_resumed(
-    move: Move, point: Point
-) -> None:
-    move.killed_at(point)
+def test_a_failure_gives_the_source_its_tables_back_and_can_be_resumed(move: Move) -> None:
+    move.killed_at(Point.VERIFYING)
     move.fail("the disk is full")
     move.ends_as_it_began(Stage.FAILED)
     assert read(move.pools, move.id).resume_stage is Stage.READY
-    with move.pools.begin(SOURCE) as source:
-        for name in TABLES:
-            run(source, f"DELETE FROM {move.schema}.{name} WHERE id = 4")
     control.resume(move.coordinators.pools, TARGET, move.id, "test")
     move.ends_done()
 
 
 @pytest.mark.parametrize("point", SWITCHING)
-def test_past_the_point_of_no_return_neither_abort_nor_failure_turns_it_back(
+def test_past_the_point_of_no_return_the_next_coordinator_ends_it_whatever_happens(
     move: Move, point: Point
 ) -> None:
     move.killed_at(point)
@@ -144,6 +137,8 @@ def test_past_the_point_of_no_return_neither_abort_nor_failure_turns_it_back(
         control.abort(move.pools, TARGET, move.id, "test")
     move.fail("came too late")
     move.ends_done()
+    told = [2] if point is Point.DURING_SUCCESS_HOOK else [1]
+    assert move.hooks.attempts("on-success") == told
 
 
 def test_a_coordinator_that_was_paused_can_rename_nothing_later(move: Move) -> None:
