@@ -10,7 +10,7 @@ from ops.cli.format import amount
 from ops.cli.options import MIGRATION_ID
 from ops.cli.session import Session, pass_session
 from pipeline.control.migrations import ENDED, read_migration, read_tables
-from pipeline.domain.migration import Migration, MigrationKind, MigrationTable
+from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
@@ -79,6 +79,6 @@ def _leftovers(pools: Pools, target: str, migration_id: str) -> list[str]:
 def _leftover(migration: Migration, table: MigrationTable) -> str:
     if migration.stage is Stage.DONE:
         return f"{table.retired_name} on {migration.source} (the old table; the new one stays)"
-    if table.created_by_us and migration.kind is MigrationKind.MOVE:
+    if table.created_by_us:
         return f"{table.target} on {migration.target} (the unfinished copy)"
     return ""

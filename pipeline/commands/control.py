@@ -27,7 +27,7 @@ from pipeline.control.migrations import (
 from pipeline.control.schema import NOW
 from pipeline.control.throttles import set_manual
 from pipeline.domain.event_kind import EventKind
-from pipeline.domain.migration import Migration, MigrationKind, MigrationTable
+from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage, can_abort
 from pipeline.errors import RefusedError
@@ -225,8 +225,7 @@ def _drop_leftover(
     if migration.stage is Stage.DONE:
         drop_table(pools, migration.source, table.retired_name, gently)
         return f"{table.retired_name} on {migration.source}"
-    # Of an alter the abort itself has dropped the shadow.
-    if table.created_by_us and migration.kind is MigrationKind.MOVE:
+    if table.created_by_us:
         drop_table(pools, migration.target, table.target, gently)
         return f"{table.target} on {migration.target}"
     return ""

@@ -17,7 +17,7 @@ names, and begins again or goes on.
 
 from __future__ import annotations
 
-from pipeline.control.migrations import update_migration
+from pipeline.control.migrations import update_migration, update_table
 from pipeline.control.schema import NOW
 from pipeline.cutover.alter_attempt import Attempt
 from pipeline.cutover.alter_locks import open_swap
@@ -99,7 +99,8 @@ def swapping(context: Context) -> Outcome:
     with context.source() as server:
         state = read_swap_state(server, table)
     if state is SwapState.SWAPPED:
-        return context.enter(Stage.SWITCHING, f"{table.source} is the rebuilt table")
+        message = f"{table.source} is the rebuilt table"
+        return context.enter(Stage.SWITCHING, message, renamed_at=None)
     with context.source() as server:
         # Before any stage that streams: what is applied to the shadow must not fire them.
         drop_from_shadow(server, table)
@@ -120,6 +121,7 @@ def restoring(context: Context) -> Outcome:
     if context.migration.after_restore is Stage.ABORTED and table.created_by_us:
         with context.control() as server:
             run(server, f"DROP TABLE IF EXISTS {quote_name(table.target)}")
+            update_table(server, table.id, created_by_us=False)
     return leave_restoring(context, "the table is as it was, and unlocked")
 
 

@@ -146,6 +146,7 @@ class Attempt:
             f"{self.swap.table.source} is the rebuilt table; its writes had waited for"
             f" {held_s:.2f} s",
             held_s=held_s,
+            renamed_at=None,  # what writes waited for is over, and told by `held_s`
             lock_connection=None,
             rename_connection=None,
         )

@@ -13,6 +13,7 @@ from pipeline.domain.migration import Failure, MigrationKind
 from pipeline.domain.reading import Reading, Signal
 from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage, wants_stream
+from pipeline.status.kind_words import KIND_WORDS
 from pipeline.status.wording import reasons_text
 
 _COORDINATOR_SILENT_S = 10.0
@@ -76,37 +77,21 @@ def _command(now: StatusFacts) -> str:
 # --- it has ended ---------------------------------------------------------------------
 
 
-def _untouched(now: StatusFacts) -> str:
-    return (
-        f"{now.source} has its tables"
-        if now.kind is MigrationKind.MOVE
-        else "the table is as it was"
-    )
-
-
 def _done(now: StatusFacts) -> NextStep:
-    where = f"the tables live on {now.target}; {now.source} keeps the old ones"
-    if now.kind is MigrationKind.ALTER:
-        where = f"the table is rebuilt; {now.source} keeps the old one"
-    return NextStep(
-        f"nothing: {where} until clean-up",
-        f"tranship clean-up {now.id}",
-    )
+    where = _said(now, KIND_WORDS[now.kind].done)
+    return NextStep(f"nothing: {where} until clean-up", f"tranship clean-up {now.id}")
 
 
 def _aborted(now: StatusFacts) -> NextStep:
-    left = f"{now.source} has its tables; what was copied to {now.target} is still there"
-    if now.kind is MigrationKind.ALTER:
-        left = "the table is as it was; only the migration's records are left"
-    return NextStep(
-        f"nothing: {left}",
-        f"tranship clean-up {now.id}",
-    )
+    words = KIND_WORDS[now.kind]
+    said = _said(now, f"nothing: {words.untouched}; {words.left}")
+    return NextStep(said, f"tranship clean-up {now.id}")
 
 
 def _failed(now: StatusFacts) -> NextStep:
+    untouched = _said(now, KIND_WORDS[now.kind].untouched)
     return NextStep(
-        f"nothing by itself: {_untouched(now)}; fix the cause, then resume; or abort",
+        f"nothing by itself: {untouched}; fix the cause, then resume; or abort",
         f"tranship resume {now.id}",
     )
 
@@ -187,27 +172,9 @@ def _ready(now: StatusFacts) -> str:
     return f"cut-over; {_count(now.touched, 'changed row')} left to verify again"
 
 
-_SWAP_WAITS = {
-    Stage.BLOCKING: "a lock on the table",
-    Stage.DRAINING: "the shadow to have the table's last changes",
-    Stage.VERIFYING: "the last chunks to be verified",
-    Stage.SWAPPING: "the rename",
-}
-
-
 def _cutting_over(now: StatusFacts) -> str:
-    if now.kind is MigrationKind.ALTER:
-        waits_for = _SWAP_WAITS[now.stage]
-        return f"the swap; waiting for {waits_for}; writes to the table wait too"
-    waits = {
-        Stage.BLOCKING: "the source's tables to be renamed",
-        Stage.DRAINING: f"{now.target} to have the source's last changes",
-        Stage.VERIFYING: f"{_count(now.dirty, 'chunk')} to be verified",
-    }[now.stage]
-    return (
-        f"the switch; waiting for {waits}; writes have been refused for {now.refused_s:.1f} s,"
-        f" after {now.refused_limit_s:g} s {now.source} gets its tables back"
-    )
+    words = KIND_WORDS[now.kind]
+    return _said(now, words.cutting_over.replace("{waits}", words.waits[now.stage]))
 
 
 def _switching(now: StatusFacts) -> str:
@@ -218,9 +185,11 @@ def _switching(now: StatusFacts) -> str:
 def _restoring(now: StatusFacts) -> str:
     then = f", then: {now.after_restore}" if now.after_restore else ""
     why = f" ({now.failure.explanation})" if now.failure else ""
-    if now.kind is MigrationKind.ALTER:
-        return f"the table is unlocked{then}{why}"
-    return f"{now.source} gets its tables back{then}{why}"
+    return f"{_said(now, KIND_WORDS[now.kind].restoring)}{then}{why}"
+
+
+def _said(now: StatusFacts, template: str) -> str:
+    return template.format(**vars(now), dirty_chunks=_count(now.dirty, "chunk"))
 
 
 def _cut_over(now: StatusFacts) -> str:

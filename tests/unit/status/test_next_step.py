@@ -1,4 +1,7 @@
-"""Situation → the sentence that a person reads first, and the command that is useful now."""
+"""Situation → the sentence that a person reads first, and the command that is useful now.
+
+What is missing comes before what is going on: `status` is read when a migration stands still.
+"""
 
 from __future__ import annotations
 
@@ -164,6 +167,13 @@ def test_every_stage_has_its_sentence_and_those_that_differ_have_two() -> None:
     of_an_alter = WRITES_BLOCKED | {Stage.DONE, Stage.ABORTED, Stage.FAILED}
     assert {(MigrationKind.MOVE, stage) for stage in of_a_move} <= told
     assert {(MigrationKind.ALTER, stage) for stage in of_an_alter} <= told
+
+
+@pytest.mark.parametrize("now", [MOVE, ALTER])
+@pytest.mark.parametrize("stage", Stage)
+def test_no_stage_is_without_a_sentence(now: StatusFacts, stage: Stage) -> None:
+    if (now.kind, stage) != (MigrationKind.MOVE, Stage.SWAPPING):  # a stage of alters alone
+        assert next_step(replace(now, stage=stage)).sentence
 
 
 GOING_ON = [stage for stage in Stage if stage not in (Stage.DONE, Stage.ABORTED, Stage.FAILED)]
