@@ -75,7 +75,7 @@ def lost() -> None:
         ),
         (
             Point.VERIFY_SOURCE_READ, lost,
-            "verifying → restoring: not every range could be verified within 0.5 s",
+            "verifying → restoring: not every chunk could be verified within 0.5 s",
         ),
     ],
 )  # fmt: skip
