@@ -28,8 +28,8 @@ from pipeline.control.schedules import (
 )
 from pipeline.domain.request import Request
 from pipeline.domain.window import zone_named
-from pipeline.errors import FencedError, RefusedError, TranshipError, known
-from pipeline.mysql.pools import Pools, run
+from pipeline.errors import FencedError, RefusedError, known
+from pipeline.mysql.pools import Pools, ask_every_server, run
 
 LATE = timedelta(hours=1)
 
@@ -72,15 +72,10 @@ def add_schedule(pools: Pools, cron: str, zone: str, request: Request, who: str)
 
 def all_schedules(pools: Pools) -> tuple[list[Schedule], dict[str, str]]:
     """Those of every configured server, and why servers could not be asked."""
-    found: list[Schedule] = []
-    troubles: dict[str, str] = {}
-    for server in pools.settings.servers:
-        try:
-            with pools.begin(server) as control:
-                found += read_schedules(control, server) if has_schedules(control) else []
-        except TranshipError as error:
-            troubles[server] = str(error)
-    return found, troubles
+    return ask_every_server(
+        pools,
+        lambda control, server: read_schedules(control, server) if has_schedules(control) else [],
+    )
 
 
 def find_schedule(pools: Pools, given: str) -> Schedule:

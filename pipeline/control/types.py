@@ -2,7 +2,7 @@
 
 UtcDateTime      DATETIME(6), written by the server's UTC clock; aware values in Python
 enumerated(E)    VARCHAR; a StrEnum's value in the row, its member in Python
-Json(T)          JSON; whatever pydantic's TypeAdapter makes of T, checked when it is read
+Json(T)          JSON; what pydantic's TypeAdapter makes of T, checked when it is read
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Json(TypeDecorator[Any]):
 
     def __init__(self, kind: Any) -> None:
         super().__init__()
-        self.kind = kind  # what SQLAlchemy tells two of these columns apart by
+        self.kind = kind  # by which SQLAlchemy tells two of these columns apart
         self._adapter: TypeAdapter[Any] = TypeAdapter(kind)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:

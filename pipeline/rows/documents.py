@@ -40,7 +40,7 @@ _TEMPORAL = {"DATE": "DATE", "TIME": "TIME(6)", "DATETIME": "DATETIME(6)"}
 # What a temporal or binary scalar may look like as text.
 _CANDIDATE = re.compile(r"-?\d+[-:]|base64:type")
 _MOST_SCALARS = 2000
-_DOCUMENTS_A_QUERY = 200  # the query asks for the type of each scalar of each document
+_DOCUMENTS_PER_QUERY = 200  # the query asks for the type of each scalar of each document
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _add_types(
             )
         shapes.setdefault(tuple(scalars), []).append((row, scalars))
     for paths, members in shapes.items():
-        for some in in_slices(members, _DOCUMENTS_A_QUERY):
+        for some in in_slices(members, _DOCUMENTS_PER_QUERY):
             types = _types(source, table, name, column, paths, [row.key for row, _ in some])
             for row, scalars in some:
                 _set_field(name, column, number, row, scalars, types.get(row.key, ()))

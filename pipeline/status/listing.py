@@ -12,8 +12,8 @@ from pipeline.control.migrations import all_migrations, is_installed
 from pipeline.control.summary import ids_beginning, tables_by_migration
 from pipeline.domain.migration import MigrationKind
 from pipeline.domain.stages import Stage
-from pipeline.errors import RefusedError, RetryableError, TranshipError
-from pipeline.mysql.pools import Pools
+from pipeline.errors import RefusedError, RetryableError
+from pipeline.mysql.pools import Pools, ask_every_server
 from pipeline.status.to_json import plain
 
 
@@ -37,15 +37,7 @@ class Listed:
 
 def list_migrations(pools: Pools) -> tuple[list[Listed], dict[str, str]]:
     """Every migration on every configured server, and why servers could not be asked."""
-    found: list[Listed] = []
-    troubles: dict[str, str] = {}
-    for server in pools.settings.servers:
-        try:
-            with pools.begin(server) as control:
-                found += _listed(control, server) if is_installed(control) else []
-        except TranshipError as error:
-            troubles[server] = str(error)
-    return found, troubles
+    return ask_every_server(pools, _listed)
 
 
 def find_target(pools: Pools, given: str) -> tuple[str, str]:
@@ -55,14 +47,12 @@ def find_target(pools: Pools, given: str) -> tuple[str, str]:
         RefusedError: there is none, or more than one.
         RetryableError: there is none on the servers that answer, and one doesn't.
     """
-    found: list[tuple[str, str]] = []
-    silent: list[str] = []
-    for server in pools.settings.servers:
-        try:
-            with pools.begin(server) as control:
-                found += [(server, whole) for whole in ids_beginning(control, given, server)]
-        except TranshipError as error:
-            silent.append(str(error))
+    found, silent = ask_every_server(
+        pools,
+        lambda control, server: [
+            (server, whole) for whole in ids_beginning(control, given, server)
+        ],
+    )
     exact = [one for one in found if one[1] == given]
     if len(exact or found) == 1:
         return (exact or found)[0]
@@ -70,11 +60,15 @@ def find_target(pools: Pools, given: str) -> tuple[str, str]:
         names = ", ".join(whole for _, whole in found)
         raise RefusedError(f"'{given}' is the beginning of {names}.", "Give more of the id.")
     if silent:
-        raise RetryableError(f"No migration {given} on the servers that answer.", silent[0])
+        raise RetryableError(
+            f"No migration {given} on the servers that answer.", next(iter(silent.values()))
+        )
     raise RefusedError(f"There is no migration {given}.", "See: tranship list")
 
 
 def _listed(control: Connection, server: str) -> list[Listed]:
+    if not is_installed(control):
+        return []
     tables = tables_by_migration(control)
     return [
         Listed(
