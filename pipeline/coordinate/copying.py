@@ -19,7 +19,7 @@ from pipeline.control.chunks import (
     unfinished_chunks,
 )
 from pipeline.control.migrations import update_table
-from pipeline.copy.chunker import chunk_rows, plan_chunk
+from pipeline.copy.chunker import next_chunk_rows, plan_chunk
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import MigrationTable
@@ -92,7 +92,7 @@ def _plan(
     planned: dict[int, ChunkState] = {}
     with context.source() as source:
         with context.control() as control:
-            rows = chunk_rows(table, recent_pace(control, table), row_copy)
+            rows = next_chunk_rows(table.chunk_rows, recent_pace(control, table), row_copy)
             if rows != table.chunk_rows:
                 update_table(control, table.id, chunk_rows=rows)
         for _ in range(most):
