@@ -13,9 +13,8 @@ from datetime import timedelta
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from pipeline.control.migrations import ENDED
 from pipeline.domain.reading import Reading
-from pipeline.domain.stages import Stage
+from pipeline.domain.stages import ENDED, Stage
 from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools
 from pipeline.status.listing import Listed, list_migrations

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
-from pipeline.control.migrations import all_migrations, is_installed
-from pipeline.control.summary import ids_beginning, tables_by_migration
-from pipeline.domain.migration import MigrationKind
+from pipeline.control.install import is_installed
+from pipeline.control.migrations import all_migrations
+from pipeline.control.summary import ids_beginning
+from pipeline.domain.request import MigrationKind
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError, RetryableError, TranshipError
 from pipeline.mysql.pools import Pools
@@ -32,7 +33,7 @@ class Listed:
     failed: str | None
 
     def as_json(self) -> dict[str, Any]:
-        return {name: plain(value) for name, value in asdict(self).items()}
+        return dict(plain(self))
 
 
 def list_migrations(pools: Pools) -> tuple[list[Listed], dict[str, str]]:
@@ -42,7 +43,7 @@ def list_migrations(pools: Pools) -> tuple[list[Listed], dict[str, str]]:
     for server in pools.settings.servers:
         try:
             with pools.begin(server) as control:
-                found += _listed(control, server) if is_installed(control) else []
+                found += _listed(control, server) if is_installed(control, server) else []
         except TranshipError as error:
             troubles[server] = str(error)
     return found, troubles
@@ -52,17 +53,17 @@ def find_target(pools: Pools, given: str) -> tuple[str, str]:
     """(target, whole id) of the only migration whose id begins with `given`.
 
     Raises:
-        RefusedError: there is none, or more than one.
+        RefusedError: there is none, or more than one; or it may be on one that can't be asked.
         RetryableError: there is none on the servers that answer, and one doesn't.
     """
     found: list[tuple[str, str]] = []
-    silent: list[str] = []
+    silent: list[TranshipError] = []
     for server in pools.settings.servers:
         try:
             with pools.begin(server) as control:
                 found += [(server, whole) for whole in ids_beginning(control, given, server)]
         except TranshipError as error:
-            silent.append(str(error))
+            silent.append(error)
     exact = [one for one in found if one[1] == given]
     if len(exact or found) == 1:
         return (exact or found)[0]
@@ -70,17 +71,18 @@ def find_target(pools: Pools, given: str) -> tuple[str, str]:
         names = ", ".join(whole for _, whole in found)
         raise RefusedError(f"'{given}' is the beginning of {names}.", "Give more of the id.")
     if silent:
-        raise RetryableError(f"No migration {given} on the servers that answer.", silent[0])
+        later = any(isinstance(error, RetryableError) for error in silent)
+        kind = RetryableError if later else RefusedError
+        raise kind(f"No migration {given} on the servers that answer.", str(silent[0]))
     raise RefusedError(f"There is no migration {given}.", "See: tranship list")
 
 
 def _listed(control: Connection, server: str) -> list[Listed]:
-    tables = tables_by_migration(control)
     return [
         Listed(
-            one.id, one.kind, one.source, one.target, tuple(tables.get(one.id, ())), one.stage,
-            one.stage_since, one.created_by, one.failure.explanation if one.failure else None,
+            one.id, one.kind, one.source, one.target,
+            tuple(str(name) for name in one.request.tables), one.stage, one.stage_since,
+            one.created_by, one.failure.explanation if one.failure else None,
         )
-        for one in all_migrations(control)
-        if one.target == server  # a server may be configured under two names
+        for one in all_migrations(control, server)
     ]  # fmt: skip
