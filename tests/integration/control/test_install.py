@@ -123,8 +123,8 @@ def test_a_tick_leaves_an_earlier_one_as_it_is_and_goes_on_with_the_other_server
 def test_the_copy_that_a_replica_of_a_target_has_is_left_alone(pools: Pools, schema: str) -> None:
     install_here(pools)
     with pools.begin(SERVER) as replica:
-        create_migration(replica, move_request(schema), [], "test")
+        copied = create_migration(replica, move_request(schema), [], "test")
     told: list[tuple[str, str]] = []
     tick(pools, lambda *what: told.append(what))
     assert told == []
-    assert list_migrations(pools)[0] == []
+    assert copied not in {one.id for one in list_migrations(pools)[0]}

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from sqlalchemy.dialects import mysql
@@ -47,6 +47,7 @@ STORED = {
 
 
 @pytest.mark.parametrize("column", STORED, ids=str)
+@settings(suppress_health_check=[HealthCheck.too_slow])  # the first draw reads all of Unicode
 @given(data=st.data())
 def test_a_value_of_a_json_column_comes_back_as_it_was(column: Any, data: st.DataObject) -> None:
     value = data.draw(STORED[column])
