@@ -1,4 +1,4 @@
-"""The one loop that waits for something which can only be asked, not be told."""
+"""The one loop that waits for what has to be polled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Clock(Protocol):
 
 
 def wait_until(ask: Callable[[], T], limit_s: float, poll_s: float, clock: Clock = time) -> T:
-    """Ask every `poll_s` seconds until the answer is a true one, for at most `limit_s`.
+    """Ask every `poll_s` seconds until the answer is true, for at most `limit_s`.
 
     Returns:
         the last answer. It asks at least once, however small the limit is.

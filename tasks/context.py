@@ -1,4 +1,4 @@
-"""What the tasks of one process share: configuration, pools, and a name to sign with."""
+"""What the tasks of one process share: configuration, pools, and the name that they sign with."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from pipeline.stream.supervisor import StreamHost
 
 @cache
 def pools() -> Pools:
-    """The process's pools. Engines inside are kept by pid, so a fork is safe."""
+    """The process's pools. Their engines are kept by pid, so a fork is safe."""
     return Pools(load_settings())
 
 
 def owner() -> str:
-    """Who we are, in leases, claims and the event log."""
+    """The name of this process in leases, claims and the event log."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 @cache
 def stream_host() -> StreamHost:
-    """The streamers of this process; only a streamer worker ever asks."""
+    """The streamers of this process; only a streamer worker asks for them."""
     return StreamHost(pools(), owner())

@@ -1,4 +1,4 @@
-"""Queue `tranship.coordinate`: the tick of beat, and one step of one migration."""
+"""Queue `tranship.coordinate`: beat's tick, and one step of one migration."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from tasks import context
 from tasks.messages import ADVANCE, TICK, CeleryMessenger, send_advance
 
 
-# No events of these two: several a second, they would bury in Flower what does the work.
+# These two send no events: several a second would bury in Flower the tasks that do the work.
 @shared_task(name=ADVANCE, send_events=False)
 def advance(target: str, migration_id: str) -> None:
-    """Move a migration as far as it goes now."""
+    """Take a migration as far as it goes now."""
     pools, owner = context.pools(), context.owner()
     coordinator.advance_logged(pools, target, migration_id, CeleryMessenger(), owner)
 
 
 @shared_task(name=TICK, send_events=False)
 def tick() -> None:
-    """Look at every server that may be a target."""
+    """Check every server that may be a target."""
     coordinator.tick(context.pools(), send_advance)

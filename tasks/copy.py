@@ -1,4 +1,4 @@
-"""Queue `tranship.copy`: one chunk a task."""
+"""Queue `tranship.copy`: each task copies one chunk."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Does a job for its task, and has Celery call a failure one.
+"""Does a job for its task, and has Celery show a failure as one.
 
-SUCCESS is what needs nobody: the work is done, or is sent again by itself (throttled, taken over,
-passing trouble); Flower shows which of these as the task's result. FAILURE is for somebody to look
-at: the migration has stopped, or a defect of ours came up.
+SUCCESS means that nobody is needed: the work is done, or is sent again by itself (throttled, taken
+over, temporary trouble); Flower shows which of these as the task's result. FAILURE means that
+somebody should look into it: the migration has stopped, or a defect of ours has come up.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from tasks.messages import send_advance
 
 
 class JobFailedError(Exception):
-    """What Flower shows of a failure: where to read of it, and nothing of any row.
+    """What Flower shows of a failure: where to read about it, and nothing of any row.
 
     Celery sends an exception's text and traceback to whoever listens. So this one is raised when
-    the error itself has been recorded and is gone, and holds names and numbers only.
+    the error itself has been recorded and is gone, and holds only names and numbers.
     """
 
 
 def work_on(kind: JobKind, job: Job) -> str:
-    """Do a job; how it ended, for Flower.
+    """Do a job; returns how it ended, for Flower.
 
     Raises:
-        JobFailedError: somebody should look.
+        JobFailedError: somebody should look into it.
     """
     result = run_job(context.pools(), kind, job, context.owner(), send_advance)
     return shown(result, job.migration_id)
@@ -34,7 +34,7 @@ def work_on(kind: JobKind, job: Job) -> str:
 def shown(result: JobResult, migration_id: str) -> str:
     """
     Raises:
-        JobFailedError: somebody should look.
+        JobFailedError: somebody should look into it.
     """
     if result.failed:
         raise JobFailedError(f"{result}; see: tranship status {migration_id}")

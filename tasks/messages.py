@@ -1,4 +1,4 @@
-"""Sends the pipeline's messages as Celery tasks: names and numbers only, no row, no secret."""
+"""Sends the pipeline's messages as Celery tasks: only names and numbers, no rows, no secrets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ADVANCE_EXPIRES_S = 10
 
 
 class CeleryMessenger:
-    """The `Messenger` of the coordinator. What gets lost is sent again, by the control schema."""
+    """The coordinator's `Messenger`. The control schema says what got lost and is sent again."""
 
     def __init__(self) -> None:
         self._asked_at = 0.0
@@ -40,7 +40,7 @@ class CeleryMessenger:
         send(COPY_CHUNK, target, table.migration_id, table.id, number, what=what)
 
     def verify_chunk(self, target: str, table: MigrationTable, number: int) -> None:
-        what = f"range {number} of {table.source} ({table.migration_id})"
+        what = f"chunk {number} of {table.source} ({table.migration_id})"
         send(VERIFY_CHUNK, target, table.migration_id, table.id, number, what=what)
 
     def serve_stream(self, target: str, migration_id: str) -> None:
@@ -52,15 +52,15 @@ class CeleryMessenger:
 
 
 def send_advance(target: str, migration_id: str) -> None:
-    """Ask the coordinator to look at a migration now rather than at the next tick."""
+    """Ask the coordinator to advance a migration now rather than at the next tick."""
     send(ADVANCE, target, migration_id, what=migration_id, expires_s=_ADVANCE_EXPIRES_S)
 
 
 def send(name: str, *arguments: str | int, what: str, expires_s: float | None = None) -> None:
-    """Send one message; `what` is how Flower and the workers' logs call it.
+    """Send one message; `what` is what Flower and the workers' logs call it.
 
     Raises:
-        RetryableError: the broker is away.
+        RetryableError: the broker does not answer.
     """
     try:
         current_app.send_task(

@@ -1,6 +1,6 @@
-"""The queues' names. Nobody else spells them.
+"""The names of the queues; no other module spells them.
 
-The prefix keeps them apart from an application's own, which may use the same Redis.
+The prefix keeps them apart from the application's own queues, which may be on the same Redis.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
-"""Queue `tranship.stream`: tells a streamer worker to serve a migration. The stream is no task:
-it runs in a thread of that worker for as long as the lease is its own."""
+"""Queue `tranship.stream`: tells a streamer worker to serve a migration.
+
+The stream itself is not a task: it runs in a thread of that worker as long as it has the lease.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,6 @@ from ops.cli.session import Session, pass_session
 from pipeline.control.migration_tables import read_tables
 from pipeline.control.migrations import read_migration
 from pipeline.domain.migration import Migration, MigrationTable
-from pipeline.domain.request import MigrationKind
 from pipeline.domain.stages import ENDED, Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
@@ -38,7 +37,7 @@ def clean_up(session: Session, migration_id: str, yes: bool, no_batches: bool) -
     for what in leftovers:
         click.echo(f"will be dropped: {what}")
     if not leftovers:
-        click.echo("no table will be dropped, only the migration's own notes")
+        click.echo("no table will be dropped, only the migration's records")
     if not yes:
         click.confirm("Go on?", abort=True)
     gently = None if no_batches else _Deleted()
@@ -81,6 +80,6 @@ def _leftovers(pools: Pools, target: str, migration_id: str) -> list[str]:
 def _leftover(migration: Migration, table: MigrationTable) -> str:
     if migration.stage is Stage.DONE:
         return f"{table.retired_name} on {migration.source} (the old table; the new one stays)"
-    if table.created_by_us and migration.kind is MigrationKind.MOVE:
+    if table.created_by_us:
         return f"{table.target} on {migration.target} (the unfinished copy)"
     return ""

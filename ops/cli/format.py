@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from pipeline.domain.request import MigrationKind
+from pipeline.status.kind_words import KIND_WORDS
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -50,5 +51,4 @@ def share(part: int, whole: int) -> str:
 
 def refusal(kind: MigrationKind, seconds: float) -> str:
     """What the application felt of the cut-over."""
-    what = "were refused" if kind is MigrationKind.MOVE else "had to wait"
-    return f"writes {what} for {duration(seconds)}"
+    return f"writes {KIND_WORDS[kind].writes} for {duration(seconds)}"

@@ -6,79 +6,36 @@ may run. A migration that has ended is told of for another hour.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ops.metrics.figures import (
+    MIGRATION,
+    OF_MIGRATION,
+    OF_REASON,
+    OF_STAGE,
+    OF_TABLE,
+    REASON,
+    REASON_TEXT,
+    SERVER_UP,
+    STAGE,
+    STREAM,
+    TABLE,
+    Figure,
+    Told,
+)
 from pipeline.domain.reading import Reading
-from pipeline.domain.stages import ENDED, Stage
+from pipeline.domain.stages import ENDED
 from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools
 from pipeline.status.listing import Listed, list_migrations
 from pipeline.status.progress import Progress, read_progress
 
 _REMEMBERED = timedelta(hours=1)
-_OF_MIGRATION = ("migration", "kind", "source", "target")
-_OF_TABLE = (*_OF_MIGRATION, "table")
-_OF_REASON = (*_OF_MIGRATION, "signal", "server", "subject")
-
-# Name, what it is, whether it only grows.
-_MIGRATION = {
-    "stage_seconds": ("How long it has been in its stage.", False),
-    "postponed": ("1: the cut-over waits for a person's word.", False),
-    "failed": ("1: it has stopped, and can be resumed or aborted.", False),
-    "throttled": ("How many reasons hold copy and verification back.", False),
-    "chunks_allowed": ("Chunks that may be in flight, by the throttle.", False),
-    "copy_rows_per_second": ("Rows copied lately.", False),
-    "cut_over_attempts": ("Attempts at the cut-over.", True),
-    "refused_seconds": ("How long writes were refused, or had to wait.", False),
-    "apply_lag_seconds": ("How far the target is behind the source.", False),
-    "transactions_behind": ("Transactions of the source not yet applied.", False),
-    "position_age_seconds": ("How long ago the position was moved.", False),
-    "rows_applied": ("Row changes applied from the binary log.", True),
-    "streamer_up": ("1: a streamer holds the role.", False),
-}
-_TABLE = {
-    "rows_copied": ("Rows copied.", True),
-    "rows_estimate": ("Rows that there are, by the server's estimate.", False),
-    "bytes_copied": ("Bytes copied.", True),
-    "chunks_done": ("Chunks copied.", True),
-    "chunks_known": ("Chunks planned so far.", False),
-    "chunks_dirty": ("Chunks to be verified.", False),
-    "chunks_never_verified": ("Chunks that were never verified in full.", False),
-    "keys_touched": ("Rows changed since they were verified.", False),
-}
-_SERVER_UP = "tranship_server_up"
-_REASON = "tranship_throttle_reason"
-_REASON_TEXT = "1 for each signal that holds copy and verification back."
-_STAGE = "tranship_stage"
-
-
-@dataclass(frozen=True)
-class Described:
-    """A metric, by the name that a query has to use."""
-
-    name: str
-    kind: str
-    labels: tuple[str, ...]
-    about: str
-
-
-def described() -> list[Described]:
-    """Every metric there is."""
-    found = [
-        Described(_SERVER_UP, "gauge", ("server",), "1: the server answers."),
-        Described(_STAGE, "gauge", (*_OF_MIGRATION, "stage"), "1 for the present one."),
-        Described(_REASON, "gauge", _OF_REASON, _REASON_TEXT),
-    ]
-    for labels, known in ((_OF_MIGRATION, _MIGRATION), (_OF_TABLE, _TABLE)):
-        for name, (about, grows) in known.items():
-            ending, kind = ("_total", "counter") if grows else ("", "gauge")
-            found.append(Described(f"tranship_{name}{ending}", kind, labels, about))
-    return found
 
 
 @dataclass(frozen=True)
@@ -90,11 +47,11 @@ class MigrationCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """Every metric of every migration."""
         listed, troubles = list_migrations(self.pools)
-        up = GaugeMetricFamily(_SERVER_UP, "1: the server answers.", labels=["server"])
+        up = GaugeMetricFamily(SERVER_UP, "1: the server answers.", labels=["server"])
         for server in self.pools.settings.servers:
             up.add_metric([server], float(server not in troubles))
         yield up
-        yield from families([one for one in self._progress(listed)])
+        yield from families(list(self._progress(listed)))
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: registering must not ask the servers."""
@@ -111,38 +68,30 @@ class MigrationCollector(Collector):
 
 
 def families(found: list[Progress]) -> Iterator[Metric]:
-    stage = GaugeMetricFamily(_STAGE, "1 for the present one.", labels=[*_OF_MIGRATION, "stage"])
-    reason = GaugeMetricFamily(_REASON, _REASON_TEXT, labels=list(_OF_REASON))
+    """What a scrape tells of these migrations."""
+    migrations = [(_labels(one), one) for one in found]
+    streams = [(_labels(one), one.stream) for one in found if one.stream is not None]
+    tables = [([*_labels(one), table.source], table) for one in found for table in one.tables]
+    yield _stages(found)
+    yield _reasons(found)
+    yield from _figures(MIGRATION, OF_MIGRATION, migrations)
+    yield from _figures(STREAM, OF_MIGRATION, streams)
+    yield from _figures(TABLE, OF_TABLE, tables)
+
+
+def _stages(found: list[Progress]) -> Metric:
+    family = GaugeMetricFamily(STAGE, "1 for the present one.", labels=list(OF_STAGE))
     for progress in found:
-        stage.add_metric([*_labels(progress), str(progress.stage)], 1.0)
+        family.add_metric([*_labels(progress), str(progress.stage)], 1.0)
+    return family
+
+
+def _reasons(found: list[Progress]) -> Metric:
+    family = GaugeMetricFamily(REASON, REASON_TEXT, labels=list(OF_REASON))
+    for progress in found:
         for labels in {_of_reason(one) for one in progress.throttled}:
-            reason.add_metric([*_labels(progress), *labels], 1.0)
-    yield stage
-    yield reason
-    for name, (text, grows) in _MIGRATION.items():
-        family = _family(name, text, grows, _OF_MIGRATION)
-        for progress in found:
-            value = _of_migration(progress)[name]
-            if value is not None:
-                family.add_metric(_labels(progress), float(value))
-        yield family
-    for name, (text, grows) in _TABLE.items():
-        family = _family(name, text, grows, _OF_TABLE)
-        for progress in found:
-            for table, values in _of_tables(progress):
-                family.add_metric([*_labels(progress), table], float(values[name]))
-        yield family
-
-
-def _family(
-    name: str, text: str, grows: bool, labels: tuple[str, ...]
-) -> CounterMetricFamily | GaugeMetricFamily:
-    kind = CounterMetricFamily if grows else GaugeMetricFamily
-    return kind(f"tranship_{name}", text, labels=list(labels))
-
-
-def _labels(progress: Progress) -> list[str]:
-    return [progress.id, str(progress.kind), progress.source, progress.target]
+            family.add_metric([*_labels(progress), *labels], 1.0)
+    return family
 
 
 def _of_reason(reason: Reading) -> tuple[str, str, str]:
@@ -150,37 +99,21 @@ def _of_reason(reason: Reading) -> tuple[str, str, str]:
     return str(reason.signal), reason.server or "", reason.subject or ""
 
 
-def _of_migration(progress: Progress) -> dict[str, float | int | None]:
-    stream = progress.stream
-    return {
-        "stage_seconds": (progress.now - progress.since).total_seconds(),
-        "postponed": progress.postponed,
-        "failed": progress.stage is Stage.FAILED,
-        "throttled": len(progress.throttled),
-        "chunks_allowed": progress.chunks_allowed,
-        "copy_rows_per_second": progress.rows_per_s,
-        "cut_over_attempts": progress.cut_over_attempt,
-        "refused_seconds": progress.refused_s,
-        "apply_lag_seconds": stream.lag_s if stream else None,
-        "transactions_behind": stream.transactions_behind if stream else None,
-        "position_age_seconds": stream.position_age_s if stream else None,
-        "rows_applied": stream.rows_applied if stream else None,
-        "streamer_up": stream.alive if stream else None,
-    }
+def _figures(
+    figures: Mapping[str, Figure[Told]],
+    labels: tuple[str, ...],
+    found: Iterable[tuple[list[str], Told]],
+) -> Iterator[Metric]:
+    samples = list(found)
+    for name, figure in figures.items():
+        kind = CounterMetricFamily if figure.grows else GaugeMetricFamily
+        family = kind(f"tranship_{name}", figure.about, labels=list(labels))
+        for values, one in samples:
+            value = figure.read(one)
+            if value is not None:
+                family.add_metric(values, float(value))
+        yield family
 
 
-def _of_tables(progress: Progress) -> Iterator[tuple[str, dict[str, int]]]:
-    for table in progress.tables:
-        yield (
-            table.source,
-            {
-                "rows_copied": table.rows_copied,
-                "rows_estimate": table.rows_estimate,
-                "bytes_copied": table.bytes_copied,
-                "chunks_done": table.chunks_done,
-                "chunks_known": table.chunks_known,
-                "chunks_dirty": table.chunks_dirty,
-                "chunks_never_verified": table.chunks_never_verified,
-                "keys_touched": table.keys_touched,
-            },
-        )
+def _labels(progress: Progress) -> list[str]:
+    return [progress.id, str(progress.kind), progress.source, progress.target]

@@ -1,8 +1,8 @@
-"""Which conversions a server makes in silence though they may lose something.
+"""Which conversions may lose something without the server reporting it.
 
-A column may go without a check where everything that would not fit is an error or a warning
-(`loud`): out of range, too long, not in that character set, not a label. Whatever is not known
-to be so is checked value by value.
+A column needs no check if every value that does not fit is an error or a warning
+(`reports_loss`): out of range, too long, not in the character set, not a label. Where that is not
+known, the column is checked value by value.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def reports_loss(old: Column, new: Column) -> bool:
         strips = new.data_type == "char" and old.data_type != "char"
         return not strips and (new.charset == old.charset or new.charset in _UNICODE)
     if old.kind is ValueKind.BINARY and new.kind is ValueKind.BINARY:
-        return new.data_type != "binary"  # which pads
+        return new.data_type != "binary"  # BINARY pads
     if (old.kind, new.kind) in (
         (ValueKind.INTEGER, ValueKind.DECIMAL),
         (ValueKind.FLOAT, ValueKind.DOUBLE),
@@ -70,5 +70,5 @@ def bounds_alike(old: Column, new: Column) -> bool:
 
 
 def implicit_literal(column: Column) -> str | None:
-    """What ALTER TABLE puts into an added NOT NULL column without a default; None: unclear."""
+    """What ALTER TABLE puts into an added NOT NULL column without a default; None if unclear."""
     return _IMPLICIT.get(column.kind)

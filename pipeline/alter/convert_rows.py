@@ -1,15 +1,15 @@
-"""Converts rows to the new definition, by the server, and says which row it can't convert.
+"""Has the server convert rows to the new definition, and says which row it can't convert.
 
-A connection has up to three temporary tables for it, which are neither logged nor replicated:
+For this a connection has up to three temporary tables, which are neither logged nor replicated:
 
-    staged     rows of the original: from the binary log, or as one read of it found them
+    staged     rows of the original: from the binary log, or as one read has found them
     converted  the kept columns, as the shadow defines them
     reverted   converted rows, as the original defines them
 
 Guarantee: a row arrives with every kept value, or an error names its key. Most conversions
-that lose something say so (an error in a strict session, a warning in others; both stop here).
-Of those that would not say so (`Rebuild.checked`: a rounded DOUBLE, a fraction of a second) the
-values are taken there and back, and have to be what they were.
+that lose something report it (an error in a strict session, a warning in others; both stop here).
+Where they would not (`AlterPlan.checked`: a rounded DOUBLE, a fraction of a second) the values
+are converted there and back, and have to come out as they were.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _PRIMARY = "PRIMARY"
 
 
 def create_templates(connection: Connection, table: MigrationTable, plan: AlterPlan) -> None:
-    """Empty tables, from which each connection makes its temporary ones."""
+    """Create the empty tables from which each connection makes its temporary ones."""
     original, shadow = table.source, table.target
     for kind, like, name in (
         ("staged", replace(table.definition, columns=table.definition.written), original),
@@ -65,7 +65,7 @@ def staged_table(connection: Connection, table: MigrationTable) -> Table:
 
 
 def converted_rows(connection: Connection, table: MigrationTable, condition: str) -> Table:
-    """The original's rows under `condition`, as the shadow would hold them, frozen.
+    """A copy of the original's rows under `condition`, as the shadow would hold them.
 
     Raises:
         FatalError: one can't be converted; names its key.
@@ -79,11 +79,11 @@ def converted_rows(connection: Connection, table: MigrationTable, condition: str
 def into_shadow(
     connection: Connection, table: MigrationTable, verb: str, rows: Table, condition: str
 ) -> Result:
-    """`INSERT IGNORE` or `REPLACE` rows of the original, which `rows` has, into the shadow.
+    """`INSERT IGNORE` or `REPLACE` rows of the original, held by `rows`, into the shadow.
 
     Raises:
         FatalError: one can't be converted without loss; names its key.
-        RetryableError: its value of a new unique key is another row's, at least for now.
+        RetryableError: another row has its value of a new unique key, at least for now.
     """
     plan = plan_of(table)
     if plan.checked:
@@ -105,7 +105,7 @@ def into_shadow(
 
 
 def _staged(connection: Connection, table: MigrationTable, rows: Table, condition: str) -> Table:
-    """`rows`, where a second statement finds what the first one did."""
+    """`rows` in a place where a second statement finds the same as the first."""
     if rows.name.schema == SCHEMA:
         return rows
     staged = staged_table(connection, table)
@@ -134,7 +134,7 @@ def _convert(
 def _check_reverted(
     connection: Connection, table: MigrationTable, plan: AlterPlan, rows: Table
 ) -> None:
-    """Convert back, and compare with what there was."""
+    """Convert back and compare with the originals."""
     name = _temporary(connection, table, "reverted")
     converted = TableName(SCHEMA, _name(table, "converted"))
     run(
@@ -167,11 +167,11 @@ def _same_value(column: Column, one: str, other: str) -> str:
 
 
 def _values(columns: Sequence[Column], become: Sequence[Column]) -> str:
-    """The columns as a SELECT has to name them, to become those of `become`.
+    """The columns as a SELECT has to name them so that they become those of `become`.
 
-    A server copies ENUM and SET by their labels, even to a column of the same definition. The
-    label '' is also what no member looks like, so where the members are the same they go by
-    number.
+    A server copies ENUM and SET by their labels, even to a column of the same definition. Both
+    the label '' and the error value are '' as text, so values go by number if the members are the
+    same.
     """
     return ", ".join(
         f"CAST({quote(old.name)} AS UNSIGNED)"
@@ -186,7 +186,7 @@ def _columns(table: Table) -> str:
 
 
 def _temporary(connection: Connection, table: MigrationTable, kind: str) -> TableName:
-    """The connection's own table, made once and emptied each time."""
+    """The connection's own table, created once and emptied each time."""
     name = TableName(SCHEMA, _name(table, kind))
     made: set[str] = connection.info.setdefault("temporary", set())
     if name.name in made:
@@ -199,13 +199,13 @@ def _temporary(connection: Connection, table: MigrationTable, kind: str) -> Tabl
 
 
 def make_temporaries(connection: Connection, table: MigrationTable) -> None:
-    """Make all of them now: a connection that holds LOCK TABLES can't."""
+    """Create all of them now: a connection that holds LOCK TABLES can't."""
     for kind in ("staged", "converted", "reverted"):
         _temporary(connection, table, kind)
 
 
 def _name(table: MigrationTable, kind: str) -> str:
-    # Not by the table's number alone, which another control schema may have given before.
+    # Not by the table's number alone, which another control schema may have given out, too.
     return f"{kind}_{table.migration_id}_{table.ordinal}"
 
 

@@ -1,8 +1,8 @@
-"""What can be told from the text of an ALTER before a server has seen it.
+"""Reads from the text of an ALTER what has to be known before a server sees it.
 
 The server parses the change, not we: it is applied to an empty table, and the result is read
-back. Only what can't be read back is looked for here, word by word: clauses that would touch
-another table or the name, and which of the new columns is an old one under a new name.
+back. Only what can't be read back is searched for here, word by word: clauses that would touch
+another table or the table's name, and which new column is an old one under a new name.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NOT_COLUMNS = frozenset(
 
 @dataclass(frozen=True)
 class Wording:
-    """Column names as the text has them, and the first two words of each clause."""
+    """Column names as the text spells them, and the first two words of each clause."""
 
     heads: tuple[tuple[str, ...], ...]
     renamed: tuple[tuple[str, str], ...]
@@ -43,7 +43,7 @@ def read_ddl(ddl: str) -> Wording:
     """What the text renames, drops and adds.
 
     Raises:
-        RefusedError: it holds a clause that an empty copy must not be given.
+        RefusedError: it holds a clause that must not be applied to an empty copy.
     """
     clauses = list(_clauses(list(tokens(ddl))))
     if not any(clauses):
@@ -59,7 +59,7 @@ def read_ddl(ddl: str) -> Wording:
 
 
 def _clauses(found: Sequence[Token]) -> Iterator[list[Token]]:
-    """Between the commas that are in no parentheses."""
+    """The parts between the commas that are not in parentheses."""
     depth, clause = 0, list[Token]()
     for token in found:
         if not token.is_name:
@@ -78,7 +78,7 @@ def _refuse(clause: Sequence[Token]) -> None:
     words = [token.word for token in clause]
     for pair in pairwise(words):
         if pair in _REFUSED:
-            raise RefusedError(f"The change {_REFUSED[pair]}.", f"{_CLAUSE}; do that by itself.")
+            raise RefusedError(f"The change {_REFUSED[pair]}.", f"{_CLAUSE}; do that separately.")
     if words[:1] == ["RENAME"] and words[1:2] and words[1] not in _RENAMED_THINGS:
         raise RefusedError("The change gives the table another name.", f"{_CLAUSE}.")
     if words[:1] == ["ALTER"] and words[1:2] == ["TABLE"]:

@@ -1,8 +1,8 @@
-"""Writes converted rows, and says which one lost something.
+"""Writes converted rows, and says which row has lost something.
 
-A strict session raises an error; `INSERT IGNORE`, and a session that has to be lenient, warn, and
-so a warning is as good as an error here. Most messages number the row. Of those that do not, the
-row is searched for: the first that makes a prefix of the rows fail.
+A strict session raises an error; `INSERT IGNORE`, or a session that has to be lenient, warns, so a
+warning is as good as an error here. Most messages number the row. For those that do not, the row
+is searched for: it is the first that makes a prefix of the rows fail.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def write(
 
     Raises:
         FatalError: a row can't be converted without loss; names its key.
-        RetryableError: a row meets another one in a new unique key.
+        RetryableError: a row has the same value of a new unique key as another one.
     """
     try:
         answer = run(connection, statement)
@@ -58,10 +58,10 @@ def write(
 def _loss(
     connection: Connection, table: MigrationTable, plan: AlterPlan, answer: Result, statement: str
 ) -> str | None:
-    """What was lost, if anything was. A row that is there already is no loss.
+    """What was lost, if anything. A row that exists already is no loss.
 
     Raises:
-        RetryableError: a row meets another one in a new unique key.
+        RetryableError: a row has the same value of a new unique key as another one.
     """
     lenient = table.definition.may_warn_on_write and not plan.retyped
     others = 0
@@ -72,24 +72,26 @@ def _loss(
         others += 1
         if not (is_harmless(code, text) or (lenient and code in TRUNCATED)):
             return text
-    # The server shows the first max_error_count of them, and counts all. What a REPLACE counts
-    # as duplicates are rows that it has removed, without a warning.
+    # The server shows the first max_error_count warnings, and counts all. The duplicates that a
+    # REPLACE counts are rows that it has removed, without a warning.
     ignored = 0 if statement.startswith("REPLACE") else answer.summary.duplicates
     if answer.warnings - ignored > others and not lenient:
-        return "the server has more to say than it shows (max_error_count)"
+        return "the server has more warnings than it shows (max_error_count)"
     return None
 
 
 def _refuse_new_duplicate(table: MigrationTable, plan: AlterPlan, text: str) -> None:
-    """Rows with one value for a unique key that is new: passing, if it moved between them."""
+    """Refuse rows with the same value of a new unique key; it passes if the value has moved."""
     if any(text.rstrip("'").endswith((f".{key}", f"'{key}")) for key in plan.new_unique):
-        raise RetryableError(f"{table.source}: two rows for one value of a new unique key: {text}.")
+        raise RetryableError(
+            f"{table.source}: two rows have the same value of a new unique key: {text}."
+        )
 
 
 def _key_of(
     connection: Connection, rows: Table, condition: str, statement: str, text: str
 ) -> str | None:
-    """The key of the row that a message is about, unless it has gone meanwhile."""
+    """The key of the row that a message is about, unless the row has gone meanwhile."""
     number = _ROW.search(text)
     place = int(number[1]) if number is not None else _search(connection, statement)
     found = run(
@@ -100,7 +102,7 @@ def _key_of(
 
 
 def _search(connection: Connection, statement: str) -> int:
-    """The number of the first row that `statement` can't write: it is in every longer prefix."""
+    """The number of the first row that `statement` can't write; every longer prefix fails."""
     good, bad = 0, 1
     while _is_written(connection, statement, bad) and bad < _LONGEST_SEARCH:
         good, bad = bad, 2 * bad
@@ -114,7 +116,7 @@ def _search(connection: Connection, statement: str) -> int:
 
 
 def _is_written(connection: Connection, statement: str, rows: int) -> bool:
-    """Whether the first `rows` rows go without a word. Nothing of it stays."""
+    """Whether the first `rows` rows are written without a complaint. Nothing of it stays."""
     run(connection, "SAVEPOINT search")
     try:
         answer = run(connection, f"{statement} LIMIT {rows}")
@@ -129,7 +131,7 @@ def _is_written(connection: Connection, statement: str, rows: int) -> bool:
 
 
 def lossy(table: MigrationTable, key: str | None, text: str) -> FatalError:
-    """What is said of the row with `key`."""
+    """The error for the row with `key`."""
     where = f" with key {key}" if key is not None else ""
     return FatalError(
         f"A row of {table.source}{where} can't be converted without loss: {text.rstrip('.')}.",

@@ -1,7 +1,7 @@
-"""Plans an alter: has the server make an empty table of the new definition, and maps columns.
+"""Plans an alter: the server creates an empty table of the new definition; columns are mapped.
 
-Which column becomes which is decided by name. A column that the text renames has to be
-confirmed (`renames`), since one taken for another is data in the wrong place.
+Columns are matched by name. A column that the text renames has to be confirmed (`renames`), since
+one column taken for another means data in the wrong place.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ Pair = tuple[Column, Column]
 
 
 def create_shadow(connection: Connection, name: TableName, shadow: TableName, ddl: str) -> None:
-    """An empty table with the new definition.
+    """Create an empty table with the new definition.
 
     Raises:
-        RefusedError: the server does not take the change.
+        RefusedError: the server rejects the change.
     """
     try:
         with driver_errors("here"):
@@ -49,24 +49,24 @@ def create_shadow(connection: Connection, name: TableName, shadow: TableName, dd
     except FatalError as error:
         said = error.explanation.removeprefix("Server here: ")
         raise RefusedError(
-            f"The server does not take the change: {said}", "Correct the change."
+            f"The server rejects the change: {said}", "Correct the change."
         ) from error
 
 
 def plan_alter(connection: Connection, request: AlterRequest) -> AlterPlan:
-    """What the change makes of the table. The table that is made for it is dropped again.
+    """The plan of a change. The table that is created for it is dropped again.
 
     Raises:
         RefusedError: the change can't be made in this way; says why.
     """
-    read_ddl(request.change)  # before the server is given it
+    read_ddl(request.change)  # before the server gets it
     with scratch_table(connection, request.table, request.change) as scratch:
         return map_columns(connection, scratch, request)
 
 
 @contextmanager
 def scratch_table(connection: Connection, name: TableName, ddl: str) -> Iterator[TableName]:
-    """An empty table of the new definition, for a look."""
+    """An empty table of the new definition, to be inspected and then dropped."""
     scratch = scratch_name(name)
     while table_exists(connection, scratch):
         scratch = scratch_name(name)
@@ -78,10 +78,10 @@ def scratch_table(connection: Connection, name: TableName, ddl: str) -> Iterator
 
 
 def map_columns(connection: Connection, shadow: TableName, request: AlterRequest) -> AlterPlan:
-    """The same for a shadow that is there.
+    """Like `plan_alter`, for a shadow that exists.
 
     Raises:
-        RefusedError: as `plan_alter`.
+        RefusedError: as in `plan_alter`.
     """
     name = request.table
     table = read_table(connection, name)
@@ -116,13 +116,13 @@ def _refuse_shadow(connection: Connection, shadow: TableName) -> None:
     keys = foreign_keys(connection, shadow)
     if keys:
         raise RefusedError(
-            f"The change adds foreign key {keys[0].name}, which can't be kept through the swap.",
+            f"The change adds foreign key {keys[0].name}, which would not survive the swap.",
             "Leave it out.",
         )
 
 
 def _renames(request: AlterRequest, wording: Wording, table: Table) -> dict[str, str]:
-    """Old name to new name, confirmed."""
+    """Old names to new names, all of them confirmed."""
     as_given = {old: f"`renames={ {old: new}!r}`" for old, new in request.renames.items()}
     _refuse_unknown(as_given, table.columns)
     found = {_lower(pair): pair for pair in wording.renamed}
@@ -131,7 +131,7 @@ def _renames(request: AlterRequest, wording: Wording, table: Table) -> dict[str,
         old, new = found[pair]
         raise RefusedError(
             f"The change renames column {old} to {new}.",
-            f"If {new} is to hold what {old} held, confirm it with: `renames={ {old: new}!r}`.",
+            f"If {new} is to hold the values of {old}, confirm it with: `renames={ {old: new}!r}`.",
         )
     for pair in given.keys() - found.keys():
         old, new = given[pair]
@@ -144,7 +144,7 @@ def _renames(request: AlterRequest, wording: Wording, table: Table) -> dict[str,
         name = sorted(again)[0]
         raise RefusedError(
             f"The change drops column {name} and adds another of that name.",
-            "Do it in two: the values of the old one must not be taken for the new one's.",
+            "Make two changes: the values of the old one must not be taken for the new one's.",
         )
     return {old.lower(): new for old, new in request.renames.items()}
 
@@ -154,12 +154,12 @@ def _lower(pair: tuple[str, str]) -> tuple[str, str]:
 
 
 def _refuse_unknown(as_given: Mapping[str, str], columns: Sequence[Column]) -> None:
-    """`as_given` are names of columns, each with the option that named it."""
+    """Refuse columns that are not kept; `as_given` has the option that names each."""
     known = {column.name.lower() for column in columns}
     for name, option in as_given.items():
         if name.lower() not in known:
             raise RefusedError(
-                f"There is no column {name} that is kept, as {option} says.", "Correct the name."
+                f"No column {name} is kept, but {option} names it.", "Correct the name."
             )
 
 
@@ -175,7 +175,7 @@ def _pairs(
             continue
         if old.generated:
             raise RefusedError(
-                f"Column {old.name} is generated, and is to be one that is not.",
+                f"Column {old.name} is generated, and would become one that is not.",
                 "Add a new column instead, and fill it afterwards.",
             )
         pairs.append((old, new))
@@ -206,11 +206,11 @@ def _shared_key(
         reasons.append(
             f"{key.name}: column {changed[0]} changes its order or values"
             if changed
-            else f"{key.name} is no unique key afterwards"
+            else f"{key.name} is not a unique key afterwards"
         )
     raise RefusedError(
-        f"{name} has no unique key that the change leaves as it is ({'; '.join(reasons)}), by which"
-        " rows could be followed.",
+        f"{name} has no unique key that the change leaves as it is ({'; '.join(reasons)}), so rows"
+        " could not be followed.",
         "Keep one, or add one first: a UNIQUE KEY over NOT NULL columns.",
     )
 
@@ -234,7 +234,7 @@ def _new_unique(
     shadow: TableName,
     pairs: Sequence[Pair],
 ) -> Iterator[str]:
-    """Unique keys that may meet duplicates which the original allows."""
+    """Unique keys of the shadow that may be violated by rows which the original allows."""
     back = {new.name: old.name for old, new in pairs if same_values(old, new)}
     known = {key.parts for key in unique_keys(connection, name)}
     for key in unique_keys(connection, shadow):

@@ -1,8 +1,8 @@
-"""The rows of an alter: copied by one statement a range, replaced by way of a staging table.
+"""The rows of an alter: one statement copies a chunk, a staging table takes what is replaced.
 
 The copy's `INSERT IGNORE … SELECT` runs at READ COMMITTED, where the SELECT takes no lock on the
 original's rows. What the binary log brings is loaded as the original defines it, and goes from
-there into the shadow, so the same server converts it in the same way.
+there into the shadow, so that the same server converts both in the same way.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from pipeline.rows.write_lines import write_lines
 
 
 def copy_range(target: Connection, table: MigrationTable, keys: KeyRange) -> tuple[int, int]:
-    """Copy a range of the original, in the open transaction; rows that are there stay.
+    """Copy the original's rows in `keys`, in the open transaction; existing rows stay.
 
     Returns:
-        the rows of the range, and about how many bytes they have.
+        how many rows there are, and about how many bytes they have.
 
     Raises:
         FatalError: a row can't be converted without loss.
-        RetryableError: a row meets another one in a new unique key.
+        RetryableError: a row has the same value of a new unique key as another one.
     """
     original = replace(table.definition, name=table.source)
     answer = into_shadow(
@@ -57,7 +57,7 @@ def replace_rows(target: Connection, table: MigrationTable, data: bytes) -> None
 
 
 def _already_there(target: Connection, table: MigrationTable, staged: Table) -> int:
-    """How many of the staged rows a REPLACE takes away, if it takes no other."""
+    """How many rows a REPLACE of the staged rows removes, if it removes no others."""
     if not plan_of(table).new_unique:
         return 0
     same = same_key(table.target_table, "shadow", "staged", staged)
@@ -68,8 +68,11 @@ def _already_there(target: Connection, table: MigrationTable, staged: Table) -> 
 def _refuse_victims(
     target: Connection, table: MigrationTable, plan: AlterPlan, staged: Table, victims: int
 ) -> None:
-    """A key that the original has takes a row away only if an event of its own is coming. A new
-    one has no such promise: the row would be lost, and nobody would look at it again."""
+    """Refuse rows that a REPLACE has removed because of a new unique key.
+
+    A unique key that the original has, too, removes a row only if that row's own event is coming.
+    For a new key nothing is coming: the row would be lost, and nobody would check it again.
+    """
     if victims <= 0:
         return
     same = same_key(table.target_table, quote_name(table.target), "staged", staged)
@@ -79,9 +82,9 @@ def _refuse_victims(
         f"DELETE FROM {quote_name(table.target)} USING {quote_name(table.target)}"
         f" JOIN {quote_name(staged.name)} AS staged ON {same}",
     )
-    into_shadow(target, table, "INSERT", staged, "TRUE")  # says which value of which key
+    into_shadow(target, table, "INSERT", staged, "TRUE")  # its error names value and key
     names = ", ".join(plan.new_unique)
     raise FatalError(
-        f"{table.source}: a change gives two rows one value of a new unique key ({names}).",
+        f"{table.source}: a change gives two rows the same value of a new unique key ({names}).",
         "The table is as it was. Make the values differ, abort, and start again.",
     )

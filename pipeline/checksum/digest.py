@@ -1,13 +1,14 @@
-"""The digest of a key range, computed by each server over its own rows.
+"""The digest of a chunk, which each server computes over its own rows.
 
-Row count, and the XOR of 64 bits of SHA-256 of every row's line (codecs.py): all columns,
-NULLs told from text. XOR is free of order. Not CRC32, though pt-table-checksum and Spirit
-use it: CRC is linear, so two rows that are stale in the same way, or that have swapped a
-value, cancel out under XOR with the count unchanged. SHA-256 has no such structure.
+It is the row count, and the XOR of 64 bits of SHA-256 of every row's line (codecs.py), which holds
+all columns and tells NULL from text. XOR does not depend on the order. It is not CRC32, although
+pt-table-checksum and Spirit use that: CRC is linear, so two rows that are stale in the same way, or
+that have swapped a value, cancel out under XOR with the count unchanged. SHA-256 has no such
+structure.
 
-JSON: documents are compared by their text. Where a migration lets them become what their text
-says (`--json-as-text`), the source's digest sends each through that trip itself, since 1.50
-comes back from it as 1.5.
+JSON documents are compared by their text. If a migration lets them become what their text says
+(`--json-as-text`), the source's digest takes each through that round trip itself, since 1.50 comes
+back as 1.5.
 """
 
 from __future__ import annotations
@@ -33,23 +34,23 @@ from pipeline.mysql.keyrange import (
 )
 from pipeline.mysql.pools import run, warnings
 
-_KEYS_A_DIGEST = 500  # a statement names them one by one
+_KEYS_PER_DIGEST = 500  # the statement lists them
 
 
 @dataclass(frozen=True)
 class Digest:
-    """Equal digests: the same rows, but for a chance of 2^-64."""
+    """Row count and bits. Equal digests mean equal rows, except with a chance of 2^-64."""
 
     rows: int
     bits: int
 
     def without(self, part: Digest) -> Digest:
-        """The digest of the rows that are not in `part`, which must be some of these."""
+        """The digest of the rows that are not in `part`; those in `part` must be among these."""
         return Digest(self.rows - part.rows, self.bits ^ part.bits)
 
 
 def range_digest(rows: Rows, keys: KeyRange) -> Digest:
-    """The digest of the rows in `keys`, as their server sees them now. Takes no locks.
+    """The digest of the rows with a key in `keys`, as their server sees them. Takes no locks.
 
     Raises:
         FatalError: a row is too large for the server to hash.
@@ -60,7 +61,7 @@ def range_digest(rows: Rows, keys: KeyRange) -> Digest:
 def keys_digest(rows: Rows, keys: Sequence[Bound]) -> Digest:
     """The digest of the rows with one of `keys`."""
     total = Digest(0, 0)
-    for some in in_slices(keys, _KEYS_A_DIGEST):
+    for some in in_slices(keys, _KEYS_PER_DIGEST):
         part = _digest(rows, is_one_of(rows.table, some))
         total = Digest(total.rows + part.rows, total.bits ^ part.bits)
     return total
@@ -69,7 +70,7 @@ def keys_digest(rows: Rows, keys: Sequence[Bound]) -> Digest:
 def row_digests(rows: Rows, keys: Sequence[Bound]) -> dict[Bound, int]:
     """The bits of each row with one of `keys`, by its own key."""
     found: dict[Bound, int] = {}
-    for some in in_slices(keys, _KEYS_A_DIGEST):
+    for some in in_slices(keys, _KEYS_PER_DIGEST):
         found |= _row_digests(rows, is_one_of(rows.table, some))
     return found
 
@@ -84,13 +85,13 @@ def _digest(rows: Rows, condition: str) -> Digest:
         raise FatalError(
             f"A row of {rows.table.name} is too large to be hashed (max_allowed_packet):"
             f" {found[0][1]}",
-            "Raise max_allowed_packet on that server, then: tranship resume.",
+            "Raise max_allowed_packet on that server, then: tranship resume ID.",
         )
     return Digest(*answer.rows[0])
 
 
 def differing_keys(ours: Rows, theirs: Rows, keys: KeyRange, most: int = 10) -> list[str]:
-    """The keys of up to `most` rows that differ, for a person to look at."""
+    """The keys of up to `most` rows that differ, for a person to check."""
     here = _row_digests(ours, keys.condition(ours.table.key))
     there = _row_digests(theirs, keys.condition(theirs.table.key))
     different = [key for key in here if there.get(key) != here[key]]

@@ -1,9 +1,9 @@
-"""Repairs a range that differs for real: deletes it and copies it again.
+"""Repairs a chunk that really differs: deletes its rows and copies them again.
 
-One transaction, which commits only if the range's count has not moved since before the
-source was read: what the applier wrote meanwhile is never undone. Since the binlog may run
-ahead of what readers see, that read waits for the applied position to be visible on the
-source first. A repair is a touch itself, so that no verification that began before counts.
+It is one transaction, which commits only if the chunk has not been touched since before the
+source was read: what the applier has written meanwhile is never undone. Since the binary log may
+run ahead of what readers see, that read first waits until the applied position is visible on the
+source. A repair counts as a touch itself, so that no verification that began earlier counts.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from pipeline.strategy.choice import strategy_of
 
 @dataclass(frozen=True)
 class Repairer:
-    """Repairs ranges of one table."""
+    """Repairs chunks of one table."""
 
     pools: Pools
     target: str
@@ -46,14 +46,14 @@ class Repairer:
         return self.source.table
 
     def repair(self, number: int, keys: KeyRange) -> bool:
-        """Repair range `no`; False if it was written meanwhile.
+        """Repair chunk `number`; False if it was written meanwhile.
 
         Raises:
-            FatalError: it has been repaired often enough; names the keys that differ.
+            FatalError: it has been repaired too often already; names the keys that differ.
         """
         with self.pools.begin(self.target) as target:
             repairs = count_repair(target, self.table, number)
-            what = f"{self.table.source} range {number} {keys} differs for real"
+            what = f"{self.table.source} chunk {number} {keys} differs"
             log_event(target, self.table.migration_id, EventKind.DIFFERENCE, what, Role.CHECKSUM)
         if repairs > self.settings.repairs:
             self._give_up(keys, repairs - 1)
@@ -65,13 +65,13 @@ class Repairer:
         raise FatalError(
             f"{self.table.source} still differs after {repairs} repairs, at the keys"
             f" {'; '.join(different)}.",
-            "Look at these rows on both servers; something else writes to the target, or a"
-            " value can't be held there.",
+            "Compare these rows on both servers: something else writes to the target, or it can't"
+            " hold a value.",
         )
 
     def _copy_again(self, number: int, keys: KeyRange) -> bool:
         with self.pools.begin(self.target) as target:
-            # In this order: what was applied by the time of the count is in the position.
+            # In this order: whatever was applied when the count was read is in the position.
             touched = touched_count(target, self.table, number)
             state = read_stream(target, self.table.migration_id)
         with self.pools.begin(self.source.server) as source:

@@ -1,7 +1,7 @@
-"""The two sides of a comparison: rows as they can be read now, and as what table.
+"""The two sides of a comparison: which rows to read, on which connection, as which table.
 
-The strategy says as what the source's rows are compared: they themselves, or a converted copy of
-them, which is frozen once it is made.
+The strategy says what is compared on the source's side: its rows themselves, or a converted copy
+of them, which does not change once it is made.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipeline.strategy.choice import strategy_of
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of one side: those of `table`, under the name that it has in there."""
+    """The rows of one side: those of `table`, whose name is the one to read them by."""
 
     connection: Connection
     table: Table
@@ -33,8 +33,8 @@ class Rows:
 class SourceRows:
     """Where the source's rows are read.
 
-    `locked` is the connection that holds a table lock in the cut-over of an alter: nobody else
-    can read the table then, and a snapshot would give the lock away.
+    `locked` is the connection that holds the table lock in the cut-over of an alter: no other can
+    read the table then, and opening a snapshot would release the lock.
     """
 
     pools: Pools
@@ -45,7 +45,7 @@ class SourceRows:
 
     @contextmanager
     def range(self, keys: KeyRange) -> Iterator[Rows]:
-        """The rows of a range, in one state throughout. Takes no locks."""
+        """The rows of a chunk, all read in the same state. Takes no locks."""
         with self._rows(keys.condition(self.table.definition.key), one_state=True) as rows:
             yield rows
 
@@ -62,7 +62,7 @@ class SourceRows:
         with self._open(one_state=one_state and in_place) as connection:
             table = strategy.comparable_rows(connection, self.name, condition)
             if not in_place and self.locked is None:
-                # The cut-over must not wait for a comparison: let go of the original.
+                # Release the original: a cut-over must not wait for a comparison.
                 connection.commit()
             yield Rows(connection, table, is_source=True)
 
@@ -80,5 +80,5 @@ class SourceRows:
 
 
 def target_rows(connection: Connection, table: MigrationTable) -> Rows:
-    """The target's side, on a connection of the caller's."""
+    """The target's side, on the caller's connection."""
     return Rows(connection, replace(table.target_table, name=table.target), is_source=False)

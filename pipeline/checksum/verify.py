@@ -1,22 +1,21 @@
-"""Verifies one range while both sides are being written.
+"""Verifies one chunk while both sides are being written.
 
-**Whole, once.** Note the number of the last batch applied, and wait until the source's
-readers see what it brought. Digest the source's range in a snapshot; wait until the position
-contains all that the source had executed by then; digest the target's range in a snapshot,
-together with the keys touched in later batches. Rows with those keys may differ, and are
-taken out of both digests (an XOR: each side computes them from the same snapshot). What is
-left was last changed at or before the source's snapshot, so it must be equal, however busy
-the table is: if it isn't, that is a real difference, and is repaired. If it is, the touched
-keys are all that is still unproved.
+**In full, once.** Note the number of the last batch applied, and wait until reads on the source
+see what it contained. Digest the source's rows in a snapshot; wait until the position contains
+everything that the source had executed by then; digest the target's rows in a snapshot, together
+with the keys touched in later batches. Rows with those keys may differ, and are taken out of both
+digests (an XOR: each side computes them from the same snapshot). The rest was last changed at or
+before the source's snapshot, so it must be equal, however busy the table is. If it isn't, that is
+a real difference, and is repaired. If it is, only the touched keys are still unproved.
 
-**By its keys, from then on.** Compare the rows with touched keys, one by one. A key whose
-row is equal on both sides is forgotten, if no batch has touched it since it was read:
-the target held what the source did at the read, and whatever changed since is a touch still
-to come. A key that differs is behind, or is being written; if it still differs when nothing
-of that can be true, the range must be verified whole again.
+**By its touched keys, from then on.** Compare the rows with touched keys one by one. A key whose
+row is equal on both sides is forgotten, if no batch has touched it since it was read: the target
+held what the source held at the read, and whatever has changed since is a touch still to come. A
+key that differs is behind, or is being written. If it still differs when neither can be true, the
+chunk has to be verified in full again.
 
-A range is recorded as verified only at the count of touches that was read first; so
-"verified at the present count, and drained" means equal now (I6).
+A chunk is recorded as verified only at the count of touches that was read first. So "verified at
+the present count, and drained" means equal now (I6).
 """
 
 from __future__ import annotations
@@ -62,13 +61,13 @@ class Verdict(Enum):
     """How an attempt ended."""
 
     VERIFIED = "verified"
-    INCONCLUSIVE = "moving"  # it was written meanwhile; try again later
-    REPAIRED = "repaired"  # it differed for real; try again
+    INCONCLUSIVE = "inconclusive"  # it was written meanwhile; try again later
+    REPAIRED = "repaired"  # it really differed; try again
 
 
 @dataclass(frozen=True)
 class CheckSnapshot:
-    """What was known of a range before any row of it was read."""
+    """What was known of a chunk before any of its rows was read."""
 
     number: int
     keys: KeyRange
@@ -80,8 +79,11 @@ class CheckSnapshot:
 
 @dataclass(frozen=True)
 class ChunkVerifier:
-    """Verifies ranges of one migration. `source_name` is where the rows are now: after the
-    rename of a cut-over they are under another name; `locked` is who alone may read them."""
+    """Verifies chunks of one table.
+
+    `source_name` is the name that its rows are under now: after the rename of a cut-over it is
+    another one. `locked` is the only connection that can read them under a table lock.
+    """
 
     pools: Pools
     source: str
@@ -96,7 +98,7 @@ class ChunkVerifier:
         return SourceRows(self.pools, self.source, self.table, self.source_name, self.locked)
 
     def verify(self, number: int) -> Verdict:
-        """Verify range `no` once.
+        """Verify chunk `number` once.
 
         Raises:
             FatalError: it still differs after `settings.repairs` repairs; names the keys.
@@ -125,11 +127,11 @@ class ChunkVerifier:
             return CheckSnapshot(number, keys, state.touched, state.fully_verified, batch, position)
 
     def _visible(self, snapshot: CheckSnapshot) -> bool:
-        """Whether the source's readers see what was applied: the binlog runs ahead of them."""
+        """Whether reads on the source see what was applied: the binary log runs ahead of them."""
         with self.pools.begin(self.source) as source:
             return wait_until_executed(source, snapshot.position, self.settings.drain_wait_s)
 
-    # --- whole ------------------------------------------------------------------------
+    # --- in full ----------------------------------------------------------------------
 
     def _verify_fully(self, snapshot: CheckSnapshot) -> tuple[Verdict, int | None]:
         with self._ours.range(snapshot.keys) as source:
@@ -169,7 +171,7 @@ class ChunkVerifier:
             else Verdict.INCONCLUSIVE
         )
 
-    # --- by its keys ------------------------------------------------------------------
+    # --- by its touched keys ----------------------------------------------------------
 
     def _verify_keys(self, snapshot: CheckSnapshot) -> Verdict:
         with self.pools.begin(self.target) as target:
@@ -178,18 +180,16 @@ class ChunkVerifier:
         equal = [one for one in pending if one not in different]
         with self.pools.begin(self.target) as target:
             forget_touched(target, self.table, equal)
-            all_there_were = not different and len(pending) < _KEYS_AT_ONCE
-            if all_there_were and mark_verified(
-                target, self.table, snapshot.number, snapshot.touched
-            ):
+            all_equal = not different and len(pending) < _KEYS_AT_ONCE
+            if all_equal and mark_verified(target, self.table, snapshot.number, snapshot.touched):
                 return Verdict.VERIFIED
-        if different and self._differ_for_real(snapshot, different, executed):
+        if different and self._really_differ(snapshot, different, executed):
             with self.pools.begin(self.target) as target:
                 set_fully_verified(target, self.table, snapshot.number, False)
         return Verdict.INCONCLUSIVE
 
     def _compare(self, pending: Sequence[TouchedKey]) -> tuple[set[TouchedKey], GtidSet]:
-        """Those whose rows are not equal on both sides, and what the source had executed."""
+        """The keys whose rows differ between the sides, and what the source had executed."""
         keys = [one.key for one in pending]
         with self._ours.keys(keys) as source:
             ours = row_digests(source, keys)
@@ -198,7 +198,7 @@ class ChunkVerifier:
         with self.pools.begin(self.target) as target:
             theirs = row_digests(target_rows(target, self.table), keys)
         reached(Point.VERIFY_TARGET_READ)
-        # Rows found by a key that is equal to theirs by collation only.
+        # Rows that were found by a key which equals theirs only by collation.
         named = set(keys)
         same_others = _others(ours, named) == _others(theirs, named)
         return {
@@ -207,10 +207,10 @@ class ChunkVerifier:
             if ours.get(one.key) != theirs.get(one.key) or not (one.key in ours or same_others)
         }, executed
 
-    def _differ_for_real(
+    def _really_differ(
         self, snapshot: CheckSnapshot, different: set[TouchedKey], executed: GtidSet
     ) -> bool:
-        """Whether some of them differ though nothing can be behind and nobody wrote them."""
+        """Whether some differ although nothing can be behind and nobody has written them."""
         if not self._drained_to(executed):
             return False
         with self.pools.begin(self.target) as target:

@@ -1,4 +1,5 @@
 """What people ask for: start, control, settings, schedules, clean-up.
 
-An answer given is true: a request is accepted in the transaction in which it takes effect.
+Every request is checked first and stands in the event log with who made it; the coordinator carries
+it out.
 """

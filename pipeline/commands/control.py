@@ -29,7 +29,6 @@ from pipeline.control.stage_change import StageChange
 from pipeline.control.throttles import set_manual
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration, MigrationTable
-from pipeline.domain.request import MigrationKind
 from pipeline.domain.role import Role
 from pipeline.domain.stages import ENDED, Stage, can_abort
 from pipeline.errors import RefusedError
@@ -119,7 +118,7 @@ def unthrottle(pools: Pools, target: str, migration_id: str, who: str) -> None:
     _refuse_ended(_read(pools, target, migration_id))
     with pools.begin(target) as control:
         set_manual(control, migration_id, None)
-        log_event(control, migration_id, EventKind.CONTROL, "not throttled by hand any more", who)
+        log_event(control, migration_id, EventKind.CONTROL, "no longer throttled by hand", who)
 
 
 def _refuse_ended(migration: Migration) -> None:
@@ -225,8 +224,7 @@ def _drop_leftover(
     if migration.stage is Stage.DONE:
         drop_table(pools, migration.source, table.retired_name, gently)
         return f"{table.retired_name} on {migration.source}"
-    # Of an alter the abort itself has dropped the shadow.
-    if table.created_by_us and migration.kind is MigrationKind.MOVE:
+    if table.created_by_us:
         drop_table(pools, migration.target, table.target, gently)
         return f"{table.target} on {migration.target}"
     return ""

@@ -13,6 +13,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 
 from cronsim import CronSim, CronSimError
+from sqlalchemy import Connection
 
 from pipeline.commands.start import make_plan, record_migration
 from pipeline.configuration.load import server_settings
@@ -31,8 +32,8 @@ from pipeline.control.schedules import (
 from pipeline.control.schema import read_now
 from pipeline.domain.request import Request
 from pipeline.domain.window import zone_named
-from pipeline.errors import FencedError, RefusedError, TranshipError
-from pipeline.mysql.pools import Pools
+from pipeline.errors import FencedError, RefusedError
+from pipeline.mysql.pools import Pools, ask_every_server
 
 LATE = timedelta(hours=1)
 
@@ -75,15 +76,12 @@ def add_schedule(pools: Pools, cron: str, zone: str, request: Request, who: str)
 
 def all_schedules(pools: Pools) -> tuple[list[Schedule], dict[str, str]]:
     """Those of every configured server, and why servers could not be asked."""
-    found: list[Schedule] = []
-    troubles: dict[str, str] = {}
-    for server in pools.settings.servers:
-        try:
-            with pools.begin(server) as control:
-                found += read_schedules(control, server) if is_installed(control, server) else []
-        except TranshipError as error:
-            troubles[server] = str(error)
-    return found, troubles
+    found, troubles = ask_every_server(pools, _schedules)
+    return found, {server: str(error) for server, error in troubles.items()}
+
+
+def _schedules(control: Connection, server: str) -> list[Schedule]:
+    return read_schedules(control, server) if is_installed(control, server) else []
 
 
 def find_schedule(pools: Pools, given: str) -> Schedule:

@@ -1,11 +1,11 @@
-"""Statements on ranges: the ledger.
+"""Statements on the ledger: a chunk check for each chunk.
 
-I6 rests on this. The applier adds one to `touched` of a range, and writes down the keys it
-changes, in the transaction that changes them. A range is verified whole once; from then on
-only the keys that were touched since are looked at, so that what is left for the cut-over
-depends on what was written a moment ago and not on the size of the table. A verification is
-recorded only for what nobody has touched since it began: a range at the count it began with,
-a key with the batch number that it had. A range whose count is the verified one is clean.
+I6 rests on this. The applier adds one to a chunk's `touched`, and records the keys that it changes,
+in the transaction that changes them. A chunk is verified in full once; from then on only the keys
+touched since are compared, so that what is left for the cut-over depends on what was written a
+moment ago, and not on the size of the table. A verification is recorded only for what nobody has
+touched since it began: a chunk at the count that it had, a key with the batch number that it had.
+A chunk is clean if its count is the verified one; otherwise it is dirty.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DIRTY = or_(
 
 
 def touch(connection: Connection, table: MigrationTable, numbers: Iterable[int]) -> None:
-    """Mark ranges as changed, in the transaction that changes their rows."""
+    """Mark chunks as changed, in the transaction that changes their rows."""
     connection.execute(
         update(chunk_checks)
         .where(chunk_checks.c.table_id == table.id, chunk_checks.c.number.in_(sorted(numbers)))
@@ -36,7 +36,7 @@ def touch(connection: Connection, table: MigrationTable, numbers: Iterable[int])
 def touched_count(
     connection: Connection, table: MigrationTable, number: int, *, lock: bool = False
 ) -> int:
-    """How often range `no` was touched; with `lock` nobody can touch it until we commit."""
+    """How often a chunk was touched; with `lock` nobody can touch it until we commit."""
     query = select(chunk_checks.c.touched).where(
         chunk_checks.c.table_id == table.id, chunk_checks.c.number == number
     )
@@ -44,7 +44,7 @@ def touched_count(
 
 
 def unsend_all(connection: Connection, table: MigrationTable) -> None:
-    """Forget what was sent: those tasks look for the rows under their old name."""
+    """Take all messages for sent no more: those tasks would read the rows under their old name."""
     connection.execute(
         update(chunk_checks)
         .where(chunk_checks.c.table_id == table.id, chunk_checks.c.sent_at.is_not(None))
@@ -53,7 +53,7 @@ def unsend_all(connection: Connection, table: MigrationTable) -> None:
 
 
 def unsend_check(connection: Connection, table: MigrationTable, number: int) -> None:
-    """A worker has the message and must not work on it now: to be sent again."""
+    """Have a message sent again: its worker must not do the work now."""
     connection.execute(
         update(chunk_checks)
         .where(chunk_checks.c.table_id == table.id, chunk_checks.c.number == number)
@@ -63,7 +63,7 @@ def unsend_check(connection: Connection, table: MigrationTable, number: int) -> 
 
 @dataclass(frozen=True)
 class CheckState:
-    """A range as a verification finds it."""
+    """A chunk check as a verification finds it."""
 
     touched: int
     fully_verified: bool
@@ -81,7 +81,7 @@ def read_check(connection: Connection, table: MigrationTable, number: int) -> Ch
 def set_fully_verified(
     connection: Connection, table: MigrationTable, number: int, fully_verified: bool
 ) -> None:
-    """Note that range `no` was verified whole, or that it has to be again."""
+    """Record that a chunk was verified in full, or that it has to be again."""
     connection.execute(
         update(chunk_checks)
         .where(chunk_checks.c.table_id == table.id, chunk_checks.c.number == number)
@@ -90,7 +90,7 @@ def set_fully_verified(
 
 
 def mark_verified(connection: Connection, table: MigrationTable, number: int, touched: int) -> bool:
-    """Record a verification that began at count `touched`; False if it has moved on."""
+    """Record a verification that began at count `touched`; False if the count has moved on."""
     matched = connection.execute(
         update(chunk_checks)
         .where(
@@ -106,7 +106,7 @@ def mark_verified(connection: Connection, table: MigrationTable, number: int, to
 def record_attempt(
     connection: Connection, table: MigrationTable, number: int, rows: int | None, again_s: float
 ) -> None:
-    """An attempt has ended: the range may be sent again after `again_s`."""
+    """Record that an attempt has ended; the chunk may be sent again after `again_s`."""
     values = {} if rows is None else {"rows": rows}
     connection.execute(
         update(chunk_checks)
@@ -121,7 +121,7 @@ def record_attempt(
 
 
 def count_repair(connection: Connection, table: MigrationTable, number: int) -> int:
-    """Add one to the repairs of a range; how many there have been."""
+    """Count one more repair of a chunk; returns how many there have been."""
     connection.execute(
         update(chunk_checks)
         .where(chunk_checks.c.table_id == table.id, chunk_checks.c.number == number)
@@ -137,34 +137,33 @@ def count_repair(connection: Connection, table: MigrationTable, number: int) -> 
 
 
 def send_dirty(
-    connection: Connection, table: MigrationTable, window: int, resend_s: float, *, at_once: bool
+    connection: Connection,
+    table: MigrationTable,
+    window: int,
+    resend_s: float,
+    *,
+    ignore_backoff: bool,
 ) -> list[int]:
-    """Up to `window` dirty ranges that nobody verifies now, noted as sent.
+    """Up to `window` dirty chunks that nobody is verifying, noted as sent.
 
-    With `at_once` also those that were moving a moment ago: the source is quiet now.
+    With `ignore_backoff` also those that were being written a moment ago: the source is quiet now.
     """
     in_flight = chunk_checks.c.sent_at.is_not(None) & (chunk_checks.c.sent_at >= ago(resend_s))
-    rested = (
-        true()
-        if at_once
-        else or_(chunk_checks.c.not_before.is_(None), chunk_checks.c.not_before < NOW)
-    )
+    due = or_(chunk_checks.c.not_before.is_(None), chunk_checks.c.not_before < NOW)
+    if ignore_backoff:
+        due = true()
     mine = chunk_checks.c.table_id == table.id
     busy = connection.execute(
         select(func.count()).select_from(chunk_checks).where(mine, DIRTY, in_flight)
     ).scalar_one()
-    numbers = (
-        connection.execute(
-            select(chunk_checks.c.number)
-            .where(mine, DIRTY, ~in_flight, rested)
-            .order_by(
-                chunk_checks.c.verify_attempts, chunk_checks.c.number
-            )  # the least looked at first: none starves
-            .limit(max(0, window - busy))
-        )
-        .scalars()
-        .all()
+    # Those with the fewest attempts come first, so that none starves.
+    query = (
+        select(chunk_checks.c.number)
+        .where(mine, DIRTY, ~in_flight, due)
+        .order_by(chunk_checks.c.verify_attempts, chunk_checks.c.number)
+        .limit(max(0, window - busy))
     )
+    numbers = connection.execute(query).scalars().all()
     if numbers:
         connection.execute(
             update(chunk_checks).where(mine, chunk_checks.c.number.in_(numbers)).values(sent_at=NOW)
@@ -173,7 +172,7 @@ def send_dirty(
 
 
 def dirty_chunks(connection: Connection, table: MigrationTable) -> list[int]:
-    """The numbers of all ranges that were touched since they were verified."""
+    """The numbers of all dirty chunks."""
     query = (
         select(chunk_checks.c.number)
         .where(chunk_checks.c.table_id == table.id, DIRTY)
@@ -184,7 +183,7 @@ def dirty_chunks(connection: Connection, table: MigrationTable) -> list[int]:
 
 @dataclass(frozen=True)
 class LedgerState:
-    """How far verification is: ranges, those dirty, those never verified whole."""
+    """How far verification is: all chunks, the dirty ones, those never verified in full."""
 
     total: int
     dirty: int
@@ -203,7 +202,7 @@ def ledger_state(connection: Connection, table: MigrationTable) -> LedgerState:
 
 
 def rows_at_last_check(connection: Connection, table: MigrationTable, number: int) -> int:
-    """Rows of range `no` at its last verification; 0 if there was none."""
+    """The rows of a chunk at its last verification; 0 if there was none."""
     query = select(chunk_checks.c.rows).where(
         chunk_checks.c.table_id == table.id, chunk_checks.c.number == number
     )

@@ -1,8 +1,8 @@
-"""Statements on the pieces of a table's key space: where one ends and the next begins.
+"""Statements on a table's chunk map: the bounds at which one chunk ends and the next begins.
 
-Chunks and ranges share their bounds: piece `no` holds the keys above bound `no - 1` and up
-to bound `no`. The last piece is open above, so together they cover the whole key space at
-every moment. Bounds are only ever appended: the open piece is cut in two.
+Chunk `number` holds the keys above bound `number - 1` and up to bound `number`. The last chunk is
+open above, so together the chunks cover all keys at every moment. Bounds are only ever appended:
+the open chunk is cut in two.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipeline.mysql.pools import lenient_sql_mode, run
 from pipeline.mysql.quoting import quote_list, quote_name
 from pipeline.mysql.table import TableName
 
-NUMBER = "_tranship_piece"  # no key column of a moved table has these names
+NUMBER = "_tranship_chunk"  # no key column of an application's table has these names
 BATCH = "_tranship_batch"
 
 
@@ -36,7 +36,7 @@ def touched_table(table: MigrationTable) -> str:
 
 
 def create_key_tables(connection: Connection, table: MigrationTable) -> None:
-    """The three tables whose key columns are typed and collated as the moved table's are."""
+    """Create the three tables whose key columns have the type and collation of the table's key."""
     columns = quote_list(table.definition.key.columns)
     rows = f"{columns} FROM {quote_name(table.placement.key_model)} LIMIT 0"
     run(
@@ -69,7 +69,7 @@ def delete_chunks(connection: Connection, table: MigrationTable) -> None:
 
 
 def key_range(connection: Connection, table: MigrationTable, number: int) -> KeyRange:
-    """The keys of piece `no`."""
+    """The keys of chunk `number`."""
     rows = run(
         connection,
         f"SELECT {NUMBER}, {key_literals(table.definition)} FROM {bounds_table(table)}"
@@ -80,7 +80,7 @@ def key_range(connection: Connection, table: MigrationTable, number: int) -> Key
 
 
 def create_first_chunk(connection: Connection, table: MigrationTable) -> None:
-    """The whole key space as one open piece; once."""
+    """Create the first chunk, which is open and holds all keys, unless there is one."""
     known = connection.execute(
         select(chunks.c.number).where(chunks.c.table_id == table.id).limit(1)
     ).scalar_one_or_none()
@@ -89,7 +89,7 @@ def create_first_chunk(connection: Connection, table: MigrationTable) -> None:
 
 
 def last_chunk(connection: Connection, table: MigrationTable) -> int:
-    """The number of the open piece."""
+    """The number of the open chunk."""
     return int(
         connection.execute(
             select(func.max(chunks.c.number)).where(chunks.c.table_id == table.id)
@@ -98,10 +98,10 @@ def last_chunk(connection: Connection, table: MigrationTable) -> int:
 
 
 def cut_open_chunk(connection: Connection, table: MigrationTable, bound: Bound) -> int:
-    """End the open piece at `bound` and open a new one above it; its number.
+    """End the open chunk at `bound` and open a new one above it; returns the ended one's number.
 
-    The stream's row is locked first and its layout number raised: an applier that mapped
-    keys by the older layout finds out before it commits, and touches the new piece too.
+    The stream's row is locked first and its chunk map version raised: an applier that has mapped
+    keys by the older version notices before it commits, and touches the new chunk, too.
     """
     connection.execute(
         update(streams)
@@ -117,7 +117,7 @@ def cut_open_chunk(connection: Connection, table: MigrationTable, bound: Bound) 
             f" VALUES ({number}, {', '.join(bound)})",
         )
     if table.copied:
-        # Its rows came with the older piece, and were verified with it, or were not.
+        # Its rows belonged to the older chunk, and were verified with that, or were not.
         fully_verified = bool(
             connection.execute(
                 select(chunk_checks.c.fully_verified).where(

@@ -1,4 +1,4 @@
-"""Statements on chunks: who copies which, under which attempt number (I3)."""
+"""Statements on chunks: who copies which one, under which attempt number (I3)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.errors import FencedError
 
 @dataclass(frozen=True)
 class Claim:
-    """A chunk taken by a worker: its attempt number fences the transaction (I3)."""
+    """A chunk that a worker has claimed; the attempt number fences its transaction (I3)."""
 
     table: MigrationTable
     number: int
@@ -24,7 +24,7 @@ class Claim:
 def unfinished_chunks(
     connection: Connection, table: MigrationTable
 ) -> list[tuple[int, ChunkState]]:
-    """Chunks planned and not done: at most the window, and the open one."""
+    """Chunks that are planned and not done: at most the window, and the open one."""
     rows = connection.execute(
         select(chunks.c.number, chunks.c.state)
         .where(chunks.c.table_id == table.id, chunks.c.state != ChunkState.DONE)
@@ -43,7 +43,7 @@ def mark_sent(connection: Connection, table: MigrationTable, number: int) -> Non
 
 
 def unsend(connection: Connection, table: MigrationTable, number: int) -> None:
-    """A worker has the message and must not work on it now: to be sent again."""
+    """Have a message sent again: its worker must not do the work now."""
     connection.execute(
         update(chunks)
         .where(chunks.c.table_id == table.id, chunks.c.number == number)
@@ -53,8 +53,10 @@ def unsend(connection: Connection, table: MigrationTable, number: int) -> None:
 
 
 def expire_unclaimed(connection: Connection, table: MigrationTable, after_s: float) -> None:
-    """Chunks whose message was not taken in time are pending again: the broker may have
-    lost it, and if not, the attempt number sees to the duplicate."""
+    """Make chunks pending whose message was not taken in time.
+
+    The broker may have lost it; if not, the attempt number takes care of the duplicate.
+    """
     connection.execute(
         update(chunks)
         .where(chunks.c.table_id == table.id, chunks.c.state == ChunkState.SENT)
@@ -65,7 +67,7 @@ def expire_unclaimed(connection: Connection, table: MigrationTable, after_s: flo
 
 @dataclass(frozen=True)
 class StaleClaim:
-    """A chunk whose worker is gone, and the connection that it had, `age_s` ago."""
+    """A chunk whose worker is gone, and the connection that the worker had `age_s` ago."""
 
     number: int
     connection_id: int
@@ -88,7 +90,7 @@ def stale_claims(connection: Connection, table: MigrationTable, after_s: float) 
 def claim_chunk(
     connection: Connection, table: MigrationTable, number: int, worker: str, connection_id: int
 ) -> Claim | None:
-    """Take a chunk that nobody works on; None if it is claimed or done (I3)."""
+    """Claim a chunk that nobody works on; None if it is claimed already, or done (I3)."""
     taken = connection.execute(
         update(chunks)
         .where(chunks.c.table_id == table.id, chunks.c.number == number)
@@ -121,7 +123,7 @@ def finish_chunk(
 
 
 def release_failed_claim(connection: Connection, claim: Claim, error: str) -> None:
-    """After a failed attempt, in a transaction of its own.
+    """Release the claim of a failed attempt, in a transaction of its own.
 
     Raises:
         FencedError: the claim is no longer ours.
@@ -141,8 +143,11 @@ def _settle(connection: Connection, claim: Claim, **values: object) -> None:
 
 
 def release_stale_claim(connection: Connection, table: MigrationTable, number: int) -> None:
-    """Make a chunk with a stale claim pending; its attempt number shuts the old worker out
-    only once it is claimed again, so its connection must be killed first."""
+    """Make a chunk with a stale claim pending.
+
+    A new attempt number shuts the old worker out, but its connection still holds row locks, so
+    that has to be killed first.
+    """
     connection.execute(
         update(chunks)
         .where(chunks.c.table_id == table.id, chunks.c.number == number)
@@ -175,6 +180,6 @@ def recent_pace(connection: Connection, table: MigrationTable, last: int = 8) ->
 
 
 def chunk_attempts(connection: Connection, table: MigrationTable, number: int) -> int:
-    """How often chunk `no` was claimed."""
+    """How often chunk `number` was claimed."""
     query = select(chunks.c.attempt).where(chunks.c.table_id == table.id, chunks.c.number == number)
     return int(connection.execute(query).scalar_one())

@@ -29,7 +29,7 @@ class LoggedEvent:
 def log_event(
     connection: Connection, migration_id: str, kind: EventKind, message: str, by: str
 ) -> None:
-    """Tell the story: one row of the event log, and one line of this process's log.
+    """Add one row to the event log, and one line to this process's log.
 
     The line is written before the commit; where the two differ, the event log is right.
     """

@@ -1,4 +1,4 @@
-"""Statements on hooks: one durable row each, so that each run knows which attempt it is."""
+"""Statements on hooks: one durable row for each, so that a run knows which attempt it is."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class HookRun:
 
 
 def start_hook(connection: Connection, migration_id: str, name: Hook) -> int:
-    """Record that a hook is about to run; its attempt number, 1 at first."""
+    """Record that a hook is about to run; returns its attempt number, 1 at first."""
     running = HookStatus.RUNNING
     connection.execute(
         insert(hooks)
@@ -58,14 +58,14 @@ def end_hook(
 
 
 def last_run(connection: Connection, migration_id: str, name: Hook) -> HookRun | None:
-    """How the hook's last run stands; None if it never ran."""
+    """The hook's last run; None if it never ran."""
     query = select(hooks.c.status, hooks.c.changed_at, NOW).where(_is(migration_id, name))
     row = connection.execute(query).one_or_none()
     return None if row is None else HookRun(row[0], (row[2] - row[1]).total_seconds())
 
 
 def forget_hook(connection: Connection, migration_id: str, name: Hook) -> None:
-    """Let a hook that runs once run once more; its attempts go on being counted."""
+    """Let a hook that runs once run once more; its attempts are still counted."""
     connection.execute(
         update(hooks).where(_is(migration_id, name)).values(status=HookStatus.FORGOTTEN)
     )

@@ -39,6 +39,11 @@ def mark_created_by_us(connection: Connection, table: MigrationTable) -> None:
     _update(connection, table, created_by_us=True)
 
 
+def mark_dropped(connection: Connection, table: MigrationTable) -> None:
+    """What we had created is gone; what bears its name from now on is not ours."""
+    _update(connection, table, created_by_us=False)
+
+
 def mark_planned(connection: Connection, table: MigrationTable) -> None:
     """The chunker has seen the end of the key."""
     _update(connection, table, planned=True)

@@ -1,8 +1,8 @@
-"""Statements on schedules: when a migration is to be started, and what came of it.
+"""Statements on schedules: when a migration is to be started, and how its last run went.
 
-`next_due` is what makes a run happen once: whoever starts it moves it on in the transaction that
-records the migration, and only if it is still what was read. Of two that try, one finds that it
-has moved.
+`next_due` makes a run happen only once: whoever starts it moves `next_due` on in the transaction
+that records the migration, and only if it is still what was read. Of two that try, one finds that
+it has moved.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ STARTED = "started"
 
 @dataclass(frozen=True)
 class Schedule:
-    """One row; `next_due` is kept while it is paused, and counts for nothing."""
+    """One schedule. `next_due` counts for nothing while it is paused."""
 
     id: str
     target: str
@@ -31,7 +31,7 @@ class Schedule:
     next_due: datetime
     last_due: datetime | None
     last_outcome: str | None
-    migration_id: str | None  # that the last run started
+    migration_id: str | None  # which the last run has started
     created_by: str
     now: datetime
 
@@ -53,7 +53,7 @@ def insert_schedule(connection: Connection, new: Schedule) -> None:
 
 
 def read_schedules(connection: Connection, target: str) -> list[Schedule]:
-    """Those of `target`: a replica of it has copies, which are not its own."""
+    """The schedules of `target`; a replica of it has copies of them, which are not its own."""
     query = select(*_COLUMNS).where(schedules.c.target == target).order_by(schedules.c.created_at)
     return [Schedule(**row._mapping) for row in connection.execute(query)]
 
@@ -72,7 +72,7 @@ def take_run(
     outcome: str,
     migration_id: str | None = None,
 ) -> bool:
-    """Move on from the run that `due` has; False: somebody else has."""
+    """Move on from the run that is due; False if somebody else has."""
     taken = connection.execute(
         update(schedules)
         .where(

@@ -46,7 +46,7 @@ def read_stream(connection: Connection, migration_id: str, *, lock: bool = False
 def find_stream(
     connection: Connection, migration_id: str, *, lock: bool = False
 ) -> StreamState | None:
-    """The same; None before `preparing` has noted where the binary log stands."""
+    """Like `read_stream`; None before `preparing` has recorded the first position."""
     query = select(
         streams.c.position, streams.c.chunk_map_version, streams.c.batches, streams.c.rows_applied,
         streams.c.source_time, streams.c.applied_at, NOW.label("now"),
@@ -60,7 +60,7 @@ def find_stream(
 def move_position(
     connection: Connection, migration_id: str, position: GtidSet, rows: int, source_time: int
 ) -> None:
-    """Commit this together with the row changes that it stands for, or not at all."""
+    """Record the position; commit it together with the row changes that it stands for."""
     connection.execute(
         update(streams)
         .where(streams.c.migration_id == migration_id)

@@ -1,7 +1,7 @@
-"""Read-only statements that condense the control schema for a person's eyes.
+"""Read-only statements that summarise the control schema for people.
 
-Nothing here decides anything: the coordinator has its own statements. Sums are made by the
-server, so that a table of 100,000 chunks costs one row on the wire.
+Nothing here decides anything: the coordinator has its own statements. The server makes the sums,
+so that a table of 100,000 chunks costs one row on the wire.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pipeline.domain.role import Role
 
 @dataclass(frozen=True)
 class ChunkSummary:
-    """The chunks of one table. `waiting_s`: how long the oldest message has not been taken."""
+    """The chunks of one table. `waiting_s`: for how long nobody has taken the oldest message."""
 
     known: int
     done: int
@@ -88,9 +88,9 @@ def rows_copied_lately(
 
 
 def coordinated_s_ago(connection: Connection, migration_id: str) -> float | None:
-    """How long ago somebody last held the coordinator's role; None if nobody ever did.
+    """How long ago somebody last held the coordinator's role; None if nobody ever has.
 
-    Each tick takes the lease and gives it back, which sets its expiry to that moment.
+    Each tick takes the lease and releases it, which sets its expiry to that moment.
     """
     query = select(func.greatest(_age(leases.c.expires_at), 0)).where(
         leases.c.migration_id == migration_id, leases.c.role == Role.COORDINATE
@@ -102,7 +102,7 @@ def coordinated_s_ago(connection: Connection, migration_id: str) -> float | None
 def ids_beginning(connection: Connection, prefix: str, target: str) -> list[str]:
     """Migrations to `target` whose id begins with `prefix`.
 
-    By target too: a server that the configuration names twice would show each one twice.
+    The target counts, too: a server that the configuration names twice would show each one twice.
     """
     if not is_installed(connection, target):
         return []

@@ -19,7 +19,7 @@ _ONLY = 1
 
 @dataclass(frozen=True)
 class ThrottleState:
-    """What holds a migration back. `window` is how many chunks may be in flight; None: all."""
+    """What holds a migration back. `window`: how many chunks may be in flight; None: no limit."""
 
     manual: str | None = None  # who asked for it
     reasons: tuple[Reading, ...] = ()  # those over their limits
@@ -33,7 +33,7 @@ class ThrottleState:
 
     @property
     def all_reasons(self) -> tuple[Reading, ...]:
-        """A person's word first: only a person takes it back."""
+        """All reasons, a person's first: only a person takes it back."""
         by_hand = (asked_for_by(self.manual),) if self.manual else ()
         return (*by_hand, *self.reasons)
 
@@ -63,7 +63,7 @@ def throttle_is_due(connection: Connection, migration_id: str, every_s: float) -
 def record_assessment(
     connection: Connection, migration_id: str, reasons: Sequence[Reading], window: int
 ) -> None:
-    """What holds it back now, since when, and how many chunks may be in flight."""
+    """Record what holds it back now, since when, and how many chunks may be in flight."""
     since = func.coalesce(throttles.c.since, NOW) if reasons else None
     _change(
         connection, migration_id, reasons=tuple(reasons), window=window, checked_at=NOW,
@@ -72,12 +72,12 @@ def record_assessment(
 
 
 def set_manual(connection: Connection, migration_id: str, who: str | None) -> None:
-    """Throttle by hand, or no more."""
+    """Throttle by hand, or, with None, no longer."""
     _change(connection, migration_id, manual=who)
 
 
 def set_override(connection: Connection, migration_id: str, name: str, value: float | None) -> None:
-    """A setting of this migration alone; None gives it back to the configuration."""
+    """Change a setting for this migration alone; None: the configuration's applies again."""
     overrides = {**read_throttle(connection, migration_id).overrides, name: value}
     kept = {key: one for key, one in overrides.items() if one is not None}
     _change(connection, migration_id, overrides=kept)
@@ -100,7 +100,7 @@ def write_heartbeat(connection: Connection) -> None:
 
 
 def heartbeat_age_s(target: Connection, replica: Connection) -> float:
-    """How old the heartbeat is that `replica` has, by the target's clock.
+    """The age of the heartbeat that has reached `replica`, by the target's clock.
 
     Raises:
         RetryableError: no heartbeat has arrived there yet.

@@ -27,7 +27,7 @@ class TouchedKey:
 def touched_keys(
     connection: Connection, table: MigrationTable, keys: KeyRange, most: int, *, after: int = -1
 ) -> list[TouchedKey]:
-    """Up to `most` keys of a range that were touched in batches later than `after`."""
+    """Up to `most` of the keys in `keys` that were touched in batches later than `after`."""
     rows = run(
         connection,
         f"SELECT {BATCH}, {key_literals(table.definition)} FROM {touched_table(table)}"
@@ -39,14 +39,14 @@ def touched_keys(
 def forget_touched(
     connection: Connection, table: MigrationTable, verified: Sequence[TouchedKey]
 ) -> None:
-    """Keys that were verified, but for those that have been touched again since."""
+    """Forget keys that were verified, except for those touched again since."""
     if not verified:
         return
     definition = table.definition
     as_read = [(*one.key, str(one.batch)) for one in verified]
     run(
         connection,
-        # The first condition is what the primary key finds; the second is what counts.
+        # The primary key serves the first condition; the second one is what counts.
         f"DELETE FROM {touched_table(table)}"
         f" WHERE {is_one_of(definition, [one.key for one in verified])}"
         f" AND {is_one_of(definition, as_read, BATCH)}",
@@ -56,7 +56,7 @@ def forget_touched(
 def forget_chunk_keys(
     connection: Connection, table: MigrationTable, keys: KeyRange, up_to: int
 ) -> None:
-    """Every key of a range that was touched in batch `up_to` or earlier."""
+    """Forget the keys in `keys` that were touched in batch `up_to` or earlier."""
     run(
         connection,
         f"DELETE FROM {touched_table(table)}"
@@ -65,6 +65,6 @@ def forget_chunk_keys(
 
 
 def count_touched(connection: Connection, table: MigrationTable) -> int:
-    """How many keys wait for verification; at most a million are counted."""
+    """How many keys are waiting for verification; at most a million are counted."""
     statement = f"SELECT COUNT(*) FROM (SELECT 1 FROM {touched_table(table)} LIMIT {_COUNTED}) t"
     return int(run(connection, statement).rows[0][0])

@@ -3,7 +3,7 @@
 UtcDateTime      DATETIME(6), by the server's UTC clock; aware values in Python
 enumerated(E)    VARCHAR; a StrEnum's value in the row, its member in Python
 Gtids            LONGTEXT; a GtidSet in its server's notation
-Json(T)          JSON; what pydantic makes of T, checked when it is read
+Json(T)          JSON; what pydantic's TypeAdapter makes of T, checked when it is read
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Json(TypeDecorator[Any]):
 
     def __init__(self, kind: Any) -> None:
         super().__init__()
-        self.kind = kind  # by which SQLAlchemy tells two of these types apart
+        self.kind = kind  # by which SQLAlchemy tells two of these columns apart
         self._adapter: TypeAdapter[Any] = TypeAdapter(kind)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:

@@ -1,12 +1,11 @@
-"""The coordinator: a short, re-entrant step that moves a migration as far as it will go now.
+"""The coordinator: a short, re-entrant step that takes a migration as far as it will go now.
 
-Nothing of it stays in memory between calls: beat calls it every second, and the end of
-every task calls it too. Whoever gets the lease does the step, all others return at once.
-While the source's tables are renamed it stays and polls: there every tenth of a second
-counts, and nobody might call again, with the broker away. What takes longer there than
-`cut_over.limit_s` is undone, whatever it is that does not go on.
+Nothing of it stays in memory between calls: beat calls it every second, and so does the end of
+every task. Whoever gets the lease does the step, all others return at once. While writes are
+blocked it stays and polls: then every tenth of a second counts, and nobody might call again if the
+broker is away. What takes longer then than `cut_over.limit_s` is undone, whatever holds it up.
 
-What is decided is in decisions.py; here it is carried out.
+The decisions are in decisions.py; here they are carried out.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ def advance(
     """Take the migration as far as it goes now.
 
     Returns:
-        the stage it is in, or None: somebody else coordinates it at the moment.
+        the stage it is in, or None if somebody else is coordinating it at the moment.
     """
     ttl_s = pools.settings.timeouts.lease_s
     with pools.begin(target) as control:
@@ -118,7 +117,7 @@ def _divert(context: Context) -> Outcome | None:
 
 
 def _noted(found: Diversion) -> StageChange:
-    """What is written with the stage; what a diversion says nothing of stays as it is."""
+    """What is written with the stage; what a diversion does not set stays as it is."""
     return StageChange(
         after_restore=found.after_restore,
         resume_stage=KEEP if found.resume_stage is None else found.resume_stage,
@@ -127,7 +126,7 @@ def _noted(found: Diversion) -> StageChange:
 
 
 def _guarded(step: Step, context: Context) -> Outcome:
-    """Passing trouble is tried again; anything else is recorded as a failure."""
+    """Do a step; temporary trouble is tried again, anything else is recorded as a failure."""
     stage = context.migration.stage
     try:
         if stage not in MAY_BE_RETIRED:

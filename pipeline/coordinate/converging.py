@@ -1,8 +1,8 @@
-"""Verifies dirty ranges until few are left, and goes on doing so until the cut-over.
+"""Verifies dirty chunks until few touched keys are left; READY goes on with that.
 
-Converged: every range was verified whole, and so few keys were touched since that verifying
-them within the cut-over is a matter of a second. (Not "every range is clean": a table that
-is written all over, all the time, is dirty all the time.)
+Converged means that every chunk has been verified in full, and that so few keys were touched
+since that verifying them in the cut-over takes about a second. (It does not mean that every chunk
+is clean: a table that is written all over, all the time, is dirty all the time.)
 """
 
 from __future__ import annotations
@@ -21,4 +21,4 @@ def converge(context: Context) -> Outcome:
     send_verifications(context)
     if not converged(context):
         return Outcome.WAIT
-    return context.enter(Stage.READY, "every range is verified, few are dirty")
+    return context.enter(Stage.READY, "every chunk is verified, few rows have changed since")

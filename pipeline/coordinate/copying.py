@@ -1,8 +1,8 @@
 """Keeps a bounded window of chunks in flight until every table is copied.
 
-Whatever Redis loses is sent again: a chunk that was sent and not claimed in time is
-pending again. A chunk claimed for too long belongs to a worker that is gone or stopped;
-its connection is killed, so that its locks go, and the chunk is freed.
+Whatever Redis loses is sent again: a chunk that was sent and not claimed in time is pending
+again. A chunk that is claimed for too long belongs to a worker that is gone or stopped; the
+worker's connection is killed, so that its locks are released, and the chunk is released, too.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from pipeline.throttle.limits import copy_of
 
 
 def copy(context: Context) -> Outcome:
-    """One pass: free what is stuck, plan, send."""
+    """One pass: release what is stuck, plan, send."""
     require(context, Hook.BEFORE_ROW_COPY)
     ensure_stream(context)
     throttle = assess(context)
     for table in context.tables:
         if not table.copied:
-            _free_stuck(context, table)
+            _release_stuck(context, table)
             if not throttle.throttled:
                 row_copy = copy_of(context.settings.row_copy, throttle)
                 window = min(row_copy.window, throttle.window or row_copy.window)
@@ -57,7 +57,7 @@ def copy(context: Context) -> Outcome:
     return context.enter(Stage.CONVERGING, "every chunk is copied")
 
 
-def _free_stuck(context: Context, table: MigrationTable) -> None:
+def _release_stuck(context: Context, table: MigrationTable) -> None:
     settings = context.settings.row_copy
     with context.control() as control:
         expire_unclaimed(control, table, settings.resend_s)
@@ -66,7 +66,7 @@ def _free_stuck(context: Context, table: MigrationTable) -> None:
         kill_connection(context.pools, context.target, claim.connection_id, claim.age_s)
         with context.control() as control:
             release_stale_claim(control, table, claim.number)
-        what = f"{table.source} chunk {claim.number}: its worker is gone; freed"
+        what = f"{table.source} chunk {claim.number}: its worker is gone; the chunk is released"
         context.note(EventKind.CHUNK, what)
 
 
@@ -86,7 +86,7 @@ def _advance_table(context: Context, table: MigrationTable, row_copy: Copy, wind
 def _plan(
     context: Context, table: MigrationTable, row_copy: Copy, most: int
 ) -> dict[int, ChunkState]:
-    """Cut up to `most` chunks; at the table's end the open piece becomes one too."""
+    """Cut up to `most` chunks; at the table's end the open chunk is the last of them."""
     if most <= 0:
         return {}
     planned: dict[int, ChunkState] = {}
@@ -107,8 +107,8 @@ def _plan(
 
 
 def _send(context: Context, table: MigrationTable, number: int) -> None:
-    # Noted first: a message without a note would be sent again, a note without a message
-    # is found by the time-out.
+    # Noted first: a message that is not noted would be sent again; a note without a message times
+    # out.
     with context.control() as control:
         mark_sent(control, table, number)
     context.messenger.copy_chunk(context.target, table, number)

@@ -1,8 +1,8 @@
 """What comes before a stage's own step, and what follows it: pure functions of what was read.
 
-An abort, a cut-over that takes too long or a failure diverts a migration to RESTORING, from
-where it goes on to another stage. Past the point of no return nothing diverts it any more; in
-SWAPPING nothing does before the server was asked; out of RESTORING it finds its own way.
+An abort, a cut-over that takes too long, or a failure diverts a migration to RESTORING, from where
+it goes on to another stage. Past the point of no return nothing diverts it any more; in SWAPPING
+nothing does before the server has been asked; from RESTORING on it follows `after_restore`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from pipeline.domain.stages import RULES, WRITES_BLOCKED, Stage, Undo, allowed
 from pipeline.errors import known
 from pipeline.step.context import Outcome
 
-# What was not done in time, by stage.
+# What was not finished in time, by stage.
 _LIMITED = {
     Stage.DRAINING: "the target did not catch up",
-    Stage.VERIFYING: "not every range could be verified",
+    Stage.VERIFYING: "not every chunk could be verified",
 }
 
 
@@ -34,9 +34,9 @@ class Diversion:
 
 
 def diversion(migration: Migration, limit_s: float, retry_s: float) -> Diversion | None:
-    """What keeps a migration from its stage's own step, if anything does.
+    """What takes a migration away from its stage's own step, if anything does.
 
-    `limit_s` is how long writes may be blocked, `retry_s` the least time between attempts.
+    `limit_s` is how long writes may be blocked, `retry_s` the shortest time between attempts.
     """
     if not _may_divert(migration.stage):
         return None
@@ -52,7 +52,7 @@ def diversion(migration: Migration, limit_s: float, retry_s: float) -> Diversion
 
 
 def _may_divert(stage: Stage) -> bool:
-    # FAILED may be restored too, but not before a person asks for that.
+    # FAILED can be restored, too, but not before a person asks for it.
     waits_for_person = stage is Stage.FAILED
     # An abort or a failure does not stop what may have happened.
     look_first = RULES[stage].undo is Undo.LOOK_FIRST
@@ -65,24 +65,24 @@ def _overdue(migration: Migration, limit_s: float) -> bool:
 
 
 def resume_stage(stage: Stage) -> Stage:
-    """Where to go on after a failure in `stage`: a cut-over begins again from READY."""
+    """The stage in which to go on after a failure in `stage`; a cut-over begins again in READY."""
     return Stage.READY if RULES[stage].undo is Undo.RENAME_BACK else stage
 
 
 def after_trouble(stage: Stage) -> Outcome:
-    """Passing trouble is tried again: here and now where the application waits."""
+    """Temporary trouble is tried again, and right here while the application waits."""
     return Outcome.POLL if stage in WRITES_BLOCKED else Outcome.WAIT
 
 
 def after_failure(stage: Stage, *, first: bool) -> Outcome:
-    """What a recorded failure leads to: at once to `diversion`, unless that was so already."""
-    # RESTORING itself may be what can't be done: a person decides, and it is tried again.
+    """A recorded failure leads to `diversion` at once, unless there was one before."""
+    # RESTORING itself may be what fails: a person decides, and it is tried again.
     return Outcome.ADVANCED if first and stage is not Stage.RESTORING else Outcome.WAIT
 
 
 def time_in_step_s(stage: Stage, budget_s: float, limit_s: float) -> float:
     """How long the coordinator goes on before it leaves the rest to the next call.
 
-    While writes are blocked it stays: nobody might call again, with the broker away.
+    While writes are blocked it stays: nobody might call again if the broker is away.
     """
     return budget_s + limit_s if stage in WRITES_BLOCKED else budget_s

@@ -1,7 +1,7 @@
-"""The first stage: the target's tables, and the place in the binary log to stream from.
+"""The first stage: the target's tables, and the position in the binary log to stream from.
 
-The position is read before any row is: every change later than it arrives by the stream,
-every row at or before it is seen by the chunks' reads.
+The position is read before any row is: every later change arrives through the stream, and every
+row at or before it is seen by the chunks' reads.
 """
 
 from __future__ import annotations
@@ -33,4 +33,4 @@ def prepare(context: Context) -> Outcome:
             position = visible_gtids(source)
         with context.control() as control:
             create_stream(control, context.migration.id, position)
-    return context.enter(Stage.COPYING, "the target tables are there")
+    return context.enter(Stage.COPYING, "the target tables exist")

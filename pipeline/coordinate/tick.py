@@ -1,7 +1,7 @@
-"""What the coordinator's messages do: the tick of beat finds all there is to do, `advance` does it.
+"""What the coordinator's messages do: beat's tick finds everything to do, `advance` does it.
 
-Neither has anybody to report an error to, so it ends in the log, and the next tick tries again. A
-server that is down does not stop what goes on at the others.
+Neither has anybody to report an error to, so an error ends in the log, and the next tick tries
+again. A server that is down does not stop what goes on at the others.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def tick(pools: Pools, send_advance: Callable[[str, str], None]) -> None:
-    """Look at every server that may be a target: start what is due, advance what is active."""
+    """Check every server that may be a target: start what is due, advance what is active."""
     for target in pools.settings.servers:
         with _trouble_logged(server=target):
             with pools.begin(target) as control:
@@ -45,7 +45,7 @@ def _look_at(pools: Pools, target: str, send_advance: Callable[[str, str], None]
 def advance_logged(
     pools: Pools, target: str, migration_id: str, messenger: Messenger, owner: str
 ) -> None:
-    """Move a migration as far as it goes now."""
+    """Take a migration as far as it goes now; trouble ends in the log."""
     with _trouble_logged(migration=migration_id):
         advance(pools, target, migration_id, messenger, owner)
 

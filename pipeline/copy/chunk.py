@@ -1,11 +1,11 @@
-"""The life of a chunk: claim, read, write, sweep tombstones, done.
+"""Copies one chunk: claim, read, write, sweep tombstones, done.
 
-I3: the transaction that writes the rows ends with marking the chunk done under the claim's
-attempt number, or rolls back. I4: the sweep. A row deleted on the source after our read,
-whose delete was applied before our write, would come back as a phantom; the applier leaves
-its key as a tombstone, and the chunk deletes every row of its range that has one. The
-tombstones are read with a locking read, which waits for those not yet committed; one that
-comes later belongs to a delete that waits for our rows' locks.
+I3: the transaction that writes the rows ends by marking the chunk done under the claim's
+attempt number, or rolls back. I4, the sweep: a row that is deleted on the source after our read,
+and whose delete is applied before our write, would come back as a phantom. The applier leaves
+its key as a tombstone, and the chunk deletes every row of its own that has one. The tombstones
+are read with a locking read, which waits for those that are not committed yet; one that comes
+later belongs to a delete that waits for our rows' locks.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Copied:
-    """What a chunk brought over."""
+    """What the copy of a chunk came to."""
 
     rows: int
     seconds: float
@@ -42,10 +42,10 @@ class Copied:
 def copy_chunk(
     pools: Pools, source: str, target: str, table: MigrationTable, number: int, worker: str
 ) -> Copied | None:
-    """Copy chunk `no`; None if somebody else has it, or it is done already.
+    """Copy chunk `number`; None if somebody else has it, or if it is done already.
 
     Raises:
-        FencedError: a later attempt took over meanwhile; nothing of ours stays.
+        FencedError: a later attempt has taken over meanwhile; nothing of ours stays.
         RetryableError, FatalError: nothing of ours stays; the chunk is pending again.
     """
     with pools.engine(target).connect() as session:
@@ -86,7 +86,7 @@ def _copy(pools: Pools, source: str, target: str, session: Connection, claim: Cl
 
 
 def sweep_tombstones(target: Connection, table: MigrationTable, keys: KeyRange) -> None:
-    """Delete every row of the range that was deleted on the source meanwhile."""
+    """Delete every row with a key in `keys` that has been deleted on the source meanwhile."""
     key, tombstones = table.definition.key, tombstones_table(table)
     found = run(
         target,
@@ -94,7 +94,7 @@ def sweep_tombstones(target: Connection, table: MigrationTable, keys: KeyRange) 
     ).rows
     if not found:
         return
-    # READ COMMITTED: this statement's snapshot is taken after the wait above.
+    # At READ COMMITTED this statement's snapshot is taken after the wait above.
     filled = quote_name(table.target)
     run(
         target,
@@ -108,5 +108,5 @@ def _release_claim(pools: Pools, target: str, claim: Claim, error: str) -> None:
     try:
         with pools.begin(target) as control:
             release_failed_claim(control, claim, error)
-    except Exception:  # the coordinator frees a stale claim sooner or later
+    except Exception:  # the coordinator releases a stale claim sooner or later
         return

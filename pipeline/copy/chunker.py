@@ -1,11 +1,10 @@
-"""Cuts a table into chunks, one key bound at a time, ahead of the copy.
+"""Cuts a table into chunks, one bound at a time, ahead of the copy.
 
-The next bound is the key `n` rows above the last one, found on the source with an
-index-only read. `n` follows the cost of the latest chunks, so that each takes about the
-configured time and bytes: wide rows get small chunks, narrow rows large ones. Bounds are
-planned as the window empties, not all at once, so memory and the control schema's load do
-not depend on the size of the table. Rows born above the last bound are covered too, since
-the last piece is open above.
+The next bound is the key `n` rows above the last one, found on the source with an index-only
+read. `n` follows the cost of the latest chunks, so that each takes about the configured time and
+bytes: wide rows get small chunks, narrow rows large ones. Bounds are planned as the window
+empties, not all at once, so memory and the load on the control schema do not depend on the size
+of the table. New rows above the last bound are covered too, since the last chunk is open above.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ def next_bound(
     """The key `rows` rows above `lower`, if at least one more row follows it.
 
     Returns:
-        None where the table ends before: what is left belongs to the open piece.
+        None if the table ends before that: the rest belongs to the open chunk.
     """
     definition = table.definition
     where = above(definition.key, lower) if lower is not None else "TRUE"
@@ -45,8 +44,8 @@ def next_bound(
 def chunk_rows(table: MigrationTable, pace: CopyPace, wanted: Copy) -> int:
     """How many rows the next chunk should have.
 
-    Grows or shrinks by at most a factor of two at a time, so that one odd chunk does not
-    swing the size.
+    The size changes by at most a factor of two at a time, so that one odd chunk does not upset
+    it.
     """
     if pace.rows == 0:
         return table.chunk_rows
@@ -60,10 +59,10 @@ def chunk_rows(table: MigrationTable, pace: CopyPace, wanted: Copy) -> int:
 def plan_chunk(
     source: Connection, target: Connection, table: MigrationTable, name: TableName, rows: int
 ) -> int | None:
-    """Cut a chunk of `rows` off the open piece of `moved`, read on the source under `name`.
+    """Cut a chunk of `rows` rows off the table's open chunk; its rows are under `name` now.
 
     Returns:
-        The chunk's number, or None: the table has ended, and only the open piece is left.
+        its number, or None: the table ends before, and only the open chunk is left.
     """
     open_chunk: KeyRange = key_range(target, table, last_chunk(target, table))
     bound = next_bound(source, table, name, open_chunk.lower, rows)

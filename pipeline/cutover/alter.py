@@ -17,6 +17,7 @@ names, and begins again or goes on.
 
 from __future__ import annotations
 
+from pipeline.control.migration_tables import mark_dropped
 from pipeline.control.migrations import forget_lock_connection
 from pipeline.control.schema import NOW
 from pipeline.control.stage_change import StageChange
@@ -104,7 +105,8 @@ def swapping(context: Context) -> Outcome:
     with context.source() as server:
         state = read_swap_state(server, table)
     if state is SwapState.SWAPPED:
-        return context.enter(Stage.SWITCHING, f"{table.source} is the rebuilt table")
+        message = f"{table.source} is the rebuilt table"
+        return context.enter(Stage.SWITCHING, message, StageChange(blocked_at=None))
     return interrupted(context)
 
 
@@ -123,6 +125,7 @@ def restoring(context: Context) -> Outcome:
     if context.migration.after_restore is Stage.ABORTED and table.created_by_us:
         with context.control() as server:
             run(server, f"DROP TABLE IF EXISTS {quote_name(table.target)}")
+            mark_dropped(server, table)
     return leave_restoring(context, "the table is as it was, and unlocked")
 
 

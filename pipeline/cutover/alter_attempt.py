@@ -141,7 +141,12 @@ class Attempt:
             Stage.SWITCHING,
             f"{self.swap.table.source} is the rebuilt table; its writes had waited for"
             f" {held_s:.2f} s",
-            StageChange(held_s=held_s, lock_connection=None, rename_connection=None),
+            StageChange(
+                held_s=held_s,
+                blocked_at=None,  # what writes waited for is over, and told by `held_s`
+                lock_connection=None,
+                rename_connection=None,
+            ),
         )
 
     def _enter(self, stage: Stage, message: str, change: StageChange = NOTHING_ELSE) -> None:

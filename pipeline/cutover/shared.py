@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from pipeline.control.migrations import postpone_migration
 from pipeline.cutover.decisions import Hindrance, hindrance
 from pipeline.cutover.triggers import rehearse_triggers
@@ -19,8 +17,10 @@ from pipeline.step.context import Context
 from pipeline.step.dispatch import converged, ensure_stream, send_verifications
 from pipeline.step.lag import apply_lag_s
 from pipeline.throttle.assess import assess
+from pipeline.waiting import wait_until
 
 _GONE_S = 10.0
+_POLL_S = 0.05
 
 
 def may_begin(context: Context) -> bool:
@@ -78,10 +78,10 @@ def end_connection(context: Context, number: int) -> None:
     # It was there when the stage was entered.
     known_s = (migration.now - migration.stage_since).total_seconds()
     kill_connection(context.pools, migration.source, number, known_s)
-    deadline = time.monotonic() + _GONE_S
-    while time.monotonic() < deadline:
+
+    def gone() -> bool:
         with context.source() as source:
-            if not connection_is_alive(source, number, known_s):
-                return
-        time.sleep(0.05)
-    raise RetryableError(f"Connection {number} of the cut-over does not end.")
+            return not connection_is_alive(source, number, known_s)
+
+    if not wait_until(gone, _GONE_S, _POLL_S):
+        raise RetryableError(f"Connection {number} of the cut-over does not end.")

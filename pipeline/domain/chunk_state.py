@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class ChunkState(StrEnum):
-    """A chunk's life: pending → sent → claimed → done; a failed attempt is pending again."""
+    """A chunk's life: pending → sent → claimed → done; after a failed attempt pending again."""
 
     PENDING = "pending"
     SENT = "sent"

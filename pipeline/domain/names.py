@@ -1,4 +1,4 @@
-"""The names that a migration gives: to retired tables, shadows, scratch tables and triggers."""
+"""The names that a migration gives to retired tables, shadows, scratch tables and triggers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hashlib import blake2s
 from pipeline.mysql.table import TableName
 
 # Of 64 characters, less `_` and `_del`, or `_tranship_new`.
-_ASIDE_KEEPS = 59
+_RETIRED_KEEPS = 59
 _SHADOW_KEEPS = 51
 _TRIGGER_SUFFIX = "_tranship"
 _LONGEST = 64
@@ -17,12 +17,12 @@ _LONGEST = 64
 def retired_name_of(name: TableName) -> TableName:
     """`_t_del`, as gh-ost calls it, within the 64 characters that a name may have.
 
-    A name too long for that keeps its beginning and a digest of the whole, so that two
-    tables never share one.
+    A name too long for that keeps its beginning and gets a digest of all of it, so that no two
+    tables share one.
     """
     kept = name.name
-    if len(kept) > _ASIDE_KEEPS:
-        kept = f"{kept[: _ASIDE_KEEPS - 9]}_{_digest(kept)}"
+    if len(kept) > _RETIRED_KEEPS:
+        kept = f"{kept[: _RETIRED_KEEPS - 9]}_{_digest(kept)}"
     return TableName(name.schema, f"_{kept}_del")
 
 
@@ -32,12 +32,12 @@ def shadow_name(name: TableName) -> TableName:
 
 
 def alter_retired_name(name: TableName) -> TableName:
-    """`t_tranship_old`: the sentry of an alter, then the table as it was."""
+    """`t_tranship_old`: first the sentry of an alter, then the old table."""
     return _sorted_after(name, "old")
 
 
 def scratch_name(name: TableName) -> TableName:
-    """A table for a look at a change; not the shadow's, since several may look at once."""
+    """A table on which a change is tried; not the shadow, since several may try at once."""
     return _sorted_after(name, secrets.token_hex(2)[:3])
 
 
@@ -61,7 +61,7 @@ def _digest(text: str) -> str:
 
 
 def other_name(name: str) -> str:
-    """A name that the trigger does not have yet; of that, the first one again.
+    """Another name for a trigger; for that name, the first one again.
 
     The name of a trigger is unique in its schema, and the old table keeps its own until it is
     dropped.

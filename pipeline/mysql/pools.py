@@ -8,21 +8,23 @@ as raw bytes through `run`, which neither interpolates nor re-encodes.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pymysql.connections import Connection as RawConnection
 from sqlalchemy import Connection, Engine, create_engine
 
 from pipeline.configuration.load import server_settings
 from pipeline.configuration.settings import Settings
+from pipeline.errors import TranshipError
 from pipeline.mysql.connect import LENIENT_SQL_MODE, SQL_MODE, open_connection
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.summary import StatementSummary
 from pipeline.mysql.table import Table
 
+T = TypeVar("T")
 _DEPRECATED = frozenset({1287, 3719, 3778, 4165})
 _COMPLEMENT = "Cast to unsigned converted negative integer"
 
@@ -94,6 +96,21 @@ class Pools:
         for engine in self._engines.values():
             engine.dispose()
         self._engines.clear()
+
+
+def ask_every_server(
+    pools: Pools, ask: Callable[[Connection, str], Iterable[T]]
+) -> tuple[list[T], dict[str, TranshipError]]:
+    """What all configured servers answer, and why those without an answer could not be asked."""
+    found: list[T] = []
+    troubles: dict[str, TranshipError] = {}
+    for server in pools.settings.servers:
+        try:
+            with pools.begin(server) as connection:
+                found += ask(connection, server)
+        except TranshipError as error:
+            troubles[server] = error
+    return found, troubles
 
 
 def run(connection: Connection, statement: str | bytes) -> Result:

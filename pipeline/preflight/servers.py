@@ -34,7 +34,8 @@ def versions(context: CheckContext) -> Iterator[Finding]:
 def two_servers(context: CheckContext) -> Iterator[Finding]:
     """Source and target are two servers, whatever the configuration calls them."""
     request = context.request
-    one, other = (server_facts(connection).identity for _, connection in _both(context))
+    with context.source() as source, context.target() as target:
+        one, other = server_facts(source).identity, server_facts(target).identity
     if one and one == other:
         yield refused(
             f"{request.source} and {request.target} are the same server.",
@@ -96,9 +97,8 @@ def read_only(context: CheckContext) -> Iterator[Finding]:
 
 def lower_case_names(context: CheckContext) -> Iterator[Finding]:
     """Two tables whose names differ only by case stay two tables on the other side."""
-    values = {name: variable(link, "lower_case_table_names") for name, link in _both(context)}
-    if len(set(values.values())) > 1:
-        shown = ", ".join(f"{value} on {name}" for name, value in values.items())
+    shown = _differing(context, "lower_case_table_names")
+    if shown:
         yield refused(
             f"lower_case_table_names is {shown}: the same names would mean different tables.",
             "Use a target that was initialised with the source's value.",
@@ -108,9 +108,8 @@ def lower_case_names(context: CheckContext) -> Iterator[Finding]:
 def auto_increment(context: CheckContext) -> Iterator[Finding]:
     """The target will not give out ids that another server gives out, too."""
     for name in ("auto_increment_increment", "auto_increment_offset"):
-        values = {server: variable(link, name) for server, link in _both(context)}
-        if len(set(values.values())) > 1:
-            shown = ", ".join(f"{value} on {server}" for server, value in values.items())
+        shown = _differing(context, name)
+        if shown:
             yield warning(
                 f"{name} is {shown}: after the cut-over ids will be given out in other steps.",
                 "If other servers write to these tables too, use the source's value on the target.",
@@ -146,6 +145,13 @@ def local_infile(context: CheckContext) -> Iterator[Finding]:
             " about half the speed.",
             "SET GLOBAL local_infile = ON; until the move is done.",
         )
+
+
+def _differing(context: CheckContext, name: str) -> str:
+    """The values of a variable, where they are not the same on both sides; else empty."""
+    values = {server: variable(link, name) for server, link in _both(context)}
+    differ = len(set(values.values())) > 1
+    return ", ".join(f"{value} on {server}" for server, value in values.items()) if differ else ""
 
 
 def _both(context: CheckContext) -> Iterator[tuple[str, Connection]]:

@@ -1,9 +1,9 @@
-"""Reads a range in which documents hold what their text does not keep.
+"""Reads a chunk in which documents hold what their text does not keep.
 
-The slow path of row copy, taken for ranges that need it: each row by itself, and then, for the
-documents in question, what type each scalar has. Where a scalar is, is found in the text; one
-query asks for all documents of the same shape. A row that changes in between arrives by the
-stream once more, whatever was made of it here.
+This is the slow path of the row copy, taken only for chunks that need it: it reads each row by
+itself and then, for the documents in question, the type of each scalar. Where a scalar is, is
+found in the text; one query asks for all documents of the same shape. A row that changes in
+between arrives once more through the stream, whatever was made of it here.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ from pipeline.mysql.quoting import quote, quote_name, text_literal
 from pipeline.mysql.table import Column, Field, Table, TableName
 
 _TEMPORAL = {"DATE": "DATE", "TIME": "TIME(6)", "DATETIME": "DATETIME(6)"}
-# Strings that a temporal or binary scalar may look like.
+# What a temporal or binary scalar may look like as text.
 _CANDIDATE = re.compile(r"-?\d+[-:]|base64:type")
 _MOST_SCALARS = 2000
-_DOCUMENTS_A_QUESTION = 200  # each is asked for the type of each of its scalars
+_DOCUMENTS_PER_QUERY = 200  # the query asks for the type of each scalar of each document
 
 
 @dataclass(frozen=True)
 class _Number:
-    """A number as the document writes it."""
+    """A number, as the document writes it."""
 
     text: str
 
@@ -57,10 +57,10 @@ class _Row:
 
 
 def read_typed_lines(source: Connection, table: Table, name: TableName, where: str) -> bytes:
-    """Every row of `where` as its line, documents with the types of their scalars.
+    """Every row of `where` as a line, with the types of the scalars in its documents.
 
     Raises:
-        FatalError: a document holds binary, or very many such scalars.
+        FatalError: a document holds binary, or too many such scalars.
     """
     typed = " OR ".join(typed_scalar_expression(column) for column in table.exact_documents)
     found = run(
@@ -72,7 +72,7 @@ def read_typed_lines(source: Connection, table: Table, name: TableName, where: s
     for row in found:
         if row[width + 1] is None:
             raise FatalError(
-                f"A row of {name} is larger than the source can hand over (max_allowed_packet).",
+                f"A row of {name} is larger than the source can send (max_allowed_packet).",
                 "Raise max_allowed_packet on the source, then: tranship resume.",
             )
         if row[width]:
@@ -93,7 +93,7 @@ def _line(row: _Row) -> bytes:
 def _add_types(
     source: Connection, table: Table, name: TableName, column: Column, number: int, rows: list[_Row]
 ) -> None:
-    """Make the Fields of one column typed, documents of the same shape together."""
+    """Add the scalars' types to the Fields of one column, documents of one shape together."""
     shapes: dict[tuple[str, ...], list[tuple[_Row, dict[str, str]]]] = {}
     for row in rows:
         field = row.fields[number]
@@ -103,12 +103,13 @@ def _add_types(
         if len(scalars) > _MOST_SCALARS:
             raise FatalError(
                 f"{name}: the document in column {column.name} at key {', '.join(row.key)} holds"
-                f" {len(scalars):,} scalars, some of them typed; that is too many.",
+                f" {len(scalars):,} scalars, some of which its text does not keep; that is too"
+                " many.",
                 "If it may become what its text says: tranship resume ID --json-as-text.",
             )
         shapes.setdefault(tuple(scalars), []).append((row, scalars))
     for paths, members in shapes.items():
-        for some in in_slices(members, _DOCUMENTS_A_QUESTION):
+        for some in in_slices(members, _DOCUMENTS_PER_QUERY):
             types = _types(source, table, name, column, paths, [row.key for row, _ in some])
             for row, scalars in some:
                 _set_field(name, column, number, row, scalars, types.get(row.key, ()))
@@ -149,7 +150,7 @@ def _types(
 
 
 def _candidates(value: object, path: str) -> Iterator[tuple[str, str]]:
-    """Scalars that may have a type of their own, with their texts."""
+    """The paths and texts of scalars that may have a type which the text does not keep."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _candidates(inner, member(path, key))

@@ -3,8 +3,8 @@
 Python stays out of the data path: the source's server writes each row as one escaped line and
 gathers the lines of a chunk in one cell, which the target's server reads (write_lines.py).
 
-Guarantee: all rows of the chunk arrive, or an error is raised. A server turns a value cut at
-max_allowed_packet into NULL with a warning, so every warning is an error here.
+Guarantee: all rows of the chunk arrive, or an error is raised. A server turns a value that it
+cuts at max_allowed_packet into NULL with a warning, so every warning is an error here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipeline.rows.documents import read_typed_lines
 
 
 class CellTooLargeError(Exception):
-    """The range does not fit in one cell; read it row by row."""
+    """The chunk does not fit in one cell; it has to be read row by row."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Lines:
 
 
 def read_lines(source: Connection, table: Table, name: TableName, keys: KeyRange) -> Lines:
-    """Every row of the range, as the source has it now. Takes no locks.
+    """Every row with a key in `keys`, as the source has it now. Takes no locks.
 
     Raises:
-        FatalError: a row that the server can't hand over (larger than max_allowed_packet).
+        FatalError: a row is larger than max_allowed_packet, so that the server can't send it.
     """
     try:
         return _read_cell(source, table, name, keys)
@@ -70,7 +70,7 @@ def _read_rows(source: Connection, table: Table, name: TableName, keys: KeyRange
     if found or any(row[0] is None for row in answer.rows):
         why = f": {found[0][1]}" if found else "."
         raise FatalError(
-            f"A row of {name} in {keys} is larger than the source can hand over"
+            f"A row of {name} in {keys} is larger than the source can send"
             f" (max_allowed_packet){why}",
             "Raise max_allowed_packet on the source, then: tranship resume.",
         )
@@ -78,7 +78,7 @@ def _read_rows(source: Connection, table: Table, name: TableName, keys: KeyRange
 
 
 def _typed(table: Table) -> str:
-    """How many rows hold a document that would be another one as text."""
+    """SQL for the number of rows with a document that its text does not keep."""
     found = [typed_scalar_expression(column) for column in table.exact_documents]
     return f"COALESCE(SUM({' OR '.join(found)}), 0)" if found else "0"
 

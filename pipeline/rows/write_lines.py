@@ -1,12 +1,13 @@
 """Writes lines of text to the target.
 
-The target's server reads them with LOAD DATA LOCAL from a memory file. Where the target has
-`local_infile` off, the same lines become INSERT statements, slower. A document that its text
-does not say all of (mysql/documents.py) is made by an expression, in an INSERT of its own.
+The target's server reads them with LOAD DATA LOCAL from a memory file. If the target has
+`local_infile` off, the same lines become INSERT statements, which are slower. A document whose
+text does not say everything (mysql/documents.py) is built by an expression, in an INSERT of its
+own.
 
 Guarantee: all rows arrive, or an error is raised. LOCAL turns errors into warnings, so every
-warning but a duplicate key is an error here; of a table that may warn and still be right
-(`Table.judged_by_digest`), truncations are left to the verification.
+warning except for a duplicate key is an error here. For a table that may warn and still be right
+(`Table.may_warn_on_write`), truncations are left to the verification.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _DUPLICATE = frozenset({DUPLICATE_KEY})
 def write_lines(
     target: Connection, table: Table, name: TableName, data: bytes, *, replace: bool
 ) -> None:
-    """Write lines to table `name`: with `replace` they win, else what is there stays.
+    """Write lines to table `name`. With `replace` they win, otherwise existing rows stay.
 
     Raises:
         FatalError: a value does not fit the target's definition.
@@ -53,7 +54,7 @@ def write_lines(
 
 
 def _parted(table: Table, data: bytes) -> tuple[bytes, bytes]:
-    """The lines that LOAD DATA reads, and those with a document that an expression makes."""
+    """The lines that LOAD DATA reads, and those with a document that an expression builds."""
     if not table.exact_documents or MARK not in data:
         return data, b""
     places = [
@@ -88,7 +89,7 @@ def _load_lines(
 
 @contextmanager
 def _memory_file(data: bytes) -> Iterator[str]:
-    """`data` under a path that only this process can open, never on disk."""
+    """A path to `data` that only this process can open; it is never on disk."""
     descriptor = os.memfd_create("tranship-chunk")
     try:
         view = memoryview(data)
@@ -102,7 +103,7 @@ def _memory_file(data: bytes) -> Iterator[str]:
 def _check_warnings(
     target: Connection, table: Table, name: TableName, answer: Result, skipped: int
 ) -> None:
-    """Each of the rows that were `skipped`, since they were there already, is a warning."""
+    """Raise what the warnings say; each `skipped` row, which existed already, is one of them."""
     if answer.warnings == skipped:
         return
     shown = shown_warnings(target)
@@ -139,7 +140,7 @@ def _insert(
     head: bytes, batch: list[bytes], replace: bool,
 ) -> None:  # fmt: skip
     answer = run(target, head + b",".join(batch))
-    # What a REPLACE counts as duplicates are rows that it removed, without a warning.
+    # The duplicates that a REPLACE counts are rows that it has removed, without a warning.
     skipped = 0 if replace else answer.summary.duplicates
     _check_warnings(target, table, name, answer, skipped)
 

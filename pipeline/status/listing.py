@@ -13,8 +13,8 @@ from pipeline.control.migrations import all_migrations
 from pipeline.control.summary import ids_beginning
 from pipeline.domain.request import MigrationKind
 from pipeline.domain.stages import Stage
-from pipeline.errors import RefusedError, RetryableError, TranshipError
-from pipeline.mysql.pools import Pools
+from pipeline.errors import RefusedError, RetryableError
+from pipeline.mysql.pools import Pools, ask_every_server
 from pipeline.status.to_json import plain
 
 
@@ -38,15 +38,8 @@ class Listed:
 
 def list_migrations(pools: Pools) -> tuple[list[Listed], dict[str, str]]:
     """Every migration on every configured server, and why servers could not be asked."""
-    found: list[Listed] = []
-    troubles: dict[str, str] = {}
-    for server in pools.settings.servers:
-        try:
-            with pools.begin(server) as control:
-                found += _listed(control, server) if is_installed(control, server) else []
-        except TranshipError as error:
-            troubles[server] = str(error)
-    return found, troubles
+    found, troubles = ask_every_server(pools, _listed)
+    return found, {server: str(error) for server, error in troubles.items()}
 
 
 def find_target(pools: Pools, given: str) -> tuple[str, str]:
@@ -56,28 +49,29 @@ def find_target(pools: Pools, given: str) -> tuple[str, str]:
         RefusedError: there is none, or more than one; or it may be on one that can't be asked.
         RetryableError: there is none on the servers that answer, and one doesn't.
     """
-    found: list[tuple[str, str]] = []
-    silent: list[TranshipError] = []
-    for server in pools.settings.servers:
-        try:
-            with pools.begin(server) as control:
-                found += [(server, whole) for whole in ids_beginning(control, given, server)]
-        except TranshipError as error:
-            silent.append(error)
+    found, silent = ask_every_server(
+        pools,
+        lambda control, server: [
+            (server, whole) for whole in ids_beginning(control, given, server)
+        ],
+    )
     exact = [one for one in found if one[1] == given]
     if len(exact or found) == 1:
         return (exact or found)[0]
     if found:
         names = ", ".join(whole for _, whole in found)
         raise RefusedError(f"'{given}' is the beginning of {names}.", "Give more of the id.")
-    if silent:
-        later = any(isinstance(error, RetryableError) for error in silent)
-        kind = RetryableError if later else RefusedError
-        raise kind(f"No migration {given} on the servers that answer.", str(silent[0]))
+    for error in silent.values():
+        if isinstance(error, RetryableError):
+            raise RetryableError(f"No migration {given} on the servers that answer.", str(error))
+    for error in silent.values():
+        raise RefusedError(f"No migration {given} on the servers that can be asked.", str(error))
     raise RefusedError(f"There is no migration {given}.", "See: tranship list")
 
 
 def _listed(control: Connection, server: str) -> list[Listed]:
+    if not is_installed(control, server):
+        return []
     return [
         Listed(
             one.id, one.kind, one.source, one.target,

@@ -1,7 +1,7 @@
-"""What happens next and what it waits for, in one plain sentence and one command.
+"""What happens next and what that waits for, in one plain sentence and one command.
 
-A migration that stands still is what people look at `status` for, so what is missing
-(a worker, a streamer, a decision) comes before what is going on.
+People look at `status` because a migration stands still, so what is missing (a worker, a
+streamer, a decision) comes before what is going on.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pipeline.domain.reading import Reading, Signal
 from pipeline.domain.request import MigrationKind
 from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage, wants_stream
+from pipeline.status.kind_words import KIND_WORDS
 from pipeline.status.wording import reasons_text
 
 _COORDINATOR_SILENT_S = 10.0
@@ -24,7 +25,7 @@ _YIELDING = frozenset({Stage.COPYING, Stage.CONVERGING, Stage.READY})
 
 @dataclass(frozen=True)
 class NextStep:
-    """The sentence, and the command that is of use now."""
+    """The sentence, and the command that is useful now."""
 
     sentence: str
     command: str
@@ -32,7 +33,7 @@ class NextStep:
 
 @dataclass(frozen=True)
 class StatusFacts:
-    """The facts that the outlook depends on. `_s` are seconds; ages unless said otherwise."""
+    """The facts that the next step depends on. `_s` are seconds; ages unless said otherwise."""
 
     id: str
     kind: MigrationKind
@@ -41,7 +42,7 @@ class StatusFacts:
     stage: Stage
     after_restore: Stage | None
     postponed: bool
-    window: str | None  # that the cut-over waits for
+    window: str | None  # the cut-over waits for it
     failure: Failure | None
     throttled: tuple[Reading, ...]
     chunks_left: int
@@ -62,7 +63,7 @@ class StatusFacts:
 
 
 def next_step(now: StatusFacts) -> NextStep:
-    """What a person reads first."""
+    """The next step, which is what a person reads first."""
     if now.stage in _ENDS:
         return _ENDS[now.stage](now)
     return _missing(now) or _held_back(now) or NextStep(_SENTENCES[now.stage](now), _command(now))
@@ -77,37 +78,21 @@ def _command(now: StatusFacts) -> str:
 # --- it has ended ---------------------------------------------------------------------
 
 
-def _untouched(now: StatusFacts) -> str:
-    return (
-        f"{now.source} has its tables"
-        if now.kind is MigrationKind.MOVE
-        else "the table is as it was"
-    )
-
-
 def _done(now: StatusFacts) -> NextStep:
-    where = f"the tables live on {now.target}; {now.source} keeps the old ones"
-    if now.kind is MigrationKind.ALTER:
-        where = f"the table is rebuilt; {now.source} keeps the old one beside it"
-    return NextStep(
-        f"nothing: {where} until clean-up",
-        f"tranship clean-up {now.id}",
-    )
+    where = _said(now, KIND_WORDS[now.kind].done)
+    return NextStep(f"nothing: {where} until clean-up", f"tranship clean-up {now.id}")
 
 
 def _aborted(now: StatusFacts) -> NextStep:
-    left = f"{now.source} has its tables; what was copied to {now.target} is left there"
-    if now.kind is MigrationKind.ALTER:
-        left = "the table is as it was; only the migration's own notes are left"
-    return NextStep(
-        f"nothing: {left}",
-        f"tranship clean-up {now.id}",
-    )
+    words = KIND_WORDS[now.kind]
+    said = _said(now, f"nothing: {words.untouched}; {words.left}")
+    return NextStep(said, f"tranship clean-up {now.id}")
 
 
 def _failed(now: StatusFacts) -> NextStep:
+    untouched = _said(now, KIND_WORDS[now.kind].untouched)
     return NextStep(
-        f"nothing by itself: {_untouched(now)}; mend the cause, then resume, or abort",
+        f"nothing by itself: {untouched}; fix the cause, then resume; or abort",
         f"tranship resume {now.id}",
     )
 
@@ -123,13 +108,13 @@ _ENDS: dict[Stage, Callable[[StatusFacts], NextStep]] = {
 
 
 def _missing(now: StatusFacts) -> NextStep | None:
-    """A process that nothing goes on without."""
+    """A process is missing without which nothing goes on."""
     ago = now.coordinated_s_ago
     if ago is None and now.stage_s < _COORDINATOR_SILENT_S:
         return None  # it was started a moment ago
     if ago is None or ago > _COORDINATOR_SILENT_S:
         since = f" for {ago:.0f} s" if ago is not None else ""
-        return _start(Role.COORDINATE, f"no coordinator has looked at it{since}")
+        return _start(Role.COORDINATE, f"no coordinator has been active{since}")
     starting = now.stage is Stage.COPYING and now.stage_s < _STREAMER_STARTS_S
     if wants_stream(now.stage) and not now.stream_alive and not starting:
         return _start(Role.STREAM, "no streamer is running")
@@ -144,7 +129,7 @@ def _held_back(now: StatusFacts) -> NextStep | None:
     reasons = reasons_text(now.throttled)
     by_hand = any(reason.signal is Signal.BY_HAND for reason in now.throttled)
     command = f"tranship unthrottle {now.id}" if by_hand else f"tranship status {now.id} --watch"
-    return NextStep(f"{now.stage} goes on when it is not throttled any more: {reasons}", command)
+    return NextStep(f"{now.stage} goes on once it is no longer throttled: {reasons}", command)
 
 
 def _start(role: Role, what: str) -> NextStep:
@@ -166,7 +151,8 @@ def _copying(now: StatusFacts) -> str:
 
 def _converging(now: StatusFacts) -> str:
     if now.never_verified:
-        return f"{_cut_over(now)}; waiting for {_count(now.never_verified, 'range')} to verify"
+        left = _count(now.never_verified, "chunk")
+        return f"{_cut_over(now)}; waiting for {left} to be verified"
     return (
         f"{_cut_over(now)}; {_count(now.touched, 'changed row')} to verify again, waiting for"
         f" no more than {now.touched_limit:,}"
@@ -187,27 +173,9 @@ def _ready(now: StatusFacts) -> str:
     return f"cut-over; {_count(now.touched, 'changed row')} left to verify again"
 
 
-_SWAP_WAITS = {
-    Stage.BLOCKING: "a lock on the table",
-    Stage.DRAINING: "the shadow to have the table's last changes",
-    Stage.VERIFYING: "the last ranges to be verified",
-    Stage.SWAPPING: "the rename",
-}
-
-
 def _cutting_over(now: StatusFacts) -> str:
-    if now.kind is MigrationKind.ALTER:
-        waits_for = _SWAP_WAITS[now.stage]
-        return f"the swap; waiting for {waits_for}; writes to the table wait too"
-    waits = {
-        Stage.BLOCKING: "the source's tables to be renamed",
-        Stage.DRAINING: f"{now.target} to have the source's last changes",
-        Stage.VERIFYING: f"{_count(now.dirty, 'range')} to verify",
-    }[now.stage]
-    return (
-        f"the switch; waiting for {waits}; writes are refused for {now.refused_s:.1f} s now,"
-        f" at {now.refused_limit_s:g} s {now.source} gets its tables back"
-    )
+    words = KIND_WORDS[now.kind]
+    return _said(now, words.cutting_over.replace("{waits}", words.waits[now.stage]))
 
 
 def _switching(now: StatusFacts) -> str:
@@ -218,13 +186,15 @@ def _switching(now: StatusFacts) -> str:
 def _restoring(now: StatusFacts) -> str:
     then = f", then: {now.after_restore}" if now.after_restore else ""
     why = f" ({now.failure.explanation})" if now.failure else ""
-    if now.kind is MigrationKind.ALTER:
-        return f"the table is unlocked{then}{why}"
-    return f"{now.source} gets its tables back{then}{why}"
+    return f"{_said(now, KIND_WORDS[now.kind].restoring)}{then}{why}"
+
+
+def _said(now: StatusFacts, template: str) -> str:
+    return template.format(**vars(now), dirty_chunks=_count(now.dirty, "chunk"))
 
 
 def _cut_over(now: StatusFacts) -> str:
-    return "ready, and then held back since it is postponed" if now.postponed else "cut-over"
+    return "ready, then held back because it is postponed" if now.postponed else "cut-over"
 
 
 def _count(number: int, what: str) -> str:

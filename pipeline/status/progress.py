@@ -179,11 +179,9 @@ def _pace(control: Connection, migration: Migration, tables: list[MigrationTable
 
 
 def _refused(migration: Migration) -> float | None:
-    """How long writes were refused, from the last rename's intent to `done`; or had to wait."""
-    if migration.kind is MigrationKind.ALTER:
-        return migration.held_s
+    """How long writes had to wait; or were refused, from the last rename's intent to `done`."""
     if migration.stage is not Stage.DONE or migration.blocked_at is None:
-        return None
+        return migration.held_s
     return _seconds(migration.blocked_at, migration.stage_since)
 
 

@@ -1,4 +1,4 @@
-"""What a coordinator's step has at hand."""
+"""The context passed to every coordinator step, and what a step is."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ class Messenger(Protocol):
 
 
 class Outcome(Enum):
-    """What a step left: another stage, something to wait for here, or nothing to do now."""
+    """How a step ended: in another stage, waiting here, or with nothing more to do now."""
 
-    ADVANCED = "changed"
-    POLL = "soon"
-    WAIT = "later"
+    ADVANCED = "advanced"
+    POLL = "poll"
+    WAIT = "wait"
 
 
 @dataclass(frozen=True)
 class Context:
-    """One migration, seen by the holder of its coordinator lease."""
+    """One migration, as the holder of its coordinator lease sees it."""
 
     pools: Pools
     target: str
@@ -72,7 +72,7 @@ class Context:
             yield connection
 
     def enter(self, new: Stage, message: str, change: StageChange = NOTHING_ELSE) -> Outcome:
-        """Go to stage `new`; fenced, and logged for people.
+        """Go to stage `new`; fenced, and recorded in the event log.
 
         Raises:
             FencedError: somebody else coordinates now.
@@ -84,7 +84,7 @@ class Context:
     def enter_in(
         self, control: Connection, new: Stage, message: str, change: StageChange = NOTHING_ELSE
     ) -> None:
-        """The same, together with what else the transaction of `control` holds."""
+        """Like `enter`, in the transaction of `control` and together with what else it holds."""
         old = self.migration.stage
         if not allowed(old, new):
             raise DefectError(f"{new} may not follow {old}")
@@ -96,7 +96,7 @@ class Context:
             self.note_in(control, kind, message)
 
     def note_in(self, control: Connection, kind: EventKind, message: str) -> None:
-        """The same, together with what else the transaction of `control` holds."""
+        """Like `note`, in the transaction of `control` and together with what else it holds."""
         log_event(control, self.migration.id, kind, message, self.lease.owner)
 
     def renew(self) -> None:

@@ -1,4 +1,4 @@
-"""What several stages ask of the workers: a streamer, verifications; and whether they converged."""
+"""What several stages need from the workers: a streamer, verifications; and convergence."""
 
 from __future__ import annotations
 
@@ -24,20 +24,22 @@ def ensure_stream(context: Context) -> None:
 
 
 def send_verifications(context: Context) -> None:
-    """Keep a window of dirty ranges in the hands of the checksum workers."""
+    """Keep a window of dirty chunks in the hands of the checksum workers."""
     settings = context.settings.checksum
     quiet = context.migration.stage in MAY_BE_RETIRED
     for table in context.tables:
         if not quiet:
             _cut_large_open_chunk(context, table)
         with context.control() as control:
-            numbers = send_dirty(control, table, settings.window, settings.resend_s, at_once=quiet)
+            numbers = send_dirty(
+                control, table, settings.window, settings.resend_s, ignore_backoff=quiet
+            )
         for number in numbers:
             context.messenger.verify_chunk(context.target, table, number)
 
 
 def _cut_large_open_chunk(context: Context, table: MigrationTable) -> None:
-    """Rows born since the start pile up in the open piece; cut it before it gets slow."""
+    """Cut the open chunk before it gets slow: rows added since the start pile up in it."""
     with context.control() as control:
         rows = rows_at_last_check(control, table, last_chunk(control, table))
     if rows <= table.chunk_rows * _OPEN_CHUNK_FACTOR:
@@ -47,7 +49,7 @@ def _cut_large_open_chunk(context: Context, table: MigrationTable) -> None:
 
 
 def converged(context: Context) -> bool:
-    """Whether a cut-over would find little left to verify."""
+    """Whether little is left for a cut-over to verify."""
     with context.control() as control:
         if any(ledger_state(control, table).never_verified for table in context.tables):
             return False

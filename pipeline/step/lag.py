@@ -16,15 +16,15 @@ from pipeline.step.context import Context
 
 @dataclass(frozen=True)
 class SourceProgress:
-    """What a source had executed, and the time by its own clock."""
+    """What a source has executed, and the time by its own clock."""
 
     executed: GtidSet
     now: float
 
     def lag_s(self, stream: StreamState) -> float | None:
-        """Seconds of the source's time that the target is behind; 0 when nothing is missing.
+        """How many seconds of the source's time the target is behind; 0 if nothing is missing.
 
-        None before the first transaction arrives: there is no time to compare with.
+        None before the first transaction arrives, when there is no time to compare with.
         """
         if stream.position.contains(self.executed):
             return 0.0
@@ -38,7 +38,7 @@ def source_progress(source: Connection) -> SourceProgress:
 
 
 def apply_lag_s(context: Context) -> float:
-    """Seconds that the target is behind; infinite while that can't be told."""
+    """How many seconds the target is behind; infinite while that is unknown."""
     with context.source() as source:
         progress = source_progress(source)
     with context.control() as control:

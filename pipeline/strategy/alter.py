@@ -1,4 +1,4 @@
-"""An alter: the rows go to the shadow table on the same server, converted by that server."""
+"""An alter: the rows go to the shadow on the same server, and that server converts them."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ class AlterStrategy(Strategy):
         with sides.control() as control:
             if table_exists(control, table.target) and not table.created_by_us:
                 raise FatalError(
-                    f"{table.target} has come to be since the start, and is not ours.",
-                    "Drop or rename it, then: tranship resume.",
+                    f"{table.target} was created by somebody else after the start.",
+                    "Drop or rename it, then: tranship resume ID.",
                 )
-            # Said before it is done: clean-up may then drop it, whatever happens in between.
+            # Noted first, so that clean-up may drop it, whatever happens in between.
             mark_created_by_us(control, table)
         with sides.control() as control:
-            # One that an interrupted call has left is made again.
+            # One that an interrupted call has left behind is created anew.
             run(control, f"DROP TABLE IF EXISTS {quote_name(table.target)}")
             create_shadow(control, table.source, table.target, plan.ddl)
         with sides.control() as control:
             if map_columns(control, table.target, request) != plan:
                 raise FatalError(
-                    f"{table.source} was changed while its change was being planned.",
+                    f"The definition of {table.source} has changed since the alter was planned.",
                     "Nothing was copied. Abort, clean up and start again.",
                 )
             create_templates(control, table, plan)
@@ -58,7 +58,7 @@ class AlterStrategy(Strategy):
 
     @property
     def compares_in_place(self) -> bool:
-        """Where no kept column has another type, the rows are read as they are."""
+        """Whether no kept column changes its type, so that the rows are read as they are."""
         return not self.plan.retyped
 
     def comparable_rows(self, source: Connection, name: TableName, condition: str) -> Table:

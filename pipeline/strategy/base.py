@@ -1,11 +1,11 @@
 """What a move and an alter do differently with a table's rows.
 
                      move                                alter
-    prepare_target   the source's own CREATE TABLE       the shadow, made by the change
+    prepare_target   the source's own CREATE TABLE       the shadow: LIKE the table, then the change
     read_chunk       lines of text; LOAD DATA writes     nothing; INSERT … SELECT reads and writes,
                      them                                since both tables are on one server
     apply_images     LOAD DATA … REPLACE                 the same into a staging table, and from
-                                                         there a conversion into the shadow
+                                                         there converted into the shadow
     comparable_rows  the rows as they are                the rows as the shadow would hold them
 
 How they cut over is in `cutover/`. What is plain data (names, definitions) is `Placement` in
@@ -29,7 +29,7 @@ from pipeline.mysql.table import Table, TableName
 
 @dataclass(frozen=True)
 class Written:
-    """What a chunk came to; of an alter the bytes are an estimate."""
+    """The size of a chunk; in an alter the bytes are an estimate."""
 
     rows: int
     bytes: int
@@ -55,10 +55,10 @@ class Strategy(ABC):
 
     @abstractmethod
     def prepare_target(self, sides: Sides) -> None:
-        """Make the table to be filled; what an interrupted call has made may be there already.
+        """Create the table to be filled; an interrupted call may have created it already.
 
         Raises:
-            FatalError: it is not what it has to be.
+            FatalError: it does not become what it has to be.
         """
 
     @abstractmethod
@@ -66,7 +66,7 @@ class Strategy(ABC):
         """Read the source's rows in `keys`, which are under `name` now. Takes no locks.
 
         Returns:
-            what writes them, in an open transaction on the target; rows that are there stay.
+            a function that writes them, in an open transaction on the target; existing rows stay.
 
         Raises:
             FatalError: a row can't be read, or written, without loss.
@@ -87,11 +87,11 @@ class Strategy(ABC):
 
     @abstractmethod
     def comparable_rows(self, source: Connection, name: TableName, condition: str) -> Table:
-        """The table whose rows the target's have to be equal to.
+        """The table to whose rows the target's have to be equal.
 
-        The source's rows under `condition` are in it; they are under `name` now. A copy belongs to
-        the connection. It is made by reading the source's rows without a lock, which takes READ
-        COMMITTED, not a snapshot.
+        It holds the source's rows under `condition`, which are under `name` now. If it is a copy,
+        it belongs to the connection, and is made by reading the source's rows without a lock, for
+        which the connection has to be at READ COMMITTED, not in a snapshot.
 
         Raises:
             FatalError: a row can't be converted without loss.

@@ -9,6 +9,6 @@ from pipeline.strategy.move import MoveStrategy
 
 
 def strategy_of(table: MigrationTable) -> Strategy:
-    """How the rows of `table` get to the target."""
+    """The strategy by which the rows of `table` get to the target."""
     plan = table.alter_plan
     return MoveStrategy(table) if plan is None else AlterStrategy(table, plan)

@@ -1,4 +1,4 @@
-"""A move: the rows go to a table of the same definition on another server, as lines of text."""
+"""A move: the rows go as lines of text to a table of the same definition on another server."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class MoveStrategy(Strategy):
         with sides.control() as control:
             if table_exists(control, table.target):
                 return
-            # Said before it is done: clean-up may then drop it, whatever happens in between.
+            # Noted first, so that clean-up may drop it, whatever happens in between.
             mark_created_by_us(control, table)
         with sides.source() as source:
             statement = create_statement(source, table.source)
@@ -40,7 +40,7 @@ class MoveStrategy(Strategy):
             self._check_target(control)
 
     def _check_target(self, target: Connection) -> None:
-        """The target's server may have left out what it does not know."""
+        """Refuse a table of which the target's server has left out what it does not know."""
         name = self.table.target
         for difference in differences(self.table.definition, read_table(target, name)):
             raise FatalError(
@@ -71,7 +71,7 @@ class MoveStrategy(Strategy):
 
 
 def under_name(create_table: str, old: TableName, new: TableName) -> str:
-    """A SHOW CREATE TABLE of `old`, as the statement that creates `new`."""
+    """The statement that creates `new`, from the SHOW CREATE TABLE of `old`."""
     head = f"CREATE TABLE {quote(old.name)}"
     if not create_table.startswith(head):
         raise DefectError(f"SHOW CREATE TABLE begins with {create_table[:80]}")

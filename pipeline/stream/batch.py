@@ -33,7 +33,7 @@ from pipeline.strategy.choice import strategy_of
 from pipeline.stream.events import Row, RowsChange
 
 KeyFields = tuple[Field, ...]
-_KEYS_A_WRITE = 1000
+_KEYS_PER_WRITE = 1000
 
 
 @dataclass
@@ -89,18 +89,18 @@ class TableBatch:
     def _write_tombstones(self, target: Connection, keys: list[KeyFields]) -> None:
         columns = quote_list(self.table.definition.key.columns)
         head = f"REPLACE INTO {tombstones_table(self.table)} ({columns}) VALUES ".encode()
-        for some in in_slices(keys, _KEYS_A_WRITE):
+        for some in in_slices(keys, _KEYS_PER_WRITE):
             run(target, head + b",".join(b"(" + self._literals(key) + b")" for key in some))
 
     def _note(self, target: Connection, number: int) -> None:
         columns = quote_list(self.table.definition.key.columns)
         head = f"REPLACE INTO {touched_table(self.table)} ({BATCH}, {columns}) VALUES ".encode()
         lead = b"(%d," % number
-        for some in in_slices(self.keys, _KEYS_A_WRITE):
+        for some in in_slices(self.keys, _KEYS_PER_WRITE):
             run(target, head + b",".join(lead + self._literals(key) + b")" for key in some))
 
     def _delete(self, target: Connection, name: str, table: Table, keys: list[KeyFields]) -> None:
-        for some in in_slices(keys, _KEYS_A_WRITE):
+        for some in in_slices(keys, _KEYS_PER_WRITE):
             bounds = [self._bound(key) for key in some]
             run(target, f"DELETE FROM {name} WHERE {is_one_of(table, bounds)}")
 

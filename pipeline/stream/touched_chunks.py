@@ -27,7 +27,7 @@ from pipeline.mysql.quoting import quote_list
 from pipeline.mysql.table import Field, ValueKind
 
 _IN_PYTHON = frozenset({ValueKind.INTEGER, ValueKind.BINARY})
-_KEYS_A_UNION = 200  # each is a query of its own
+_KEYS_PER_UNION = 200  # each is a query of its own
 
 
 @dataclass
@@ -81,7 +81,7 @@ class TouchedChunks:
         return bisect_left(self._bounds, ordered)
 
     def _ask(self, target: Connection, keys: list[tuple[Field, ...]]) -> None:
-        for some in in_slices(keys, _KEYS_A_UNION):
+        for some in in_slices(keys, _KEYS_PER_UNION):
             asked = " UNION ".join(self._question(key) for key in some)
             self.touched.update(row[0] for row in run(target, asked).rows)
 

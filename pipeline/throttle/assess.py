@@ -59,7 +59,7 @@ def _record(
     with context.control() as control:
         record_assessment(control, context.migration.id, reasons, window)
         if bool(reasons) != bool(before.reasons):
-            what = f"throttled: {reasons_text(reasons)}" if reasons else "not throttled any more"
+            what = f"throttled: {reasons_text(reasons)}" if reasons else "no longer throttled"
             context.note_in(control, EventKind.THROTTLE, what)
         return read_throttle(control, context.migration.id)
 

@@ -1,4 +1,4 @@
-"""The job of copying a chunk. Its claim counts the attempts, and fences a late one out (I3)."""
+"""The job of copying a chunk. Its claim counts the attempts and fences late ones out (I3)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ def _copy(context: JobContext) -> bool:
 
 COPY = JobKind(
     role=Role.COPY,
-    label="chunk",
     stages=STAGES_THAT_COPY,
     perform=_copy,
     unsend=unsend,

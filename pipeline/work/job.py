@@ -1,8 +1,7 @@
 """A job and its rules: what it is, whether it is done now, what its errors mean.
 
-Nothing here reads or writes anything, so each rule is a plain function. A message may come late,
-twice, or for a migration that has moved on; the control schema alone says whether its job is still
-wanted.
+Nothing here reads or writes, so each rule is a plain function. A message may arrive late, twice, or
+for a migration that has moved on; only the control schema says whether its job is still wanted.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _LONGEST_PAUSE_S = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One message: a chunk to copy or to verify. Ids only; the control schema has the rest."""
+    """One message: a chunk to copy or to verify. It holds ids; the control schema has the rest."""
 
     target: str
     migration_id: str
@@ -48,10 +47,9 @@ class JobContext:
 class JobKind:
     """What differs between copying a chunk and verifying one."""
 
-    role: Role  # who stops the migration, as its failure says
-    label: str  # what the log calls the number
-    stages: frozenset[Stage]  # where it is wanted
-    perform: Callable[[JobContext], bool]  # whether the coordinator has something new to look at
+    role: Role  # which the failure names if the job stops the migration
+    stages: frozenset[Stage]  # in which it is wanted
+    perform: Callable[[JobContext], bool]  # whether there is something new for the coordinator
     unsend: Callable[[Connection, MigrationTable, int], None]
     attempts: Callable[[Connection, MigrationTable, int], int] | None  # None: not limited
 
@@ -61,21 +59,21 @@ class JobResult(StrEnum):
 
     CHANGED = "done"
     UNCHANGED = "nothing new"  # done by somebody else, or written meanwhile
-    NOT_WANTED = "not wanted any more"
-    THROTTLED = "throttled; sent again later"
+    NOT_WANTED = "no longer wanted"
+    THROTTLED = "throttled; will be sent again"
     FENCED = "taken over, or cleaned up"
-    RETRIED = "passing trouble; sent again"
-    FAILED = "failed; sent again, the worker's log says why"
+    RETRIED = "temporary trouble; will be sent again"
+    FAILED = "failed; will be sent again, the worker's log says why"
     STOPPED = "stopped the migration"
 
     @property
     def failed(self) -> bool:
-        """Whether somebody should have a look: at the migration, or at a defect."""
+        """Whether somebody should look into it: the migration has stopped, or has met a defect."""
         return self in (JobResult.FAILED, JobResult.STOPPED)
 
 
 def obstacle(kind: JobKind, migration: Migration, throttle: ThrottleState) -> JobResult | None:
-    """Why a job is not done now; None: it is."""
+    """Why a job is not done now; None if it is."""
     if migration.stage not in kind.stages or migration.failure is not None:
         return JobResult.NOT_WANTED
     if throttle.throttled and is_nice(migration.stage):
@@ -84,7 +82,7 @@ def obstacle(kind: JobKind, migration: Migration, throttle: ThrottleState) -> Jo
 
 
 def is_nice(stage: Stage) -> bool:
-    """Whether work yields to the throttle and pauses; pointless while the application waits."""
+    """Whether work yields to the throttle and pauses; it does not while the application waits."""
     return stage not in WRITES_BLOCKED
 
 
@@ -96,10 +94,10 @@ def nice_pause_s(stage: Stage, nice_ratio: float, worked_s: float) -> float:
 def stop_reason(
     error: Exception, context: JobContext, attempts: int | None, limit: int
 ) -> TranshipError | None:
-    """Why a job that failed with `error` stops its migration; None: it is tried again.
+    """Why a job that failed with `error` stops its migration; None if it is tried again.
 
-    Passing trouble is tried again, and so is a defect of ours, but not for ever: after `limit`
-    attempts it has not passed. `attempts` is None where they are not limited.
+    Temporary trouble is tried again, and so is a defect of ours, but not for ever: after `limit`
+    attempts it is not temporary. `attempts` is None if they are not limited.
     """
     if isinstance(error, FencedError):
         return None

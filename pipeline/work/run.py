@@ -1,8 +1,8 @@
 """Runs one job: reads what its ids stand for, does it, and says how it ended.
 
-No error leaves `run_job`. Either the control schema still has the job as one to be sent again, or
-the reason why the migration can't go on is recorded, for the coordinator to act on; so whoever
-calls has nothing to decide, and a message that gets lost or comes twice does no harm.
+No error leaves `run_job`. Either the job is still recorded as one to be sent again, or the reason
+why the migration can't go on is, for the coordinator to act on. So the caller has nothing to
+decide, and a message that gets lost or arrives twice does no harm.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ SendAdvance = Callable[[str, str], None]  # target, migration
 def run_job(
     pools: Pools, kind: JobKind, job: Job, owner: str, send_advance: SendAdvance
 ) -> JobResult:
-    """Do a job if it is wanted now; `send_advance` tells the coordinator what is new."""
-    with bound_contextvars(**{"migration": job.migration_id, kind.label: job.number}):
+    """Do a job if it is wanted now; `send_advance` tells the coordinator that something is new."""
+    with bound_contextvars(migration=job.migration_id, chunk=job.number):
         try:
             return _run(pools, kind, job, owner, send_advance)
         except FencedError as error:
@@ -48,7 +48,7 @@ def run_job(
         except RetryableError as error:
             log.warning("%s", error)
             return JobResult.RETRIED
-        except TranshipError as error:  # the control schema can't be read: nor can it be written
+        except TranshipError as error:  # the control schema can't be read, so nor can it be written
             log.error("%s", error)
             return JobResult.FAILED
         except Exception:
@@ -77,7 +77,7 @@ def _run(pools: Pools, kind: JobKind, job: Job, owner: str, send_advance: SendAd
 def _read(pools: Pools, job: Job) -> tuple[Migration, MigrationTable, ThrottleState]:
     """
     Raises:
-        FencedError: the migration or the table is gone: cleaned up since the message was sent.
+        FencedError: the migration or the table was cleaned up after the message was sent.
     """
     with pools.begin(job.target) as control:
         migration = find_migration(control, job.migration_id)
@@ -86,7 +86,7 @@ def _read(pools: Pools, job: Job) -> tuple[Migration, MigrationTable, ThrottleSt
     for table in tables:
         if migration is not None and table.id == job.table_id:
             return migration, table, throttle
-    raise FencedError(f"Migration {job.migration_id} has no table {job.table_id} any more.")
+    raise FencedError(f"Migration {job.migration_id} no longer has a table {job.table_id}.")
 
 
 def _perform(kind: JobKind, context: JobContext) -> JobResult:

@@ -1,4 +1,4 @@
-"""The job of verifying a chunk once; the coordinator sends it again for as long as it is dirty.
+"""The job of verifying a chunk once; the coordinator sends it again as long as it is dirty.
 
 Its attempts are not limited: a chunk that is being written may take any number of them.
 """
@@ -28,13 +28,12 @@ def _verify(context: JobContext) -> bool:
         settings=context.pools.settings.checksum,
     )
     verdict = verifier.verify(context.number)
-    log.info("%s", verdict.value)
+    log.info("verification: %s", verdict.value)
     return verdict is not Verdict.INCONCLUSIVE
 
 
 VERIFY = JobKind(
     role=Role.CHECKSUM,
-    label="range",
     stages=STAGES_THAT_VERIFY,
     perform=_verify,
     unsend=unsend_check,

@@ -53,7 +53,7 @@ def test_a_change_that_can_t_be_made_is_refused_and_leaves_nothing(
     ("renames", "said"),
     [
         ({"v": "x"}, "`renames={'v': 'w'}`"),
-        ({"nonsense": "w", "v": "w"}, "no column nonsense"),
+        ({"nonsense": "w", "v": "w"}, "No column nonsense"),
         ({"v": "w", "n": "m"}, "does not rename n to m"),
     ],
 )

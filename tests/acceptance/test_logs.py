@@ -28,7 +28,11 @@ def test_every_line_says_what_it_is_about_and_a_change_of_stage_is_one_line(
     ]
     assert len(copied) == 1
     assert re.search(rf"chunk=0 epoch=1 migration={migration_id} table={schema}.t", copied[0])
-    verified = [line for line in lines_of(shared_stack, "copy", migration_id) if "range=0" in line]
+    verified = [
+        line
+        for line in lines_of(shared_stack, "copy", migration_id)
+        if "verification: verified" in line and "chunk=0" in line
+    ]
     assert any(f"table={schema}.t" in line for line in verified)
     assert any("epoch=" in line for line in lines_of(shared_stack, "stream", migration_id))
     coordinated = lines_of(shared_stack, "coordinate", migration_id)

@@ -107,7 +107,7 @@ def test_a_worker_stopped_in_the_middle_of_a_chunk_is_replaced_and_harmless_afte
         assert held
         stack.start("copy")
         wait_for(pools, migration_id, Stage.CONVERGING, Stage.READY, Stage.DONE, logs=stack.logs)
-        assert "its worker is gone; freed" in story(pools, migration_id)
+        assert "its worker is gone; the chunk is released" in story(pools, migration_id)
         done = {
             (table, number): attempt for table, number, _, attempt in chunks(pools, migration_id)
         }

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ops.metrics.collector import described
+from ops.metrics.figures import described
 from pipeline.commands import control
 from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools

@@ -217,7 +217,7 @@ def test_one_night(tmp_path: Path) -> None:
         print(told)
         assert re.search(
             "created: move shop.accounts, shop.words from old to new.*preparing → copying"
-            ".*throttled: lag of replica.*not throttled any more.*control: postponed"
+            ".*throttled: lag of replica.*no longer throttled.*control: postponed"
             ".*copying → converging.*converging → ready.*cut-over allowed.*cut_over_window: "
             ".*ready → blocking.*blocking → draining.*draining → verifying.*verifying → switching"
             ".*switching → done",

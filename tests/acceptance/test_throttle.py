@@ -60,7 +60,7 @@ def stands_still(pools: Pools, migration_id: str) -> None:
     after = progress(pools, migration_id)
     assert after.tables[0].chunks_done == before.tables[0].chunks_done
     assert after.stage in (Stage.COPYING, Stage.CONVERGING, Stage.READY)
-    assert "goes on when it is not throttled any more" in after.next
+    assert "goes on once it is no longer throttled" in after.next
 
 
 def test_a_flag_file_holds_it_back_until_it_is_gone(
@@ -76,7 +76,7 @@ def test_a_flag_file_holds_it_back_until_it_is_gone(
     flag.unlink()
     wait_for(pools, migration_id, Stage.DONE, logs=throttled_stack.logs)
     assert "throttle: throttled: flag file" in story(pools, migration_id)
-    assert "throttle: not throttled any more" in story(pools, migration_id)
+    assert "throttle: no longer throttled" in story(pools, migration_id)
 
 
 @pytest.mark.long
@@ -160,7 +160,7 @@ def test_a_persons_word_holds_it_back_within_a_second_and_is_recorded(
     wait_for(pools, migration_id, Stage.DONE, logs=shared_stack.logs)
     said = story(pools, migration_id)
     assert "control: throttled by hand" in said
-    assert "control: not throttled by hand any more" in said
+    assert "control: no longer throttled by hand" in said
     with pytest.raises(RefusedError, match="it has ended"):
         control.throttle(pools, TARGET, migration_id, "somebody")
 

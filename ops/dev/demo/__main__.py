@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import click
+from sqlalchemy import func, select
 
 from ops.dev.demo import hook
 from ops.dev.demo.compare import broken_promises, compare
@@ -22,7 +23,8 @@ from ops.dev.demo.stack import Stack, running_stack
 from ops.dev.demo.tables import CUSTOMERS, ORDERS, SCHEMA, create
 from ops.dev.demo.writer import Writer
 from pipeline.configuration.load import load_settings
-from pipeline.control.events import read_events
+from pipeline.control.migration_tables import read_tables
+from pipeline.control.schema import chunks
 from pipeline.mysql.pools import Pools
 from pipeline.status.listing import list_migrations
 from pipeline.status.progress import Progress, read_progress
@@ -116,11 +118,15 @@ def _report(stack: Stack, writer: Writer, moved: int) -> None:
 
 
 def _copy_s(pools: Pools, progress: Progress) -> float:
-    """Seconds from the first chunk to the last, according to the event log."""
+    """Seconds from when the first chunk was claimed until the last one was done."""
     with pools.begin("new") as control:
-        at = {event.message.split(":")[0]: event.at for event in read_events(control, progress.id)}
-    copying = at["copying → converging"] - at["preparing → copying"]
-    return max(float(copying.total_seconds()), 1e-3)
+        tables = [table.id for table in read_tables(control, progress.id)]
+        first, last = control.execute(
+            select(func.min(chunks.c.claimed_at), func.max(chunks.c.done_at)).where(
+                chunks.c.table_id.in_(tables)
+            )
+        ).one()
+    return max(float((last - first).total_seconds()), 1e-3)
 
 
 if __name__ == "__main__":

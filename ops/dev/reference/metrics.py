@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ops.dev.reference.markdown import head, table
-from ops.metrics.collector import described
+from ops.metrics.figures import described
 
 
 def page() -> str:
@@ -11,7 +11,7 @@ def page() -> str:
     rows = [(f"`{one.name}`", one.kind, ", ".join(one.labels), one.about) for one in described()]
     return "\n".join(
         [
-            head("Metrics", "ops/metrics/collector.py", _INTRODUCTION),
+            head("Metrics", "ops/metrics/figures.py", _INTRODUCTION),
             table(("metric", "type", "labels", ""), rows),
         ]
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ops.metrics.collector import families
+from ops.metrics.figures import described
 from pipeline.domain.reading import Reading, Signal, asked_for_by
+from pipeline.status.progress import StreamProgress, TableProgress
 from tests.support.progress import copying
 from tests.support.readings import READINGS
 
@@ -23,6 +25,22 @@ def reasons(*throttled: Reading) -> set[tuple[str, ...]]:
     found = [tuple(sample.labels[label] for label in labels) for sample in samples]
     assert len(found) == len(set(found)), "Prometheus refuses a scrape that says a thing twice"
     return set(found)
+
+
+def test_every_metric_that_is_described_is_told_and_no_other() -> None:
+    table = TableProgress("s.t", "s.t", 1, 2, 3, 4, 5, 6, True, True, 7, 8, 9, 0)
+    stream = StreamProgress(1, 2, 3.0, 4, True, "host:1", 5.0)
+    progress = replace(
+        copying(READINGS), stream=stream, tables=(table,), chunks_allowed=1, refused_s=2
+    )
+    told = {
+        sample.name: set(sample.labels)
+        for family in families([progress])
+        for sample in family.samples
+    }
+    assert told == {
+        one.name: set(one.labels) for one in described() if one.name != "tranship_server_up"
+    }
 
 
 def test_a_reason_is_told_by_its_signal_and_what_it_was_read_from() -> None:

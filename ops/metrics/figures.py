@@ -1,0 +1,109 @@
+"""Every metric there is, as data: its name, what it tells, and where in a `Progress` it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pipeline.domain.stages import Stage
+from pipeline.status.progress import Progress, StreamProgress, TableProgress
+
+Told = TypeVar("Told", Progress, StreamProgress, TableProgress)
+OF_MIGRATION = ("migration", "kind", "source", "target")
+OF_TABLE = (*OF_MIGRATION, "table")
+OF_REASON = (*OF_MIGRATION, "signal", "server", "subject")
+OF_STAGE = (*OF_MIGRATION, "stage")
+
+
+@dataclass(frozen=True)
+class Figure(Generic[Told]):
+    """One number of a migration, its stream or a table; None is not told."""
+
+    about: str
+    read: Callable[[Told], float | None]
+    grows: bool = False
+
+
+MIGRATION: dict[str, Figure[Progress]] = {
+    "stage_seconds": Figure(
+        "How long it has been in its stage.", lambda one: (one.now - one.since).total_seconds()
+    ),
+    "postponed": Figure("1: the cut-over waits for a person's word.", lambda one: one.postponed),
+    "failed": Figure(
+        "1: it has stopped, and can be resumed or aborted.", lambda one: one.stage is Stage.FAILED
+    ),
+    "throttled": Figure(
+        "How many reasons hold copy and verification back.", lambda one: len(one.throttled)
+    ),
+    "chunks_allowed": Figure(
+        "Chunks that may be in flight, by the throttle.", lambda one: one.chunks_allowed
+    ),
+    "copy_rows_per_second": Figure("Rows copied lately.", lambda one: one.rows_per_s),
+    "cut_over_attempts": Figure(
+        "Attempts at the cut-over.", lambda one: one.cut_over_attempt, grows=True
+    ),
+    "refused_seconds": Figure(
+        "How long writes were refused, or had to wait.", lambda one: one.refused_s
+    ),
+}
+STREAM: dict[str, Figure[StreamProgress]] = {
+    "apply_lag_seconds": Figure("How far the target is behind the source.", lambda one: one.lag_s),
+    "transactions_behind": Figure(
+        "Transactions of the source not yet applied.", lambda one: one.transactions_behind
+    ),
+    "position_age_seconds": Figure(
+        "How long ago the position was moved.", lambda one: one.position_age_s
+    ),
+    "rows_applied": Figure(
+        "Row changes applied from the binary log.", lambda one: one.rows_applied, grows=True
+    ),
+    "streamer_up": Figure("1: a streamer holds the role.", lambda one: one.alive),
+}
+TABLE: dict[str, Figure[TableProgress]] = {
+    "rows_copied": Figure("Rows copied.", lambda one: one.rows_copied, grows=True),
+    "rows_estimate": Figure(
+        "Rows that there are, by the server's estimate.", lambda one: one.rows_estimate
+    ),
+    "bytes_copied": Figure("Bytes copied.", lambda one: one.bytes_copied, grows=True),
+    "chunks_done": Figure("Chunks copied.", lambda one: one.chunks_done, grows=True),
+    "chunks_known": Figure("Chunks planned so far.", lambda one: one.chunks_known),
+    "chunks_dirty": Figure("Chunks to be verified.", lambda one: one.chunks_dirty),
+    "chunks_never_verified": Figure(
+        "Chunks that were never verified in full.", lambda one: one.chunks_never_verified
+    ),
+    "keys_touched": Figure("Rows changed since they were verified.", lambda one: one.keys_touched),
+}
+SERVER_UP = "tranship_server_up"
+REASON = "tranship_throttle_reason"
+REASON_TEXT = "1 for each signal that holds copy and verification back."
+STAGE = "tranship_stage"
+
+
+@dataclass(frozen=True)
+class Described:
+    """A metric, by the name that a query has to use."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    about: str
+
+
+def described() -> list[Described]:
+    """Every metric there is."""
+    found = [
+        Described(SERVER_UP, "gauge", ("server",), "1: the server answers."),
+        Described(STAGE, "gauge", OF_STAGE, "1 for the present one."),
+        Described(REASON, "gauge", OF_REASON, REASON_TEXT),
+    ]
+    found += _described(MIGRATION, OF_MIGRATION)
+    found += _described(STREAM, OF_MIGRATION)
+    found += _described(TABLE, OF_TABLE)
+    return found
+
+
+def _described(figures: Mapping[str, Figure[Any]], labels: tuple[str, ...]) -> Iterator[Described]:
+    for name, figure in figures.items():
+        ending, kind = ("_total", "counter") if figure.grows else ("", "gauge")
+        yield Described(f"tranship_{name}{ending}", kind, labels, figure.about)

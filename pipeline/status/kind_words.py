@@ -1,0 +1,59 @@
+"""What is said differently of a move and of an alter: one table, by kind.
+
+The texts are templates. Their fields are those of `StatusFacts`, and `dirty_chunks`, counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipeline.domain.request import MigrationKind
+from pipeline.domain.stages import Stage
+
+
+@dataclass(frozen=True)
+class KindWords:
+    """How one kind of migration is spoken of."""
+
+    untouched: str  # the source, where nothing came of it
+    done: str
+    left: str  # what an abort leaves until clean-up
+    restoring: str
+    cutting_over: str  # {waits}: one of `waits`
+    waits: Mapping[Stage, str]
+    writes: str  # what the cut-over did to them, for some time
+
+
+KIND_WORDS: dict[MigrationKind, KindWords] = {
+    MigrationKind.MOVE: KindWords(
+        untouched="{source} has its tables",
+        done="the tables live on {target}; {source} keeps the old ones",
+        left="what was copied to {target} is still there",
+        restoring="{source} gets its tables back",
+        cutting_over=(
+            "the switch; waiting for {waits}; writes have been refused for {refused_s:.1f} s,"
+            " after {refused_limit_s:g} s {source} gets its tables back"
+        ),
+        waits={
+            Stage.BLOCKING: "the source's tables to be renamed",
+            Stage.DRAINING: "{target} to have the source's last changes",
+            Stage.VERIFYING: "{dirty_chunks} to be verified",
+        },
+        writes="were refused",
+    ),
+    MigrationKind.ALTER: KindWords(
+        untouched="the table is as it was",
+        done="the table is rebuilt; {source} keeps the old one",
+        left="only the migration's records are left",
+        restoring="the table is unlocked",
+        cutting_over="the swap; waiting for {waits}; writes to the table wait too",
+        waits={
+            Stage.BLOCKING: "a lock on the table",
+            Stage.DRAINING: "the shadow to have the table's last changes",
+            Stage.VERIFYING: "the last chunks to be verified",
+            Stage.SWAPPING: "the rename",
+        },
+        writes="had to wait",
+    ),
+}

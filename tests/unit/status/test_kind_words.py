@@ -1,0 +1,58 @@
+"""What a move and an alter are said to do: `status` never breaks for want of a word."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pipeline.domain.request import MigrationKind
+from pipeline.domain.stages import WRITES_BLOCKED, Stage
+from pipeline.status.kind_words import KIND_WORDS
+from pipeline.status.next_step import StatusFacts, next_step
+
+MOVE = StatusFacts(
+    id="m1", kind=MigrationKind.MOVE, source="old", target="new", stage=Stage.READY,
+    after_restore=Stage.READY, postponed=False, window=None, failure=None, throttled=(),
+    chunks_left=0, planned=True, dirty=1, never_verified=0, touched=0, touched_limit=1000,
+    waiting_s=0, lag_s=0, lag_limit_s=1, stream_alive=True, coordinated_s_ago=1, stage_s=20,
+    retry_s=0, refused_s=1.26, refused_limit_s=30,
+)  # fmt: skip
+ALTER = replace(MOVE, kind=MigrationKind.ALTER, target="old")
+
+
+@pytest.mark.parametrize(
+    ("facts", "stages"),
+    [(MOVE, set(Stage) - {Stage.SWAPPING}), (ALTER, set(Stage))],
+    ids=["move", "alter"],
+)
+def test_no_stage_is_without_words(facts: StatusFacts, stages: set[Stage]) -> None:
+    for stage in stages:
+        sentence = next_step(replace(facts, stage=stage)).sentence
+        assert sentence
+        assert "{" not in sentence
+
+
+def test_no_stage_that_blocks_writes_is_without_what_it_waits_for() -> None:
+    waits = set(KIND_WORDS[MigrationKind.ALTER].waits)
+    assert waits == WRITES_BLOCKED - {Stage.RESTORING}
+    assert set(KIND_WORDS[MigrationKind.MOVE].waits) == waits - {Stage.SWAPPING}
+
+
+def test_a_name_with_braces_never_breaks_the_sentence() -> None:
+    said = next_step(replace(MOVE, stage=Stage.DONE, source="{old}", target="{}")).sentence
+    assert said == "nothing: the tables live on {}; {old} keeps the old ones until clean-up"
+
+
+@pytest.mark.parametrize(("dirty", "chunks"), [(1, "1 chunk"), (1234, "1,234 chunks")])
+def test_a_move_says_how_much_is_left_while_writes_are_refused(dirty: int, chunks: str) -> None:
+    assert next_step(replace(MOVE, stage=Stage.VERIFYING, dirty=dirty)).sentence == (
+        f"the switch; waiting for {chunks} to be verified; writes have been refused for 1.3 s,"
+        " after 30 s old gets its tables back"
+    )
+
+
+def test_an_alter_never_says_that_tables_were_renamed() -> None:
+    assert next_step(replace(ALTER, stage=Stage.BLOCKING)).sentence == (
+        "the swap; waiting for a lock on the table; writes to the table wait too"
+    )
