@@ -119,7 +119,7 @@ def fence(connection: Connection, held: Lease) -> None:
         .values(expires_at=ahead(held.ttl_s))
     )
     if matched.rowcount != 1:
-        raise FencedError(f"The {held.role} role of {held.migration_id} has a newer holder.")
+        raise FencedError(f"The {held.role} role of {held.migration_id} is not ours any more.")
 
 
 def release_lease(connection: Connection, held: Lease) -> None:
@@ -132,6 +132,18 @@ def release_lease(connection: Connection, held: Lease) -> None:
             leases.c.epoch == held.epoch,
         )
         .values(owner=None, connection_id=None, expires_at=NOW)
+    )
+
+
+def revoke_lease(connection: Connection, migration_id: str, role: Role) -> None:
+    """Shut out whoever holds the role: once this commits, no transaction of theirs does.
+
+    Their connection stays noted: whoever takes the role next ends it.
+    """
+    connection.execute(
+        update(leases)
+        .where(leases.c.migration_id == migration_id, leases.c.role == role)
+        .values(epoch=leases.c.epoch + 1, owner=None, expires_at=NOW)
     )
 
 

@@ -18,7 +18,7 @@ from pipeline.control.chunks import (
     unfinished_chunks,
 )
 from pipeline.control.migration_tables import mark_copied, mark_planned, set_chunk_rows
-from pipeline.copy.chunker import chunk_rows, plan_chunk
+from pipeline.copy.chunker import next_chunk_rows, plan_chunk
 from pipeline.domain.chunk_state import ChunkState
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
@@ -92,7 +92,7 @@ def _plan(
     planned: dict[int, ChunkState] = {}
     with context.source() as source:
         with context.control() as control:
-            rows = chunk_rows(table, recent_pace(control, table), row_copy)
+            rows = next_chunk_rows(table.chunk_rows, recent_pace(control, table), row_copy)
             if rows != table.chunk_rows:
                 set_chunk_rows(control, table, rows)
         for _ in range(most):

@@ -107,6 +107,9 @@ def swapping(context: Context) -> Outcome:
     if state is SwapState.SWAPPED:
         message = f"{table.source} is the rebuilt table"
         return context.enter(Stage.SWITCHING, message, StageChange(blocked_at=None))
+    with context.source() as server:
+        # Before any stage that streams: what is applied to the shadow must not fire them.
+        drop_from_shadow(server, table)
     return interrupted(context)
 
 
@@ -121,7 +124,6 @@ def restoring(context: Context) -> Outcome:
     (table,) = context.tables
     with context.source() as server:
         drop_sentry(server, table)
-        drop_from_shadow(server, table)
     if context.migration.after_restore is Stage.ABORTED and table.created_by_us:
         with context.control() as server:
             run(server, f"DROP TABLE IF EXISTS {quote_name(table.target)}")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from pipeline.checksum.verify import ChunkVerifier
 from pipeline.control.chunk_checks import dirty_chunks
+from pipeline.control.leases import revoke_lease
 from pipeline.control.migrations import read_migration
 from pipeline.control.stage_change import NOTHING_ELSE, StageChange
 from pipeline.control.streams import read_stream
@@ -21,6 +22,7 @@ from pipeline.cutover.counters import keep_counter
 from pipeline.cutover.sentry import create_sentry
 from pipeline.cutover.triggers import create_on_shadow
 from pipeline.domain.migration import MigrationTable
+from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
 from pipeline.mysql.flavours import executed_gtids
@@ -123,7 +125,9 @@ class Attempt:
         )  # fmt: skip
 
     def _prove(self, drain: GtidSet) -> None:
-        """The proof and the intent are one transaction.
+        """The proof, the intent and the end of the stream are one transaction.
+
+        From here on the shadow may have triggers, which must not fire for what is applied.
 
         Raises:
             RetryableError: the proof fails.
@@ -132,6 +136,7 @@ class Attempt:
             state = read_stream(control, self.context.migration.id, lock=True)
             if dirty_chunks(control, self.swap.table) or not state.position.contains(drain):
                 raise RetryableError("Something was written to the shadow after it was verified.")
+            revoke_lease(control, self.context.migration.id, Role.STREAM)
             proof = "every range is verified later than its last change; the lock goes now"
             self.context.enter_in(control, Stage.SWAPPING, proof)
         self.context = self.context.at(Stage.SWAPPING)

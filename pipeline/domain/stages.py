@@ -87,7 +87,7 @@ RULES: dict[Stage, Rule] = {
         "verify the ranges touched since",
     ),
     S.SWAPPING: _rule(
-        {S.SWITCHING, S.RESTORING}, Undo.LOOK_FIRST, True,
+        {S.SWITCHING, S.RESTORING}, Undo.LOOK_FIRST, False,
         "let the waiting rename through",
     ),
     S.SWITCHING: _rule(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -46,8 +47,7 @@ def find_target(pools: Pools, given: str) -> tuple[str, str]:
     """(target, whole id) of the only migration whose id begins with `given`.
 
     Raises:
-        RefusedError: there is none, or more than one; or it may be on one that can't be asked.
-        RetryableError: there is none on the servers that answer, and one doesn't.
+        RefusedError, RetryableError: as `only_match` does.
     """
     found, silent = ask_every_server(
         pools,
@@ -55,6 +55,20 @@ def find_target(pools: Pools, given: str) -> tuple[str, str]:
             (server, whole) for whole in ids_beginning(control, given, server)
         ],
     )
+    return only_match(given, found, silent)
+
+
+def only_match(
+    given: str, found: Sequence[tuple[str, str]], silent: Mapping[str, TranshipError]
+) -> tuple[str, str]:
+    """The one of `found` that is meant: (target, whole id), of those whose ids begin with `given`.
+
+    `silent` says, of each server that did not answer, why.
+
+    Raises:
+        RefusedError: there is none, or more than one; or it may be on one that can't be asked.
+        RetryableError: there is none on the servers that answer, and one doesn't.
+    """
     exact = [one for one in found if one[1] == given]
     if len(exact or found) == 1:
         return (exact or found)[0]

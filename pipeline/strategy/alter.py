@@ -23,7 +23,7 @@ from pipeline.strategy.base import Sides, Strategy, WriteChunk, Written
 
 @dataclass(frozen=True)
 class AlterStrategy(Strategy):
-    """See base.py."""
+    """One server reads, converts and writes."""
 
     plan: AlterPlan
 

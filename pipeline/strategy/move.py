@@ -21,7 +21,7 @@ from pipeline.strategy.base import Sides, Strategy, WriteChunk, Written
 
 
 class MoveStrategy(Strategy):
-    """See base.py."""
+    """The source's server writes rows as text, the target's reads them."""
 
     def prepare_target(self, sides: Sides) -> None:
         table = self.table

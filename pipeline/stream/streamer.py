@@ -50,8 +50,8 @@ class Streamer:
             try:
                 self._stream()
                 return
-            except FencedError as error:
-                log.warning("the streamer stops: %s", error)
+            except FencedError as error:  # by a later one, or by the swap of an alter
+                log.info("the streamer stops: %s", error)
                 return
             except RetryableError as error:
                 log.warning("the streamer begins again: %s", error)
