@@ -1,4 +1,4 @@
-"""What a person may ask of a migration: postpone, cut over, abort, resume, clean up."""
+"""What people ask of a migration: postpone, cut over, throttle, abort, resume, clean up."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def throttle(pools: Pools, target: str, migration_id: str, who: str) -> None:
 
 
 def unthrottle(pools: Pools, target: str, migration_id: str, who: str) -> None:
-    """Take back what `throttle` asked for. What the servers' health asks for stays.
+    """Take back what `throttle` asked for; other signals still throttle.
 
     Raises:
         RefusedError: the migration has ended.
@@ -132,12 +132,12 @@ def _refuse_ended(migration: Migration) -> None:
 def resume(
     pools: Pools, target: str, migration_id: str, who: str, *, json_as_text: bool = False
 ) -> None:
-    """Go on with a migration that failed, from the stage it failed in.
+    """Go on with a failed migration, from the stage in which it failed.
 
-    `json_as_text` accepts from now on what documents become as text.
+    `json_as_text` accepts, from now on, what documents become as text.
 
     Raises:
-        RefusedError: it has ended, or what made it impossible is still there.
+        RefusedError: it has ended, or preflight still finds a problem.
     """
     migration = _read(pools, target, migration_id)
     _refuse_ended(migration)
@@ -168,11 +168,11 @@ def clean_up(
     who: str,
     gently: Callable[[int], None] | None = None,
 ) -> list[str]:
-    """Drop what a migration that has ended left behind; what was dropped, in words.
+    """Drop what an ended migration has left behind; returns what was dropped, in words.
 
-    After a move or an alter: the old tables, kept until now. After an abort of a move: the
-    target tables that the migration itself had created. With `gently` their rows go in batches
-    first; it is called with how many have gone.
+    After a move or an alter these are the old tables, after an aborted move the target tables
+    that the migration itself had created. With `gently` their rows are first deleted in batches;
+    it is called with the number of deleted rows.
 
     Raises:
         RefusedError: it has not ended.
@@ -184,11 +184,11 @@ def clean_up(
             " cleaned up.",
             f"End it first: tranship abort {migration_id}",
         )
-    # A second time could drop what a later migration has under the same names.
+    # A second time could drop what a later migration has put under the same names.
     if migration.cleaned_at is not None:
         raise RefusedError(
             f"Migration {migration_id} has been cleaned up already.",
-            "What bears its tables' names now is not its own; look before you drop it by hand.",
+            "Tables that have those names now are not its own; check before you drop any by hand.",
         )
     with pools.begin(target) as control:
         tables = read_tables(control, migration_id)
@@ -209,12 +209,12 @@ def clean_up(
 
 
 def _refuse_if_written(control: Connection, migration: Migration, table: MigrationTable) -> None:
-    """The unfinished copy may have been dropped by hand, and be another's target by now."""
+    """Refuse to drop an unfinished copy that was dropped by hand and is another's target now."""
     other = written_by(control, migration.target, table.target)
     if migration.stage is Stage.ABORTED and other is not None:
         raise RefusedError(
             f"{table.target} on {migration.target} is being written by migration {other}.",
-            f"Wait for its end. See: tranship status {other}",
+            f"Wait until it has ended. See: tranship status {other}",
         )
 
 

@@ -1,10 +1,10 @@
-"""Starts what is due. Beat's tick calls it every second; who comes first starts a run, once.
+"""Starts migrations that are due. Beat's tick calls it every second; each run starts once.
 
-Defined: a run that was missed while nobody ticked is made up for once, if it is less than an hour
-late, and else noted as missed, however many there were. One that can't start (the last one is
+A run that was missed while nothing ticked is made up for, once, if it is less than an hour late;
+otherwise it is noted as missed, however many there were. A run that can't start (the last one is
 still under way, or preflight refuses it) is noted with the reason, and the next one is tried at
-its time. By the clock on the wall: a time that does not exist on the day when the clock is put
-forward is the moment when it is; one that comes twice is used once (cronsim, as Debian's cron).
+its time. Times go by the wall clock: one that the clock skips becomes the moment at which it does;
+one that comes twice is used once (cronsim does it like Debian's cron).
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ def next_time(cron: str, zone: str, after: datetime) -> datetime:
 
 
 def add_schedule(pools: Pools, cron: str, zone: str, request: Request, who: str) -> Schedule:
-    """Keep a migration to be started at its times.
+    """Keep a migration that is to be started at certain times.
 
     Raises:
-        RefusedError: no such time, zone or server.
+        RefusedError: there is no such time, zone or server.
     """
     server_settings(pools.settings, request.source)
     with pools.begin(request.target) as control:
@@ -75,7 +75,7 @@ def add_schedule(pools: Pools, cron: str, zone: str, request: Request, who: str)
 
 
 def all_schedules(pools: Pools) -> tuple[list[Schedule], dict[str, str]]:
-    """Those of every configured server, and why servers could not be asked."""
+    """The schedules of every configured server, and why servers could not be asked."""
     found, troubles = ask_every_server(pools, _schedules)
     return found, {server: str(error) for server, error in troubles.items()}
 
@@ -85,7 +85,7 @@ def _schedules(control: Connection, server: str) -> list[Schedule]:
 
 
 def find_schedule(pools: Pools, given: str) -> Schedule:
-    """The only one whose id begins with `given`.
+    """The only schedule whose id begins with `given`.
 
     Raises:
         RefusedError: there is none, or more than one.
@@ -98,20 +98,20 @@ def find_schedule(pools: Pools, given: str) -> Schedule:
 
 
 def pause(pools: Pools, schedule: Schedule, *, paused: bool) -> None:
-    """Start nothing until it goes on; then from its next time."""
+    """Pause a schedule, or let it go on from its next time."""
     with pools.begin(schedule.target) as control:
         due = next_time(schedule.cron, schedule.zone, schedule.now)
         set_paused(control, schedule.id, paused=paused, next_due=due)
 
 
 def remove(pools: Pools, schedule: Schedule) -> None:
-    """Forget it; a migration that it has started goes on."""
+    """Remove a schedule; a migration that it has started goes on."""
     with pools.begin(schedule.target) as control:
         delete_schedule(control, schedule.id)
 
 
 def run_now(pools: Pools, schedule: Schedule, who: str) -> str:
-    """Start it, whatever the time is; its next time stays. The migration's id.
+    """Start it, whatever the time is, and keep its next time; returns the migration's id.
 
     Raises:
         RefusedError: preflight refuses it, or a table of it is under migration.
@@ -124,7 +124,7 @@ def run_now(pools: Pools, schedule: Schedule, who: str) -> str:
 
 
 def start_due(pools: Pools, target: str) -> list[str]:
-    """Start what is due on `target`; the ids of the migrations that began."""
+    """Start what is due on `target`; returns the ids of the new migrations."""
     with pools.begin(target) as control:
         due = due_schedules(control, target)
     started = (_start(pools, schedule) for schedule in due)
@@ -134,7 +134,8 @@ def start_due(pools: Pools, target: str) -> list[str]:
 def _start(pools: Pools, due: Schedule) -> str | None:
     following = next_time(due.cron, due.zone, due.now)
     if due.now - due.next_due > LATE:
-        _note(pools, due, following, f"missed: nobody looked until {due.now:%Y-%m-%d %H:%M} UTC")
+        when = f"{due.now:%Y-%m-%d %H:%M} UTC"
+        _note(pools, due, following, f"missed: no coordinator was active until {when}")
         return None
     try:
         plan = make_plan(pools, due.request)

@@ -1,4 +1,4 @@
-"""What a person may change of a migration that is under way: limits, and terms of its cut-over."""
+"""What people can change while a migration runs: limits, and terms of its cut-over."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from pipeline.throttle.limits import SETTABLE, check_limit
 
 @dataclass(frozen=True)
 class Term:
-    """A part of the request that may be given anew, or taken back with None.
+    """A part of the request that can be changed, or taken back with None.
 
     `given` makes the new request.
 
     Raises:
-        RefusedError: the request has no such part, or it can't be that.
+        RefusedError: the request has no such part, or it can't have that value.
     """
 
     about: str
@@ -38,18 +38,18 @@ def _with_window(request: Request, text: str | None) -> Request:
 
 def _with_lock(request: Request, text: str | None) -> Request:
     if not isinstance(request, AlterRequest):
-        raise RefusedError("lock_timeout_s is for alters only.", "See [cut_over] lock_wait_s.")
+        raise RefusedError("lock_timeout_s is only for alters.", "See [cut_over] lock_wait_s.")
     return replace(request, lock_timeout_s=None if text is None else number(text))
 
 
 TERMS = {
     "cut_over_window": Term('when it may cut over: "02:00-04:00 Europe/Berlin"', _with_window),
-    "lock_timeout_s": Term("alter only: how long its lock may take, and be held", _with_lock),
+    "lock_timeout_s": Term("alter only: seconds to wait for its lock, and to hold it", _with_lock),
 }
 
 
 def settable() -> dict[str, str]:
-    """Every name that `change` knows, and what it is."""
+    """Every name that `change` knows, and what it means."""
     limits = {name: limit.about for name, limit in SETTABLE.items()}
     return {**limits, **{name: term.about for name, term in TERMS.items()}}
 
@@ -57,10 +57,10 @@ def settable() -> dict[str, str]:
 def change(
     pools: Pools, target: str, migration_id: str, name: str, text: str | None, who: str
 ) -> None:
-    """Set `name` for this migration alone, effective within a second; None: as it was configured.
+    """Set `name` for this migration alone, effective within a second; None: as configured.
 
     Raises:
-        RefusedError: the migration has ended, there is no such name, or it can't be that.
+        RefusedError: the migration has ended, there is no such name, or no such value.
     """
     with pools.begin(target) as control:
         migration = read_migration(control, migration_id)
@@ -86,7 +86,7 @@ def change(
 def number(text: str) -> float:
     """
     Raises:
-        RefusedError: it is none.
+        RefusedError: it is not a number.
     """
     try:
         return float(text)

@@ -1,7 +1,7 @@
-"""Starts a migration: looks first, refuses what can't be moved exactly, and only then writes.
+"""Starts a migration: checks first, refuses what can't be moved exactly, and only then writes.
 
-Everything up to `record_migration` reads. The migration and the claims on its tables are one
-transaction, so a start that is interrupted leaves either a whole migration or none.
+Everything before `record_migration` only reads. The migration and the claims on its tables are one
+transaction, so an interrupted start leaves either a complete migration or none.
 """
 
 from __future__ import annotations
@@ -25,10 +25,7 @@ from pipeline.preflight.registry import run_preflight
 
 @dataclass(frozen=True)
 class Plan:
-    """What a request would do, and what was found for and against it.
-
-    Without tables where it would be refused.
-    """
+    """What a request would do, and what preflight has found; no tables if it would be refused."""
 
     request: Request
     tables: tuple[PlannedTable, ...]
@@ -36,7 +33,7 @@ class Plan:
 
 
 def examine(pools: Pools, request: Request) -> list[Finding]:
-    """The preflight alone; writes nothing.
+    """Preflight alone; writes nothing.
 
     Raises:
         RetryableError: a server does not answer.
@@ -59,10 +56,10 @@ def start(pools: Pools, request: Request, who: str) -> str:
         the new migration's id.
 
     Raises:
-        RefusedError: preflight found a reason, or another migration holds a table.
+        RefusedError: preflight has found a problem, or another migration holds a table.
     """
     plan = make_plan(pools, request)
-    refuse(plan.findings)  # before the control schema is made
+    refuse(plan.findings)  # before the control schema is created
     # DDL commits by itself, so the control schema can't be part of the transaction below.
     with pools.begin(request.target) as control:
         install(control, request.target)
@@ -71,10 +68,10 @@ def start(pools: Pools, request: Request, who: str) -> str:
 
 
 def record_migration(control: Connection, plan: Plan, who: str) -> str:
-    """Record the migration and the claims on its tables, in the transaction that is open.
+    """Record the migration and the claims on its tables, in the open transaction.
 
     Raises:
-        RefusedError: preflight found a reason, or another migration holds a table.
+        RefusedError: preflight has found a problem, or another migration holds a table.
     """
     refuse(plan.findings)
     return create_migration(control, plan.request, plan.tables, who)

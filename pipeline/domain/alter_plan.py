@@ -1,4 +1,4 @@
-"""What an `alter` makes of a table: which columns are kept, as what, and what fills the others."""
+"""The plan of an alter: which columns are kept, as what, and which values fill the new ones."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Fill:
 
 @dataclass(frozen=True)
 class AlterPlan:
-    """`kept.columns` and `shadow.columns` run in parallel: the first become the second.
+    """`kept.columns` and `shadow.columns` run in parallel: each of the first becomes its partner.
 
-    `kept` is a part of the original's definition, `shadow` of the shadow table's; their keys
-    are the same columns under the names that each of them has. Neither holds generated columns:
-    the server computes those.
+    `kept` is a part of the original's definition, `shadow` a part of the shadow's. Their keys are
+    the same columns, under the names that they have on each side. Neither holds generated
+    columns, which the server computes.
     """
 
     ddl: str
@@ -29,12 +29,12 @@ class AlterPlan:
     shadow: Table
     fills: tuple[Fill, ...]
     retyped: bool  # a kept column has another type, character set or collation
-    checked: tuple[str, ...]  # kept columns whose conversion might lose something in silence
+    checked: tuple[str, ...]  # kept columns whose conversion might lose something silently
     new_unique: tuple[str, ...]  # unique keys of the shadow that the original does not have
 
     @property
     def checks(self) -> tuple[tuple[Column, Column], ...]:
-        """The pairs of columns that have to survive the way there and back."""
+        """The pairs of columns whose values have to survive the conversion there and back."""
         pairs = zip(self.kept.columns, self.shadow.columns, strict=True)
         return tuple(pair for pair in pairs if pair[0].name in self.checked)
 

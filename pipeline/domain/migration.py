@@ -1,4 +1,4 @@
-"""What the control schema says, as frozen values."""
+"""A migration and its tables, as the control schema has them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.mysql.table import Table, TableName
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a migration stopped, and what to do."""
+    """Why a migration has stopped, and what to do."""
 
     role: Role
     explanation: str
@@ -26,7 +26,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Migration:
-    """One row of `migration`."""
+    """One migration: a row of the table `migrations`."""
 
     id: str
     source: str
@@ -65,7 +65,7 @@ class Migration:
 
 @dataclass(frozen=True)
 class PlannedTable:
-    """A table about to be put under migration."""
+    """A table that is about to be put under migration."""
 
     definition: Table
     target: TableName
@@ -101,7 +101,7 @@ class MigrationTable:
     planned: bool
     copied: bool
     chunk_rows: int
-    alter_plan: AlterPlan | None = None  # of an alter
+    alter_plan: AlterPlan | None = None  # alter only
 
     @property
     def source(self) -> TableName:

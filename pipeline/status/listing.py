@@ -1,4 +1,4 @@
-"""What migrations there are, on all configured servers."""
+"""The list of migrations on all configured servers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.control.migrations import all_migrations
 from pipeline.control.summary import ids_beginning
 from pipeline.domain.request import MigrationKind
 from pipeline.domain.stages import Stage
-from pipeline.errors import RefusedError, RetryableError
+from pipeline.errors import RefusedError, RetryableError, TranshipError
 from pipeline.mysql.pools import Pools, ask_every_server
 from pipeline.status.to_json import plain
 
@@ -44,7 +44,7 @@ def list_migrations(pools: Pools) -> tuple[list[Listed], dict[str, str]]:
 
 
 def find_target(pools: Pools, given: str) -> tuple[str, str]:
-    """(target, whole id) of the only migration whose id begins with `given`.
+    """(target, full id) of the only migration whose id begins with `given`.
 
     Raises:
         RefusedError, RetryableError: as `only_match` does.
@@ -52,7 +52,7 @@ def find_target(pools: Pools, given: str) -> tuple[str, str]:
     found, silent = ask_every_server(
         pools,
         lambda control, server: [
-            (server, whole) for whole in ids_beginning(control, given, server)
+            (server, full_id) for full_id in ids_beginning(control, given, server)
         ],
     )
     return only_match(given, found, silent)
@@ -61,19 +61,19 @@ def find_target(pools: Pools, given: str) -> tuple[str, str]:
 def only_match(
     given: str, found: Sequence[tuple[str, str]], silent: Mapping[str, TranshipError]
 ) -> tuple[str, str]:
-    """The one of `found` that is meant: (target, whole id), of those whose ids begin with `given`.
+    """The one of `found`, all (target, full id), whose id begins with `given`.
 
-    `silent` says, of each server that did not answer, why.
+    `silent` says why servers did not answer.
 
     Raises:
         RefusedError: there is none, or more than one; or it may be on one that can't be asked.
-        RetryableError: there is none on the servers that answer, and one doesn't.
+        RetryableError: there is none on the servers that answer, but some do not.
     """
     exact = [one for one in found if one[1] == given]
     if len(exact or found) == 1:
         return (exact or found)[0]
     if found:
-        names = ", ".join(whole for _, whole in found)
+        names = ", ".join(full_id for _, full_id in found)
         raise RefusedError(f"'{given}' is the beginning of {names}.", "Give more of the id.")
     for error in silent.values():
         if isinstance(error, RetryableError):

@@ -1,7 +1,7 @@
 """How far a migration is, what happens next, and what that waits for: for people and scripts.
 
-Read-only, and never in the way: a source that does not answer costs the lag figures, not
-the answer. Everything in a `Progress` is JSON-able by `as_json`.
+It only reads, and is never in the way: if the source does not answer, only the lag is missing.
+`as_json` turns everything in a `Progress` into what JSON has.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ _EVENTS = 5
 
 @dataclass(frozen=True)
 class TableProgress:
-    """One table. `ranges_dirty` are to be verified, those never verified among them; in the
-    others `keys_touched` rows were changed since they were last verified."""
+    """One table. `chunks_dirty` have to be verified, those never verified included;
+    `keys_touched` rows have changed since they were last verified."""
 
     source: str
     target: str
@@ -59,12 +59,12 @@ class TableProgress:
     chunks_dirty: int
     chunks_never_verified: int
     keys_touched: int
-    waiting_s: float  # how long a message for a copy worker has not been taken
+    waiting_s: float  # for how long no copy worker has taken the oldest message
 
 
 @dataclass(frozen=True)
 class StreamProgress:
-    """The binary log's side. The lag is None while the source can't be asked."""
+    """The stream. The lag is None while the source does not answer."""
 
     rows_applied: int
     batches: int
@@ -81,7 +81,7 @@ class Progress:
 
     id: str
     kind: MigrationKind
-    change: str | None  # of an alter
+    change: str | None  # alter only
     source: str
     target: str
     stage: Stage
@@ -95,8 +95,8 @@ class Progress:
     stream: StreamProgress | None
     coordinated_s_ago: float | None
     coordinator: str | None
-    throttled: tuple[Reading, ...]  # why copy and verification are held back now
-    chunks_allowed: int | None  # in flight, by the throttle
+    throttled: tuple[Reading, ...]  # what holds copy and verification back now
+    chunks_allowed: int | None  # in flight, according to the throttle
     postponed: bool
     abort_asked: bool
     cut_over_attempt: int
@@ -107,7 +107,7 @@ class Progress:
     command: str
 
     def as_json(self) -> dict[str, Any]:
-        """The same in what JSON has; moments in ISO 8601, UTC."""
+        """The same, in what JSON has; moments in ISO 8601, UTC."""
         return dict(plain(self))
 
 
@@ -179,14 +179,14 @@ def _pace(control: Connection, migration: Migration, tables: list[MigrationTable
 
 
 def _refused(migration: Migration) -> float | None:
-    """How long writes had to wait; or were refused, from the last rename's intent to `done`."""
+    """For how long writes had to wait, or were refused: from the rename's intent to `done`."""
     if migration.stage is not Stage.DONE or migration.blocked_at is None:
         return migration.held_s
     return _seconds(migration.blocked_at, migration.stage_since)
 
 
 def _eta(stage: Stage, tables: Sequence[TableProgress], pace: float) -> float | None:
-    """Seconds of copying left; the estimate of rows may be short of the truth."""
+    """Seconds of copying left; the estimate of rows may be too low."""
     if stage is not Stage.COPYING or pace <= 0:
         return None
     left = sum(max(0, one.rows_estimate - one.rows_copied) for one in tables if not one.copied)

@@ -1,4 +1,4 @@
-"""Values of Python as JSON has them; moments in ISO 8601, UTC, with a Z."""
+"""Turns Python values into what JSON has; moments in ISO 8601, UTC, with a Z."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from pydantic_core import to_jsonable_python
 
 
 def plain(value: Any) -> Any:
-    """`value` as what `json` can write."""
+    """`value` as the module `json` can write it."""
     return to_jsonable_python(value)

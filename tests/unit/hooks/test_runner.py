@@ -108,5 +108,5 @@ def test_a_hook_is_known_by_its_name_with_and_without_on(text: str, hook: Hook) 
 
 @pytest.mark.parametrize("text", ["on-startup", "on-succes", ""])
 def test_a_misspelt_hook_is_not_taken_for_one(text: str) -> None:
-    with pytest.raises(RefusedError, match="one of startup, validated"):
+    with pytest.raises(RefusedError, match="There are: startup, validated"):
         hook_named(text)
