@@ -13,41 +13,45 @@ import secrets
 from datetime import UTC, datetime, timedelta
 
 from cronsim import CronSim, CronSimError
+from sqlalchemy import Connection
 
 from pipeline.commands.start import make_plan, record_migration
 from pipeline.configuration.load import server_settings
-from pipeline.control.migrations import has_schedules, install
+from pipeline.control.install import install, is_installed
 from pipeline.control.schedules import (
+    STARTED,
     Schedule,
-    change_schedule,
     delete_schedule,
     due_schedules,
     insert_schedule,
+    note_started,
     read_schedules,
+    set_paused,
     take_run,
 )
+from pipeline.control.schema import read_now
 from pipeline.domain.request import Request
 from pipeline.domain.window import zone_named
-from pipeline.errors import FencedError, RefusedError, known
-from pipeline.mysql.pools import Pools, ask_every_server, run
+from pipeline.errors import FencedError, RefusedError
+from pipeline.mysql.pools import Pools, ask_every_server
 
 LATE = timedelta(hours=1)
 
 
 def next_time(cron: str, zone: str, after: datetime) -> datetime:
-    """The first time after `after`; both UTC without a zone.
+    """The first time after `after`, in UTC.
 
     Raises:
         RefusedError: no such expression, or no such zone.
     """
-    local = after.replace(tzinfo=UTC).astimezone(zone_named(zone))
+    local = after.astimezone(zone_named(zone))
     try:
         found: datetime = next(CronSim(cron, local))
     except (CronSimError, StopIteration):
         raise RefusedError(
             f"'{cron}' is not a time of cron, or never comes.", 'Give one as in "0 2 * * sat".'
         ) from None
-    return found.astimezone(UTC).replace(tzinfo=None)
+    return found.astimezone(UTC)
 
 
 def add_schedule(pools: Pools, cron: str, zone: str, request: Request, who: str) -> Schedule:
@@ -58,9 +62,9 @@ def add_schedule(pools: Pools, cron: str, zone: str, request: Request, who: str)
     """
     server_settings(pools.settings, request.source)
     with pools.begin(request.target) as control:
-        install(control)
+        install(control, request.target)
     with pools.begin(request.target) as control:
-        now: datetime = run(control, "SELECT UTC_TIMESTAMP()").rows[0][0]
+        now = read_now(control)
         new = Schedule(
             id=secrets.token_hex(4), target=request.target, cron=cron, zone=zone, request=request,
             paused=False, next_due=next_time(cron, zone, now), last_due=None, last_outcome=None,
@@ -72,10 +76,12 @@ def add_schedule(pools: Pools, cron: str, zone: str, request: Request, who: str)
 
 def all_schedules(pools: Pools) -> tuple[list[Schedule], dict[str, str]]:
     """The schedules of every configured server, and why servers could not be asked."""
-    return ask_every_server(
-        pools,
-        lambda control, server: read_schedules(control, server) if has_schedules(control) else [],
-    )
+    found, troubles = ask_every_server(pools, _schedules)
+    return found, {server: str(error) for server, error in troubles.items()}
+
+
+def _schedules(control: Connection, server: str) -> list[Schedule]:
+    return read_schedules(control, server) if is_installed(control, server) else []
 
 
 def find_schedule(pools: Pools, given: str) -> Schedule:
@@ -95,7 +101,7 @@ def pause(pools: Pools, schedule: Schedule, *, paused: bool) -> None:
     """Pause a schedule, or let it go on from its next time."""
     with pools.begin(schedule.target) as control:
         due = next_time(schedule.cron, schedule.zone, schedule.now)
-        change_schedule(control, schedule.id, paused=paused, next_due=due)
+        set_paused(control, schedule.id, paused=paused, next_due=due)
 
 
 def remove(pools: Pools, schedule: Schedule) -> None:
@@ -113,7 +119,7 @@ def run_now(pools: Pools, schedule: Schedule, who: str) -> str:
     plan = make_plan(pools, schedule.request)
     with pools.begin(schedule.target) as control:
         migration_id = record_migration(control, plan, who)
-        change_schedule(control, schedule.id, migration_id=migration_id, last_outcome="started")
+        note_started(control, schedule.id, migration_id)
     return migration_id
 
 
@@ -126,9 +132,8 @@ def start_due(pools: Pools, target: str) -> list[str]:
 
 
 def _start(pools: Pools, due: Schedule) -> str | None:
-    next_due = known(due.next_due, "when a schedule is due")
     following = next_time(due.cron, due.zone, due.now)
-    if due.now - next_due > LATE:
+    if due.now - due.next_due > LATE:
         when = f"{due.now:%Y-%m-%d %H:%M} UTC"
         _note(pools, due, following, f"missed: no coordinator was active until {when}")
         return None
@@ -136,7 +141,7 @@ def _start(pools: Pools, due: Schedule) -> str | None:
         plan = make_plan(pools, due.request)
         with pools.begin(due.target) as control:
             migration_id = record_migration(control, plan, f"schedule {due.id}")
-            if not take_run(control, due, following, "started", migration_id):
+            if not take_run(control, due, following, STARTED, migration_id):
                 raise FencedError(f"Somebody else has started schedule {due.id}.")
     except FencedError:
         return None

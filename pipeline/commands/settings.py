@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from pipeline.control.events import log_event
-from pipeline.control.migrations import ENDED, read_migration, update_migration
+from pipeline.control.migrations import change_request, read_migration
 from pipeline.control.throttles import set_override
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.request import AlterRequest, Request
+from pipeline.domain.stages import ENDED
 from pipeline.domain.window import Window
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
@@ -71,7 +72,7 @@ def change(
     if name in TERMS:
         request = TERMS[name].given(migration.request, text)
         with pools.begin(target) as control:
-            update_migration(control, migration_id, request=request)
+            change_request(control, migration_id, request)
     else:
         value = number(text) if text is not None else None
         check_limit(name, value)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from pipeline.alter.plan import plan_alter
-from pipeline.control.migrations import create_migration, install
+from pipeline.control.install import install
+from pipeline.control.migrations import create_migration
 from pipeline.domain.migration import PlannedTable
 from pipeline.domain.request import AlterRequest, Request
 from pipeline.mysql.catalogue import table_facts
@@ -61,7 +62,7 @@ def start(pools: Pools, request: Request, who: str) -> str:
     refuse(plan.findings)  # before the control schema is created
     # DDL commits by itself, so the control schema can't be part of the transaction below.
     with pools.begin(request.target) as control:
-        install(control)
+        install(control, request.target)
     with pools.begin(request.target) as control:
         return record_migration(control, plan, who)
 

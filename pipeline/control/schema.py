@@ -32,14 +32,15 @@ and for an alter the empty tables from which each connection makes its temporary
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Boolean,
     Column,
     ColumnElement,
+    Connection,
     Float,
     Integer,
     MetaData,
@@ -49,22 +50,28 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     literal_column,
-    text,
+    select,
 )
-from sqlalchemy.dialects.mysql import DATETIME, LONGTEXT
 
-from pipeline.control.types import Json, enumerated
+from pipeline.control.types import Gtids, Json, UtcDateTime, enumerated
+from pipeline.domain.alter_plan import AlterPlan
+from pipeline.domain.chunk_state import ChunkState
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook, HookStatus
+from pipeline.domain.migration import Failure
 from pipeline.domain.reading import Reading
 from pipeline.domain.request import Request
 from pipeline.domain.role import Role
+from pipeline.domain.stages import Stage
+from pipeline.mysql.table import Table as TableDefinition
 
 SCHEMA = "tranship"
-NOW: ColumnElement[Any] = literal_column("UTC_TIMESTAMP(6)")
+NOW: ColumnElement[datetime] = literal_column("UTC_TIMESTAMP(6)", UtcDateTime())
+# Raised with every change of a table here, or of a value that a JSON column holds.
+VERSION = 1
 
 metadata = MetaData(schema=SCHEMA)
-Moment = DATETIME(fsp=6)
+Moment = UtcDateTime()
 Identity = String(32)
 _OPTIONS: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4"}
 
@@ -74,10 +81,10 @@ migrations = Table(
     Column("id", Identity, primary_key=True),
     Column("source", String(255), nullable=False),
     Column("target", String(255), nullable=False),
-    Column("stage", String(32), nullable=False),
+    Column("stage", enumerated(Stage), nullable=False),
     Column("stage_since", Moment, nullable=False),
-    Column("resume_stage", String(32)),  # in which `resume` goes on
-    Column("after_restore", String(32)),  # where restoring the source leads
+    Column("resume_stage", enumerated(Stage)),  # in which `resume` goes on
+    Column("after_restore", enumerated(Stage)),  # where restoring the source leads
     Column("request", Json(Request), nullable=False),  # a MoveRequest or an AlterRequest
     Column("postponed", Boolean, nullable=False),
     Column("abort_asked", Boolean, nullable=False),
@@ -87,9 +94,9 @@ migrations = Table(
     Column("lock_connection", BigInteger),  # alter only: the only one that may lock
     Column("first_attempt_at", Moment),  # alter only: what force_after_s counts from
     Column("held_s", Float),  # alter only: how long writes had to wait for the swap
-    Column("renamed_at", Moment),
-    Column("drain_gtids", LONGTEXT),
-    Column("failure", JSON(none_as_null=True)),  # {"role", "explanation", "remedy"}
+    Column("blocked_at", Moment),  # since when writes are blocked
+    Column("drain_gtids", Gtids),  # executed when writes stopped: to be applied before the switch
+    Column("failure", Json(Failure)),  # why it stopped
     Column("created_at", Moment, nullable=False),
     Column("created_by", String(255), nullable=False),
     Column("cleaned_at", Moment),  # what it left behind has been dropped
@@ -113,7 +120,7 @@ migration_tables = Table(
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("migration_id", Identity, nullable=False),
     Column("ordinal", Integer, nullable=False),
-    Column("definition", JSON, nullable=False),
+    Column("definition", Json(TableDefinition), nullable=False),
     Column("target_schema", String(64), nullable=False),
     Column("target_name", String(64), nullable=False),
     Column("rows_estimate", BigInteger, nullable=False),
@@ -122,7 +129,7 @@ migration_tables = Table(
     Column("planned", Boolean, nullable=False),  # the chunker has seen the end of the key
     Column("copied", Boolean, nullable=False),  # no chunk is in flight any more
     Column("chunk_rows", Integer, nullable=False),  # adapted as the copy goes on
-    Column("alter_plan", JSON(none_as_null=True)),  # alter only
+    Column("alter_plan", Json(AlterPlan)),  # alter only
     UniqueConstraint("migration_id", "ordinal"),
     **_OPTIONS,
 )
@@ -132,7 +139,7 @@ chunks = Table(
     metadata,
     Column("table_id", Integer, nullable=False),
     Column("number", Integer, nullable=False),
-    Column("state", String(8), nullable=False),
+    Column("state", enumerated(ChunkState, 8), nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("worker", String(255)),
     Column("connection_id", BigInteger),
@@ -169,7 +176,7 @@ streams = Table(
     "streams",
     metadata,
     Column("migration_id", Identity, primary_key=True),
-    Column("position", LONGTEXT, nullable=False),
+    Column("position", Gtids, nullable=False),
     Column("chunk_map_version", BigInteger, nullable=False),  # grows with each new chunk
     Column("batches", BigInteger, nullable=False),
     Column("rows_applied", BigInteger, nullable=False),
@@ -200,7 +207,7 @@ schedules = Table(
     Column("zone", String(64), nullable=False),
     Column("request", Json(Request), nullable=False),
     Column("paused", Boolean, nullable=False),
-    Column("next_due", Moment),  # what makes a run happen once
+    Column("next_due", Moment, nullable=False),  # what makes a run happen once
     Column("last_due", Moment),
     Column("last_outcome", Text),
     Column("migration_id", Identity),
@@ -257,9 +264,24 @@ events = Table(
 )
 
 
-def ago(seconds: float) -> object:
+schema_version = Table(
+    "schema_version",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    **_OPTIONS,
+)
+
+
+def ago(seconds: float) -> ColumnElement[datetime]:
     return ahead(-seconds)
 
 
-def ahead(seconds: float) -> object:
-    return text(f"UTC_TIMESTAMP(6) + INTERVAL {round(seconds * 1e6)} MICROSECOND")
+def ahead(seconds: float) -> ColumnElement[datetime]:
+    """A moment `seconds` from now, by the server's clock."""
+    interval = f"INTERVAL {round(seconds * 1e6)} MICROSECOND"
+    return literal_column(f"UTC_TIMESTAMP(6) + {interval}", UtcDateTime())
+
+
+def read_now(connection: Connection) -> datetime:
+    """The server's clock."""
+    return connection.execute(select(NOW)).scalar_one()

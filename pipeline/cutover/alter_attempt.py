@@ -14,6 +14,7 @@ from pipeline.checksum.verify import ChunkVerifier
 from pipeline.control.chunk_checks import dirty_chunks
 from pipeline.control.leases import revoke_lease
 from pipeline.control.migrations import read_migration
+from pipeline.control.stage_change import NOTHING_ELSE, StageChange
 from pipeline.control.streams import read_stream
 from pipeline.cutover.alter_locks import POLL_S, Swap
 from pipeline.cutover.blockers import BlockerWatch
@@ -61,7 +62,7 @@ class Attempt:
         # Nobody can write to the table any more, so this contains every write to it.
         drain = executed_gtids(self.swap.lock)
         what = f"locked after {waited_s:.2f} s, and the rename waits"
-        self._enter(Stage.DRAINING, what, drain_gtids=str(drain))
+        self._enter(Stage.DRAINING, what, StageChange(drain_gtids=drain))
         self._drain(drain)
         self._enter(Stage.VERIFYING, "the shadow has every change of the table")
         self._verify()
@@ -144,14 +145,16 @@ class Attempt:
         return self.context.enter(
             Stage.SWITCHING,
             f"{self.swap.table.source} is the rebuilt table; writes had to wait for {held_s:.2f} s",
-            held_s=held_s,
-            renamed_at=None,  # writes no longer wait; `held_s` says for how long they did
-            lock_connection=None,
-            rename_connection=None,
+            StageChange(
+                held_s=held_s,
+                blocked_at=None,  # writes no longer wait; `held_s` says for how long they did
+                lock_connection=None,
+                rename_connection=None,
+            ),
         )
 
-    def _enter(self, stage: Stage, message: str, **values: object) -> None:
-        self.context.enter(stage, message, **values)
+    def _enter(self, stage: Stage, message: str, change: StageChange = NOTHING_ELSE) -> None:
+        self.context.enter(stage, message, change)
         self.context = self.context.at(stage)
 
     def _check(self, late: str) -> None:

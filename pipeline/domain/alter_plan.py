@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
-from pipeline.mysql.table import Column, Table, table_from_json
+from pipeline.mysql.table import Column, Table
 
 
 @dataclass(frozen=True)
@@ -40,22 +39,6 @@ class AlterPlan:
         return tuple(pair for pair in pairs if pair[0].name in self.checked)
 
     def documents_as_text(self) -> AlterPlan:
-        return AlterPlan(
-            self.ddl, self.kept.documents_as_text(), self.shadow.documents_as_text(),
-            self.fills, self.retyped, self.checked, self.new_unique,
-        )  # fmt: skip
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> AlterPlan:
-        return cls(
-            ddl=value["ddl"],
-            kept=table_from_json(value["kept"]),
-            shadow=table_from_json(value["shadow"]),
-            fills=tuple(Fill(**fill) for fill in value["fills"]),
-            retyped=value["retyped"],
-            checked=tuple(value["checked"]),
-            new_unique=tuple(value["new_unique"]),
+        return replace(
+            self, kept=self.kept.documents_as_text(), shadow=self.shadow.documents_as_text()
         )

@@ -105,6 +105,7 @@ RULES: dict[Stage, Rule] = {
     ),
 }  # fmt: skip
 
+ENDED = (S.DONE, S.ABORTED)
 # Where the source's rows may be under their retired name.
 MAY_BE_RETIRED = frozenset(
     {S.BLOCKING, S.DRAINING, S.VERIFYING, S.SWAPPING, S.SWITCHING, S.RESTORING}

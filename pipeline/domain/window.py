@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline.errors import RefusedError
@@ -50,14 +50,14 @@ class Window:
         return cls(begin, end, zone_named(found[3] or "UTC").key)
 
     def contains(self, now: datetime) -> bool:
-        """Whether `now`, in UTC without a zone, is in it."""
-        wall = now.replace(tzinfo=UTC).astimezone(zone_named(self.zone)).time()
+        """Whether `now`, which knows its own zone, is in it."""
+        wall = now.astimezone(zone_named(self.zone)).time()
         if self.begin < self.end:
             return self.begin <= wall < self.end
         return wall >= self.begin or wall < self.end
 
     def opens(self, now: datetime) -> datetime:
-        """The first minute from `now` on that is in it, in UTC without a zone."""
+        """The first minute from `now` on that is in it."""
         moment = now.replace(second=0, microsecond=0)
         while not self.contains(moment):
             moment += _MINUTE

@@ -87,7 +87,7 @@ def variables(context: Context, name: Hook) -> dict[str, str]:
         "TRANSHIP_TARGET": migration.target,
         "TRANSHIP_CREATED_BY": migration.created_by,
         "TRANSHIP_CUT_OVER_ATTEMPT": str(migration.attempt),
-        "TRANSHIP_DRAIN_GTIDS": migration.drain_gtids or "",
+        "TRANSHIP_DRAIN_GTIDS": "" if migration.drain_gtids is None else str(migration.drain_gtids),
         "TRANSHIP_FAILURE": migration.failure.explanation if migration.failure else "",
     }
 

@@ -7,7 +7,7 @@ It only reads, and is never in the way: if the source does not answer, only the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,10 +15,8 @@ from sqlalchemy import Connection
 
 from pipeline.control.events import LoggedEvent, last_events
 from pipeline.control.leases import holder
-from pipeline.control.migrations import (
-    read_migration,
-    read_tables,
-)
+from pipeline.control.migration_tables import read_tables
+from pipeline.control.migrations import read_migration
 from pipeline.control.streams import StreamState, find_stream
 from pipeline.control.summary import (
     check_summary,
@@ -28,8 +26,9 @@ from pipeline.control.summary import (
 )
 from pipeline.control.throttles import read_throttle
 from pipeline.control.touched_keys import count_touched
-from pipeline.domain.migration import Failure, Migration, MigrationKind, MigrationTable
+from pipeline.domain.migration import Failure, Migration, MigrationTable
 from pipeline.domain.reading import Reading
+from pipeline.domain.request import MigrationKind
 from pipeline.domain.role import Role
 from pipeline.domain.stages import STAGES_THAT_VERIFY, Stage, wants_stream
 from pipeline.errors import TranshipError
@@ -109,7 +108,7 @@ class Progress:
 
     def as_json(self) -> dict[str, Any]:
         """The same, in what JSON has; moments in ISO 8601, UTC."""
-        return {name: plain(value) for name, value in asdict(self).items()}
+        return dict(plain(self))
 
 
 def read_progress(pools: Pools, target: str, migration_id: str) -> Progress:
@@ -181,9 +180,9 @@ def _pace(control: Connection, migration: Migration, tables: list[MigrationTable
 
 def _refused(migration: Migration) -> float | None:
     """For how long writes had to wait, or were refused: from the rename's intent to `done`."""
-    if migration.stage is not Stage.DONE or migration.renamed_at is None:
+    if migration.stage is not Stage.DONE or migration.blocked_at is None:
         return migration.held_s
-    return _seconds(migration.renamed_at, migration.stage_since)
+    return _seconds(migration.blocked_at, migration.stage_since)
 
 
 def _eta(stage: Stage, tables: Sequence[TableProgress], pace: float) -> float | None:
@@ -238,7 +237,7 @@ def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> Sta
         coordinated_s_ago=progress.coordinated_s_ago,
         stage_s=_seconds(migration.stage_since, migration.now),
         retry_s=_seconds(migration.now, migration.retry_at) if migration.retry_at else 0.0,
-        refused_s=_seconds(migration.renamed_at, migration.now) if migration.renamed_at else 0.0,
+        refused_s=_seconds(migration.blocked_at, migration.now) if migration.blocked_at else 0.0,
         refused_limit_s=pools.settings.cut_over.limit_s,
     )  # fmt: skip
 

@@ -11,7 +11,8 @@ from pymysql.connections import Connection as RawConnection
 from sqlalchemy import Connection
 
 from pipeline.control.leases import Lease, Renewal, fence
-from pipeline.control.migrations import read_migration, read_tables
+from pipeline.control.migration_tables import read_tables
+from pipeline.control.migrations import read_migration
 from pipeline.control.streams import read_stream
 from pipeline.control.throttles import read_throttle
 from pipeline.domain.migration import Migration, MigrationTable
