@@ -17,12 +17,15 @@ names, and begins again or goes on.
 
 from __future__ import annotations
 
-from pipeline.control.migrations import update_migration, update_table
+from pipeline.control.migration_tables import mark_dropped
+from pipeline.control.migrations import forget_lock_connection
 from pipeline.control.schema import NOW
+from pipeline.control.stage_change import StageChange
 from pipeline.cutover.alter_attempt import Attempt
 from pipeline.cutover.alter_locks import open_swap
 from pipeline.cutover.decisions import next_attempt
 from pipeline.cutover.finish import finish, leave_restoring
+from pipeline.cutover.rename import end_rename_connection
 from pipeline.cutover.sentry import SwapState, drop_sentry, read_swap_state
 from pipeline.cutover.shared import end_connection, may_begin
 from pipeline.cutover.triggers import drop_from_shadow
@@ -52,12 +55,14 @@ def _begin(context: Context) -> Outcome:
         context.enter(
             Stage.BLOCKING,
             f"attempt {number}: lock, then {swap.statement}",
-            attempt=number,
-            lock_connection=lock,
-            rename_connection=rename,
-            first_attempt_at=migration.first_attempt_at or migration.now,
-            renamed_at=NOW,
-            drain_gtids=None,
+            StageChange(
+                attempt=number,
+                lock_connection=lock,
+                rename_connection=rename,
+                first_attempt_at=migration.first_attempt_at or migration.now,
+                blocked_at=NOW,
+                drain_gtids=None,
+            ),
         )
         reached(Point.INTENT_WRITTEN)
         attempt = Attempt(context.at(Stage.BLOCKING), swap, limit_s)
@@ -84,7 +89,8 @@ def _gave_up(context: Context, error: RetryableError) -> Outcome:
 
 def _restore_and_retry(context: Context, reason: str) -> Outcome:
     again = next_attempt(context.migration, context.settings.cut_over.retry_s)
-    return context.enter(Stage.RESTORING, reason, after_restore=Stage.READY, retry_at=again)
+    change = StageChange(after_restore=Stage.READY, retry_at=again)
+    return context.enter(Stage.RESTORING, reason, change)
 
 
 def interrupted(context: Context) -> Outcome:
@@ -100,7 +106,10 @@ def swapping(context: Context) -> Outcome:
         state = read_swap_state(server, table)
     if state is SwapState.SWAPPED:
         message = f"{table.source} is the rebuilt table"
-        return context.enter(Stage.SWITCHING, message, renamed_at=None)
+        return context.enter(Stage.SWITCHING, message, StageChange(blocked_at=None))
+    with context.source() as server:
+        # Before any stage that streams: what is applied to the shadow must not fire them.
+        drop_from_shadow(server, table)
     return interrupted(context)
 
 
@@ -115,11 +124,10 @@ def restoring(context: Context) -> Outcome:
     (table,) = context.tables
     with context.source() as server:
         drop_sentry(server, table)
-        drop_from_shadow(server, table)
     if context.migration.after_restore is Stage.ABORTED and table.created_by_us:
         with context.control() as server:
             run(server, f"DROP TABLE IF EXISTS {quote_name(table.target)}")
-            update_table(server, table.id, created_by_us=False)
+            mark_dropped(server, table)
     return leave_restoring(context, "the table is as it was, and unlocked")
 
 
@@ -129,13 +137,11 @@ def _end_connections(context: Context) -> None:
     Raises:
         RetryableError: one of its connections is still there.
     """
-    migration = context.migration
-    for name in ("rename_connection", "lock_connection"):
-        number = getattr(migration, name)
-        if number is not None:
-            end_connection(context, number)
-            with context.control() as control:
-                update_migration(control, migration.id, **{name: None})
+    end_rename_connection(context)
+    if context.migration.lock_connection is not None:
+        end_connection(context, context.migration.lock_connection)
+        with context.control() as control:
+            forget_lock_connection(control, context.migration.id)
 
 
 STEPS: dict[Stage, Step] = {

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 
 from pipeline.checksum.verify import ChunkVerifier
 from pipeline.control.chunk_checks import dirty_chunks
+from pipeline.control.leases import revoke_lease
 from pipeline.control.migrations import read_migration
+from pipeline.control.stage_change import NOTHING_ELSE, StageChange
 from pipeline.control.streams import read_stream
 from pipeline.cutover.alter_locks import POLL_S, Swap
 from pipeline.cutover.blockers import BlockerWatch
@@ -20,6 +22,7 @@ from pipeline.cutover.counters import keep_counter
 from pipeline.cutover.sentry import create_sentry
 from pipeline.cutover.triggers import create_on_shadow
 from pipeline.domain.migration import MigrationTable
+from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
 from pipeline.mysql.flavours import executed_gtids
@@ -59,7 +62,7 @@ class Attempt:
         # Nobody can write to the table any more, so this holds every write that it took.
         drain = executed_gtids(self.swap.lock)
         what = f"locked after {waited_s:.2f} s, and the rename waits"
-        self._enter(Stage.DRAINING, what, drain_gtids=str(drain))
+        self._enter(Stage.DRAINING, what, StageChange(drain_gtids=drain))
         self._drain(drain)
         self._enter(Stage.VERIFYING, "the shadow has every change of the table")
         self._verify()
@@ -122,7 +125,9 @@ class Attempt:
         )  # fmt: skip
 
     def _prove(self, drain: GtidSet) -> None:
-        """The proof and the intent are one transaction.
+        """The proof, the intent and the end of the stream are one transaction.
+
+        From here on the shadow may have triggers, which must not fire for what is applied.
 
         Raises:
             RetryableError: the proof fails.
@@ -131,6 +136,7 @@ class Attempt:
             state = read_stream(control, self.context.migration.id, lock=True)
             if dirty_chunks(control, self.swap.table) or not state.position.contains(drain):
                 raise RetryableError("Something was written to the shadow after it was verified.")
+            revoke_lease(control, self.context.migration.id, Role.STREAM)
             proof = "every range is verified later than its last change; the lock goes now"
             self.context.enter_in(control, Stage.SWAPPING, proof)
         self.context = self.context.at(Stage.SWAPPING)
@@ -140,14 +146,16 @@ class Attempt:
             Stage.SWITCHING,
             f"{self.swap.table.source} is the rebuilt table; its writes had waited for"
             f" {held_s:.2f} s",
-            held_s=held_s,
-            renamed_at=None,  # what writes waited for is over, and told by `held_s`
-            lock_connection=None,
-            rename_connection=None,
+            StageChange(
+                held_s=held_s,
+                blocked_at=None,  # what writes waited for is over, and told by `held_s`
+                lock_connection=None,
+                rename_connection=None,
+            ),
         )
 
-    def _enter(self, stage: Stage, message: str, **values: object) -> None:
-        self.context.enter(stage, message, **values)
+    def _enter(self, stage: Stage, message: str, change: StageChange = NOTHING_ELSE) -> None:
+        self.context.enter(stage, message, change)
         self.context = self.context.at(stage)
 
     def _check(self, late: str) -> None:

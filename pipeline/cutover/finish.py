@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+from pipeline.control.claims import release_claims
 from pipeline.control.hooks import last_run
-from pipeline.control.migrations import (
-    postpone_migration,
-    release_claims,
-    update_migration,
-)
+from pipeline.control.migrations import postpone_migration, retry_not_before
+from pipeline.control.stage_change import StageChange
 from pipeline.cutover.decisions import out_of_attempts, too_early
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
@@ -72,11 +70,8 @@ def _again(context: Context, trouble: str) -> Outcome:
     """Past the point of no return there is only trying again, and saying why."""
     again_s = context.settings.cut_over.retry_s
     with context.control() as control:
-        update_migration(
-            control,
-            context.migration.id,
-            retry_at=context.migration.now + timedelta(seconds=again_s),
-        )
+        again = context.migration.now + timedelta(seconds=again_s)
+        retry_not_before(control, context.migration.id, again)
         message = f"{trouble}; again in {again_s:g} s"
         context.note_in(control, EventKind.HOOK, message)
     return Outcome.WAIT
@@ -95,7 +90,8 @@ def leave_restoring(context: Context, what: str) -> Outcome:
     with context.control() as control:
         if postponed:
             postpone_migration(control, context.migration.id)
-        context.enter_in(control, after, what, after_restore=None, renamed_at=None)
+        change = StageChange(after_restore=None, blocked_at=None)
+        context.enter_in(control, after, what, change)
         if after is Stage.ABORTED:
             release_claims(control, context.migration.id)
     return Outcome.ADVANCED

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 from pipeline.control.chunk_checks import ledger_state, unsend_all
 from pipeline.control.leases import fence
-from pipeline.control.migrations import update_migration
+from pipeline.control.migrations import note_rename_connection
 from pipeline.control.schema import NOW
+from pipeline.control.stage_change import StageChange
 from pipeline.control.streams import read_stream
 from pipeline.cutover.counters import keep_counter
 from pipeline.cutover.decisions import next_attempt
@@ -57,10 +58,12 @@ def _begin(context: Context) -> Outcome:
         context.enter(
             Stage.BLOCKING,
             f"attempt {attempt}: {rename_statement(context)}",
-            attempt=attempt,
-            rename_connection=raw_connection_id(connection),
-            renamed_at=NOW,
-            drain_gtids=None,
+            StageChange(
+                attempt=attempt,
+                rename_connection=raw_connection_id(connection),
+                blocked_at=NOW,
+                drain_gtids=None,
+            ),
         )
         reached(Point.INTENT_WRITTEN)
         context = context.at(Stage.BLOCKING)
@@ -78,8 +81,7 @@ def _renamed(context: Context, drain: GtidSet) -> Outcome:
     return context.enter(
         Stage.DRAINING,
         "the source's tables are renamed; writes to them are refused from here on",
-        drain_gtids=str(drain),
-        rename_connection=None,
+        StageChange(drain_gtids=drain, rename_connection=None),
     )
 
 
@@ -88,8 +90,8 @@ def blocking(context: Context) -> Outcome:
     end_rename_connection(context)
     if read_source_state(context) is SourceState.IN_PLACE:
         again = next_attempt(context.migration, context.settings.cut_over.retry_s)
-        message = "the rename did not happen"
-        return context.enter(Stage.READY, message, retry_at=again, renamed_at=None)
+        change = StageChange(retry_at=again, blocked_at=None)
+        return context.enter(Stage.READY, "the rename did not happen", change)
     with context.source() as source:
         # Later than at the rename is safe: nothing writes to the tables any more.
         drain = executed_gtids(source)
@@ -143,7 +145,7 @@ def restoring(context: Context) -> Outcome:
     end_rename_connection(context)
     # Without an intent nobody has renamed anything, whatever else became of the tables.
     if (
-        context.migration.renamed_at is not None
+        context.migration.blocked_at is not None
         and read_source_state(context) is SourceState.RETIRED
     ):
         _rename_back(context)
@@ -156,10 +158,10 @@ def _rename_back(context: Context) -> None:
         with context.control() as control:
             fence(control, context.lease)
             number = raw_connection_id(connection)
-            update_migration(control, context.migration.id, rename_connection=number)
+            note_rename_connection(control, context.migration.id, number)
         rename(connection, context, back=True)
         with context.control() as control:
-            update_migration(control, context.migration.id, rename_connection=None)
+            note_rename_connection(control, context.migration.id, None)
     finally:
         connection.close()
 

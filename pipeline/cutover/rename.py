@@ -13,7 +13,7 @@ from typing import Any
 
 from pymysql.connections import Connection as RawConnection
 
-from pipeline.control.migrations import update_migration
+from pipeline.control.migrations import note_rename_connection
 from pipeline.cutover.shared import end_connection
 from pipeline.domain.migration import MigrationTable
 from pipeline.errors import AmbiguousError
@@ -92,7 +92,7 @@ def end_rename_connection(context: Context) -> None:
         return
     end_connection(context, number)
     with context.control() as control:
-        update_migration(control, context.migration.id, rename_connection=None)
+        note_rename_connection(control, context.migration.id, None)
 
 
 def _names(tables: list[MigrationTable]) -> str:

@@ -65,7 +65,7 @@ def _before_cut_over(context: Context) -> bool:
 
 def drain_set(context: Context) -> GtidSet:
     """What the source had executed when its tables could not be written to any more."""
-    return GtidSet.parse(known(context.migration.drain_gtids, "the drain set"))
+    return known(context.migration.drain_gtids, "the drain set")
 
 
 def end_connection(context: Context, number: int) -> None:

@@ -71,7 +71,7 @@ def create_triggers(context: Context) -> None:
 
 
 def create_on_shadow(context: Context, table: MigrationTable) -> None:
-    """Alter only: under the lock, once nothing of ours writes to the shadow any more.
+    """Alter only: under the lock, once the stream is shut out.
 
     The old table keeps its triggers until it is dropped, so these get other names.
     """
@@ -85,7 +85,7 @@ def create_on_shadow(context: Context, table: MigrationTable) -> None:
 
 
 def drop_from_shadow(server: Connection, table: MigrationTable) -> None:
-    """The swap did not happen: our writes to the shadow must not fire them."""
+    """Alter only: the swap did not happen, and what we write there next must not fire them."""
     for trigger in read_triggers(server, table.target):
         name = quote_name(TableName(table.target.schema, trigger.name))
         run(server, f"DROP TRIGGER IF EXISTS {name}")
