@@ -33,11 +33,10 @@ from pipeline.commands.instant import try_instant
 from pipeline.commands.start import Plan, examine, make_plan, start
 from pipeline.configuration.load import PATH_VARIABLE, load_settings
 from pipeline.control.events import LoggedEvent, read_events
-from pipeline.control.migrations import ENDED
 from pipeline.control.schedules import Schedule
 from pipeline.domain.hook_names import Hook, hook_named
 from pipeline.domain.request import AlterRequest, MoveRequest, Request
-from pipeline.domain.stages import Stage
+from pipeline.domain.stages import ENDED, Stage
 from pipeline.domain.window import Window
 from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools

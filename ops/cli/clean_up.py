@@ -9,9 +9,10 @@ import click
 from ops.cli.format import amount
 from ops.cli.options import MIGRATION_ID
 from ops.cli.session import Session, pass_session
-from pipeline.control.migrations import ENDED, read_migration, read_tables
+from pipeline.control.migration_tables import read_tables
+from pipeline.control.migrations import read_migration
 from pipeline.domain.migration import Migration, MigrationTable
-from pipeline.domain.stages import Stage
+from pipeline.domain.stages import ENDED, Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
 

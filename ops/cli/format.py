@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pipeline.domain.migration import MigrationKind
+from pipeline.domain.request import MigrationKind
 from pipeline.status.kind_words import KIND_WORDS
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")

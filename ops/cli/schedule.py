@@ -54,8 +54,7 @@ def add(session: Session, cron: str, zone: str, command: tuple[str, ...]) -> Non
     """
     new = session.api.add_schedule(cron, zone, _parsed(command))
     click.echo(new.id)
-    if new.next_due is not None:
-        click.echo(f"next: {moment(new.next_due)}")
+    click.echo(f"next: {moment(new.next_due)}")
 
 
 def _parsed(command: tuple[str, ...]) -> Request:
@@ -107,7 +106,7 @@ def _entry(one: Schedule) -> dict[str, Any]:
 
 
 def _cells(one: Schedule) -> tuple[str, ...]:
-    due = "paused" if one.paused or one.next_due is None else f"next {moment(one.next_due)}"
+    due = "paused" if one.paused else f"next {moment(one.next_due)}"
     last = f"{one.last_outcome} {one.migration_id or ''}".strip() if one.last_outcome else "never"
     tables = ", ".join(str(name) for name in one.request.tables)
     return one.id, f"{one.cron} {one.zone}", due, f"{one.request.kind} {tables}", f"last: {last}"

@@ -28,8 +28,8 @@ from ops.metrics.figures import (
     Figure,
     Told,
 )
-from pipeline.control.migrations import ENDED
 from pipeline.domain.reading import Reading
+from pipeline.domain.stages import ENDED
 from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools
 from pipeline.status.listing import Listed, list_migrations

@@ -41,18 +41,18 @@ def next_bound(
     return bound_from_row(found[0]) if len(found) == 2 else None
 
 
-def chunk_rows(table: MigrationTable, pace: CopyPace, wanted: Copy) -> int:
-    """How many rows the next chunk should have.
+def next_chunk_rows(rows: int, pace: CopyPace, wanted: Copy) -> int:
+    """How many rows the next chunk should have, where the last ones had `rows`.
 
     The size changes by at most a factor of two at a time, so that one odd chunk does not upset
     it.
     """
     if pace.rows == 0:
-        return table.chunk_rows
+        return rows
     by_bytes = wanted.chunk_bytes / max(1.0, pace.bytes / pace.rows)
     by_time = wanted.chunk_s / max(1e-9, pace.seconds / pace.rows)
     ideal = min(by_bytes, by_time, wanted.chunk_rows_max)
-    bounded = min(max(ideal, table.chunk_rows / 2), table.chunk_rows * 2)
+    bounded = min(max(ideal, rows / 2), rows * 2)
     return max(SMALLEST_CHUNK, round(bounded))
 
 

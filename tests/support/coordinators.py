@@ -15,14 +15,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pipeline.checksum.verify import ChunkVerifier
 from pipeline.coordinate.advance import advance
-from pipeline.copy.chunk import copy_chunk
-from pipeline.domain.migration import MigrationTable, source_name
+from pipeline.domain.migration import MigrationTable
 from pipeline.domain.stages import Stage, wants_stream
 from pipeline.mysql.pools import Pools
 from pipeline.pausepoints import Point, at
 from pipeline.stream.streamer import Streamer
+from pipeline.work.copy import COPY
+from pipeline.work.job import Job, JobKind
+from pipeline.work.run import run_job
+from pipeline.work.verify import VERIFY
 from tests.support.moves import TARGET, read, story
 
 _ENDS = (Stage.DONE, Stage.ABORTED, Stage.FAILED)
@@ -36,16 +38,17 @@ class WorkingMessenger:
     pools: Pools
 
     def copy_chunk(self, target: str, table: MigrationTable, number: int) -> None:
-        source = read(self.pools, table.migration_id).source
-        copy_chunk(self.pools, source, target, table, number, "test")
+        self._do(COPY, target, table, number)
 
     def verify_chunk(self, target: str, table: MigrationTable, number: int) -> None:
-        migration, settings = read(self.pools, table.migration_id), self.pools.settings.checksum
-        name = source_name(migration.stage, table)
-        ChunkVerifier(self.pools, migration.source, target, table, name, settings).verify(number)
+        self._do(VERIFY, target, table, number)
 
     def serve_stream(self, target: str, migration_id: str) -> None:
         return  # `streaming` is there, or the test does without
+
+    def _do(self, kind: JobKind, target: str, table: MigrationTable, number: int) -> None:
+        job = Job(target=target, migration_id=table.migration_id, table_id=table.id, number=number)
+        run_job(self.pools, kind, job, "test", lambda *_: None)
 
 
 @contextmanager
@@ -69,17 +72,17 @@ def streaming(pools: Pools, migration_id: str) -> Iterator[None]:
         assert not thread.is_alive(), "the streamer hangs"
 
 
-def hurried(pools: Pools, **cut_over: float) -> Pools:
-    """The same servers, with leases that expire and attempts that are made again at once."""
+@contextmanager
+def hurried(pools: Pools, **cut_over: float) -> Iterator[Pools]:
+    """The same servers, with leases that expire, and attempts that are made again, at once."""
     settings = pools.settings
-    return Pools(
-        settings.model_copy(
-            update={
-                "timeouts": settings.timeouts.model_copy(update={"lease_s": 0.3}),
-                "cut_over": settings.cut_over.model_copy(update={"retry_s": 0.1, **cut_over}),
-            }
-        )
-    )
+    changed = {
+        "timeouts": settings.timeouts.model_copy(update={"lease_s": 0.3}),
+        "cut_over": settings.cut_over.model_copy(update={"retry_s": 0.1, **cut_over}),
+    }
+    quick = Pools(settings.model_copy(update=changed))
+    yield quick
+    quick.close()
 
 
 @dataclass
@@ -97,15 +100,18 @@ class Coordinators:
         messenger = WorkingMessenger(self.pools)
         return advance(self.pools, TARGET, self.migration_id, messenger, owner, budget_s=0.1)
 
-    def until(self, *stages: Stage) -> Stage:
+    def until(self, *stages: Stage) -> None:
         """Coordinate, a call after the other, until the migration is in one of `stages`."""
+        self.until_true(lambda: self.stage in stages)
+
+    def until_true(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _LIMIT_S
-        while (stage := self.once() or self.stage) not in stages:
-            told = f"{stage} instead of {stages}: {story(self.pools, self.migration_id)}"
-            assert stage not in _ENDS, told
+        while not condition():
+            told = f"{self.stage}: {story(self.pools, self.migration_id)}"
+            assert self.stage not in _ENDS, told
             assert time.monotonic() < deadline, told
+            self.once()
             time.sleep(0.02)
-        return stage
 
     def killed_at(self, point: Point) -> None:
         """Coordinate in a process that kills itself at `point`."""

@@ -36,13 +36,13 @@ class Hooks:
         self._program.write_text(_PROGRAM.format(directory=str(directory)))
 
     @property
-    def commands(self) -> dict[str, str]:
+    def commands(self) -> dict[Hook, str]:
         command = shlex.join([sys.executable, str(self._program)])
-        return {"before-cut-over": command, "on-success": command}
+        return {Hook.BEFORE_CUT_OVER: command, Hook.ON_SUCCESS: command}
 
     @property
-    def at_every_stage(self) -> dict[str, str]:
-        return dict.fromkeys(Hook, self.commands["on-success"])
+    def at_every_stage(self) -> dict[Hook, str]:
+        return dict.fromkeys(Hook, self.commands[Hook.ON_SUCCESS])
 
     def story(self) -> list[str]:
         """Hook and stage, in the order in which they ran; without those of `status`."""

@@ -9,8 +9,9 @@ from typing import Any
 import pymysql
 
 from pipeline.control.events import read_events
-from pipeline.control.migrations import create_migration, install, read_migration
-from pipeline.domain.hook_names import hook_named
+from pipeline.control.install import install
+from pipeline.control.migrations import create_migration, read_migration
+from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import Migration, PlannedTable
 from pipeline.domain.request import MoveRequest
 from pipeline.domain.stages import Stage
@@ -30,7 +31,7 @@ def begin_move(
     *,
     chunk_rows: int = 500,
     postponed: bool = False,
-    hooks: Mapping[str, str] = {},
+    hooks: Mapping[Hook, str] = {},
     window: str | None = None,
 ) -> str:
     """Record a move of `tables`; whoever runs the workers does the rest."""
@@ -39,10 +40,10 @@ def begin_move(
             read_table_to_move(source, target, TableName(schema, name)) for name in tables
         ]
     with pools.begin(TARGET) as control:
-        install(control)
+        install(control, TARGET)
     request = move_request(
         schema, *(table.name.name for table in definitions), postpone_cut_over=postponed,
-        hooks={hook_named(name): command for name, command in hooks.items()},
+        hooks=hooks,
         cut_over_window=None if window is None else Window.parse(window),
     )  # fmt: skip
     with pools.begin(TARGET) as control:

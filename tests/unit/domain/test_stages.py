@@ -111,12 +111,14 @@ def test_while_writes_are_refused_nothing_but_restoring_leads_back(stage: Stage)
     assert back <= ({Stage.READY} if stage is Stage.BLOCKING else set())
 
 
-@pytest.mark.parametrize("stage", sorted(STAGES_THAT_COPY | (WRITES_BLOCKED - {Stage.BLOCKING})))
+@pytest.mark.parametrize("stage", sorted(STAGES_THAT_COPY | {Stage.DRAINING, Stage.RESTORING}))
 def test_what_copies_or_drains_streams(stage: Stage) -> None:
     assert wants_stream(stage)
 
 
-@pytest.mark.parametrize("stage", sorted({Stage.PREPARING, Stage.SWITCHING, Stage.FAILED, *ENDS}))
+@pytest.mark.parametrize(
+    "stage", sorted({Stage.PREPARING, Stage.SWAPPING, Stage.SWITCHING, Stage.FAILED, *ENDS})
+)
 def test_no_stream_without_tables_or_past_the_proof(stage: Stage) -> None:
     """A streamer that went on past the switch would undo what the application writes."""
     assert not wants_stream(stage)

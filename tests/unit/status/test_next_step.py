@@ -1,4 +1,7 @@
-"""What is missing comes before what is going on: `status` is read when a migration stands still."""
+"""Situation → the sentence that a person reads first, and the command that is useful now.
+
+What is missing comes before what is going on: `status` is read when a migration stands still.
+"""
 
 from __future__ import annotations
 
@@ -7,116 +10,229 @@ from typing import Any
 
 import pytest
 
-from pipeline.domain.migration import Failure, MigrationKind
-from pipeline.domain.reading import asked_for_by
+from pipeline.domain.migration import Failure
+from pipeline.domain.reading import Reading, Signal, asked_for_by
+from pipeline.domain.request import MigrationKind
 from pipeline.domain.role import Role
-from pipeline.domain.stages import Stage
+from pipeline.domain.stages import WRITES_BLOCKED, Stage, wants_stream
 from pipeline.status.next_step import StatusFacts, next_step
-from tests.support.readings import READINGS
 
-CALM = StatusFacts(
+MOVE = StatusFacts(
     id="m1", kind=MigrationKind.MOVE, source="old", target="new", stage=Stage.COPYING,
-    after_restore=None, postponed=False, window=None, failure=None, throttled=(),
-    chunks_left=3, planned=True, dirty=4, never_verified=5, touched=6, touched_limit=1000,
-    waiting_s=0, lag_s=0, lag_limit_s=1, stream_alive=True, coordinated_s_ago=0.5, stage_s=60,
-    retry_s=0, refused_s=0, refused_limit_s=60,
+    after_restore=None, postponed=False, window=None, failure=None, throttled=(), chunks_left=0,
+    planned=True, dirty=0, never_verified=0, touched=0, touched_limit=5000, waiting_s=0.0,
+    lag_s=0.0, lag_limit_s=5.0, stream_alive=True, coordinated_s_ago=0.5, stage_s=60.0,
+    retry_s=0.0, refused_s=0.0, refused_limit_s=30.0,
 )  # fmt: skip
+ALTER = replace(MOVE, kind=MigrationKind.ALTER, source="new")
 WATCH = "tranship status m1 --watch"
+FAILURE = Failure(Role.STREAM, "The binary log is gone.", "Start again.")
+LAG = Reading(Signal.REPLICA_LAG, 12, 10, server="replica-1")
+LAG_TEXT = "lag of replica-1 is 12 s, the limit 10 s"
+BLOCKED = {"refused_s": 1.26, "refused_limit_s": 30}
+REFUSED = "writes have been refused for 1.3 s, after 30 s old gets its tables back"
+
+SENTENCES: list[tuple[StatusFacts, Stage, dict[str, Any], str]] = [
+    (MOVE, Stage.PREPARING, {}, "copying; waiting for the target's tables to be created"),
+    (MOVE, Stage.COPYING, {"chunks_left": 1}, "verification; waiting for 1 chunk to be copied"),
+    (
+        MOVE, Stage.COPYING, {"chunks_left": 1234, "planned": False},
+        "verification; waiting for 1,234 chunks to be copied and more to be planned",
+    ),
+    (
+        MOVE, Stage.CONVERGING, {"never_verified": 2, "touched": 9},
+        "cut-over; waiting for 2 chunks to be verified",
+    ),
+    (
+        MOVE, Stage.CONVERGING, {"touched": 12345},
+        "cut-over; 12,345 changed rows to verify again, waiting for no more than 5,000",
+    ),
+    (
+        MOVE, Stage.CONVERGING, {"touched": 1, "postponed": True},
+        "ready, then held back because it is postponed; 1 changed row to verify again, waiting for"
+        " no more than 5,000",
+    ),
+    (
+        MOVE, Stage.READY, {"postponed": True, "window": "02:00-04:00", "retry_s": 3},
+        "cut-over; it is postponed and waits for you to allow it",
+    ),
+    (
+        MOVE, Stage.READY, {"window": "02:00-04:00", "retry_s": 3},
+        "cut-over; waiting for its window, 02:00-04:00",
+    ),
+    (MOVE, Stage.READY, {"retry_s": 3, "lag_s": 9}, "cut-over; the next attempt is in 3 s"),
+    (
+        MOVE, Stage.READY, {"lag_s": 9, "touched": 7},
+        "cut-over; waiting for the lag (9.0 s) to be under 5 s",
+    ),
+    (MOVE, Stage.READY, {"touched": 7}, "cut-over; 7 changed rows left to verify again"),
+    (
+        MOVE, Stage.BLOCKING, BLOCKED,
+        f"the switch; waiting for the source's tables to be renamed; {REFUSED}",
+    ),
+    (
+        MOVE, Stage.DRAINING, BLOCKED,
+        f"the switch; waiting for new to have the source's last changes; {REFUSED}",
+    ),
+    (
+        MOVE, Stage.VERIFYING, {"dirty": 3, **BLOCKED},
+        f"the switch; waiting for 3 chunks to be verified; {REFUSED}",
+    ),
+    (
+        ALTER, Stage.BLOCKING, BLOCKED,
+        "the swap; waiting for a lock on the table; writes to the table wait too",
+    ),
+    (
+        ALTER, Stage.DRAINING, BLOCKED,
+        "the swap; waiting for the shadow to have the table's last changes;"
+        " writes to the table wait too",
+    ),
+    (
+        ALTER, Stage.VERIFYING, BLOCKED,
+        "the swap; waiting for the last chunks to be verified; writes to the table wait too",
+    ),
+    (
+        ALTER, Stage.SWAPPING, BLOCKED,
+        "the swap; waiting for the rename; writes to the table wait too",
+    ),
+    (MOVE, Stage.SWITCHING, {}, "done; waiting for the hook on-success to succeed"),
+    (
+        ALTER, Stage.SWITCHING, {"retry_s": 8},
+        "done; waiting for the hook on-success to succeed, again in 8 s",
+    ),
+    (MOVE, Stage.RESTORING, {}, "old gets its tables back"),
+    (
+        MOVE, Stage.RESTORING, {"after_restore": Stage.FAILED, "failure": FAILURE},
+        "old gets its tables back, then: failed (The binary log is gone.)",
+    ),
+    (
+        ALTER, Stage.RESTORING, {"after_restore": Stage.READY},
+        "the table is unlocked, then: ready",
+    ),
+]  # fmt: skip
 
 
-def command(**facts: Any) -> str:
-    return next_step(replace(CALM, **facts)).command
-
-
-def sentence(**facts: Any) -> str:
-    return next_step(replace(CALM, **facts)).sentence
-
-
-@pytest.mark.parametrize(
-    ("facts", "expected"),
-    [
-        ({}, WATCH),
-        ({"coordinated_s_ago": 11}, "tranship worker coordinate"),
-        ({"coordinated_s_ago": None}, "tranship worker coordinate"),
-        ({"coordinated_s_ago": None, "stage_s": 1}, WATCH),  # started a moment ago
-        ({"stream_alive": False}, "tranship worker stream"),
-        ({"stream_alive": False, "stage_s": 1}, WATCH),
-        ({"stream_alive": False, "stage_s": 1, "stage": Stage.READY}, "tranship worker stream"),
-        ({"stream_alive": False, "stage": Stage.PREPARING}, WATCH),  # it needs none
-        ({"waiting_s": 16}, "tranship worker copy"),
-    ],
-)
-def test_a_process_that_is_missing_is_to_be_started(facts: dict[str, Any], expected: str) -> None:
-    assert command(**facts) == expected
-
-
-def test_the_coordinator_comes_first_for_it_asks_for_all_others() -> None:
-    nothing_runs = {"coordinated_s_ago": 99, "stream_alive": False, "waiting_s": 99}
-    assert command(**nothing_runs) == "tranship worker coordinate"
-    assert command(**nothing_runs, throttled=READINGS) == "tranship worker coordinate"
-
-
-def test_what_holds_it_back_is_named_with_its_value() -> None:
-    said = sentence(throttled=READINGS[:2])
-    assert "lag of replica-1 is 12.5 s, the limit 10 s; Threads_running on new" in said
-
-
-def test_only_what_a_person_asked_for_is_taken_back_by_a_person() -> None:
-    assert command(throttled=READINGS[:1]) == WATCH
-    assert command(throttled=(READINGS[0], asked_for_by("ann"))) == "tranship unthrottle m1"
-
-
-@pytest.mark.parametrize("stage", [Stage.DRAINING, Stage.VERIFYING, Stage.SWITCHING])
-def test_a_cut_over_under_way_is_not_held_back(stage: Stage) -> None:
-    assert sentence(stage=stage, throttled=READINGS) == sentence(stage=stage)
-
-
-@pytest.mark.parametrize(
-    ("kind", "stage"),
-    [
-        (kind, stage)
-        for kind in MigrationKind
-        for stage in Stage
-        if (kind, stage) != (MigrationKind.MOVE, Stage.SWAPPING)  # a stage of alters alone
-    ],
-)
-def test_no_stage_is_without_a_sentence(kind: MigrationKind, stage: Stage) -> None:
-    assert sentence(kind=kind, stage=stage)
-
-
-@pytest.mark.parametrize(
-    ("facts", "reason"),
-    [
-        ({"postponed": True, "window": "02:00-04:00 UTC"}, "postponed"),
-        ({"window": "02:00-04:00 UTC", "retry_s": 30}, "its window, 02:00-04:00 UTC"),
-        ({"retry_s": 30, "lag_s": 9}, "in 30 s"),
-        ({"lag_s": 9}, "9.0 s"),
-        ({}, "6 changed rows"),
-    ],
-)
-def test_a_cut_over_that_does_not_begin_says_what_it_waits_for(
-    facts: dict[str, Any], reason: str
+@pytest.mark.parametrize(("now", "stage", "facts", "sentence"), SENTENCES)
+def test_what_is_going_on(
+    now: StatusFacts, stage: Stage, facts: dict[str, Any], sentence: str
 ) -> None:
-    assert reason in sentence(stage=Stage.READY, **facts)
+    said = next_step(replace(now, stage=stage, **facts))
+    assert said.sentence == sentence
+    postponed = stage is Stage.READY and facts.get("postponed")
+    assert said.command == ("tranship cut-over m1" if postponed else WATCH)
 
 
-@pytest.mark.parametrize(
-    ("facts", "expected"),
-    [
-        ({"stage": Stage.READY, "postponed": True}, "tranship cut-over m1"),
-        ({"stage": Stage.FAILED}, "tranship resume m1"),
-        ({"stage": Stage.DONE}, "tranship clean-up m1"),
-        ({"stage": Stage.ABORTED}, "tranship clean-up m1"),
-        ({"stage": Stage.DONE, "coordinated_s_ago": 9999}, "tranship clean-up m1"),
-    ],
-)
-def test_what_waits_for_a_person_says_with_which_command(
-    facts: dict[str, Any], expected: str
+ENDS = [
+    (
+        MOVE, Stage.DONE, "nothing: the tables live on new; old keeps the old ones until clean-up",
+        "clean-up",
+    ),
+    (
+        ALTER, Stage.DONE, "nothing: the table is rebuilt; new keeps the old one until clean-up",
+        "clean-up",
+    ),
+    (
+        MOVE, Stage.ABORTED,
+        "nothing: old has its tables; what was copied to new is still there", "clean-up",
+    ),
+    (
+        ALTER, Stage.ABORTED,
+        "nothing: the table is as it was; only the migration's records are left", "clean-up",
+    ),
+    (
+        MOVE, Stage.FAILED,
+        "nothing by itself: old has its tables; fix the cause, then resume; or abort", "resume",
+    ),
+    (
+        ALTER, Stage.FAILED,
+        "nothing by itself: the table is as it was; fix the cause, then resume; or abort",
+        "resume",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("now", "stage", "sentence", "command"), ENDS)
+def test_what_is_left_to_do_at_the_end(
+    now: StatusFacts, stage: Stage, sentence: str, command: str
 ) -> None:
-    assert command(**facts) == expected
+    # Nobody coordinates it any more, and nothing is missing for that.
+    ended = replace(now, stage=stage, coordinated_s_ago=None, stream_alive=False, throttled=(LAG,))
+    said = next_step(ended)
+    assert said.sentence == sentence
+    assert said.command == f"tranship {command} m1"
 
 
-def test_a_table_that_is_given_back_says_why_and_what_then() -> None:
-    failure = Failure(Role.CHECKSUM, "Rows differ.", "")
-    said = sentence(stage=Stage.RESTORING, failure=failure, after_restore=Stage.FAILED)
-    assert said == "old gets its tables back, then: failed (Rows differ.)"
+def test_every_stage_has_its_sentence_and_those_that_differ_have_two() -> None:
+    told = {(now.kind, stage) for now, stage, *_ in (*SENTENCES, *ENDS)}
+    of_a_move = set(Stage) - {Stage.SWAPPING}
+    of_an_alter = WRITES_BLOCKED | {Stage.DONE, Stage.ABORTED, Stage.FAILED}
+    assert {(MigrationKind.MOVE, stage) for stage in of_a_move} <= told
+    assert {(MigrationKind.ALTER, stage) for stage in of_an_alter} <= told
+
+
+@pytest.mark.parametrize("now", [MOVE, ALTER])
+@pytest.mark.parametrize("stage", Stage)
+def test_no_stage_is_without_a_sentence(now: StatusFacts, stage: Stage) -> None:
+    if (now.kind, stage) != (MigrationKind.MOVE, Stage.SWAPPING):  # a stage of alters alone
+        assert next_step(replace(now, stage=stage)).sentence
+
+
+GOING_ON = [stage for stage in Stage if stage not in (Stage.DONE, Stage.ABORTED, Stage.FAILED)]
+
+
+def of(stage: Stage) -> StatusFacts:
+    return replace(ALTER if stage is Stage.SWAPPING else MOVE, stage=stage)
+
+
+@pytest.mark.parametrize("stage", GOING_ON)
+def test_a_missing_coordinator_comes_before_everything_else(stage: Stage) -> None:
+    now = replace(of(stage), stream_alive=False, waiting_s=99, throttled=(LAG,))
+    said = next_step(replace(now, coordinated_s_ago=12.0))
+    assert said.sentence == (
+        "no coordinator has been active for 12 s: start one with tranship worker coordinate"
+    )
+    assert said.command == "tranship worker coordinate"
+    said = next_step(replace(now, coordinated_s_ago=None))
+    assert said.sentence.startswith("no coordinator has been active: start one")
+
+
+@pytest.mark.parametrize("stage", GOING_ON)
+def test_a_missing_streamer_is_named_where_one_is_wanted(stage: Stage) -> None:
+    said = next_step(replace(of(stage), stream_alive=False, throttled=(LAG,)))
+    named = said.sentence == "no streamer is running: start one with tranship worker stream"
+    assert named is wants_stream(stage)
+    assert (said.command == "tranship worker stream") is named
+
+
+def test_messages_that_nobody_takes_name_the_worker_that_would() -> None:
+    assert next_step(replace(MOVE, waiting_s=15)).command == WATCH
+    said = next_step(replace(MOVE, waiting_s=16))
+    assert said.sentence == (
+        "no copy worker has taken a message for 16 s: start one with tranship worker copy"
+    )
+    assert said.command == "tranship worker copy"
+
+
+def test_what_has_just_begun_lacks_nothing_yet() -> None:
+    started = replace(MOVE, stage=Stage.PREPARING, coordinated_s_ago=None, stage_s=9)
+    assert next_step(started).command == WATCH
+    assert next_step(replace(started, stage_s=10)).command == "tranship worker coordinate"
+    copying = replace(MOVE, stream_alive=False, stage_s=2.9)
+    assert next_step(copying).command == WATCH
+    assert next_step(replace(copying, stage_s=3)).command == "tranship worker stream"
+
+
+@pytest.mark.parametrize("stage", GOING_ON)
+def test_a_throttle_is_named_where_it_holds_something_back(stage: Stage) -> None:
+    said = next_step(replace(of(stage), throttled=(LAG,)))
+    held_back = said.sentence == f"{stage} goes on once it is no longer throttled: {LAG_TEXT}"
+    assert held_back is (stage in (Stage.COPYING, Stage.CONVERGING, Stage.READY))
+    assert said.command == WATCH
+
+
+def test_who_throttled_it_by_hand_is_named_with_the_command_that_ends_it() -> None:
+    said = next_step(replace(MOVE, throttled=(LAG, asked_for_by("kim"))))
+    assert said.sentence == (
+        f"copying goes on once it is no longer throttled: {LAG_TEXT}; asked for by kim"
+    )
+    assert said.command == "tranship unthrottle m1"
