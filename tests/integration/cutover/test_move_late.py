@@ -89,7 +89,7 @@ def test_it_is_tried_again_and_then_waits_for_a_person(
     assert move.coordinators.stage is Stage.READY
     assert move.in_place
     assert story(move.pools, move.id).count(said) == 2
-    assert "postponed: the last attempt failed too" in story(move.pools, move.id)
+    assert "postponed: the last attempt has failed, too" in story(move.pools, move.id)
     move.allow()
     Coordinators(move.pools, move.id).until(Stage.DONE)  # with as much time as others have
     assert not move.in_place
