@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
+from ops.notify import tell_workers
 from pipeline.commands import control, schedules
 from pipeline.commands import settings as tuning
 from pipeline.commands.instant import try_instant
@@ -38,7 +39,6 @@ from pipeline.domain.hook_names import Hook, hook_named
 from pipeline.domain.request import AlterRequest, MoveRequest, Request
 from pipeline.domain.stages import ENDED, Stage
 from pipeline.domain.window import Window
-from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
 from pipeline.preflight.findings import Finding
@@ -47,7 +47,6 @@ from pipeline.status.progress import Progress, read_progress
 
 log = logging.getLogger(__name__)
 Command = Callable[[Pools, str, str, str], None]  # on the migration of a target, by somebody
-_BROKER_S = 3
 _POLL_S = 0.5
 _PAGE = 500
 
@@ -219,7 +218,7 @@ class Tranship:
     # --- control while it runs --------------------------------------------------------
 
     def throttle(self, migration: str) -> str:
-        """Hold copy and verification back until `unthrottle`. Returns the full id, as these all do."""
+        """Hold copy and verification back until `unthrottle`; returns the full id, like all these."""
         return self._do(control.throttle, migration, push=False)
 
     def unthrottle(self, migration: str) -> str:
@@ -297,32 +296,12 @@ class Tranship:
 
     def _push(self, target: str, migration: str) -> None:
         """Have a coordinator act at once. This never fails: what is wanted is recorded already."""
-        trouble = _told_workers(target, migration)
+        trouble = tell_workers(target, migration)
         if trouble is not None:
             self._on_trouble(
                 f"recorded, but the workers could not be told: {trouble} It goes on by itself once"
                 " the broker and the workers are running."
             )
-
-
-def _told_workers(target: str, migration: str) -> str | None:
-    """Why a coordinator could not be told to act at once; None if it was told."""
-    # Imported only now: it reads the configuration, and makes the application current.
-    from tasks.messages import send_advance
-    from workers.app import app
-
-    app.conf.broker_transport_options = {
-        **app.conf.broker_transport_options,
-        "socket_connect_timeout": _BROKER_S,
-        "socket_timeout": _BROKER_S,
-    }
-    try:
-        send_advance(target, migration)
-    except TranshipError as error:
-        return error.explanation
-    except Exception as error:  # whatever the broker's client raises: none of it may matter
-        return f"The broker does not answer: {type(error).__name__}."
-    return None
 
 
 def _hooks(given: Mapping[str, str]) -> dict[Hook, str]:

@@ -30,7 +30,7 @@ MIGRATION: dict[str, Figure[Progress]] = {
         "For how long it has been in its stage.", lambda one: (one.now - one.since).total_seconds()
     ),
     "postponed": Figure(
-        "1: the cut-over waits for `tranship cut-over`.", lambda one: one.postponed
+        "1: the cut-over is postponed.", lambda one: one.postponed
     ),
     "failed": Figure(
         "1: it has stopped, and can be resumed or aborted.", lambda one: one.stage is Stage.FAILED

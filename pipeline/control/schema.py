@@ -16,6 +16,7 @@ Catalogue:
     schedules         migrations to be started at certain times
     hooks             each hook that has run: status and number of attempts
     events            what happened, in order, for people
+    schema_version    one row: which version of these tables it is (install.py)
 
 and for each migration table, with key columns of the source's type and collation:
 

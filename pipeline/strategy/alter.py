@@ -63,5 +63,5 @@ class AlterStrategy(Strategy):
 
     def comparable_rows(self, source: Connection, name: TableName, condition: str) -> Table:
         if self.compares_in_place:
-            return replace(self.plan.kept, name=name, key=self.table.definition.key)
+            return replace(self.plan.kept, name=name)
         return converted_rows(source, self.table, condition)

@@ -29,5 +29,5 @@ def page() -> str:
 
 _INTRODUCTION = """
 The schema `tranship` on each target. Read it as you like; write to it only through `tranship`. A
-newer version adds what an older one's tables lack.
+version of Tranship that needs other tables raises `schema_version` and refuses these.
 """

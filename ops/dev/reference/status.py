@@ -173,7 +173,7 @@ _SHOWN = {
 }
 _INTRODUCTION = """
 One object. Fields may be added; none changes its meaning or goes unless the changelog says so.
-Moments are ISO 8601 in UTC, without a zone. `tranship list --json` and `tranship schedule list
+Moments are ISO 8601 in UTC, with a `Z`. `tranship list --json` and `tranship schedule list
 --json` are the same in kind: an object with `migrations` or `schedules`, and `unreachable`: servers
 that did not answer, each with the reason.
 """

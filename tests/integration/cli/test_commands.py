@@ -94,7 +94,7 @@ def test_a_refusal_speaks_of_the_flags_that_the_command_has(
     [
         (("move", "--source", "nowhere", "--target", TARGET, "--table", "a.b"), "nowhere"),
         (("move", *MOVE, "--table", "no-schema"), "not SCHEMA.TABLE"),
-        (("move", *MOVE, "--table", "a.b", "--hook", "on-succes=x"), "one of startup, validated"),
+        (("move", *MOVE, "--table", "a.b", "--hook", "on-succes=x"), "There are: startup, validated"),
         (("move", *MOVE), "--table"),
         (("status", "zzzz"), "no migration zzzz"),
         (("abort", "zzzz"), "no migration zzzz"),
