@@ -19,7 +19,7 @@ from pipeline.control.stage_change import NOTHING_ELSE, StageChange
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import Failure, Migration, PlannedTable
-from pipeline.domain.request import AlterRequest, Request
+from pipeline.domain.request import Request
 from pipeline.domain.stages import ENDED, Stage
 from pipeline.errors import FencedError, RefusedError
 
@@ -43,15 +43,8 @@ def create_migration(
     for ordinal, table in enumerate(tables):
         claim(connection, migration_id, request.source, table.definition.name)
         insert_table(connection, migration_id, ordinal, table)
-    log_event(connection, migration_id, EventKind.CREATED, _what(request), who)
+    log_event(connection, migration_id, EventKind.CREATED, request.summary, who)
     return migration_id
-
-
-def _what(request: Request) -> str:
-    if isinstance(request, AlterRequest):
-        return f"alter {request.table} on {request.server}: {request.change}"
-    names = ", ".join(str(name) for name in request.tables)
-    return f"move {names} from {request.source} to {request.target}"
 
 
 # --- reading --------------------------------------------------------------------------

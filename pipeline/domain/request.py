@@ -58,6 +58,11 @@ class MoveRequest(_Terms):
     tables: tuple[TableName, ...]
     target_schema: str | None = None  # otherwise the source's
 
+    @property
+    def summary(self) -> str:
+        names = ", ".join(str(name) for name in self.tables)
+        return f"move {names} from {self.source} to {self.target}"
+
     def target_name(self, table: TableName) -> TableName:
         return TableName(self.target_schema or table.schema, table.name)
 
@@ -97,6 +102,10 @@ class AlterRequest(_Terms):
     @property
     def tables(self) -> tuple[TableName, ...]:
         return (self.table,)
+
+    @property
+    def summary(self) -> str:
+        return f"alter {self.table} on {self.server}: {self.change}"
 
     def target_name(self, table: TableName) -> TableName:
         return shadow_name(table)
