@@ -35,7 +35,7 @@ from pipeline.commands.start import Plan, examine, make_plan, start
 from pipeline.configuration.load import PATH_VARIABLE, load_settings
 from pipeline.control.events import LoggedEvent, read_events
 from pipeline.control.schedules import Schedule
-from pipeline.domain.hook_names import Hook, hook_named
+from pipeline.domain.hook_names import commands_by_hook
 from pipeline.domain.request import AlterRequest, MoveRequest, Request
 from pipeline.domain.stages import ENDED, Stage
 from pipeline.domain.window import Window
@@ -116,7 +116,7 @@ class Tranship:
                 source=source, target=target, tables=tuple(map(TableName.parse, tables)),
                 target_schema=target_schema, with_triggers=with_triggers,
                 json_as_text=json_as_text, postpone_cut_over=postpone_cut_over,
-                cut_over_window=_window(cut_over_window), hooks=_hooks(hooks),
+                cut_over_window=_window(cut_over_window), hooks=commands_by_hook(hooks.items()),
                 chunk_rows=chunk_rows,
             )
         )  # fmt: skip
@@ -144,7 +144,7 @@ class Tranship:
                 accepted=tuple(accepted), with_triggers=with_triggers, json_as_text=json_as_text,
                 lock_timeout_s=lock_timeout_s, force_after_s=force_after_s,
                 postpone_cut_over=postpone_cut_over, cut_over_window=_window(cut_over_window),
-                hooks=_hooks(hooks), chunk_rows=chunk_rows,
+                hooks=commands_by_hook(hooks.items()), chunk_rows=chunk_rows,
             )
         )  # fmt: skip
 
@@ -302,10 +302,6 @@ class Tranship:
                 f"recorded, but the workers could not be told: {trouble} It goes on by itself once"
                 " the broker and the workers are running."
             )
-
-
-def _hooks(given: Mapping[str, str]) -> dict[Hook, str]:
-    return {hook_named(name): command for name, command in given.items()}
 
 
 def _window(text: str | None) -> Window | None:

@@ -69,10 +69,9 @@ def _parsed(command: tuple[str, ...]) -> Request:
     startable = _STARTABLE[name]
     with startable.command.make_context(name, arguments) as context:
         params = dict(context.params)
-    for option in _NOT_LATER:
-        if params.pop(option, False):
-            shown = {"dry": "dry-run"}.get(option, option.replace("_", "-"))
-            raise RefusedError(f"--{shown} has no meaning in a schedule.", "Leave it out.")
+    for option in startable.command.params:
+        if option.name in _NOT_LATER and params.pop(option.name):
+            raise RefusedError(f"{option.opts[0]} has no meaning in a schedule.", "Leave it out.")
     return startable.parse(**params)
 
 

@@ -7,6 +7,7 @@ number that it does.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -108,3 +109,18 @@ def hook_named(text: str) -> Hook:
         if spelling in list(Hook):
             return Hook(spelling)
     raise RefusedError(f"There is no hook '{text}'.", f"There are: {', '.join(Hook)}.")
+
+
+def commands_by_hook(named: Iterable[tuple[str, str]]) -> dict[Hook, str]:
+    """Pairs of a hook's name and its command, as a mapping.
+
+    Raises:
+        RefusedError: there is no such hook, or one is given twice.
+    """
+    commands: dict[Hook, str] = {}
+    for name, command in named:
+        hook = hook_named(name)
+        if hook in commands:
+            raise RefusedError(f"Hook {hook} is given twice.", "Give each hook once.")
+        commands[hook] = command
+    return commands
