@@ -218,7 +218,7 @@ class Tranship:
     # --- control while it runs --------------------------------------------------------
 
     def throttle(self, migration: str) -> str:
-        """Hold copy and verification back until `unthrottle`; returns the full id, like all these."""
+        """Hold copy and verification back until `unthrottle`; like all these, returns the id."""
         return self._do(control.throttle, migration, push=False)
 
     def unthrottle(self, migration: str) -> str:

@@ -1,4 +1,4 @@
-"""Tells the workers that there is something to do, which otherwise they find out by themselves."""
+"""Tells the workers that there is something to do; otherwise they find out by themselves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _BROKER_S = 3
 
 
 def tell_workers(target: str, migration: str) -> str | None:
-    """Why a coordinator could not be told to look at once; None if it was."""
+    """Tell a coordinator to act at once; returns why that failed, or None."""
     # Imported only now: it reads the configuration, and makes the application current.
     from tasks.messages import send_advance
     from workers.app import app
