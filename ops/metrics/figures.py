@@ -29,9 +29,7 @@ MIGRATION: dict[str, Figure[Progress]] = {
     "stage_seconds": Figure(
         "For how long it has been in its stage.", lambda one: (one.now - one.since).total_seconds()
     ),
-    "postponed": Figure(
-        "1: the cut-over is postponed.", lambda one: one.postponed
-    ),
+    "postponed": Figure("1: the cut-over is postponed.", lambda one: one.postponed),
     "failed": Figure(
         "1: it has stopped, and can be resumed or aborted.", lambda one: one.stage is Stage.FAILED
     ),
