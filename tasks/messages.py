@@ -13,6 +13,7 @@ from tasks import queues
 
 COPY_CHUNK = "tranship.copy_chunk"
 VERIFY_CHUNK = "tranship.verify_chunk"
+VERIFY_KEYS = "tranship.verify_keys"
 SERVE_STREAM = "tranship.serve_stream"
 ADVANCE = "tranship.advance"
 TICK = "tranship.tick"
@@ -20,6 +21,7 @@ TICK = "tranship.tick"
 ROUTES = {
     COPY_CHUNK: queues.COPY,
     VERIFY_CHUNK: queues.CHECKSUM,
+    VERIFY_KEYS: queues.CHECKSUM,
     SERVE_STREAM: queues.STREAM,
     ADVANCE: queues.COORDINATE,
     TICK: queues.COORDINATE,
@@ -42,6 +44,10 @@ class CeleryMessenger:
     def verify_chunk(self, target: str, table: MigrationTable, number: int) -> None:
         what = f"chunk {number} of {table.source} ({table.migration_id})"
         send(VERIFY_CHUNK, target, table.migration_id, table.id, number, what=what)
+
+    def verify_keys(self, target: str, table: MigrationTable) -> None:
+        what = f"touched keys of {table.source} ({table.migration_id})"
+        send(VERIFY_KEYS, target, table.migration_id, table.id, what=what)
 
     def serve_stream(self, target: str, migration_id: str) -> None:
         # In a cut-over the coordinator asks many times a second.

@@ -65,7 +65,7 @@ def summary(progress: Progress) -> str:
     tables = progress.tables
     rows = sum(table.rows_copied for table in tables)
     chunks = sum(table.chunks_known for table in tables)
-    unverified = sum(table.chunks_never_verified for table in tables)
+    unverified = sum(table.chunks_unverified for table in tables)
     touched = sum(table.keys_touched for table in tables)
     parts = [f"{amount(rows, 'row')} copied"]
     if progress.stage is Stage.COPYING:
@@ -157,7 +157,7 @@ def _bars(progress: Progress) -> Bars:
         # The estimate, from statistics, may be lower or higher than the number of rows.
         rows = table.rows_copied if table.copied else max(table.rows_estimate, table.rows_copied)
         bars.add_task(f"{table.source} rows copied", total=rows, completed=table.rows_copied)
-        verified = table.chunks_known - table.chunks_never_verified
+        verified = table.chunks_known - table.chunks_unverified
         bars.add_task(
             f"{table.source} chunks verified", total=table.chunks_known, completed=verified
         )

@@ -92,14 +92,14 @@ def _table_lines(table: TableProgress) -> list[str]:
     where = "" if table.source == table.target else f" → {table.target}"
     planned = "" if table.planned else ", more to be planned"
     copied = "all" if table.copied else share(table.rows_copied, table.rows_estimate)
-    verified = table.chunks_known - table.chunks_never_verified
+    verified = table.chunks_known - table.chunks_unverified
     return [
         f"table {table.source}{where}",
         f"  copied: {copied}, {amount(table.rows_copied, 'row')}"
         f" of about {table.rows_estimate:,}, {size(table.bytes_copied)};"
         f" chunks {table.chunks_done:,} of {table.chunks_known:,}{planned}",
         f"  verified: {verified:,} of {amount(table.chunks_known, 'chunk')};"
-        f" {table.chunks_dirty:,} dirty, {amount(table.keys_touched, 'row')} changed since",
+        f" {amount(table.keys_touched, 'row change')} since to verify",
     ]
 
 

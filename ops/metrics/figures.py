@@ -66,11 +66,12 @@ TABLE: dict[str, Figure[TableProgress]] = {
     "bytes_copied": Figure("Bytes copied.", lambda one: one.bytes_copied, grows=True),
     "chunks_done": Figure("Chunks copied.", lambda one: one.chunks_done, grows=True),
     "chunks_known": Figure("Chunks planned so far.", lambda one: one.chunks_known),
-    "chunks_dirty": Figure("Chunks to be verified.", lambda one: one.chunks_dirty),
-    "chunks_never_verified": Figure(
-        "Chunks that were never verified in full.", lambda one: one.chunks_never_verified
+    "chunks_unverified": Figure(
+        "Chunks to be verified in full.", lambda one: one.chunks_unverified
     ),
-    "keys_touched": Figure("Rows changed since they were verified.", lambda one: one.keys_touched),
+    "keys_touched": Figure(
+        "Keys touched and not verified since, once for each batch.", lambda one: one.keys_touched
+    ),
 }
 SERVER_UP = "tranship_server_up"
 REASON = "tranship_throttle_reason"

@@ -1,9 +1,13 @@
 """Repairs a chunk that really differs: deletes its rows and copies them again.
 
-It is one transaction, which commits only if the chunk has not been touched since before the
-source was read: what the applier has written meanwhile is never undone. Since the binary log may
-run ahead of what readers see, that read first waits until the applied position is visible on the
-source. A repair counts as a touch itself, so that no verification that began earlier counts.
+It is one transaction, which commits only if, under the lock of the stream's row, no key of the
+chunk has been touched since before the source was read: what the applier has written meanwhile is
+never undone. Since the binary log may run ahead of what readers see, that read first waits until
+the applied position is visible on the source.
+
+Under the same lock it asks whether it is still wanted: the attempt is the latest one on the chunk,
+whose bounds have not changed since, and the stage is one that repairs. So a repair that was delayed
+can't write over what the application has written to the target since the switch.
 """
 
 from __future__ import annotations
@@ -13,19 +17,22 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from pipeline.checksum.digest import differing_keys
-from pipeline.checksum.row_sources import SourceRows, target_rows
-from pipeline.configuration.settings import Checksum
-from pipeline.control.chunk_checks import count_repair, touch, touched_count
+from pipeline.checksum.row_sources import target_rows
+from pipeline.checksum.sides import TableSides
+from pipeline.control.chunk_checks import CheckClaim, count_repair, repairs_so_far
+from pipeline.control.chunk_map import key_range
 from pipeline.control.events import log_event
+from pipeline.control.migrations import read_migration
 from pipeline.control.streams import read_stream
+from pipeline.control.touched_keys import range_touched_later
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.role import Role
-from pipeline.errors import FatalError
+from pipeline.domain.stages import STAGES_THAT_REPAIR
+from pipeline.errors import FatalError, FencedError
 from pipeline.mysql.failures import driver_errors
-from pipeline.mysql.flavours import wait_until_executed
 from pipeline.mysql.keyrange import KeyRange
-from pipeline.mysql.pools import Pools, lenient_sql_mode, run
+from pipeline.mysql.pools import lenient_sql_mode, run
 from pipeline.mysql.quoting import quote_name
 from pipeline.pausepoints import Point, reached
 from pipeline.strategy.base import WriteChunk
@@ -36,31 +43,30 @@ from pipeline.strategy.choice import strategy_of
 class Repairer:
     """Repairs chunks of one table."""
 
-    pools: Pools
-    target: str
-    source: SourceRows
-    settings: Checksum
+    sides: TableSides
 
     @property
     def table(self) -> MigrationTable:
-        return self.source.table
+        return self.sides.table
 
-    def repair(self, number: int, keys: KeyRange) -> bool:
-        """Repair chunk `number`; False if it was written meanwhile.
+    def repair(self, claim: CheckClaim, keys: KeyRange) -> bool:
+        """Repair the chunk of `claim`; False if it was written meanwhile.
 
         Raises:
             FatalError: it has been repaired too often already; names the keys that differ.
+            FencedError: it is not wanted any more.
         """
-        with self.pools.begin(self.target) as target:
-            repairs = count_repair(target, self.table, number)
-            what = f"{self.table.source} chunk {number} {keys} differs"
-            log_event(target, self.table.migration_id, EventKind.DIFFERENCE, what, Role.CHECKSUM)
-        if repairs > self.settings.repairs:
-            self._give_up(keys, repairs - 1)
-        return self._copy_again(number, keys)
+        with self.sides.pools.begin(self.sides.target) as target:
+            repairs = repairs_so_far(target, claim)
+            batch = read_stream(target, self.table.migration_id).batches
+        if repairs >= self.sides.settings.repairs:
+            self._give_up(keys, repairs)
+        write = self._read(keys)
+        return write is not None and self._write(claim, keys, batch, write)
 
     def _give_up(self, keys: KeyRange, repairs: int) -> None:
-        with self.source.range(keys) as ours, self.pools.begin(self.target) as target:
+        sides = self.sides
+        with sides.source_rows.range(keys) as ours, sides.pools.begin(sides.target) as target:
             different = differing_keys(ours, target_rows(target, self.table), keys)
         raise FatalError(
             f"{self.table.source} still differs after {repairs} repairs, at the keys"
@@ -69,27 +75,42 @@ class Repairer:
             " hold a value.",
         )
 
-    def _copy_again(self, number: int, keys: KeyRange) -> bool:
-        with self.pools.begin(self.target) as target:
-            # In this order: whatever was applied when the count was read is in the position.
-            touched = touched_count(target, self.table, number)
-            state = read_stream(target, self.table.migration_id)
-        with self.pools.begin(self.source.server) as source:
-            if not wait_until_executed(source, state.position, self.settings.drain_wait_s):
-                return False
-            write = strategy_of(self.table).read_chunk(source, self.source.name, keys)
+    def _read(self, keys: KeyRange) -> WriteChunk | None:
+        sides = self.sides
+        with sides.pools.begin(sides.target) as target:
+            # Later than the batch was noted: whatever that batch contained is in the position.
+            position = read_stream(target, self.table.migration_id).position
+        if not sides.source_sees(position):
+            return None
+        with sides.pools.begin(sides.source) as source:
+            write = strategy_of(self.table).read_chunk(source, sides.source_name, keys)
         reached(Point.REPAIR_READ)
+        return write
+
+    def _write(self, claim: CheckClaim, keys: KeyRange, batch: int, write: WriteChunk) -> bool:
+        sides = self.sides
         with (
-            driver_errors(self.target),
-            self.pools.engine(self.target).connect() as target,
+            driver_errors(sides.target),
+            sides.pools.engine(sides.target).connect() as target,
             target.begin() as change,
         ):
             self._rewrite(target, keys, write)
-            if touched_count(target, self.table, number, lock=True) != touched:
+            read_stream(target, self.table.migration_id, lock=True)
+            self._require_wanted(target, claim, keys)
+            if range_touched_later(target, self.table, keys, batch, most=1):
                 change.rollback()
                 return False
-            touch(target, self.table, [number])
+            count_repair(target, claim)
+            what = f"{self.table.source} chunk {claim.number} {keys} differed; it is copied again"
+            log_event(target, self.table.migration_id, EventKind.DIFFERENCE, what, Role.CHECKSUM)
         return True
+
+    def _require_wanted(self, target: Connection, claim: CheckClaim, keys: KeyRange) -> None:
+        stage = read_migration(target, self.table.migration_id).stage
+        if stage not in STAGES_THAT_REPAIR:
+            raise FencedError(f"Nothing is repaired in {stage}.")
+        if key_range(target, self.table, claim.number) != keys:
+            raise FencedError(f"Chunk {claim.number} of {self.table.source} has other bounds now.")
 
     def _rewrite(self, target: Connection, keys: KeyRange, write: WriteChunk) -> None:
         condition = keys.condition(self.table.target_table.key)

@@ -46,20 +46,20 @@ class SourceRows:
     @contextmanager
     def range(self, keys: KeyRange) -> Iterator[Rows]:
         """The rows of a chunk, all read in the same state. Takes no locks."""
-        with self._rows(keys.condition(self.table.definition.key), one_state=True) as rows:
+        with self._rows(keys.condition(self.table.definition.key)) as rows:
             yield rows
 
     @contextmanager
     def keys(self, keys: Sequence[Bound]) -> Iterator[Rows]:
-        """The rows with one of `keys`."""
-        with self._rows(is_one_of(self.table.definition, keys), one_state=False) as rows:
+        """The rows with one of `keys`, all read in the same state. Takes no locks."""
+        with self._rows(is_one_of(self.table.definition, keys)) as rows:
             yield rows
 
     @contextmanager
-    def _rows(self, condition: str, *, one_state: bool) -> Iterator[Rows]:
+    def _rows(self, condition: str) -> Iterator[Rows]:
         strategy = strategy_of(self.table)
         in_place = strategy.compares_in_place
-        with self._open(one_state=one_state and in_place) as connection:
+        with self._open(snapshot=in_place) as connection:
             table = strategy.comparable_rows(connection, self.name, condition)
             if not in_place and self.locked is None:
                 # Release the original: a cut-over must not wait for a comparison.
@@ -67,10 +67,10 @@ class SourceRows:
             yield Rows(connection, table, is_source=True)
 
     @contextmanager
-    def _open(self, *, one_state: bool) -> Iterator[Connection]:
+    def _open(self, *, snapshot: bool) -> Iterator[Connection]:
         if self.locked is not None:
             yield self.locked
-        elif one_state:
+        elif snapshot:
             with self.pools.snapshot(self.server) as connection:
                 yield connection
         else:

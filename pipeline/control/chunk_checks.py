@@ -1,169 +1,175 @@
 """Statements on the ledger: a chunk check for each chunk.
 
-I6 rests on this. The applier adds one to a chunk's `touched`, and records the keys that it changes,
-in the transaction that changes them. A chunk is verified in full once; from then on only the keys
-touched since are compared, so that what is left for the cut-over depends on what was written a
-moment ago, and not on the size of the table. A verification is recorded only for what nobody has
-touched since it began: a chunk at the count that it had, a key with the batch number that it had.
-A chunk is clean if its count is the verified one; otherwise it is dirty.
+I6 rests on this, and on the touched key log. A chunk is verified in full once. It is claimed under
+an attempt number of its own before any of its rows is read, and what the attempt found is recorded
+only if no later one has begun: a verification or a repair that was delayed, or whose message came
+twice, changes nothing. From then on only the touched keys are compared. If one of them differs, the
+chunk that holds it has to be verified in full again.
+
+Until an attempt has ended, keys touched since it began stay in the log: it has to tell which rows
+may differ. `claimed_batch` says from which batch on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, func, or_, select, update
 
 from pipeline.control.schema import NOW, ago, ahead, chunk_checks
 from pipeline.domain.migration import MigrationTable
+from pipeline.errors import FencedError
 
-DIRTY = or_(
-    chunk_checks.c.verified_touched.is_(None),
-    chunk_checks.c.verified_touched != chunk_checks.c.touched,
-)
+UNVERIFIED = ~chunk_checks.c.fully_verified
 
 
-def touch(connection: Connection, table: MigrationTable, numbers: Iterable[int]) -> None:
-    """Mark chunks as changed, in the transaction that changes their rows."""
+@dataclass(frozen=True)
+class CheckClaim:
+    """A chunk that is being verified in full; the attempt number fences what comes of it."""
+
+    table: MigrationTable
+    number: int
+    attempt: int
+
+
+def claim_check(
+    connection: Connection, table: MigrationTable, number: int, batch: int
+) -> CheckClaim | None:
+    """Begin an attempt, of which earlier ones are void; None if the chunk is verified in full.
+
+    `batch` is the last one applied, read in this transaction under the lock of the stream's row.
+    """
+    begun = connection.execute(
+        _of(table, number)
+        .where(UNVERIFIED)
+        .values(attempt=chunk_checks.c.attempt + 1, claimed_batch=batch, sent_at=NOW)
+    )
+    if begun.rowcount != 1:
+        return None
+    attempt = connection.execute(
+        select(chunk_checks.c.attempt).where(_is(table, number))
+    ).scalar_one()
+    return CheckClaim(table, number, int(attempt))
+
+
+def release_check(connection: Connection, claim: CheckClaim, again_s: float) -> None:
+    """End an attempt that has proved nothing; the chunk may be sent again after `again_s`."""
+    connection.execute(
+        _claimed(claim).values(sent_at=None, claimed_batch=None, not_before=ahead(again_s))
+    )
+
+
+def record_fully_verified(connection: Connection, claim: CheckClaim) -> None:
+    """
+    Raises:
+        FencedError: a later attempt has begun.
+    """
+    recorded = connection.execute(
+        _claimed(claim).values(
+            fully_verified=True, claimed_batch=None, sent_at=None, verified_at=NOW
+        )
+    )
+    _fence(claim, recorded.rowcount)
+
+
+def count_repair(connection: Connection, claim: CheckClaim) -> None:
+    """Count a repair, in its transaction, which ends the attempt, too.
+
+    Raises:
+        FencedError: a later attempt has begun.
+    """
+    counted = connection.execute(
+        _claimed(claim).values(
+            repairs=chunk_checks.c.repairs + 1, attempt=chunk_checks.c.attempt + 1,
+            claimed_batch=None, sent_at=None, not_before=None,
+        )
+    )  # fmt: skip
+    _fence(claim, counted.rowcount)
+
+
+def repairs_so_far(connection: Connection, claim: CheckClaim) -> int:
+    """How often the chunk was repaired.
+
+    Raises:
+        FencedError: a later attempt has begun.
+    """
+    row = connection.execute(
+        select(chunk_checks.c.repairs).where(
+            _is(claim.table, claim.number), chunk_checks.c.attempt == claim.attempt
+        )
+    ).one_or_none()
+    _fence(claim, 0 if row is None else 1)
+    return 0 if row is None else int(row.repairs)
+
+
+def _fence(claim: CheckClaim, found: int) -> None:
+    if found != 1:
+        raise FencedError(f"Chunk {claim.number} of {claim.table.source} has a newer verification.")
+
+
+def require_again(connection: Connection, table: MigrationTable, numbers: Iterable[int]) -> None:
+    """Have chunks verified in full again; attempts on them that have begun are void."""
     connection.execute(
         update(chunk_checks)
         .where(chunk_checks.c.table_id == table.id, chunk_checks.c.number.in_(sorted(numbers)))
-        .values(touched=chunk_checks.c.touched + 1)
+        .values(fully_verified=False, **_VOID)
     )
 
 
-def touched_count(
-    connection: Connection, table: MigrationTable, number: int, *, lock: bool = False
-) -> int:
-    """How often a chunk was touched; with `lock` nobody can touch it until we commit."""
-    query = select(chunk_checks.c.touched).where(
-        chunk_checks.c.table_id == table.id, chunk_checks.c.number == number
-    )
-    return int(connection.execute(query.with_for_update() if lock else query).scalar_one())
+def void_attempt(connection: Connection, table: MigrationTable, number: int) -> None:
+    """End the attempt on a chunk whose bounds change."""
+    connection.execute(_of(table, number).values(**_VOID))
 
 
-def unsend_all(connection: Connection, table: MigrationTable) -> None:
-    """Take all messages for sent no more: those tasks would read the rows under their old name."""
+def void_attempts(connection: Connection, table: MigrationTable) -> None:
+    """End all attempts: the rows will be under another name, or nobody else can read them."""
     connection.execute(
-        update(chunk_checks)
-        .where(chunk_checks.c.table_id == table.id, chunk_checks.c.sent_at.is_not(None))
-        .values(sent_at=None)
+        update(chunk_checks).where(chunk_checks.c.table_id == table.id, UNVERIFIED).values(**_VOID)
     )
+
+
+_VOID: dict[str, Any] = {
+    "attempt": chunk_checks.c.attempt + 1,
+    "claimed_batch": None,
+    "sent_at": None,
+    "not_before": None,
+}
+
+
+def first_claimed_batch(connection: Connection, table: MigrationTable) -> int | None:
+    """The batch that the oldest attempt still going on began at; None if there is none."""
+    query = select(func.min(chunk_checks.c.claimed_batch)).where(
+        chunk_checks.c.table_id == table.id, UNVERIFIED
+    )
+    first = connection.execute(query).scalar_one()
+    return None if first is None else int(first)
 
 
 def unsend_check(connection: Connection, table: MigrationTable, number: int) -> None:
     """Have a message sent again: its worker must not do the work now."""
-    connection.execute(
-        update(chunk_checks)
-        .where(chunk_checks.c.table_id == table.id, chunk_checks.c.number == number)
-        .values(sent_at=None)
-    )
+    connection.execute(_of(table, number).values(sent_at=None))
 
 
-@dataclass(frozen=True)
-class CheckState:
-    """A chunk check as a verification finds it."""
-
-    touched: int
-    fully_verified: bool
-
-
-def read_check(connection: Connection, table: MigrationTable, number: int) -> CheckState:
-    row = connection.execute(
-        select(chunk_checks.c.touched, chunk_checks.c.fully_verified).where(
-            chunk_checks.c.table_id == table.id, chunk_checks.c.number == number
-        )
-    ).one()
-    return CheckState(*row)
-
-
-def set_fully_verified(
-    connection: Connection, table: MigrationTable, number: int, fully_verified: bool
-) -> None:
-    """Record that a chunk was verified in full, or that it has to be again."""
-    connection.execute(
-        update(chunk_checks)
-        .where(chunk_checks.c.table_id == table.id, chunk_checks.c.number == number)
-        .values(fully_verified=fully_verified)
-    )
-
-
-def mark_verified(connection: Connection, table: MigrationTable, number: int, touched: int) -> bool:
-    """Record a verification that began at count `touched`; False if the count has moved on."""
-    matched = connection.execute(
-        update(chunk_checks)
-        .where(
-            chunk_checks.c.table_id == table.id,
-            chunk_checks.c.number == number,
-            chunk_checks.c.touched == touched,
-        )
-        .values(verified_touched=touched, verified_at=NOW)
-    )
-    return bool(matched.rowcount == 1)
-
-
-def record_attempt(
-    connection: Connection, table: MigrationTable, number: int, rows: int | None, again_s: float
-) -> None:
-    """Record that an attempt has ended; the chunk may be sent again after `again_s`."""
-    values = {} if rows is None else {"rows": rows}
-    connection.execute(
-        update(chunk_checks)
-        .where(chunk_checks.c.table_id == table.id, chunk_checks.c.number == number)
-        .values(
-            sent_at=None,
-            not_before=ahead(again_s),
-            verify_attempts=chunk_checks.c.verify_attempts + 1,
-            **values,
-        )
-    )
-
-
-def count_repair(connection: Connection, table: MigrationTable, number: int) -> int:
-    """Count one more repair of a chunk; returns how many there have been."""
-    connection.execute(
-        update(chunk_checks)
-        .where(chunk_checks.c.table_id == table.id, chunk_checks.c.number == number)
-        .values(repairs=chunk_checks.c.repairs + 1)
-    )
-    return int(
-        connection.execute(
-            select(chunk_checks.c.repairs).where(
-                chunk_checks.c.table_id == table.id, chunk_checks.c.number == number
-            )
-        ).scalar_one()
-    )
-
-
-def send_dirty(
-    connection: Connection,
-    table: MigrationTable,
-    window: int,
-    resend_s: float,
-    *,
-    ignore_backoff: bool,
+def send_unverified(
+    connection: Connection, table: MigrationTable, window: int, resend_s: float
 ) -> list[int]:
-    """Up to `window` dirty chunks that nobody is verifying, noted as sent.
-
-    With `ignore_backoff` also those that were being written a moment ago: the source is quiet now.
-    """
+    """Up to `window` unverified chunks that nobody is verifying, noted as sent."""
     in_flight = chunk_checks.c.sent_at.is_not(None) & (chunk_checks.c.sent_at >= ago(resend_s))
     due = or_(chunk_checks.c.not_before.is_(None), chunk_checks.c.not_before < NOW)
-    if ignore_backoff:
-        due = true()
-    mine = chunk_checks.c.table_id == table.id
+    mine = (chunk_checks.c.table_id == table.id) & UNVERIFIED
     busy = connection.execute(
-        select(func.count()).select_from(chunk_checks).where(mine, DIRTY, in_flight)
+        select(func.count()).select_from(chunk_checks).where(mine, in_flight)
     ).scalar_one()
     # Those with the fewest attempts come first, so that none starves.
     query = (
         select(chunk_checks.c.number)
-        .where(mine, DIRTY, ~in_flight, due)
-        .order_by(chunk_checks.c.verify_attempts, chunk_checks.c.number)
+        .where(mine, ~in_flight, due)
+        .order_by(chunk_checks.c.attempt, chunk_checks.c.number)
         .limit(max(0, window - busy))
     )
-    numbers = connection.execute(query).scalars().all()
+    numbers: Sequence[int] = connection.execute(query).scalars().all()
     if numbers:
         connection.execute(
             update(chunk_checks).where(mine, chunk_checks.c.number.in_(numbers)).values(sent_at=NOW)
@@ -171,39 +177,29 @@ def send_dirty(
     return list(numbers)
 
 
-def dirty_chunks(connection: Connection, table: MigrationTable) -> list[int]:
-    """The numbers of all dirty chunks."""
+def unverified_chunks(connection: Connection, table: MigrationTable, most: int) -> list[int]:
+    """The numbers of up to `most` chunks that have to be verified in full."""
     query = (
         select(chunk_checks.c.number)
-        .where(chunk_checks.c.table_id == table.id, DIRTY)
+        .where(chunk_checks.c.table_id == table.id, UNVERIFIED)
         .order_by(chunk_checks.c.number)
+        .limit(most)
     )
     return [int(number) for number in connection.execute(query).scalars()]
 
 
-@dataclass(frozen=True)
-class LedgerState:
-    """How far verification is: all chunks, the dirty ones, those never verified in full."""
-
-    total: int
-    dirty: int
-    never_verified: int
+def is_fully_verified(connection: Connection, table: MigrationTable, number: int) -> bool:
+    query = select(chunk_checks.c.fully_verified).where(_is(table, number))
+    return bool(connection.execute(query).scalar_one())
 
 
-def ledger_state(connection: Connection, table: MigrationTable) -> LedgerState:
-    row = connection.execute(
-        select(
-            func.count(),
-            func.coalesce(func.sum(DIRTY), 0),
-            func.coalesce(func.sum(~chunk_checks.c.fully_verified), 0),
-        ).where(chunk_checks.c.table_id == table.id)
-    ).one()
-    return LedgerState(*(int(value) for value in row))
+def _is(table: MigrationTable, number: int) -> ColumnElement[bool]:
+    return (chunk_checks.c.table_id == table.id) & (chunk_checks.c.number == number)
 
 
-def rows_at_last_check(connection: Connection, table: MigrationTable, number: int) -> int:
-    """The rows of a chunk at its last verification; 0 if there was none."""
-    query = select(chunk_checks.c.rows).where(
-        chunk_checks.c.table_id == table.id, chunk_checks.c.number == number
-    )
-    return int(connection.execute(query).scalar_one() or 0)
+def _of(table: MigrationTable, number: int) -> Any:
+    return update(chunk_checks).where(_is(table, number))
+
+
+def _claimed(claim: CheckClaim) -> Any:
+    return _of(claim.table, claim.number).where(chunk_checks.c.attempt == claim.attempt)

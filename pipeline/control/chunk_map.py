@@ -7,20 +7,32 @@ the open chunk is cut in two.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, select, update
+from collections.abc import Sequence
 
-from pipeline.control.chunk_checks import touch
-from pipeline.control.schema import SCHEMA, chunk_checks, chunks, streams
+from sqlalchemy import Connection, func, select
+
+from pipeline.control.chunk_checks import is_fully_verified, void_attempt
+from pipeline.control.schema import SCHEMA, chunk_checks, chunks
+from pipeline.control.streams import read_stream
 from pipeline.domain.chunk_state import ChunkState
 from pipeline.domain.migration import MigrationTable
 from pipeline.mysql.codecs import key_literals
-from pipeline.mysql.keyrange import Bound, KeyRange, bound_from_row
+from pipeline.mysql.keyrange import (
+    Bound,
+    KeyRange,
+    at_or_above,
+    bound_from_row,
+    in_slices,
+    order,
+)
 from pipeline.mysql.pools import lenient_sql_mode, run
 from pipeline.mysql.quoting import quote_list, quote_name
 from pipeline.mysql.table import TableName
 
 NUMBER = "_tranship_chunk"  # no key column of an application's table has these names
 BATCH = "_tranship_batch"
+PLACE = "_tranship_place"
+_KEYS_PER_UNION = 200  # a SELECT for each
 
 
 def bounds_table(table: MigrationTable) -> str:
@@ -53,8 +65,8 @@ def create_key_tables(connection: Connection, table: MigrationTable) -> None:
     run(
         connection,
         f"CREATE TABLE IF NOT EXISTS {touched_table(table)}"
-        f" ({BATCH} BIGINT NOT NULL, PRIMARY KEY ({columns})) ENGINE=InnoDB"
-        f" SELECT 0 AS {BATCH}, {rows}",
+        f" ({BATCH} BIGINT NOT NULL, {PLACE} INT NOT NULL, PRIMARY KEY ({BATCH}, {PLACE}))"
+        f" ENGINE=InnoDB SELECT 0 AS {BATCH}, 0 AS {PLACE}, {rows}",
     )
 
 
@@ -97,17 +109,27 @@ def last_chunk(connection: Connection, table: MigrationTable) -> int:
     )
 
 
+def chunks_of(connection: Connection, table: MigrationTable, keys: Sequence[Bound]) -> set[int]:
+    """The chunks that hold `keys`, by the server's own order; lock the stream's row before."""
+    open_chunk, found = last_chunk(connection, table), set[int]()
+    key = table.definition.key
+    for some in in_slices(keys, _KEYS_PER_UNION):
+        asked = " UNION ".join(
+            f"SELECT COALESCE((SELECT {NUMBER} FROM {bounds_table(table)}"
+            f" WHERE {at_or_above(key, bound)} ORDER BY {order(key)} LIMIT 1), {open_chunk})"
+            for bound in some
+        )
+        found.update(int(row[0]) for row in run(connection, asked).rows)
+    return found
+
+
 def cut_open_chunk(connection: Connection, table: MigrationTable, bound: Bound) -> int:
     """End the open chunk at `bound` and open a new one above it; returns the ended one's number.
 
-    The stream's row is locked first and its chunk map version raised: an applier that has mapped
-    keys by the older version notices before it commits, and touches the new chunk, too.
+    The stream's row is locked first, so that whoever looks up a key's chunk under that lock finds
+    the right one. An attempt to verify the chunk with the bounds that it had is void.
     """
-    connection.execute(
-        update(streams)
-        .where(streams.c.migration_id == table.migration_id)
-        .values(chunk_map_version=streams.c.chunk_map_version + 1)
-    )
+    read_stream(connection, table.migration_id, lock=True)
     number = last_chunk(connection, table)
     columns = quote_list(table.definition.key.columns)
     with lenient_sql_mode(connection, table.definition):
@@ -118,17 +140,9 @@ def cut_open_chunk(connection: Connection, table: MigrationTable, bound: Bound) 
         )
     if table.copied:
         # Its rows belonged to the older chunk, and were verified with that, or were not.
-        fully_verified = bool(
-            connection.execute(
-                select(chunk_checks.c.fully_verified).where(
-                    chunk_checks.c.table_id == table.id, chunk_checks.c.number == number
-                )
-            ).scalar_one()
-        )
-        _insert_chunk(
-            connection, table, number + 1, ChunkState.DONE, fully_verified, table.chunk_rows
-        )
-        touch(connection, table, (number, number + 1))
+        fully_verified = is_fully_verified(connection, table, number)
+        void_attempt(connection, table, number)
+        _insert_chunk(connection, table, number + 1, ChunkState.DONE, fully_verified)
     else:
         _insert_chunk(connection, table, number + 1, ChunkState.PENDING)
     return number
@@ -140,7 +154,6 @@ def _insert_chunk(
     number: int,
     state: ChunkState,
     fully_verified: bool = False,
-    rows: int = 0,
 ) -> None:
     connection.execute(
         chunks.insert().values(table_id=table.id, number=number, state=state, attempt=0)
@@ -149,10 +162,8 @@ def _insert_chunk(
         chunk_checks.insert().values(
             table_id=table.id,
             number=number,
-            touched=0,
             fully_verified=fully_verified,
-            verify_attempts=0,
-            rows=rows,
+            attempt=0,
             repairs=0,
         )
     )

@@ -75,5 +75,6 @@ def _update(connection: Connection, table: MigrationTable, **values: Any) -> Non
 
 def _from_row(row: Row[Any]) -> MigrationTable:
     values = dict(row._mapping)
+    values.pop("keys_sent_at")  # of a message, not of the table
     target = TableName(values.pop("target_schema"), values.pop("target_name"))
     return MigrationTable(target=target, **values)

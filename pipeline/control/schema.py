@@ -7,8 +7,8 @@ Catalogue:
     claims            each table under migration, so that no two migrations hold the same one
     migration_tables  the tables of a migration, with their definitions as read at the start
     chunks            which chunks there are, and who copies them under which attempt number (I3)
-    chunk_checks      the ledger: how often each chunk was touched, at which count it was last
-                      verified, and whether it was ever verified in full (I6)
+    chunk_checks      the ledger: which chunks have been verified in full, and who verifies them
+                      under which attempt number (I6)
     streams           the position applied and committed (I1), and what the applier has done
     leases            who holds a role, under which epoch (I2)
     throttles         what holds a migration back, and what was set for it alone
@@ -23,8 +23,8 @@ and for each migration table, with key columns of the source's type and collatio
     bounds_<id>       the key at which each chunk ends, inclusive. The last chunk has no row; it is
                       open above
     tombstones_<id>   keys of rows deleted while chunks were in flight (I4)
-    touched_<id>      keys of rows changed since they were last verified, each with the number of
-                      the batch that changed it
+    touched_<id>      the touched key log: the keys that each batch has changed, in the order of the
+                      batches, until they are verified (I6)
 
 and for an alter the empty tables from which each connection makes its temporary ones:
 
@@ -43,6 +43,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Float,
+    Index,
     Integer,
     MetaData,
     PrimaryKeyConstraint,
@@ -130,6 +131,7 @@ migration_tables = Table(
     Column("planned", Boolean, nullable=False),  # the chunker has seen the end of the key
     Column("copied", Boolean, nullable=False),  # no chunk is in flight any more
     Column("chunk_rows", Integer, nullable=False),  # adapted as the copy goes on
+    Column("keys_sent_at", Moment),  # the message to verify its touched keys
     Column("alter_plan", Json(AlterPlan)),  # alter only
     UniqueConstraint("migration_id", "ordinal"),
     **_OPTIONS,
@@ -160,16 +162,15 @@ chunk_checks = Table(
     metadata,
     Column("table_id", Integer, nullable=False),
     Column("number", Integer, nullable=False),
-    Column("touched", BigInteger, nullable=False),
-    Column("fully_verified", Boolean, nullable=False),  # since then only its touched keys are
-    Column("verified_touched", BigInteger),
-    Column("verified_at", Moment),
+    Column("fully_verified", Boolean, nullable=False),  # since then only touched keys are
+    Column("attempt", Integer, nullable=False),  # only the latest one may record or repair
+    Column("claimed_batch", BigInteger),  # the last one applied when that attempt began
     Column("sent_at", Moment),
     Column("not_before", Moment),  # inconclusive: no use in trying again at once
-    Column("verify_attempts", Integer, nullable=False),
-    Column("rows", BigInteger),  # at the last attempt
+    Column("verified_at", Moment),
     Column("repairs", Integer, nullable=False),
     PrimaryKeyConstraint("table_id", "number"),
+    Index("unverified", "table_id", "fully_verified"),
     **_OPTIONS,
 )
 
@@ -178,7 +179,7 @@ streams = Table(
     metadata,
     Column("migration_id", Identity, primary_key=True),
     Column("position", Gtids, nullable=False),
-    Column("chunk_map_version", BigInteger, nullable=False),  # grows with each new chunk
+    Column("logs_keys", Boolean, nullable=False),  # each batch from now on: verification has begun
     Column("batches", BigInteger, nullable=False),
     Column("rows_applied", BigInteger, nullable=False),
     Column("source_time", BigInteger, nullable=False),  # epoch s of the last transaction

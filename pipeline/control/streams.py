@@ -17,7 +17,7 @@ class StreamState:
     """What has been applied and committed."""
 
     position: GtidSet
-    chunk_map_version: int
+    logs_keys: bool
     batches: int
     rows_applied: int
     source_time: int
@@ -28,14 +28,14 @@ class StreamState:
 def create_stream(connection: Connection, migration_id: str, position: GtidSet) -> None:
     connection.execute(
         streams.insert().values(
-            migration_id=migration_id, position=position, chunk_map_version=0, batches=0,
+            migration_id=migration_id, position=position, logs_keys=False, batches=0,
             rows_applied=0, source_time=0, applied_at=NOW,
         )
     )  # fmt: skip
 
 
 def read_stream(connection: Connection, migration_id: str, *, lock: bool = False) -> StreamState:
-    """The stream's state; with `lock`, nobody cuts the open chunk until we commit.
+    """The stream's state; with `lock`, no batch commits and no chunk is cut until we commit.
 
     Raises:
         DefectError: there is none, though every stage from `copying` on has one.
@@ -48,7 +48,7 @@ def find_stream(
 ) -> StreamState | None:
     """Like `read_stream`; None before `preparing` has recorded the first position."""
     query = select(
-        streams.c.position, streams.c.chunk_map_version, streams.c.batches, streams.c.rows_applied,
+        streams.c.position, streams.c.logs_keys, streams.c.batches, streams.c.rows_applied,
         streams.c.source_time, streams.c.applied_at, NOW.label("now"),
     ).where(streams.c.migration_id == migration_id)  # fmt: skip
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
@@ -71,4 +71,11 @@ def move_position(
             source_time=source_time,
             applied_at=NOW,
         )
+    )
+
+
+def log_keys_from_now(connection: Connection, migration_id: str) -> None:
+    """Have every batch that commits after this record the keys that it changes."""
+    connection.execute(
+        update(streams).where(streams.c.migration_id == migration_id).values(logs_keys=True)
     )

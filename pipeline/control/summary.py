@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, case, func, literal_column, select
 
-from pipeline.control.chunk_checks import DIRTY
+from pipeline.control.chunk_checks import UNVERIFIED
 from pipeline.control.install import is_installed
 from pipeline.control.schema import (
     NOW,
@@ -40,11 +40,10 @@ class ChunkSummary:
 
 @dataclass(frozen=True)
 class CheckSummary:
-    """The ledger of one table. `dirty` includes those never verified."""
+    """The ledger of one table. `unverified`: chunks that have to be verified in full."""
 
     total: int
-    dirty: int
-    never_verified: int
+    unverified: int
     waiting_s: float
 
 
@@ -67,12 +66,11 @@ def check_summary(connection: Connection, table: MigrationTable) -> CheckSummary
     """Counts of one table's ledger."""
     query = select(
         func.count(),
-        _sum(DIRTY),
-        _sum(~chunk_checks.c.fully_verified),
-        func.coalesce(func.max(case((DIRTY, _age(chunk_checks.c.sent_at)), else_=0)), 0),
+        _sum(UNVERIFIED),
+        func.coalesce(func.max(case((UNVERIFIED, _age(chunk_checks.c.sent_at)), else_=0)), 0),
     ).where(chunk_checks.c.table_id == table.id)
-    total, dirty, never, waiting = connection.execute(query).one()
-    return CheckSummary(total, int(dirty), int(never), float(waiting))
+    total, unverified, waiting = connection.execute(query).one()
+    return CheckSummary(total, int(unverified), float(waiting))
 
 
 def rows_copied_lately(

@@ -1,70 +1,121 @@
-"""Statements on the keys that were touched since they were last verified."""
+"""Statements on the touched key log: which keys each batch has changed, until they are verified.
+
+The applier appends the keys of a batch in the transaction that changes their rows, numbered within
+the batch. It has no other order and no other index: appending is sequential, "touched later than
+batch b" is a scan of the log's end, and what a verification has read is a stretch of the log's
+beginning, which is complete, since batches commit in order. So one range deletes exactly that.
+
+The key columns are not in the log's primary key: with the batch they could be too long for one, or
+too many. Two keys may be equal by collation only; keys are distinct here as the server says.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, or_, update
 
-from pipeline.control.chunk_map import BATCH, touched_table
+from pipeline.control.chunk_map import BATCH, PLACE, touched_table
+from pipeline.control.schema import NOW, ago, migration_tables
 from pipeline.domain.migration import MigrationTable
 from pipeline.mysql.codecs import key_literals
-from pipeline.mysql.keyrange import Bound, KeyRange, bound_from_row, is_one_of
+from pipeline.mysql.keyrange import Bound, KeyRange, bound_from_row, exact_names, order
 from pipeline.mysql.pools import run
-
-_COUNTED = 1_000_000
 
 
 @dataclass(frozen=True)
-class TouchedKey:
-    """A key, as literals, and the number of the batch that touched it last."""
+class LogSlice:
+    """A stretch of the log, from its beginning: up to place `place` of batch `batch`.
 
-    key: Bound
+    `place` None: all of that batch. `keys` are the distinct ones in it.
+    """
+
     batch: int
+    place: int | None
+    keys: list[Bound]
+
+    @property
+    def condition(self) -> str:
+        return _up_to(self.batch, self.place)
 
 
-def touched_keys(
-    connection: Connection, table: MigrationTable, keys: KeyRange, most: int, *, after: int = -1
-) -> list[TouchedKey]:
-    """Up to `most` of the keys in `keys` that were touched in batches later than `after`."""
+def _up_to(batch: int, place: int | None) -> str:
+    if place is None:
+        return f"{BATCH} <= {batch}"
+    return f"({BATCH} < {batch} OR ({BATCH} = {batch} AND {PLACE} <= {place}))"
+
+
+def first_slice(
+    connection: Connection, table: MigrationTable, batch: int, most: int
+) -> LogSlice | None:
+    """The first `most` rows of the log, none later than `batch`; None if there are none."""
+    last = run(
+        connection,
+        f"SELECT {BATCH}, {PLACE} FROM {touched_table(table)} WHERE {BATCH} <= {batch}"
+        f" ORDER BY {BATCH}, {PLACE} LIMIT 1 OFFSET {most - 1}",
+    ).rows
+    end, place = (int(last[0][0]), int(last[0][1])) if last else (batch, None)
+    keys = _distinct(connection, table, _up_to(end, place))
+    return LogSlice(end, place, keys) if keys else None
+
+
+def touched_later(
+    connection: Connection, table: MigrationTable, taken: LogSlice, batch: int
+) -> list[Bound]:
+    """The keys of a slice that batches later than `batch` have touched again."""
+    names = ", ".join(exact_names(table.definition))
+    later = f"SELECT {names} FROM {touched_table(table)} WHERE {BATCH} > {batch}"
+    return _distinct(connection, table, f"{taken.condition} AND ({names}) IN ({later})")
+
+
+def range_touched_later(
+    connection: Connection, table: MigrationTable, keys: KeyRange, batch: int, most: int
+) -> list[Bound]:
+    """Up to `most` of the keys in `keys` that batches later than `batch` have touched."""
+    condition = f"{BATCH} > {batch} AND {keys.condition(table.definition.key)}"
+    return _distinct(connection, table, condition, f" LIMIT {most}")
+
+
+def _distinct(
+    connection: Connection, table: MigrationTable, condition: str, limit: str = ""
+) -> list[Bound]:
+    columns = order(table.definition.key)
     rows = run(
         connection,
-        f"SELECT {BATCH}, {key_literals(table.definition)} FROM {touched_table(table)}"
-        f" WHERE {keys.condition(table.definition.key)} AND {BATCH} > {after} LIMIT {most}",
+        f"SELECT {key_literals(table.definition)} FROM {touched_table(table)}"
+        f" WHERE {condition} GROUP BY {columns} ORDER BY {columns}{limit}",
     ).rows
-    return [TouchedKey(bound_from_row(row[1:]), int(row[0])) for row in rows]
+    return [bound_from_row(row) for row in rows]
 
 
-def forget_touched(
-    connection: Connection, table: MigrationTable, verified: Sequence[TouchedKey]
-) -> None:
-    """Forget keys that were verified, except for those touched again since."""
-    if not verified:
-        return
-    definition = table.definition
-    as_read = [(*one.key, str(one.batch)) for one in verified]
-    run(
-        connection,
-        # The primary key serves the first condition; the second one is what counts.
-        f"DELETE FROM {touched_table(table)}"
-        f" WHERE {is_one_of(definition, [one.key for one in verified])}"
-        f" AND {is_one_of(definition, as_read, BATCH)}",
-    )
+def forget_slice(connection: Connection, table: MigrationTable, taken: LogSlice) -> int:
+    """Delete the rows of a slice that are still there; returns how many there were."""
+    statement = f"DELETE FROM {touched_table(table)} WHERE {taken.condition}"
+    return run(connection, statement).affected
 
 
-def forget_chunk_keys(
-    connection: Connection, table: MigrationTable, keys: KeyRange, up_to: int
-) -> None:
-    """Forget the keys in `keys` that were touched in batch `up_to` or earlier."""
-    run(
-        connection,
-        f"DELETE FROM {touched_table(table)}"
-        f" WHERE {keys.condition(table.definition.key)} AND {BATCH} <= {up_to}",
-    )
-
-
-def count_touched(connection: Connection, table: MigrationTable) -> int:
-    """How many keys are waiting for verification; at most a million are counted."""
-    statement = f"SELECT COUNT(*) FROM (SELECT 1 FROM {touched_table(table)} LIMIT {_COUNTED}) t"
+def count_touched(connection: Connection, table: MigrationTable, most: int = 1_000_000) -> int:
+    """How many rows the log has; at most `most` are counted."""
+    statement = f"SELECT COUNT(*) FROM (SELECT 1 FROM {touched_table(table)} LIMIT {most}) t"
     return int(run(connection, statement).rows[0][0])
+
+
+def send_keys(connection: Connection, table: MigrationTable, resend_s: float) -> bool:
+    """Whether a message is to be sent to verify touched keys, which is noted as sent."""
+    if not count_touched(connection, table, most=1):
+        return False
+    sent_at = migration_tables.c.keys_sent_at
+    due = connection.execute(
+        update(migration_tables)
+        .where(migration_tables.c.id == table.id)
+        .where(or_(sent_at.is_(None), sent_at < ago(resend_s)))
+        .values(keys_sent_at=NOW)
+    )
+    return bool(due.rowcount)
+
+
+def unsend_keys(connection: Connection, table: MigrationTable) -> None:
+    """Have the message sent again when there is something to verify."""
+    connection.execute(
+        update(migration_tables).where(migration_tables.c.id == table.id).values(keys_sent_at=None)
+    )

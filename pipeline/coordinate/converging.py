@@ -1,8 +1,8 @@
-"""Verifies dirty chunks until few touched keys are left; READY goes on with that.
+"""Verifies chunks and touched keys until few touched keys are left; READY goes on with that.
 
 Converged means that every chunk has been verified in full, and that so few keys were touched
-since that verifying them in the cut-over takes about a second. (It does not mean that every chunk
-is clean: a table that is written all over, all the time, is dirty all the time.)
+since that verifying them in the cut-over takes about a second. (It does not mean that none is
+left: a table that is written all the time has some all the time.)
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from pipeline.checksum.verify import ChunkVerifier
-from pipeline.control.chunk_checks import dirty_chunks
+from pipeline.checksum.sides import sides_of
+from pipeline.checksum.verify_keys import KeyVerifier, SliceVerdict
 from pipeline.control.leases import revoke_lease
 from pipeline.control.migrations import read_migration
 from pipeline.control.stage_change import NOTHING_ELSE, StageChange
@@ -20,8 +20,8 @@ from pipeline.cutover.alter_locks import POLL_S, Swap
 from pipeline.cutover.blockers import BlockerWatch
 from pipeline.cutover.counters import keep_counter
 from pipeline.cutover.sentry import create_sentry
+from pipeline.cutover.shared import enter_verifying, is_proved
 from pipeline.cutover.triggers import create_on_shadow
-from pipeline.domain.migration import MigrationTable
 from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
@@ -64,7 +64,8 @@ class Attempt:
         what = f"locked after {waited_s:.2f} s, and the rename waits"
         self._enter(Stage.DRAINING, what, StageChange(drain_gtids=drain))
         self._drain(drain)
-        self._enter(Stage.VERIFYING, "the shadow has every change of the table")
+        enter_verifying(self.context, "the shadow has every change of the table")
+        self.context = self.context.at(Stage.VERIFYING)
         self._verify()
         keep_counter(self.context, table.source, table.target, reader=self.swap.lock)
         self._prove(drain)
@@ -103,26 +104,22 @@ class Attempt:
             time.sleep(POLL_S)
 
     def _verify(self) -> None:
-        reached(Point.VERIFYING)
-        verifier = self._verifier(self.swap.table)
-        while True:
-            with self.context.control() as control:
-                numbers = dirty_chunks(control, self.swap.table)
-            if not numbers:
-                return
-            for number in numbers:
-                self._check(f"{len(numbers)} chunks were left to verify")
-                verifier.verify(number)
+        """Verify all touched keys, in one pass.
 
-    def _verifier(self, table: MigrationTable) -> ChunkVerifier:
-        migration, settings = self.context.migration, self.context.settings.checksum
-        # No chunk may wait for the stream for as long as the lock may be held.
-        wait_s = min(settings.drain_wait_s, self.limit_s / 3)
-        hasty = settings.model_copy(update={"drain_wait_s": wait_s})
-        return ChunkVerifier(
-            self.context.pools, migration.source, migration.target, table, table.source,
-            hasty, self.swap.lock,
+        Raises:
+            RetryableError: there is a difference, which can't be repaired under the lock.
+        """
+        reached(Point.VERIFYING)
+        table, lock = self.swap.table, self.swap.lock
+        sides = sides_of(
+            self.context.pools, self.context.migration, table, table.source,
+            locked=lock, at_rest=True,
         )  # fmt: skip
+        verifier = KeyVerifier(sides)
+        while (verdict := verifier.verify_slice()) is not SliceVerdict.NOTHING_LEFT:
+            if verdict is SliceVerdict.DIFFERENT:
+                raise RetryableError(f"{table.source} has a chunk to be verified in full again.")
+            self._check("touched rows were left to verify")
 
     def _prove(self, drain: GtidSet) -> None:
         """Record the proof and the intent, and end the stream, in one transaction.
@@ -133,11 +130,10 @@ class Attempt:
             RetryableError: the proof fails.
         """
         with self.context.control() as control:
-            state = read_stream(control, self.context.migration.id, lock=True)
-            if dirty_chunks(control, self.swap.table) or not state.position.contains(drain):
+            if not is_proved(control, self.context, drain):
                 raise RetryableError("Something was written to the shadow after it was verified.")
             revoke_lease(control, self.context.migration.id, Role.STREAM)
-            proof = "every chunk was verified later than its last change; the lock is released now"
+            proof = "every row was verified later than its last change; the lock is released now"
             self.context.enter_in(control, Stage.SWAPPING, proof)
         self.context = self.context.at(Stage.SWAPPING)
 

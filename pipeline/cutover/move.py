@@ -14,7 +14,10 @@ again. If it takes too long before SWITCHING, `advance` sends the migration to R
 
 from __future__ import annotations
 
-from pipeline.control.chunk_checks import ledger_state, unsend_all
+from pipeline.checksum.sides import sides_of
+from pipeline.checksum.verify import ChunkVerifier
+from pipeline.checksum.verify_keys import KeyVerifier
+from pipeline.control.chunk_checks import unverified_chunks
 from pipeline.control.leases import fence
 from pipeline.control.migrations import note_rename_connection
 from pipeline.control.schema import NOW
@@ -31,9 +34,10 @@ from pipeline.cutover.rename import (
     rename,
     rename_statement,
 )
-from pipeline.cutover.shared import drain_set, may_begin
+from pipeline.cutover.shared import drain_set, enter_verifying, is_proved, may_begin
 from pipeline.cutover.triggers import create_triggers
 from pipeline.domain.event_kind import EventKind
+from pipeline.domain.migration import MigrationTable
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
 from pipeline.mysql.flavours import executed_gtids
@@ -41,7 +45,9 @@ from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import raw_connection_id
 from pipeline.pausepoints import Point, reached
 from pipeline.step.context import Context, Outcome, Step
-from pipeline.step.dispatch import ensure_stream, send_verifications
+from pipeline.step.dispatch import ensure_stream
+
+_LOOK_UP_S = 1.0  # then the lease is renewed, and somebody may have asked for an abort
 
 
 def ready(context: Context) -> Outcome:
@@ -102,11 +108,7 @@ def draining(context: Context) -> Outcome:
     reached(Point.DRAINING)
     ensure_stream(context)
     if _drained(context):
-        with context.control() as control:
-            for table in context.tables:
-                unsend_all(control, table)
-            message = "the target has every change of the source"
-            context.enter_in(control, Stage.VERIFYING, message)
+        enter_verifying(context, "the target has every change of the source")
         return Outcome.ADVANCED
     return Outcome.POLL
 
@@ -118,18 +120,28 @@ def _drained(context: Context) -> bool:
 
 
 def verifying(context: Context) -> Outcome:
-    """Verify what is dirty; the proof and the point of no return are one transaction."""
+    """Verify what is left; the proof and the point of no return are one transaction."""
     reached(Point.VERIFYING)
     ensure_stream(context)
-    send_verifications(context)
+    for table in context.tables:
+        _verify_rest(context, table)
     with context.control() as control:
-        state = read_stream(control, context.migration.id, lock=True)
-        dirty = sum(ledger_state(control, table).dirty for table in context.tables)
-        if dirty == 0 and state.position.contains(drain_set(context)):
-            proof = "every chunk was verified later than its last change"
+        if is_proved(control, context, drain_set(context)):
+            proof = "every row was verified later than its last change"
             context.enter_in(control, Stage.SWITCHING, proof)
             return Outcome.ADVANCED
     return Outcome.POLL
+
+
+def _verify_rest(context: Context, table: MigrationTable) -> None:
+    """All touched keys in one pass, here and now; and a chunk in which one of them differs."""
+    migration = context.migration
+    sides = sides_of(context.pools, migration, table, table.retired_name, at_rest=True)
+    KeyVerifier(sides).verify_for(_LOOK_UP_S)
+    with context.control() as control:
+        numbers = unverified_chunks(control, table, 1)
+    for number in numbers:
+        ChunkVerifier(sides).verify(number)
 
 
 def switching(context: Context) -> Outcome:

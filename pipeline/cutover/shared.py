@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Connection
+
+from pipeline.control.chunk_checks import unverified_chunks, void_attempts
 from pipeline.control.migrations import postpone_migration
+from pipeline.control.streams import read_stream
+from pipeline.control.touched_keys import count_touched
 from pipeline.cutover.decisions import Hindrance, hindrance
 from pipeline.cutover.triggers import rehearse_triggers
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
+from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError, known
 from pipeline.hooks.runner import ask, tell_once
 from pipeline.mysql.gtid import GtidSet
@@ -61,6 +67,28 @@ def _before_cut_over(context: Context) -> bool:
         what = f"postponed: hook {Hook.BEFORE_CUT_OVER} exited {result.exit_code}: {result.output}"
         context.note_in(control, EventKind.HOOK, what)
     return False
+
+
+def enter_verifying(context: Context, message: str) -> None:
+    """Writes are blocked and the target is drained: what workers were verifying is void."""
+    with context.control() as control:
+        for table in context.tables:
+            void_attempts(control, table)
+        context.enter_in(control, Stage.VERIFYING, message)
+
+
+def is_proved(control: Connection, context: Context, drain: GtidSet) -> bool:
+    """Whether every row of every table is equal on both sides now; locks the stream's row.
+
+    Each chunk was verified in full, every key touched since was verified after that, and the
+    target has everything. Until the caller commits no batch can.
+    """
+    stream = read_stream(control, context.migration.id, lock=True)
+    left = any(
+        unverified_chunks(control, table, 1) or count_touched(control, table, 1)
+        for table in context.tables
+    )
+    return not left and stream.position.contains(drain)
 
 
 def drain_set(context: Context) -> GtidSet:

@@ -84,7 +84,7 @@ RULES: dict[Stage, Rule] = {
     ),
     S.VERIFYING: _rule(
         {S.SWITCHING, S.SWAPPING, S.RESTORING}, Undo.RENAME_BACK, True,
-        "verify the chunks touched since",
+        "verify the rows touched since",
     ),
     S.SWAPPING: _rule(
         {S.SWITCHING, S.RESTORING}, Undo.LOOK_FIRST, False,
@@ -113,7 +113,8 @@ MAY_BE_RETIRED = frozenset(
 # Where the application can't write, and only we can give it its tables back.
 WRITES_BLOCKED = frozenset({S.BLOCKING, S.DRAINING, S.VERIFYING, S.SWAPPING, S.RESTORING})
 STAGES_THAT_COPY = frozenset({S.COPYING})
-STAGES_THAT_VERIFY = frozenset({S.CONVERGING, S.READY, S.VERIFYING})
+STAGES_THAT_VERIFY = frozenset({S.CONVERGING, S.READY})  # by workers; a cut-over does it itself
+STAGES_THAT_REPAIR = STAGES_THAT_VERIFY | {S.VERIFYING}
 
 
 def allowed(old: Stage, new: Stage) -> bool:

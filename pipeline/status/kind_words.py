@@ -1,6 +1,6 @@
 """What is worded differently for a move and for an alter: one table, by kind.
 
-The texts are templates. Their fields are those of `StatusFacts`, and `dirty_chunks`, a count.
+The texts are templates. Their fields are those of `StatusFacts`, and `touched_rows`, a count.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ KIND_WORDS: dict[MigrationKind, KindWords] = {
         waits={
             Stage.BLOCKING: "the source's tables to be renamed",
             Stage.DRAINING: "{target} to have the source's last changes",
-            Stage.VERIFYING: "{dirty_chunks} to be verified",
+            Stage.VERIFYING: "{touched_rows} to be verified",
         },
         writes="were refused",
     ),
@@ -51,7 +51,7 @@ KIND_WORDS: dict[MigrationKind, KindWords] = {
         waits={
             Stage.BLOCKING: "a lock on the table",
             Stage.DRAINING: "the shadow to have the table's last changes",
-            Stage.VERIFYING: "the last chunks to be verified",
+            Stage.VERIFYING: "the last changed rows to be verified",
             Stage.SWAPPING: "the rename",
         },
         writes="had to wait",

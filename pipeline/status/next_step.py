@@ -47,8 +47,7 @@ class StatusFacts:
     throttled: tuple[Reading, ...]
     chunks_left: int
     planned: bool
-    dirty: int
-    never_verified: int
+    unverified: int
     touched: int
     touched_limit: int
     waiting_s: float
@@ -150,8 +149,8 @@ def _copying(now: StatusFacts) -> str:
 
 
 def _converging(now: StatusFacts) -> str:
-    if now.never_verified:
-        left = _count(now.never_verified, "chunk")
+    if now.unverified:
+        left = _count(now.unverified, "chunk")
         return f"{_cut_over(now)}; waiting for {left} to be verified"
     return (
         f"{_cut_over(now)}; {_count(now.touched, 'changed row')} to verify again, waiting for"
@@ -190,7 +189,7 @@ def _restoring(now: StatusFacts) -> str:
 
 
 def _said(now: StatusFacts, template: str) -> str:
-    return template.format(**vars(now), dirty_chunks=_count(now.dirty, "chunk"))
+    return template.format(**vars(now), touched_rows=_count(now.touched, "changed row"))
 
 
 def _cut_over(now: StatusFacts) -> str:

@@ -30,7 +30,7 @@ from pipeline.domain.migration import Failure, Migration, MigrationTable
 from pipeline.domain.reading import Reading
 from pipeline.domain.request import MigrationKind
 from pipeline.domain.role import Role
-from pipeline.domain.stages import STAGES_THAT_VERIFY, Stage, wants_stream
+from pipeline.domain.stages import STAGES_THAT_REPAIR, Stage, wants_stream
 from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools
 from pipeline.status.next_step import StatusFacts, next_step
@@ -43,8 +43,8 @@ _EVENTS = 5
 
 @dataclass(frozen=True)
 class TableProgress:
-    """One table. `chunks_dirty` have to be verified, those never verified included;
-    `keys_touched` rows have changed since they were last verified."""
+    """One table. `chunks_unverified` have to be verified in full; `keys_touched`: how long the
+    log of keys is that were touched since they were last verified."""
 
     source: str
     target: str
@@ -56,8 +56,7 @@ class TableProgress:
     chunks_known: int
     planned: bool
     copied: bool
-    chunks_dirty: int
-    chunks_never_verified: int
+    chunks_unverified: int
     keys_touched: int
     waiting_s: float  # for how long no copy worker has taken the oldest message
 
@@ -158,15 +157,14 @@ def _from_control(
 
 def _table(control: Connection, stage: Stage, table: MigrationTable) -> TableProgress:
     chunks, chunk_checks = chunk_summary(control, table), check_summary(control, table)
-    touched = count_touched(control, table) if stage in STAGES_THAT_VERIFY else 0
+    touched = count_touched(control, table) if stage in STAGES_THAT_REPAIR else 0
     return TableProgress(
         source=str(table.source), target=str(table.target),
         rows_copied=chunks.rows, rows_estimate=table.rows_estimate,
         bytes_copied=chunks.bytes, bytes_estimate=table.bytes_estimate,
         chunks_done=chunks.done, chunks_known=chunks.known,
         planned=table.planned, copied=table.copied,
-        chunks_dirty=chunk_checks.dirty,
-        chunks_never_verified=chunk_checks.never_verified, keys_touched=touched,
+        chunks_unverified=chunk_checks.unverified, keys_touched=touched,
         waiting_s=max(chunks.waiting_s, chunk_checks.waiting_s),
     )  # fmt: skip
 
@@ -226,8 +224,7 @@ def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> Sta
         failure=migration.failure, throttled=progress.throttled,
         chunks_left=sum(one.chunks_known - one.chunks_done for one in tables),
         planned=all(one.planned for one in tables),
-        dirty=sum(one.chunks_dirty for one in tables),
-        never_verified=sum(one.chunks_never_verified for one in tables),
+        unverified=sum(one.chunks_unverified for one in tables),
         touched=sum(one.keys_touched for one in tables),
         touched_limit=pools.settings.checksum.converged_keys,
         waiting_s=max((one.waiting_s for one in tables), default=0.0),

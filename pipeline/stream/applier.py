@@ -20,7 +20,6 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from pipeline.configuration.settings import Stream
-from pipeline.control.chunk_checks import touch
 from pipeline.control.leases import Lease, fence
 from pipeline.control.streams import move_position, read_stream
 from pipeline.domain.migration import MigrationTable
@@ -38,7 +37,6 @@ from pipeline.stream.events import (
     TransactionBegin,
     TransactionEnd,
 )
-from pipeline.stream.touched_chunks import TouchedChunks
 
 _TRIES = 14
 _LONGEST_PAUSE_S = 0.4  # chunks of an alter hold their locks for about half a second
@@ -56,16 +54,17 @@ class Applier:
     settings: Stream
     target_name: str
     batches: int  # committed so far, by any streamer
+    logs_keys: bool  # verification has begun
     tombstones: bool = True
     swap_seen: bool = False  # the swap was seen; nothing after it is ours
     _batches: dict[TableName, TableBatch] = field(default_factory=dict)
-    _touched: dict[TableName, TouchedChunks] = field(default_factory=dict)
     _inside: bool = False  # within a source transaction
     _spilled: bool = False  # part of the batch is written already, and no longer in memory
     _transaction_ended: bool = False  # a source transaction has ended since the last commit
     _rows: int = 0
     _bytes: int = 0
     _rows_written: int = 0
+    _keys_logged: int = 0
     _since: float = 0.0
     _source_time: int = 0
 
@@ -200,11 +199,9 @@ class Applier:
             self._write()
             reached(Point.STREAM_FLUSHED)
             target, migration_id = self.connection, self.lease.migration_id
-            # Locks the stream's row: no chunk is cut from here to the commit.
-            state = read_stream(target, migration_id, lock=True)
-            for touched in self._touched.values():
-                touched.refresh(target, state.chunk_map_version)
-                touch(target, touched.table, touched.touched)
+            # Locks the stream's row: a verification begins before this batch, or after it.
+            if read_stream(target, migration_id, lock=True).logs_keys and not self.logs_keys:
+                self._begin_log()
             rows = self._rows_written
             move_position(target, migration_id, self.position, rows, self._source_time)
             fence(target, self.lease)
@@ -212,25 +209,36 @@ class Applier:
             target.commit()
 
     def _write(self) -> None:
-        """Write what is in memory, and note the chunks that it touches."""
+        """Write what is in memory."""
         if not self.connection.in_transaction():
             self.connection.begin()
-            self._rows_written = 0
-        for name, batch in self._batches.items():
-            touched = self._touched.setdefault(name, TouchedChunks(batch.table))
-            if touched.chunk_map_version < 0:
-                state = read_stream(self.connection, self.lease.migration_id)
-                touched.refresh(self.connection, state.chunk_map_version)
-            batch.write(self.connection, self.batches + 1)
-            touched.add(self.connection, batch.keys)
+            self._rows_written = self._keys_logged = 0
+        for batch in self._batches.values():
+            batch.write(self.connection)
+        if self.logs_keys:
+            self._log_keys()
         self._rows_written += self._rows
         if self._inside:
             self._batches.clear()
             self._rows = self._bytes = 0
 
+    def _begin_log(self) -> None:
+        """From now on keys are logged; those of this batch, too, which is written already.
+
+        Raises:
+            RetryableError: part of it is not in memory any more; it has to be read again.
+        """
+        self.logs_keys = True
+        if self._spilled:
+            raise RetryableError("Verification has begun; a large transaction is applied again.")
+        self._log_keys()
+
+    def _log_keys(self) -> None:
+        for batch in self._batches.values():
+            batch.log_keys(self.connection, self.batches + 1, self._keys_logged)
+            self._keys_logged += len(batch.rows)
+
     def _forget(self) -> None:
         self._batches.clear()
-        for touched in self._touched.values():
-            touched.touched.clear()
         self._rows = self._bytes = self._rows_written = 0
         self._spilled = self._transaction_ended = False

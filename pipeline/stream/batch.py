@@ -6,7 +6,7 @@ chunk in flight can bring a deleted row back (copy/chunk.py):
 
     tombstones of deleted keys, deletes, tombstones of replaced keys removed, replaces
 
-and last the keys themselves, with the number of the batch, for the verification.
+and last, once verification has begun, the keys themselves, to the touched key log.
 
 Rows are replaced with the full after-image, not updated: a unique value may move between rows in
 one transaction, and every row in its way has to go first. A row that is removed in this way was
@@ -22,7 +22,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from pipeline.control.chunk_map import BATCH, tombstones_table, touched_table
+from pipeline.control.chunk_map import BATCH, PLACE, tombstones_table, touched_table
 from pipeline.domain.migration import MigrationTable
 from pipeline.mysql.codecs import line, literal_bound
 from pipeline.mysql.keyrange import Bound, in_slices, is_one_of
@@ -69,12 +69,8 @@ class TableBatch:
             known[old] = None
             known[key_of(row)] = row
 
-    @property
-    def keys(self) -> list[KeyFields]:
-        return list(self.rows)
-
-    def write(self, target: Connection, number: int) -> None:
-        """Write the changes of batch `number`, in the open target transaction."""
+    def write(self, target: Connection) -> None:
+        """Write the changes, in the open target transaction."""
         deleted = [key for key, row in self.rows.items() if row is None]
         replaced = [key for key, row in self.rows.items() if row is not None]
         with lenient_sql_mode(target, self.table.definition):
@@ -84,7 +80,6 @@ class TableBatch:
             if self.tombstones:
                 self._delete(target, tombstones_table(self.table), self.table.definition, replaced)
             self._replace(target)
-            self._note(target, number)
 
     def _write_tombstones(self, target: Connection, keys: list[KeyFields]) -> None:
         columns = quote_list(self.table.definition.key.columns)
@@ -92,12 +87,15 @@ class TableBatch:
         for some in in_slices(keys, _KEYS_PER_WRITE):
             run(target, head + b",".join(b"(" + self._literals(key) + b")" for key in some))
 
-    def _note(self, target: Connection, number: int) -> None:
+    def log_keys(self, target: Connection, number: int, place: int) -> None:
+        """Append the keys to the log, as those of batch `number`, from `place` on."""
         columns = quote_list(self.table.definition.key.columns)
-        head = f"REPLACE INTO {touched_table(self.table)} ({BATCH}, {columns}) VALUES ".encode()
-        lead = b"(%d," % number
-        for some in in_slices(self.keys, _KEYS_PER_WRITE):
-            run(target, head + b",".join(lead + self._literals(key) + b")" for key in some))
+        into = f"INSERT INTO {touched_table(self.table)} ({BATCH}, {PLACE}, {columns}) VALUES "
+        head, placed = into.encode(), list(enumerate(self.rows, place))
+        with lenient_sql_mode(target, self.table.definition):
+            for some in in_slices(placed, _KEYS_PER_WRITE):
+                rows = (b"(%d,%d,%b)" % (number, at, self._literals(key)) for at, key in some)
+                run(target, head + b",".join(rows))
 
     def _delete(self, target: Connection, name: str, table: Table, keys: list[KeyFields]) -> None:
         for some in in_slices(keys, _KEYS_PER_WRITE):

@@ -138,6 +138,7 @@ class StreamSession:
             settings=self.pools.settings.stream,
             target_name=self.target,
             batches=state.batches,
+            logs_keys=state.logs_keys,
             tombstones=not all(table.copied for table in self.tables),
         )
 

@@ -15,21 +15,22 @@ from sqlalchemy import Connection
 from pipeline.control.throttles import ThrottleState
 from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.role import Role
-from pipeline.domain.stages import WRITES_BLOCKED, Stage
+from pipeline.domain.stages import Stage
 from pipeline.errors import FatalError, FencedError, RetryableError, TranshipError
 from pipeline.mysql.pools import Pools
 
 _LONGEST_PAUSE_S = 60.0
+WHOLE_TABLE = -1  # instead of a chunk
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One message: a chunk to copy or to verify. It holds ids; the control schema has the rest."""
+    """One message: a chunk to copy or to verify, or a table's touched keys. It holds ids only."""
 
     target: str
     migration_id: str
     table_id: int
-    number: int
+    number: int = WHOLE_TABLE
 
 
 @dataclass(frozen=True)
@@ -76,19 +77,14 @@ def obstacle(kind: JobKind, migration: Migration, throttle: ThrottleState) -> Jo
     """Why a job is not done now; None if it is."""
     if migration.stage not in kind.stages or migration.failure is not None:
         return JobResult.NOT_WANTED
-    if throttle.throttled and is_nice(migration.stage):
+    if throttle.throttled:
         return JobResult.THROTTLED
     return None
 
 
-def is_nice(stage: Stage) -> bool:
-    """Whether work yields to the throttle and pauses; it does not while the application waits."""
-    return stage not in WRITES_BLOCKED
-
-
-def nice_pause_s(stage: Stage, nice_ratio: float, worked_s: float) -> float:
+def nice_pause_s(nice_ratio: float, worked_s: float) -> float:
     """How long to pause after a job: a multiple of the time that it took."""
-    return min(nice_ratio * worked_s, _LONGEST_PAUSE_S) if is_nice(stage) else 0.0
+    return min(nice_ratio * worked_s, _LONGEST_PAUSE_S)
 
 
 def stop_reason(

@@ -70,7 +70,7 @@ def _run(pools: Pools, kind: JobKind, job: Job, owner: str, send_advance: SendAd
     if result is JobResult.CHANGED:
         _tell(job, send_advance)
     nice_ratio = throttle_of(pools.settings.throttle, throttle).nice_ratio
-    time.sleep(nice_pause_s(migration.stage, nice_ratio, time.monotonic() - began))
+    time.sleep(nice_pause_s(nice_ratio, time.monotonic() - began))
     return result
 
 

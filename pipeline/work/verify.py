@@ -1,15 +1,20 @@
-"""The job of verifying a chunk once; the coordinator sends it again as long as it is dirty.
+"""The jobs of verifying a chunk in full, and what was touched, once; sent again until it is done.
 
-Its attempts are not limited: a chunk that is being written may take any number of them.
+Their attempts are not limited: what is being written may take any number of them.
 """
 
 from __future__ import annotations
 
 import logging
 
+from sqlalchemy import Connection
+
+from pipeline.checksum.sides import TableSides, sides_of
 from pipeline.checksum.verify import ChunkVerifier, Verdict
+from pipeline.checksum.verify_keys import KeyVerifier, SliceVerdict
 from pipeline.control.chunk_checks import unsend_check
-from pipeline.domain.migration import source_name
+from pipeline.control.touched_keys import unsend_keys
+from pipeline.domain.migration import MigrationTable
 from pipeline.domain.role import Role
 from pipeline.domain.stages import STAGES_THAT_VERIFY
 from pipeline.work.job import JobContext, JobKind
@@ -17,19 +22,32 @@ from pipeline.work.job import JobContext, JobKind
 log = logging.getLogger(__name__)
 
 
+_KEYS_FOR_S = 1.5  # then the stage and the throttle are looked at again
+
+
+def _sides(context: JobContext) -> TableSides:
+    return sides_of(context.pools, context.migration, context.table, context.table.source)
+
+
 def _verify(context: JobContext) -> bool:
-    migration = context.migration
-    verifier = ChunkVerifier(
-        pools=context.pools,
-        source=migration.source,
-        target=migration.target,
-        table=context.table,
-        source_name=source_name(migration.stage, context.table),
-        settings=context.pools.settings.checksum,
-    )
-    verdict = verifier.verify(context.number)
+    verdict = ChunkVerifier(_sides(context)).verify(context.number)
     log.info("verification: %s", verdict.value)
-    return verdict is not Verdict.INCONCLUSIVE
+    return verdict in (Verdict.VERIFIED, Verdict.REPAIRED)
+
+
+def _verify_keys(context: JobContext) -> bool:
+    try:
+        verdict = KeyVerifier(_sides(context)).verify_for(_KEYS_FOR_S)
+    finally:
+        with context.pools.begin(context.migration.target) as control:
+            unsend_keys(control, context.table)
+    log.info("verification of touched keys: %s", verdict.value)
+    # If nothing is left, the next tick is soon enough: there is something new all the time.
+    return verdict in (SliceVerdict.EQUAL, SliceVerdict.DIFFERENT)
+
+
+def _unsend_keys(control: Connection, table: MigrationTable, _: int) -> None:
+    unsend_keys(control, table)
 
 
 VERIFY = JobKind(
@@ -37,5 +55,13 @@ VERIFY = JobKind(
     stages=STAGES_THAT_VERIFY,
     perform=_verify,
     unsend=unsend_check,
+    attempts=None,
+)
+
+VERIFY_KEYS = JobKind(
+    role=Role.CHECKSUM,
+    stages=STAGES_THAT_VERIFY,
+    perform=_verify_keys,
+    unsend=_unsend_keys,
     attempts=None,
 )

@@ -62,7 +62,7 @@ def test_a_scrape_tells_of_copy_stream_verification_and_cut_over(
     assert now["tranship_stage", "ready"] == 1
     assert now["tranship_postponed", ""] == 1
     assert now["tranship_rows_copied_total", table] == 1000
-    assert now["tranship_chunks_never_verified", table] == 0
+    assert now["tranship_chunks_unverified", table] == 0
     assert now["tranship_streamer_up", ""] == 1
     assert now["tranship_throttled", ""] == 0
     assert now["tranship_server_up", SERVER] == 1

@@ -22,9 +22,9 @@ from pipeline.mysql.pools import Pools
 from pipeline.pausepoints import Point, at
 from pipeline.stream.streamer import Streamer
 from pipeline.work.copy import COPY
-from pipeline.work.job import Job, JobKind
+from pipeline.work.job import WHOLE_TABLE, Job, JobKind
 from pipeline.work.run import run_job
-from pipeline.work.verify import VERIFY
+from pipeline.work.verify import VERIFY, VERIFY_KEYS
 from tests.support.moves import TARGET, read, story
 
 _ENDS = (Stage.DONE, Stage.ABORTED, Stage.FAILED)
@@ -42,6 +42,9 @@ class WorkingMessenger:
 
     def verify_chunk(self, target: str, table: MigrationTable, number: int) -> None:
         self._do(VERIFY, target, table, number)
+
+    def verify_keys(self, target: str, table: MigrationTable) -> None:
+        self._do(VERIFY_KEYS, target, table, WHOLE_TABLE)
 
     def serve_stream(self, target: str, migration_id: str) -> None:
         return  # `streaming` is there, or the test does without

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from pipeline.checksum.sides import TableSides
 from pipeline.checksum.verify import ChunkVerifier, Verdict
+from pipeline.checksum.verify_keys import KeyVerifier, SliceVerdict
 from pipeline.control.leases import Lease, take_lease
 from pipeline.control.migration_tables import read_tables
 from pipeline.control.streams import read_stream
@@ -31,12 +33,16 @@ class Recorded:
 
     chunks: list[int] = field(default_factory=list)
     chunk_checks: list[int] = field(default_factory=list)
+    keys: int = 0
 
     def copy_chunk(self, target: str, table: MigrationTable, number: int) -> None:
         self.chunks.append(number)
 
     def verify_chunk(self, target: str, table: MigrationTable, number: int) -> None:
         self.chunk_checks.append(number)
+
+    def verify_keys(self, target: str, table: MigrationTable) -> None:
+        self.keys += 1
 
     def serve_stream(self, target: str, migration_id: str) -> None:
         return
@@ -79,11 +85,15 @@ class DirectMove:
                 self.copy(number)
 
     def verify(self, number: int) -> Verdict:
-        return self.verifier().verify(number)
+        return ChunkVerifier(self.sides()).verify(number)
 
-    def verifier(self) -> ChunkVerifier:
+    def verify_keys(self) -> SliceVerdict:
+        """Verify the touched keys that one slice holds."""
+        return KeyVerifier(self.sides()).verify_slice()
+
+    def sides(self) -> TableSides:
         table, settings = self.table, self.pools.settings.checksum
-        return ChunkVerifier(self.pools, self.server, TARGET, table, table.source, settings)
+        return TableSides(self.pools, self.server, TARGET, table, table.source, settings)
 
     @contextmanager
     def applier(self, *, tombstones: bool = True) -> Iterator[Feed]:
@@ -105,7 +115,7 @@ class DirectMove:
         assert state is not None
         return Applier(
             data, lease, state.position, {table.source: table}, self.pools.settings.stream,
-            TARGET, state.batches, tombstones,
+            TARGET, state.batches, state.logs_keys, tombstones,
         )  # fmt: skip
 
 

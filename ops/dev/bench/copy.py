@@ -47,6 +47,9 @@ class Queued:
     def verify_chunk(self, target: str, table: MigrationTable, number: int) -> None:
         return
 
+    def verify_keys(self, target: str, table: MigrationTable) -> None:
+        return
+
     def serve_stream(self, target: str, migration_id: str) -> None:
         return
 

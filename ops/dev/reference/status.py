@@ -58,9 +58,8 @@ ABOUT: dict[type, dict[str, str]] = {
         "chunks_known": "planned so far",
         "planned": "no more chunks will be added",
         "copied": "every chunk is done",
-        "chunks_dirty": "to be verified, those never verified included",
-        "chunks_never_verified": "never compared in full",
-        "keys_touched": "rows changed since they were last verified",
+        "chunks_unverified": "to be verified in full",
+        "keys_touched": "keys touched and not verified since, once for each batch",
         "waiting_s": "for how long no copy worker has taken the oldest message",
     },
     StreamProgress: {

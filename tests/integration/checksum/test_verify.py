@@ -7,15 +7,24 @@ import pytest
 from pipeline.checksum.digest import range_digest
 from pipeline.checksum.row_sources import Rows
 from pipeline.checksum.verify import Verdict
-from pipeline.control.chunk_checks import LedgerState, ledger_state
-from pipeline.control.touched_keys import count_touched
-from pipeline.errors import FatalError
-from pipeline.mysql.flavours import executed_gtids
+from pipeline.checksum.verify_keys import SliceVerdict
+from pipeline.control.chunk_map import cut_open_chunk
+from pipeline.errors import FatalError, FencedError
 from pipeline.mysql.keyrange import KeyRange
 from pipeline.mysql.pools import Pools, run
 from pipeline.pausepoints import Point, at
-from tests.support.direct import DirectMove, Feed, rows_of
+from tests.support.direct import DirectMove, rows_of
 from tests.support.moves import SOURCE, TARGET
+from tests.support.verification import (
+    drained,
+    equal,
+    on_source,
+    on_target,
+    once,
+    touched,
+    unverified,
+    write_both,
+)
 
 EVERYTHING = KeyRange(None, None)
 
@@ -29,16 +38,6 @@ def move(pools: Pools, schema: str) -> DirectMove:
     move = DirectMove.of(pools, schema, "t", chunk_rows=1000)
     move.copy_all()
     return move
-
-
-def on_target(move: DirectMove, change: str) -> None:
-    with move.pools.begin(TARGET) as target:
-        run(target, change.format(t=move.table.target))
-
-
-def dirty(move: DirectMove) -> int:
-    with move.pools.begin(TARGET) as control:
-        return ledger_state(control, move.table).dirty
 
 
 @pytest.mark.parametrize(
@@ -62,85 +61,35 @@ def test_no_difference_escapes_the_digest(move: DirectMove, change: str) -> None
     assert ours != theirs
 
 
-def test_equal_sides_are_verified_and_a_later_touch_makes_them_dirty(move: DirectMove) -> None:
+# --- a chunk, in full -----------------------------------------------------------------
+
+
+def test_equal_sides_are_verified_once_and_a_later_touch_is_a_key(move: DirectMove) -> None:
     assert move.verify(0) is Verdict.VERIFIED
-    assert dirty(move) == 0
+    assert (unverified(move), touched(move)) == ([], 0)
     with move.applier() as feed:
         feed.insert((b"99", b"x", b"1"))
-    assert dirty(move) == 1
-
-
-@pytest.mark.parametrize("point", [Point.VERIFY_SOURCE_READ, Point.VERIFY_TARGET_READ])
-def test_a_touch_during_the_verification_voids_it(move: DirectMove, point: Point) -> None:
-    with move.applier() as feed, at(point, lambda: feed.insert((b"99", b"x", b"1"))):
-        assert move.verify(0) is Verdict.INCONCLUSIVE
-    assert dirty(move) == 1
+    assert (unverified(move), touched(move)) == ([], 1)
+    assert move.verify(0) is Verdict.NOT_NEEDED
 
 
 def test_a_target_that_is_only_behind_is_not_repaired(move: DirectMove) -> None:
     """The source moved on, the stream has not brought it yet: no difference, no repair."""
-    with move.pools.begin(SOURCE) as source:
-        run(source, f"UPDATE {move.table.source} SET n = 77 WHERE id = 1")
+    on_source(move, "UPDATE {t} SET n = 77 WHERE id = 1")
     assert move.verify(0) is Verdict.INCONCLUSIVE
 
 
-def drained(move: DirectMove) -> None:
-    """Say that the position has everything (nothing has been written to the table since)."""
-    with move.pools.begin(SOURCE) as source:
-        executed = executed_gtids(source)
-    with move.pools.begin(TARGET) as control:
-        run(control, f"UPDATE tranship.streams SET position = '{executed}'")
-
-
-def test_a_real_difference_is_repaired_and_then_verified(move: DirectMove) -> None:
+def test_a_stale_row_that_nobody_touched_is_found_repaired_and_then_verified(
+    move: DirectMove,
+) -> None:
     on_target(move, "UPDATE {t} SET v = 'Y' WHERE id IN (3, 4)")
     on_target(move, "DELETE FROM {t} WHERE id = 5")
     on_target(move, "INSERT INTO {t} VALUES (500, 'phantom', 1)")
     drained(move)
     assert move.verify(0) is Verdict.REPAIRED
-    assert dirty(move) == 1
+    assert unverified(move) == [0]
     assert move.verify(0) is Verdict.VERIFIED
-    table = move.table.definition
-    assert rows_of(move.pools, TARGET, table) == rows_of(move.pools, SOURCE, table)
-
-
-def test_a_repair_never_undoes_what_the_applier_wrote_meanwhile(move: DirectMove) -> None:
-    on_target(move, "UPDATE {t} SET v = 'Y' WHERE id = 3")
-    drained(move)
-    with move.applier() as feed:
-        newer = (b"7", b"newer", b"7")
-        with at(Point.REPAIR_READ, lambda: feed.update(((b"7",), newer))):
-            assert move.verify(0) is Verdict.INCONCLUSIVE
-    assert newer in rows_of(move.pools, TARGET, move.table.definition)
-
-
-def test_a_difference_that_comes_back_stops_with_the_keys(move: DirectMove) -> None:
-    drained(move)
-    for _ in range(move.pools.settings.checksum.repairs):
-        on_target(move, "UPDATE {t} SET v = 'Y' WHERE id = 3")
-        assert move.verify(0) is Verdict.REPAIRED
-    on_target(move, "UPDATE {t} SET v = 'Y' WHERE id = 3")
-    with pytest.raises(FatalError, match=r"at the keys 3\."):
-        move.verify(0)
-
-
-def state(move: DirectMove) -> LedgerState:
-    with move.pools.begin(TARGET) as control:
-        return ledger_state(control, move.table)
-
-
-def touched(move: DirectMove) -> int:
-    with move.pools.begin(TARGET) as control:
-        return count_touched(control, move.table)
-
-
-def write_both(move: DirectMove, feed: Feed, number: int, text: str) -> None:
-    """A change of the source that the stream brings at once."""
-    with move.pools.begin(SOURCE) as source:
-        run(source, f"UPDATE {move.table.source} SET v = '{text}' WHERE id = {number}")
-    key = str(number).encode()
-    feed.update(((key,), (key, text.encode(), key)))
-    drained(move)
+    assert equal(move)
 
 
 @pytest.mark.parametrize("point", [Point.VERIFY_SOURCE_READ, Point.VERIFY_TARGET_READ])
@@ -149,16 +98,11 @@ def test_a_chunk_that_is_always_being_written_is_verified_all_the_same(
 ) -> None:
     """In full, except for the rows written meanwhile; then those. A hot table must converge."""
     drained(move)
-    with move.applier() as feed:
-        with at(point, lambda: write_both(move, feed, 3, "during")):
-            assert move.verify(0) is Verdict.INCONCLUSIVE
-        assert state(move).never_verified == 0
-        assert (state(move).dirty, touched(move)) == (1, 1)
-        with at(point, lambda: write_both(move, feed, 4, "again")):
-            assert move.verify(0) is Verdict.INCONCLUSIVE
-        assert (state(move).dirty, touched(move)) == (1, 1)
+    with move.applier() as feed, at(point, lambda: write_both(move, feed, 3, "during")):
         assert move.verify(0) is Verdict.VERIFIED
-    assert (state(move).dirty, touched(move)) == (0, 0)
+    assert (unverified(move), touched(move)) == ([], 1)
+    assert move.verify_keys() is SliceVerdict.EQUAL
+    assert (unverified(move), touched(move)) == ([], 0)
 
 
 def test_a_stale_row_is_found_among_rows_that_are_being_written(move: DirectMove) -> None:
@@ -170,43 +114,127 @@ def test_a_stale_row_is_found_among_rows_that_are_being_written(move: DirectMove
     ):
         assert move.verify(0) is Verdict.REPAIRED
     assert move.verify(0) is Verdict.VERIFIED
-    table = move.table.definition
-    assert rows_of(move.pools, TARGET, table) == rows_of(move.pools, SOURCE, table)
+    assert equal(move)
 
 
-def test_a_touched_row_that_arrived_wrong_is_found_by_its_key(move: DirectMove) -> None:
+def test_a_key_that_a_verification_in_full_has_to_leave_out_stays_in_the_log(
+    move: DirectMove,
+) -> None:
+    """Or it would take for a difference what was written while it read."""
     drained(move)
-    assert move.verify(0) is Verdict.VERIFIED
-    with move.applier() as feed:
-        write_both(move, feed, 3, "right")
-        on_target(move, "UPDATE {t} SET v = 'wrong' WHERE id = 3")
-    assert move.verify(0) is Verdict.INCONCLUSIVE  # and must be verified in full again
-    assert state(move).never_verified == 1
+    verdicts = []
+
+    def write_and_verify_keys() -> None:
+        write_both(move, feed, 3, "during")
+        verdicts.append(move.verify_keys())
+
+    with move.applier() as feed, at(Point.VERIFY_SOURCE_READ, once(write_and_verify_keys)):
+        assert move.verify(0) is Verdict.VERIFIED
+    assert verdicts == [SliceVerdict.NOTHING_LEFT]
+    assert move.verify_keys() is SliceVerdict.EQUAL
+
+
+@pytest.mark.parametrize("point", [Point.VERIFY_SOURCE_READ, Point.VERIFY_TARGET_READ])
+def test_a_verification_that_a_later_attempt_has_overtaken_records_nothing(
+    move: DirectMove, point: Point
+) -> None:
+    drained(move)
+    verdicts = []
+
+    def overtake() -> None:
+        on_target(move, "UPDATE {t} SET v = 'stale' WHERE id = 5")
+        verdicts.append(move.verify(0))
+        on_target(move, "UPDATE {t} SET v = 'stale' WHERE id = 5")
+
+    with at(point, once(overtake)), pytest.raises(FencedError):
+        move.verify(0)
+    assert verdicts == [Verdict.REPAIRED]
+    assert unverified(move) == [0]
     assert move.verify(0) is Verdict.REPAIRED
-    assert move.verify(0) is Verdict.VERIFIED
-    table = move.table.definition
-    assert rows_of(move.pools, TARGET, table) == rows_of(move.pools, SOURCE, table)
 
 
-def test_a_key_touched_while_it_is_verified_is_not_forgotten(move: DirectMove) -> None:
+# --- a repair -------------------------------------------------------------------------
+
+
+def test_a_repair_never_undoes_what_the_applier_wrote_meanwhile(move: DirectMove) -> None:
+    on_target(move, "UPDATE {t} SET v = 'Y' WHERE id = 3")
+    drained(move)
+    newer = (b"7", b"newer", b"7")
+    with (
+        move.applier() as feed,
+        at(Point.REPAIR_READ, lambda: feed.update(((b"7",), newer))),
+    ):
+        assert move.verify(0) is Verdict.INCONCLUSIVE
+    assert newer in rows_of(move.pools, TARGET, move.table.definition)
+    assert repairs(move) == 0  # one that was void does not count
+
+
+def repairs(move: DirectMove) -> int:
+    with move.pools.begin(TARGET) as control:
+        asked = f"SELECT repairs FROM tranship.chunk_checks WHERE table_id = {move.table.id}"
+        return int(run(control, asked).rows[0][0])
+
+
+def test_a_delayed_repair_changes_nothing_after_a_newer_attempt(move: DirectMove) -> None:
+    on_target(move, "UPDATE {t} SET v = 'Y' WHERE id = 3")
+    drained(move)
+    verdicts = []
+
+    def overtake() -> None:
+        verdicts.append(move.verify(0))
+        on_target(move, "UPDATE {t} SET v = 'the application' WHERE id = 9")
+
+    with at(Point.REPAIR_READ, once(overtake)), pytest.raises(FencedError):
+        move.verify(0)
+    assert verdicts == [Verdict.REPAIRED]
+    assert (b"9", b"the application", b"9") in rows_of(move.pools, TARGET, move.table.definition)
+
+
+def test_a_repair_delayed_past_the_switch_changes_nothing(move: DirectMove) -> None:
+    on_target(move, "UPDATE {t} SET v = 'Y' WHERE id = 3")
+    drained(move)
+
+    def switch() -> None:
+        with move.pools.begin(TARGET) as control:
+            run(
+                control,
+                "UPDATE tranship.migrations SET stage = 'switching'"
+                f" WHERE id = '{move.migration_id}'",
+            )
+        on_target(move, "UPDATE {t} SET v = 'the application' WHERE id = 9")
+
+    with at(Point.REPAIR_READ, switch), pytest.raises(FencedError):
+        move.verify(0)
+    assert (b"9", b"the application", b"9") in rows_of(move.pools, TARGET, move.table.definition)
+
+
+def test_a_repair_of_a_chunk_that_was_cut_meanwhile_changes_nothing(move: DirectMove) -> None:
+    on_target(move, "UPDATE {t} SET v = 'Y' WHERE id = 3")
+    drained(move)
+
+    def cut() -> None:
+        with move.pools.begin(TARGET) as control:
+            cut_open_chunk(control, move.table, ("10",))
+
+    with at(Point.REPAIR_READ, cut), pytest.raises(FencedError):
+        move.verify(0)
+    assert (b"3", b"Y", b"3") in rows_of(move.pools, TARGET, move.table.definition)
+    assert unverified(move) == [0, 1]
+
+
+def test_a_chunk_cut_off_one_that_was_verified_is_verified_with_it(move: DirectMove) -> None:
     drained(move)
     assert move.verify(0) is Verdict.VERIFIED
-    with move.applier() as feed:
-        write_both(move, feed, 3, "one")
-        with at(Point.VERIFY_TARGET_READ, lambda: feed.update(((b"3",), (b"3", b"two", b"3")))):
-            assert move.verify(0) is Verdict.INCONCLUSIVE
-    assert (state(move).dirty, touched(move)) == (1, 1)
+    with move.pools.begin(TARGET) as control:
+        cut_open_chunk(control, move.table, ("10",))
+    assert unverified(move) == []
 
 
-def test_a_deleted_row_and_a_new_one_are_verified_by_their_keys(move: DirectMove) -> None:
+def test_a_difference_that_comes_back_stops_with_the_keys(move: DirectMove) -> None:
     drained(move)
-    assert move.verify(0) is Verdict.VERIFIED
-    with move.applier() as feed:
-        with move.pools.begin(SOURCE) as source:
-            run(source, f"DELETE FROM {move.table.source} WHERE id = 3")
-            run(source, f"INSERT INTO {move.table.source} VALUES (31, 'born', 31)")
-        feed.delete((b"3",))
-        feed.insert((b"31", b"born", b"31"))
-        drained(move)
-    assert touched(move) == 2
-    assert move.verify(0) is Verdict.VERIFIED
+    for _ in range(move.pools.settings.checksum.repairs):
+        on_target(move, "UPDATE {t} SET v = 'Y' WHERE id = 3")
+        assert move.verify(0) is Verdict.REPAIRED
+    on_target(move, "UPDATE {t} SET v = 'Y' WHERE id = 3")
+    with pytest.raises(FatalError, match=r"at the keys 3\."):
+        move.verify(0)

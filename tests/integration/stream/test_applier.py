@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pipeline.configuration.settings import Stream
-from pipeline.control.streams import read_stream
+from pipeline.control.chunk_map import BATCH, PLACE, touched_table
+from pipeline.control.streams import log_keys_from_now, read_stream
 from pipeline.domain.role import Role
-from pipeline.errors import FatalError, FencedError
+from pipeline.errors import FatalError, FencedError, RetryableError
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
@@ -189,3 +190,72 @@ def test_a_chain_of_key_changes_in_one_event_ends_with_the_last(move: DirectMove
         feed.insert((b"1", b"a"), (b"2", b"b"))
         feed.update(((b"2",), (b"3", b"b")), ((b"1",), (b"2", b"a")))
     assert rows(move) == {(b"2", b"a"), (b"3", b"b")}
+
+
+def logged(move: DirectMove) -> list[tuple[object, ...]]:
+    with move.pools.begin(TARGET) as control:
+        log = touched_table(move.table)
+        return list(run(control, f"SELECT {BATCH}, id FROM {log} ORDER BY {BATCH}, {PLACE}").rows)
+
+
+def begin_log(move: DirectMove) -> None:
+    with move.pools.begin(TARGET) as control:
+        log_keys_from_now(control, move.migration_id)
+
+
+def test_the_log_holds_every_key_that_a_batch_has_changed(move: DirectMove) -> None:
+    begin_log(move)
+    with move.applier() as feed:
+        feed.insert((b"1", b"a"), (b"2", b"b"))
+        feed.update(((b"2",), (b"3", b"b")))
+        feed.delete((b"1",))
+    assert logged(move) == [(1, 1), (1, 2), (2, 2), (2, 3), (3, 1)]
+
+
+def test_the_log_holds_every_key_of_a_transaction_larger_than_a_batch(move: DirectMove) -> None:
+    begin_log(move)
+    with move.applier() as feed:
+        feed.applier.settings = replace_settings(move, batch_rows=10)
+        feed.applier.handle(TransactionBegin(f"{GTID}:1"))
+        for _ in range(2):  # the same keys again, in the same batch
+            for start in range(0, 200, 50):
+                feed.applier.handle(insert(move, *range(start, start + 50)))
+        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5))
+    assert {key for _, key in logged(move)} == set(range(200))
+
+
+def test_a_batch_that_is_rolled_back_leaves_no_key_in_the_log(move: DirectMove) -> None:
+    begin_log(move)
+    with move.applier() as feed:
+        with move.pools.begin(TARGET) as control:
+            run(control, "UPDATE tranship.leases SET expires_at = '2000-01-01'")
+        assert move.take(Role.STREAM) is not None
+        with pytest.raises(FencedError):
+            feed.insert((b"1", b"x"))
+    assert logged(move) == []
+
+
+def test_a_batch_written_before_verification_began_and_committed_after_is_in_the_log(
+    move: DirectMove,
+) -> None:
+    """A verification that began in between needs its keys, or takes it for a difference."""
+    with move.applier() as feed:
+        feed.insert((b"1", b"x"))
+        with at(Point.STREAM_FLUSHED, lambda: begin_log(move)):
+            feed.insert((b"2", b"x"))
+        feed.insert((b"3", b"x"))
+    assert logged(move) == [(2, 2), (3, 3)]
+
+
+def test_a_large_transaction_during_which_verification_began_is_applied_again(
+    move: DirectMove,
+) -> None:
+    with move.applier() as feed:
+        feed.applier.settings = replace_settings(move, batch_rows=10)
+        feed.applier.handle(TransactionBegin(f"{GTID}:1"))
+        feed.applier.handle(insert(move, *range(50)))
+        begin_log(move)
+        with pytest.raises(RetryableError):
+            feed.applier.handle(TransactionEnd(f"{GTID}:1", 5))
+    assert rows(move) == set()
+    assert f"{GTID}:1" not in position(move)

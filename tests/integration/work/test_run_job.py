@@ -19,9 +19,9 @@ from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.pools import Pools, run
 from pipeline.pausepoints import Point, at
 from pipeline.work.copy import COPY
-from pipeline.work.job import Job, JobKind, JobResult
+from pipeline.work.job import WHOLE_TABLE, Job, JobKind, JobResult
 from pipeline.work.run import run_job
-from pipeline.work.verify import VERIFY
+from pipeline.work.verify import VERIFY, VERIFY_KEYS
 from tests.support.direct import DirectMove, rows_of
 from tests.support.moves import SOURCE, TARGET
 
@@ -214,26 +214,15 @@ def verifier(worker: Worker) -> Worker:
     return worker
 
 
-def blocked(worker: Worker) -> None:
-    """The stage of a cut-over that verifies, with the source's table renamed."""
-    table = worker.move.table
-    with worker.move.pools.begin(SOURCE) as source:
-        run(source, f"RENAME TABLE {table.source} TO {table.retired_name}")
-    drained(worker)
-    worker.control(
-        "UPDATE tranship.migrations SET stage = 'verifying', blocked_at = UTC_TIMESTAMP(6)"
-        f" WHERE id = '{worker.move.migration_id}'"
-    )
-
-
 def test_a_verification_calls_the_coordinator_only_if_something_is_new(verifier: Worker) -> None:
     with verifier.move.applier() as feed:
         key = (b"1",)
-        with at(Point.VERIFY_TARGET_READ, lambda: feed.update((key, (b"1", b"one")))):
-            assert verifier.run(VERIFY, 0) is JobResult.UNCHANGED
-    assert verifier.told == []
-    drained(verifier)
-    assert verifier.run(VERIFY, 0) is JobResult.CHANGED
+        assert verifier.run(VERIFY, 0) is JobResult.CHANGED
+        assert len(verifier.told) == 1
+        assert verifier.run(VERIFY, 0) is JobResult.UNCHANGED
+        feed.update((key, (b"1", b"one")))
+        drained(verifier)
+        assert verifier.run(VERIFY_KEYS, WHOLE_TABLE) is JobResult.UNCHANGED  # nothing is left
     assert len(verifier.told) == 1
 
 
@@ -243,22 +232,30 @@ def test_a_throttled_worker_leaves_the_verification_to_be_sent_again(verifier: W
     throttle(verifier, "somebody")
     assert verifier.run(VERIFY, 0) is JobResult.THROTTLED
     rows = verifier.control(
-        "SELECT sent_at, verify_attempts FROM tranship.chunk_checks"
+        "SELECT sent_at, attempt FROM tranship.chunk_checks"
         f" WHERE table_id = {verifier.move.table.id}"
     )
     assert rows == ((None, 0),)
 
 
-def test_while_writes_are_blocked_a_verification_neither_yields_to_the_throttle_nor_pauses(
+def test_touched_keys_are_sent_once_and_again_when_their_worker_has_yielded(
     verifier: Worker,
 ) -> None:
-    nice(verifier, 1000)
+    move = verifier.move
+    with move.applier() as feed:
+        feed.update(((b"1",), (b"1", b"one")))
+    drained(verifier)
+    move.advance()
+    move.advance()
+    assert move.sent.keys == 1
     throttle(verifier, "somebody")
-    blocked(verifier)
-    began = time.monotonic()
-    with at(Point.VERIFY_SOURCE_READ, lambda: time.sleep(0.1)):
-        assert verifier.run(VERIFY, 0) is JobResult.CHANGED
-    assert time.monotonic() - began < 50
+    assert verifier.run(VERIFY_KEYS, WHOLE_TABLE) is JobResult.THROTTLED
+    throttle(verifier, None)
+    move.advance()
+    assert move.sent.keys == 2
+    assert verifier.run(VERIFY_KEYS, WHOLE_TABLE) is JobResult.UNCHANGED
+    move.advance()
+    assert move.sent.keys == 2
 
 
 def test_a_difference_that_can_t_be_repaired_stops_the_migration_and_names_the_key(

@@ -9,6 +9,7 @@ from pipeline.domain.stages import (
     MAY_BE_RETIRED,
     RULES,
     STAGES_THAT_COPY,
+    STAGES_THAT_REPAIR,
     STAGES_THAT_VERIFY,
     WRITES_BLOCKED,
     Stage,
@@ -123,6 +124,13 @@ def test_no_stream_without_tables_or_past_the_proof(stage: Stage) -> None:
     """A streamer that went on past the switch would undo what the application writes."""
     assert not wants_stream(stage)
     assert stage not in STAGES_THAT_COPY | STAGES_THAT_VERIFY
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES_THAT_REPAIR))
+def test_nothing_is_repaired_once_the_target_may_be_written_to(stage: Stage) -> None:
+    """A repair past the switch would put old rows over the application's."""
+    assert can_abort(stage)
+    assert allowed(stage, Stage.RESTORING)
 
 
 def test_copying_and_verifying_are_stages_of_their_own() -> None:

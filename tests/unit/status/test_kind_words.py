@@ -14,7 +14,7 @@ from pipeline.status.next_step import StatusFacts, next_step
 MOVE = StatusFacts(
     id="m1", kind=MigrationKind.MOVE, source="old", target="new", stage=Stage.READY,
     after_restore=Stage.READY, postponed=False, window=None, failure=None, throttled=(),
-    chunks_left=0, planned=True, dirty=1, never_verified=0, touched=0, touched_limit=1000,
+    chunks_left=0, planned=True, unverified=0, touched=1, touched_limit=1000,
     waiting_s=0, lag_s=0, lag_limit_s=1, stream_alive=True, coordinated_s_ago=1, stage_s=20,
     retry_s=0, refused_s=1.26, refused_limit_s=30,
 )  # fmt: skip
@@ -44,10 +44,10 @@ def test_a_name_with_braces_never_breaks_the_sentence() -> None:
     assert said == "nothing: the tables live on {}; {old} keeps the old ones until clean-up"
 
 
-@pytest.mark.parametrize(("dirty", "chunks"), [(1, "1 chunk"), (1234, "1,234 chunks")])
-def test_a_move_says_how_much_is_left_while_writes_are_refused(dirty: int, chunks: str) -> None:
-    assert next_step(replace(MOVE, stage=Stage.VERIFYING, dirty=dirty)).sentence == (
-        f"the switch; waiting for {chunks} to be verified; writes have been refused for 1.3 s,"
+@pytest.mark.parametrize(("touched", "rows"), [(1, "1 changed row"), (1234, "1,234 changed rows")])
+def test_a_move_says_how_much_is_left_while_writes_are_refused(touched: int, rows: str) -> None:
+    assert next_step(replace(MOVE, stage=Stage.VERIFYING, touched=touched)).sentence == (
+        f"the switch; waiting for {rows} to be verified; writes have been refused for 1.3 s,"
         " after 30 s old gets its tables back"
     )
 

@@ -20,7 +20,7 @@ from pipeline.status.next_step import StatusFacts, next_step
 MOVE = StatusFacts(
     id="m1", kind=MigrationKind.MOVE, source="old", target="new", stage=Stage.COPYING,
     after_restore=None, postponed=False, window=None, failure=None, throttled=(), chunks_left=0,
-    planned=True, dirty=0, never_verified=0, touched=0, touched_limit=5000, waiting_s=0.0,
+    planned=True, unverified=0, touched=0, touched_limit=5000, waiting_s=0.0,
     lag_s=0.0, lag_limit_s=5.0, stream_alive=True, coordinated_s_ago=0.5, stage_s=60.0,
     retry_s=0.0, refused_s=0.0, refused_limit_s=30.0,
 )  # fmt: skip
@@ -40,7 +40,7 @@ SENTENCES: list[tuple[StatusFacts, Stage, dict[str, Any], str]] = [
         "verification; waiting for 1,234 chunks to be copied and more to be planned",
     ),
     (
-        MOVE, Stage.CONVERGING, {"never_verified": 2, "touched": 9},
+        MOVE, Stage.CONVERGING, {"unverified": 2, "touched": 9},
         "cut-over; waiting for 2 chunks to be verified",
     ),
     (
@@ -75,8 +75,8 @@ SENTENCES: list[tuple[StatusFacts, Stage, dict[str, Any], str]] = [
         f"the switch; waiting for new to have the source's last changes; {REFUSED}",
     ),
     (
-        MOVE, Stage.VERIFYING, {"dirty": 3, **BLOCKED},
-        f"the switch; waiting for 3 chunks to be verified; {REFUSED}",
+        MOVE, Stage.VERIFYING, {"touched": 3, **BLOCKED},
+        f"the switch; waiting for 3 changed rows to be verified; {REFUSED}",
     ),
     (
         ALTER, Stage.BLOCKING, BLOCKED,

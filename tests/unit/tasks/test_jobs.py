@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from pipeline.work.job import JobResult
-from tasks.checksum import verify_chunk
+from tasks.checksum import verify_chunk, verify_keys
 from tasks.copy import copy_chunk
 from tasks.jobs import JobFailedError, shown
 
@@ -28,6 +28,6 @@ def test_a_failure_arrives_in_flower_as_it_was_raised() -> None:
     assert repr(pickle.loads(pickle.dumps(error))) == repr(error)
 
 
-@pytest.mark.parametrize("task", [copy_chunk, verify_chunk])
+@pytest.mark.parametrize("task", [copy_chunk, verify_chunk, verify_keys])
 def test_a_failure_that_is_recorded_is_no_traceback_in_the_log(task: object) -> None:
     assert JobFailedError in task.throws  # type: ignore[attr-defined]

@@ -1,0 +1,79 @@
+"""Both sides of a table that is being compared, and the waits that make a comparison fair.
+
+What a verification reads is ordered like this: the last batch applied is noted; reads on the source
+see all that it contained; the source is read; the position contains all that the source had
+executed by then; the target is read. So rows that later batches have not touched must be equal.
+
+While writes are blocked and the target is drained, `at_rest`, there is nothing to wait for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from pipeline.checksum.row_sources import SourceRows
+from pipeline.configuration.settings import Checksum
+from pipeline.control.streams import read_stream
+from pipeline.domain.migration import Migration, MigrationTable
+from pipeline.mysql.flavours import executed_gtids, wait_until_executed
+from pipeline.mysql.gtid import GtidSet
+from pipeline.mysql.pools import Pools
+from pipeline.mysql.table import TableName
+from pipeline.waiting import wait_until
+
+_POLL_S = 0.005
+
+
+@dataclass(frozen=True)
+class TableSides:
+    """One table on both servers. Its rows are under `source_name` on the source now."""
+
+    pools: Pools
+    source: str
+    target: str
+    table: MigrationTable
+    source_name: TableName
+    settings: Checksum
+    locked: Connection | None = None  # the only one that can read them, under a table lock
+    at_rest: bool = False
+
+    @property
+    def source_rows(self) -> SourceRows:
+        return SourceRows(self.pools, self.source, self.table, self.source_name, self.locked)
+
+    def source_sees(self, position: GtidSet) -> bool:
+        """Whether reads on the source see what was applied: the binary log runs ahead of them."""
+        if self.at_rest:
+            return True
+        with self.pools.begin(self.source) as source:
+            return wait_until_executed(source, position, self.settings.drain_wait_s)
+
+    def target_has_caught_up(self, source: Connection) -> bool:
+        """Whether the target gets what the source has executed by now."""
+        if self.at_rest:
+            return True
+        wanted = executed_gtids(source)
+        with self.pools.begin(self.target) as target:
+            migration_id = self.table.migration_id
+            return wait_until(
+                lambda: read_stream(target, migration_id).position.contains(wanted),
+                self.settings.drain_wait_s,
+                _POLL_S,
+            )
+
+
+def sides_of(
+    pools: Pools,
+    migration: Migration,
+    table: MigrationTable,
+    source_name: TableName,
+    *,
+    locked: Connection | None = None,
+    at_rest: bool = False,
+) -> TableSides:
+    settings = pools.settings.checksum
+    return TableSides(
+        pools, migration.source, migration.target, table, source_name, settings, locked, at_rest
+    )

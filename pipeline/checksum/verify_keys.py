@@ -1,0 +1,146 @@
+"""Verifies what was touched, in the order of the batches, whatever chunks it falls into.
+
+A slice is a stretch of the touched key log, from its beginning. Note the last batch applied, b, and
+take a slice of what the log has up to b. Once reads on the source see what b contained, digest the
+slice's keys on the source in a snapshot; wait until the position contains what the source had
+executed; digest them on the target in a snapshot. A key that a batch later than b has touched may
+differ, and is taken out of both digests (an XOR); it stays in the log under that batch. The rest
+was last changed at or before the source's snapshot, so it must be equal, and then the slice is
+deleted: just the rows that were read, since no batch up to b is still to come.
+
+If the rest is not equal, it is compared row by row. The chunks that hold the rows which differ are
+to be verified in full again, in the transaction that deletes the slice: from then on it is the
+chunk's verification that vouches for those rows. If somebody else has settled the whole slice
+meanwhile, nothing changes.
+
+No slice reaches beyond the batch at which a verification in full began that is still going on: that
+one needs the log from there on, to know which rows may differ.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from sqlalchemy import Connection
+
+from pipeline.checksum.digest import keys_digest, row_digests
+from pipeline.checksum.row_sources import Rows, target_rows
+from pipeline.checksum.sides import TableSides
+from pipeline.control.chunk_checks import first_claimed_batch, require_again
+from pipeline.control.chunk_map import chunks_of
+from pipeline.control.streams import StreamState, read_stream
+from pipeline.control.touched_keys import LogSlice, first_slice, forget_slice, touched_later
+from pipeline.domain.migration import MigrationTable
+from pipeline.mysql.keyrange import Bound
+from pipeline.pausepoints import Point, reached
+from pipeline.strategy.choice import strategy_of
+
+log = logging.getLogger(__name__)
+_ROWS_AT_ONCE = 20_000  # the waits of a slice are shared by so many rows of the log
+_CONVERTED_AT_ONCE = 5_000  # one statement lists all their keys
+
+
+class SliceVerdict(Enum):
+    """How a slice ended."""
+
+    NOTHING_LEFT = "nothing left"
+    EQUAL = "equal"
+    DIFFERENT = "different"  # chunks have to be verified in full again
+    INCONCLUSIVE = "inconclusive"  # the stream is too far behind; try again later
+
+
+@dataclass(frozen=True)
+class KeyVerifier:
+    """Verifies the touched keys of one table."""
+
+    sides: TableSides
+
+    def verify_for(self, seconds: float) -> SliceVerdict:
+        """Verify one slice after the other; returns how the last one ended."""
+        deadline = time.monotonic() + seconds
+        while True:
+            verdict = self.verify_slice()
+            done = verdict in (SliceVerdict.NOTHING_LEFT, SliceVerdict.INCONCLUSIVE)
+            if done or time.monotonic() >= deadline:
+                return verdict
+
+    def verify_slice(self) -> SliceVerdict:
+        """Verify the oldest touched keys."""
+        began = time.monotonic()
+        stream, taken = self._take()
+        if taken is None:
+            return SliceVerdict.NOTHING_LEFT
+        if not self.sides.source_sees(stream.position):
+            return SliceVerdict.INCONCLUSIVE
+        different = self._compare(taken, stream.batches)
+        if different is None:
+            return SliceVerdict.INCONCLUSIVE
+        log.info("%d touched keys in %.2f s", len(taken.keys), time.monotonic() - began)
+        return self._settle(taken, different)
+
+    @property
+    def _table(self) -> MigrationTable:
+        return self.sides.table
+
+    def _take(self) -> tuple[StreamState, LogSlice | None]:
+        table = self._table
+        in_place = strategy_of(table).compares_in_place
+        with self.sides.pools.begin(self.sides.target) as target:
+            # Under the lock: an attempt that has noted its batch has also said so.
+            stream = read_stream(target, table.migration_id, lock=True)
+            claimed = first_claimed_batch(target, table)
+        last = stream.batches if claimed is None else min(claimed, stream.batches)
+        with self.sides.pools.begin(self.sides.target) as target:
+            most = _ROWS_AT_ONCE if in_place else _CONVERTED_AT_ONCE
+            return stream, first_slice(target, table, last, most)
+
+    def _compare(self, taken: LogSlice, batch: int) -> list[Bound] | None:
+        """The keys of the rows that differ; None if the target does not catch up in time."""
+        sides = self.sides
+        with sides.source_rows.keys(taken.keys) as source:
+            ours = keys_digest(source, taken.keys)
+            reached(Point.VERIFY_SOURCE_READ)
+            if not sides.target_has_caught_up(source.connection):
+                return None
+            with sides.pools.snapshot(sides.target) as target:
+                later = touched_later(target, self._table, taken, batch)
+                there = target_rows(target, self._table)
+                theirs = keys_digest(there, taken.keys).without(keys_digest(there, later))
+                reached(Point.VERIFY_TARGET_READ)
+                if ours.without(keys_digest(source, later)) == theirs:
+                    return []
+                return _different(source, there, taken.keys, later)
+
+    def _settle(self, taken: LogSlice, different: Sequence[Bound]) -> SliceVerdict:
+        with self.sides.pools.begin(self.sides.target) as target:
+            if not different:
+                forget_slice(target, self._table, taken)
+                return SliceVerdict.EQUAL
+            self._send_back(target, taken, different)
+        return SliceVerdict.DIFFERENT
+
+    def _send_back(self, target: Connection, taken: LogSlice, different: Sequence[Bound]) -> None:
+        read_stream(target, self._table.migration_id, lock=True)  # no chunk is cut
+        if forget_slice(target, self._table, taken):
+            numbers = chunks_of(target, self._table, different)
+            log.warning("%d rows differ, in chunks %s", len(different), sorted(numbers))
+            require_again(target, self._table, numbers)
+
+
+def _different(
+    ours: Rows, theirs: Rows, keys: Sequence[Bound], later: Sequence[Bound]
+) -> list[Bound]:
+    """The keys, as the rows have them, of rows that differ and that nobody has touched since.
+
+    A key of the log may be equal by collation only to that of the row which it finds.
+    """
+    here, there = row_digests(ours, keys), row_digests(theirs, keys)
+    apart = row_digests(ours, later).keys() | row_digests(theirs, later).keys()
+    return sorted(
+        key for key in here.keys() | there.keys() if here.get(key) != there.get(key)
+        and key not in apart
+    )  # fmt: skip

@@ -1,0 +1,209 @@
+"""I6, by touched keys: what was touched leaves the log only when it is proved, or handed on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from pipeline.checksum import verify_keys
+from pipeline.checksum.verify import Verdict
+from pipeline.checksum.verify_keys import SliceVerdict
+from pipeline.mysql.pools import Pools, run
+from pipeline.pausepoints import Point, at
+from tests.support.direct import DirectMove, Feed
+from tests.support.moves import SOURCE
+from tests.support.verification import (
+    drained,
+    equal,
+    on_source,
+    on_target,
+    once,
+    touched,
+    unverified,
+    write_both,
+)
+
+
+@pytest.fixture
+def move(pools: Pools, schema: str) -> DirectMove:
+    """Three chunks, all verified in full."""
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, v VARCHAR(20), n INT)")
+        values = ", ".join(f"({number}, 'N', {number})" for number in range(1, 31))
+        run(source, f"INSERT INTO {schema}.t VALUES {values}")
+    return verified(DirectMove.of(pools, schema, "t", chunk_rows=10))
+
+
+def verified(move: DirectMove) -> DirectMove:
+    move.copy_all()
+    drained(move)
+    for number in unverified(move):
+        assert move.verify(number) is Verdict.VERIFIED
+    return move
+
+
+@pytest.fixture
+def feed(move: DirectMove) -> Iterator[Feed]:
+    with move.applier() as feed:
+        yield feed
+
+
+def test_keys_of_several_chunks_are_verified_in_one_slice(move: DirectMove, feed: Feed) -> None:
+    for number in (3, 13, 23):
+        write_both(move, feed, number, "new")
+    assert touched(move) == 3
+    assert move.verify_keys() is SliceVerdict.EQUAL
+    assert move.verify_keys() is SliceVerdict.NOTHING_LEFT
+    assert (unverified(move), touched(move)) == ([], 0)
+
+
+def test_a_deleted_row_and_a_new_one_are_verified(move: DirectMove, feed: Feed) -> None:
+    on_source(move, "DELETE FROM {t} WHERE id = 3")
+    on_source(move, "INSERT INTO {t} VALUES (31, 'born', 31)")
+    feed.delete((b"3",))
+    feed.insert((b"31", b"born", b"31"))
+    drained(move)
+    assert move.verify_keys() is SliceVerdict.EQUAL
+    assert touched(move) == 0
+
+
+@pytest.mark.parametrize("point", [Point.VERIFY_SOURCE_READ, Point.VERIFY_TARGET_READ])
+def test_a_key_touched_while_it_is_verified_stays(
+    move: DirectMove, feed: Feed, point: Point
+) -> None:
+    write_both(move, feed, 3, "one")
+    write_both(move, feed, 13, "other")
+    with at(point, lambda: write_both(move, feed, 3, "two")):
+        assert move.verify_keys() is SliceVerdict.EQUAL
+    assert (unverified(move), touched(move)) == ([], 1)
+    assert move.verify_keys() is SliceVerdict.EQUAL
+    assert touched(move) == 0
+
+
+def test_a_wrong_row_is_found_among_rows_that_are_being_written(
+    move: DirectMove, feed: Feed
+) -> None:
+    write_both(move, feed, 3, "right")
+    write_both(move, feed, 13, "one")
+    on_target(move, "UPDATE {t} SET v = 'wrong' WHERE id = 3")
+    with at(Point.VERIFY_SOURCE_READ, lambda: write_both(move, feed, 13, "two")):
+        assert move.verify_keys() is SliceVerdict.DIFFERENT
+    assert (unverified(move), touched(move)) == ([0], 1)
+
+
+def test_a_target_that_is_only_behind_is_not_different(move: DirectMove, feed: Feed) -> None:
+    write_both(move, feed, 3, "one")
+    on_source(move, "UPDATE {t} SET v = 'two' WHERE id = 3")
+    assert move.verify_keys() is SliceVerdict.INCONCLUSIVE
+    assert (unverified(move), touched(move)) == ([], 1)
+
+
+def test_a_key_that_differs_sends_its_chunk_back_which_is_repaired(
+    move: DirectMove, feed: Feed
+) -> None:
+    for number in (3, 13, 23):
+        write_both(move, feed, number, "right")
+    on_target(move, "UPDATE {t} SET v = 'wrong' WHERE id = 13")
+    assert move.verify_keys() is SliceVerdict.DIFFERENT
+    assert (unverified(move), touched(move)) == ([1], 0)
+    assert move.verify(1) is Verdict.REPAIRED
+    assert move.verify(1) is Verdict.VERIFIED
+    assert unverified(move) == []
+    assert equal(move)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE {t} SET v = 'Y' WHERE id IN (3, 13)",  # stale in the same way
+        "UPDATE {t} SET n = IF(id = 3, 13, 3) WHERE id IN (3, 13)",  # swapped values
+    ],
+)
+def test_two_wrong_rows_never_cancel_out(move: DirectMove, feed: Feed, change: str) -> None:
+    for number in (3, 13):
+        write_both(move, feed, number, "right")
+    on_target(move, change)
+    assert move.verify_keys() is SliceVerdict.DIFFERENT
+    assert unverified(move) == [0, 1]
+
+
+@pytest.mark.parametrize("point", [Point.VERIFY_SOURCE_READ, Point.VERIFY_TARGET_READ])
+def test_a_slice_that_is_verified_twice_deletes_nothing_touched_later(
+    move: DirectMove, feed: Feed, point: Point
+) -> None:
+    write_both(move, feed, 3, "one")
+
+    def meanwhile() -> None:
+        assert move.verify_keys() is SliceVerdict.EQUAL
+        write_both(move, feed, 3, "two")
+        write_both(move, feed, 13, "two")
+
+    with at(point, once(meanwhile)):
+        move.verify_keys()
+    assert touched(move) == 2
+    assert unverified(move) == []
+
+
+def test_a_delayed_slice_sends_nothing_back_that_another_has_settled(
+    move: DirectMove, feed: Feed
+) -> None:
+    write_both(move, feed, 3, "right")
+    on_target(move, "UPDATE {t} SET v = 'wrong' WHERE id = 3")
+
+    def meanwhile() -> None:
+        on_target(move, "UPDATE {t} SET v = 'right' WHERE id = 3")
+        assert move.verify_keys() is SliceVerdict.EQUAL
+
+    with at(Point.VERIFY_TARGET_READ, once(meanwhile)):
+        move.verify_keys()
+    assert unverified(move) == []
+
+
+def test_a_slice_that_ends_within_a_batch_deletes_no_more_than_it_has_read(
+    move: DirectMove, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify_keys, "_ROWS_AT_ONCE", 2)
+    on_source(move, "UPDATE {t} SET v = 'new' WHERE id IN (3, 13, 23)")
+    feed.update(*(((b"%d" % one,), (b"%d" % one, b"new", b"%d" % one)) for one in (3, 13, 23)))
+    on_target(move, "UPDATE {t} SET v = 'wrong' WHERE id = 23")
+    drained(move)
+    assert move.verify_keys() is SliceVerdict.EQUAL
+    assert touched(move) == 1
+    assert move.verify_keys() is SliceVerdict.DIFFERENT
+    assert unverified(move) == [2]
+
+
+def test_a_key_touched_many_times_is_compared_once(move: DirectMove, feed: Feed) -> None:
+    """Twice would cancel out under XOR, on both sides."""
+    write_both(move, feed, 3, "one")
+    write_both(move, feed, 3, "two")
+    on_target(move, "UPDATE {t} SET v = 'wrong' WHERE id = 3")
+    assert move.verify_keys() is SliceVerdict.DIFFERENT
+
+
+def test_keys_that_only_a_collation_makes_equal_are_compared_once(
+    pools: Pools, schema: str
+) -> None:
+    with pools.begin(SOURCE) as source:
+        run(
+            source,
+            f"CREATE TABLE {schema}.c (k VARCHAR(9) CHARACTER SET utf8mb4"
+            " COLLATE utf8mb4_general_ci PRIMARY KEY, v INT)",
+        )
+        run(source, f"INSERT INTO {schema}.c VALUES ('a', 1), ('b', 2)")
+    move = verified(DirectMove.of(pools, schema, "c"))
+    with move.applier() as feed:
+        on_source(move, "UPDATE {t} SET v = 3 WHERE k = 'a'")
+        feed.update(((b"a",), (b"a", b"3")))
+        on_source(move, "UPDATE {t} SET k = 'A' WHERE k = 'a'")
+        feed.update(((b"a",), (b"A", b"3")))
+        drained(move)
+        on_target(move, "UPDATE {t} SET v = 9 WHERE k = 'a'")
+        assert move.verify_keys() is SliceVerdict.DIFFERENT
+        assert move.verify(0) is Verdict.REPAIRED
+        assert move.verify(0) is Verdict.VERIFIED
+        on_target(move, "UPDATE {t} SET k = 'a' WHERE k = 'a'")
+        feed.update(((b"A",), (b"A", b"3")))
+        drained(move)
+        assert move.verify_keys() is SliceVerdict.EQUAL

@@ -1,0 +1,65 @@
+"""Changes of either side, and what is left to verify: for tests of one race at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pipeline.control.chunk_checks import unverified_chunks
+from pipeline.control.touched_keys import count_touched
+from pipeline.mysql.flavours import executed_gtids
+from pipeline.mysql.pools import run
+from tests.support.direct import DirectMove, Feed, rows_of
+from tests.support.moves import SOURCE, TARGET
+
+
+def on_target(move: DirectMove, change: str) -> None:
+    with move.pools.begin(TARGET) as target:
+        run(target, change.format(t=move.table.target))
+
+
+def unverified(move: DirectMove) -> list[int]:
+    with move.pools.begin(TARGET) as control:
+        return unverified_chunks(control, move.table, 100)
+
+
+def touched(move: DirectMove) -> int:
+    with move.pools.begin(TARGET) as control:
+        return count_touched(control, move.table)
+
+
+def drained(move: DirectMove) -> None:
+    """Say that the position has everything (nothing has been written to the table since)."""
+    with move.pools.begin(SOURCE) as source:
+        executed = executed_gtids(source)
+    with move.pools.begin(TARGET) as control:
+        run(control, f"UPDATE tranship.streams SET position = '{executed}'")
+
+
+def on_source(move: DirectMove, change: str) -> None:
+    with move.pools.begin(SOURCE) as source:
+        run(source, change.format(t=move.table.source))
+
+
+def write_both(move: DirectMove, feed: Feed, number: int, text: str) -> None:
+    """A change of the source that the stream brings at once."""
+    on_source(move, f"UPDATE {{t}} SET v = '{text}' WHERE id = {number}")
+    key = str(number).encode()
+    feed.update(((key,), (key, text.encode(), key)))
+    drained(move)
+
+
+def equal(move: DirectMove) -> bool:
+    table = move.table.definition
+    return rows_of(move.pools, TARGET, table) == rows_of(move.pools, SOURCE, table)
+
+
+def once(action: Callable[[], object]) -> Callable[[], None]:
+    """`action` at the first call only: what it calls may come to the same point."""
+    done: list[bool] = []
+
+    def act() -> None:
+        if not done:
+            done.append(True)
+            action()
+
+    return act
