@@ -156,7 +156,7 @@ def send_unverified(
     connection: Connection, table: MigrationTable, window: int, resend_s: float
 ) -> list[int]:
     """Up to `window` unverified chunks that nobody is verifying, noted as sent."""
-    in_flight = chunk_checks.c.sent_at.is_not(None) & (chunk_checks.c.sent_at >= ago(resend_s))
+    in_flight = _in_flight(resend_s)
     due = or_(chunk_checks.c.not_before.is_(None), chunk_checks.c.not_before < NOW)
     mine = (chunk_checks.c.table_id == table.id) & UNVERIFIED
     busy = connection.execute(
@@ -186,6 +186,19 @@ def unverified_chunks(connection: Connection, table: MigrationTable, most: int) 
         .limit(most)
     )
     return [int(number) for number in connection.execute(query).scalars()]
+
+
+def waits_to_be_sent(
+    connection: Connection, table: MigrationTable, number: int, resend_s: float
+) -> bool:
+    """Whether a chunk has to be verified in full, and nobody is doing that."""
+    query = select(func.count()).where(_is(table, number), UNVERIFIED, ~_in_flight(resend_s))
+    return bool(connection.execute(query).scalar_one())
+
+
+def _in_flight(resend_s: float) -> ColumnElement[bool]:
+    sent_at = chunk_checks.c.sent_at
+    return sent_at.is_not(None) & (sent_at >= ago(resend_s))
 
 
 def is_fully_verified(connection: Connection, table: MigrationTable, number: int) -> bool:

@@ -12,8 +12,9 @@ too many. Two keys may be equal by collation only; keys are distinct here as the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import Connection, or_, update
+from sqlalchemy import Connection, or_, select, update
 
 from pipeline.control.chunk_map import BATCH, PLACE, touched_table
 from pipeline.control.schema import NOW, ago, migration_tables
@@ -114,8 +115,24 @@ def send_keys(connection: Connection, table: MigrationTable, resend_s: float) ->
     return bool(due.rowcount)
 
 
-def unsend_keys(connection: Connection, table: MigrationTable) -> None:
+def begin_keys(connection: Connection, table: MigrationTable) -> datetime:
+    """A worker begins; until it ends, no other message is sent. Returns what tells it from others.
+
+    If a second one begins, the first one's end does not count, so that there are not two for ever.
+    """
+    mine = migration_tables.c.id == table.id
+    connection.execute(update(migration_tables).where(mine).values(keys_sent_at=NOW))
+    began: datetime = connection.execute(
+        select(migration_tables.c.keys_sent_at).where(mine)
+    ).scalar_one()
+    return began
+
+
+def unsend_keys(
+    connection: Connection, table: MigrationTable, began: datetime | None = None
+) -> None:
     """Have the message sent again when there is something to verify."""
-    connection.execute(
-        update(migration_tables).where(migration_tables.c.id == table.id).values(keys_sent_at=None)
-    )
+    mine = migration_tables.c.id == table.id
+    if began is not None:
+        mine &= migration_tables.c.keys_sent_at == began
+    connection.execute(update(migration_tables).where(mine).values(keys_sent_at=None))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.control.chunk_checks import is_fully_verified, send_unverified, unverified_chunks
+from pipeline.control.chunk_checks import send_unverified, unverified_chunks, waits_to_be_sent
 from pipeline.control.chunk_map import last_chunk
 from pipeline.control.leases import holder
 from pipeline.control.touched_keys import count_touched, send_keys
@@ -35,11 +35,17 @@ def send_verifications(context: Context) -> None:
 
 
 def _cut_open_chunk(context: Context, table: MigrationTable) -> None:
-    """Cut the open chunk before it is verified: rows added since the start pile up in it."""
+    """Cut the open chunk before it is sent: rows added since the start pile up in it.
+
+    Not while it is being verified, which a cut makes void: a table that grows all the time would
+    never be done.
+    """
+    settings = context.settings.checksum
     with context.control() as control:
-        if is_fully_verified(control, table, last_chunk(control, table)):
+        open_chunk = last_chunk(control, table)
+        if not waits_to_be_sent(control, table, open_chunk, settings.resend_s):
             return
-    for _ in range(context.settings.checksum.window):
+    for _ in range(settings.window):
         with context.source() as source, context.control() as control:
             if plan_chunk(source, control, table, table.source, table.chunk_rows) is None:
                 return

@@ -13,7 +13,7 @@ from pipeline.checksum.sides import TableSides, sides_of
 from pipeline.checksum.verify import ChunkVerifier, Verdict
 from pipeline.checksum.verify_keys import KeyVerifier, SliceVerdict
 from pipeline.control.chunk_checks import unsend_check
-from pipeline.control.touched_keys import unsend_keys
+from pipeline.control.touched_keys import begin_keys, unsend_keys
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.role import Role
 from pipeline.domain.stages import STAGES_THAT_VERIFY
@@ -36,11 +36,13 @@ def _verify(context: JobContext) -> bool:
 
 
 def _verify_keys(context: JobContext) -> bool:
+    with context.pools.begin(context.migration.target) as control:
+        began = begin_keys(control, context.table)
     try:
         verdict = KeyVerifier(_sides(context)).verify_for(_KEYS_FOR_S)
     finally:
         with context.pools.begin(context.migration.target) as control:
-            unsend_keys(control, context.table)
+            unsend_keys(control, context.table, began)
     log.info("verification of touched keys: %s", verdict.value)
     # If nothing is left, the next tick is soon enough: there is something new all the time.
     return verdict in (SliceVerdict.EQUAL, SliceVerdict.DIFFERENT)

@@ -89,7 +89,7 @@ SENTENCES: list[tuple[StatusFacts, Stage, dict[str, Any], str]] = [
     ),
     (
         ALTER, Stage.VERIFYING, BLOCKED,
-        "the swap; waiting for the last chunks to be verified; writes to the table wait too",
+        "the swap; waiting for the last changed rows to be verified; writes to the table wait too",
     ),
     (
         ALTER, Stage.SWAPPING, BLOCKED,
