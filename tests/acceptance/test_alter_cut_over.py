@@ -103,6 +103,7 @@ def _same_on_both(here: pymysql.Connection[Any], there: pymysql.Connection[Any])
     assert sums[0] == sums[1]
 
 
+@pytest.mark.long  # short: integration/cutover/test_alter_locks
 def test_who_is_in_the_way_is_named_and_waited_for_only_shortly(
     pools: Pools, connect: Connect, schema: str, shared_stack: Stack
 ) -> None:
@@ -127,6 +128,7 @@ def test_who_is_in_the_way_is_named_and_waited_for_only_shortly(
     assert scalar(link, f"SELECT COUNT(*) FROM {schema}.t WHERE v = 'in between'") == 1
 
 
+@pytest.mark.long  # the same
 def test_what_blocks_is_killed_only_where_that_was_asked_for(
     pools: Pools, connect: Connect, schema: str, shared_stack: Stack
 ) -> None:

@@ -134,6 +134,7 @@ def test_one_short_refusal_no_lost_write_and_never_two_writable_copies(
         assert {row[0] for row in cursor.fetchall()} == written[SOURCE]
 
 
+@pytest.mark.long  # short: integration/cutover/test_hooks
 def test_a_failing_before_cut_over_hook_leaves_the_source_as_it_was(
     pools: Pools, connect: Connect, schema: str, entries: str, shared_stack: Stack, hooks: Hooks
 ) -> None:
@@ -149,6 +150,7 @@ def test_a_failing_before_cut_over_hook_leaves_the_source_as_it_was(
     assert hooks.attempts("before-cut-over") == [1, 2]
 
 
+@pytest.mark.long  # the same
 def test_a_success_hook_that_fails_is_told_again_until_it_has_heard(
     pools: Pools, connect: Connect, schema: str, entries: str, shared_stack: Stack, hooks: Hooks
 ) -> None:
@@ -163,6 +165,7 @@ def test_a_success_hook_that_fails_is_told_again_until_it_has_heard(
     assert attempts == list(range(1, len(attempts) + 1))
 
 
+@pytest.mark.long  # short: unit/cutover/test_decisions
 def test_a_postponed_cut_over_waits_for_the_word(
     pools: Pools, connect: Connect, schema: str, entries: str, shared_stack: Stack
 ) -> None:
@@ -175,6 +178,7 @@ def test_a_postponed_cut_over_waits_for_the_word(
     wait_for(pools, migration_id, Stage.DONE, logs=shared_stack.logs)
 
 
+@pytest.mark.long  # the same
 def test_a_cut_over_waits_for_its_window(
     pools: Pools, connect: Connect, schema: str, entries: str, shared_stack: Stack
 ) -> None:
@@ -201,6 +205,7 @@ def read_now(pools: Pools) -> datetime:
     return now
 
 
+@pytest.mark.long  # short: integration/cutover/test_move_late
 def test_a_table_locked_by_a_long_transaction_is_not_waited_for_long(
     pools: Pools, connect: Connect, schema: str, entries: str, shared_stack: Stack
 ) -> None:
