@@ -9,11 +9,11 @@
         tranship.cut_over(migration)
         tranship.wait(migration)
 
-What `move` and `alter` are told can be kept as a MoveRequest or an AlterRequest, for `plan`,
-`doctor`, `start`, `try_instant` and `add_schedule`. Ids may be shortened to a beginning that is
-theirs alone. What is refused raises RefusedError, a server that does not answer RetryableError;
-nothing has been written then. The workers do the work: a call only writes down what is wanted, and
-tells them so.
+The arguments of `move` and `alter` can be kept as a MoveRequest or an AlterRequest, for `plan`,
+`doctor`, `start`, `try_instant` and `add_schedule`. Ids can be shortened as long as they are
+unambiguous. A refusal raises RefusedError, a server that does not answer RetryableError; then
+nothing has been written. The workers do the work: a call only records what is wanted, and tells
+them.
 """
 
 from __future__ import annotations
@@ -27,19 +27,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
+from ops.notify import tell_workers
 from pipeline.commands import control, schedules
 from pipeline.commands import settings as tuning
 from pipeline.commands.instant import try_instant
 from pipeline.commands.start import Plan, examine, make_plan, start
 from pipeline.configuration.load import PATH_VARIABLE, load_settings
 from pipeline.control.events import LoggedEvent, read_events
-from pipeline.control.migrations import ENDED
 from pipeline.control.schedules import Schedule
-from pipeline.domain.hook_names import Hook, hook_named
+from pipeline.domain.hook_names import commands_by_hook
 from pipeline.domain.request import AlterRequest, MoveRequest, Request
-from pipeline.domain.stages import Stage
+from pipeline.domain.stages import ENDED, Stage
 from pipeline.domain.window import Window
-from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
 from pipeline.preflight.findings import Finding
@@ -48,13 +47,12 @@ from pipeline.status.progress import Progress, read_progress
 
 log = logging.getLogger(__name__)
 Command = Callable[[Pools, str, str, str], None]  # on the migration of a target, by somebody
-_BROKER_S = 3
 _POLL_S = 0.5
 _PAGE = 500
 
 
 def has_ended(now: Progress) -> bool:
-    """Whether nothing happens any more by itself."""
+    """Whether nothing more happens by itself."""
     return now.stage in (*ENDED, Stage.FAILED)
 
 
@@ -71,12 +69,12 @@ class Tranship:
         """
         Args:
             config: the configuration file; otherwise $TRANSHIP_CONFIG, or ./tranship.toml.
-            who: whom the event log names; otherwise user@host.
-            on_trouble: told when the workers could not be told, which find out by themselves;
-                otherwise it is logged.
+            who: the name in the event log; otherwise user@host.
+            on_trouble: called if the workers could not be told at once, which then find out by
+                themselves; otherwise that is logged.
         """
         if config is not None:
-            # By the environment: the workers' modules and the hooks read it there.
+            # In the environment, where the workers' modules and the hooks read it.
             os.environ[PATH_VARIABLE] = str(Path(config).absolute())
         self.pools = Pools(load_settings())
         self.who = who or _user()
@@ -89,7 +87,7 @@ class Tranship:
         self.close()
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self.pools.close()
 
     # --- starting ---------------------------------------------------------------------
@@ -100,25 +98,25 @@ class Tranship:
         postpone_cut_over: bool = False, cut_over_window: str | None = None,
         hooks: Mapping[str, str] = {}, chunk_rows: int | None = None,
     ) -> str:  # fmt: skip
-        """Start moving tables; the migration's id.
+        """Start moving tables; returns the migration's id.
 
         Args:
-            source: a server of the configuration, as the target.
+            source: a server of the configuration, like the target.
             tables: each as `schema.table`.
-            target_schema: otherwise that of the source.
-            with_triggers: make the source's triggers on the target, at the end.
+            target_schema: otherwise the source's.
+            with_triggers: create the source's triggers on the target, at the cut-over.
             json_as_text: let DECIMAL, dates and binary inside JSON become what their text says.
             postpone_cut_over: cut over only after `cut_over`.
-            cut_over_window: cut over only then: "02:00-04:00 Europe/Berlin".
-            hooks: command by hook, as in `{"on-success": "/opt/switch.sh"}`.
-            chunk_rows: rows a chunk at first.
+            cut_over_window: cut over only in these hours: "02:00-04:00 Europe/Berlin".
+            hooks: commands by hook, as in `{"on-success": "/opt/switch.sh"}`.
+            chunk_rows: rows in a chunk at first.
         """
         return self.start(
             MoveRequest(
                 source=source, target=target, tables=tuple(map(TableName.parse, tables)),
                 target_schema=target_schema, with_triggers=with_triggers,
                 json_as_text=json_as_text, postpone_cut_over=postpone_cut_over,
-                cut_over_window=_window(cut_over_window), hooks=_hooks(hooks),
+                cut_over_window=_window(cut_over_window), hooks=commands_by_hook(hooks.items()),
                 chunk_rows=chunk_rows,
             )
         )  # fmt: skip
@@ -131,13 +129,13 @@ class Tranship:
         postpone_cut_over: bool = False, cut_over_window: str | None = None,
         hooks: Mapping[str, str] = {}, chunk_rows: int | None = None,
     ) -> str:  # fmt: skip
-        """Start rebuilding a table; the migration's id. What is not said here is as in `move`.
+        """Start rebuilding a table; returns the migration's id. Other arguments are as in `move`.
 
         Args:
             change: what follows the table's name in ALTER TABLE.
-            renames: new name by old one, of the columns that the change renames.
-            accepted: columns that are not checked for what the change loses of their values.
-            lock_timeout_s: how long the cut-over may wait for its lock, and hold it.
+            renames: old names to new ones, of the columns that the change renames.
+            accepted: columns whose values are not checked for what the change may lose.
+            lock_timeout_s: how long the cut-over may wait for its lock, and then hold it.
             force_after_s: kill what blocks the cut-over once it has been tried for that long.
         """
         return self.start(
@@ -146,39 +144,39 @@ class Tranship:
                 accepted=tuple(accepted), with_triggers=with_triggers, json_as_text=json_as_text,
                 lock_timeout_s=lock_timeout_s, force_after_s=force_after_s,
                 postpone_cut_over=postpone_cut_over, cut_over_window=_window(cut_over_window),
-                hooks=_hooks(hooks), chunk_rows=chunk_rows,
+                hooks=commands_by_hook(hooks.items()), chunk_rows=chunk_rows,
             )
         )  # fmt: skip
 
     def start(self, request: Request) -> str:
-        """Start a move or an alter; its id."""
+        """Start a move or an alter; returns its id."""
         started = start(self.pools, request, self.who)
         self._push(request.target, started)
         return started
 
     def try_instant(self, request: AlterRequest) -> str | None:
-        """Have the server make the change itself, if that is a matter of a moment.
+        """Have the server make the change itself, if that only takes a moment.
 
-        The algorithm that it used; None: it can't, and nothing was changed.
+        Returns the algorithm that it used, or None if it can't; then nothing has changed.
         """
         return try_instant(self.pools, request)
 
     def plan(self, request: Request) -> Plan:
-        """What `start` would do, and what was found for and against it. Writes nothing."""
+        """What `start` would do, and what preflight finds. Writes nothing."""
         return make_plan(self.pools, request)
 
     def doctor(self, request: Request) -> list[Finding]:
-        """What is found for and against a move or an alter. Writes nothing."""
+        """What preflight finds about a move or an alter. Writes nothing."""
         return examine(self.pools, request)
 
-    # --- looking ----------------------------------------------------------------------
+    # --- reading ----------------------------------------------------------------------
 
     def find(self, migration: str) -> tuple[str, str]:
-        """(target server, whole id) of the only migration whose id begins so."""
+        """(target server, full id) of the only migration whose id begins like this."""
         return find_target(self.pools, migration)
 
     def status(self, migration: str) -> Progress:
-        """Where it is, what is next and what that waits for; `as_json()` for scripts."""
+        """How far it is, what is next and what that waits for; `as_json()` for scripts."""
         return read_progress(self.pools, *self.find(migration))
 
     def migrations(self) -> tuple[list[Listed], dict[str, str]]:
@@ -187,11 +185,11 @@ class Tranship:
 
     def events(self, migration: str) -> Iterator[LoggedEvent]:
         """What happened, oldest first."""
-        target, whole = self.find(migration)
+        target, full_id = self.find(migration)
         after = 0
         while True:
             with self.pools.begin(target) as connection:
-                page = read_events(connection, whole, after=after, limit=_PAGE)
+                page = read_events(connection, full_id, after=after, limit=_PAGE)
             yield from page
             if len(page) < _PAGE:
                 return
@@ -203,10 +201,10 @@ class Tranship:
         until: Callable[[Progress], bool] = has_ended,
         limit_s: float | None = None,
     ) -> Progress:
-        """Look twice a second until `until` is true: without it, until the migration ends.
+        """Wait until `until` is true, or without it until the migration ends; asks twice a second.
 
         Raises:
-            TimeoutError: not within `limit_s`.
+            TimeoutError: that takes longer than `limit_s`.
         """
         began = time.monotonic()
         while True:
@@ -220,7 +218,7 @@ class Tranship:
     # --- control while it runs --------------------------------------------------------
 
     def throttle(self, migration: str) -> str:
-        """Hold copy and verification back until `unthrottle`. Its whole id, as all of these."""
+        """Hold copy and verification back until `unthrottle`; like all these, returns the id."""
         return self._do(control.throttle, migration, push=False)
 
     def unthrottle(self, migration: str) -> str:
@@ -228,11 +226,11 @@ class Tranship:
         return self._do(control.unthrottle, migration)
 
     def set(self, migration: str, name: str, value: str | float | None) -> str:
-        """Set a limit (`commands.settings.settable()`) for this one alone; None takes it back."""
-        target, whole = self.find(migration)
+        """Set a limit (`commands.settings.settable()`) for this migration; None takes it back."""
+        target, full_id = self.find(migration)
         text = None if value is None else f"{value}"
-        tuning.change(self.pools, target, whole, name, text, self.who)
-        return whole
+        tuning.change(self.pools, target, full_id, name, text, self.who)
+        return full_id
 
     def postpone(self, migration: str) -> str:
         """Hold the cut-over back until `cut_over`."""
@@ -243,7 +241,7 @@ class Tranship:
         return self._do(control.cut_over, migration)
 
     def abort(self, migration: str) -> str:
-        """End it; before the switch the source gets its tables back."""
+        """End it; until the switch the source has its tables, or gets them back."""
         return self._do(control.abort, migration)
 
     def resume(self, migration: str, *, json_as_text: bool = False) -> str:
@@ -251,37 +249,37 @@ class Tranship:
         return self._do(partial(control.resume, json_as_text=json_as_text), migration)
 
     def clean_up(self, migration: str, gently: Callable[[int], None] | None = None) -> list[str]:
-        """Drop what an ended migration left; what was dropped, in words.
+        """Drop what an ended migration has left behind; returns what was dropped, in words.
 
-        With `gently` rows go in batches first; it is called with how many have gone.
+        With `gently` rows are first deleted in batches; it is called with how many are deleted.
         """
-        target, whole = self.find(migration)
-        return control.clean_up(self.pools, target, whole, self.who, gently)
+        target, full_id = self.find(migration)
+        return control.clean_up(self.pools, target, full_id, self.who, gently)
 
     # --- schedules --------------------------------------------------------------------
 
     def add_schedule(self, cron: str, zone: str, request: Request) -> Schedule:
-        """Keep a move or an alter, to be started by beat at its times."""
+        """Keep a move or an alter that beat starts at certain times."""
         return schedules.add_schedule(self.pools, cron, zone, request, self.who)
 
     def schedules(self) -> tuple[list[Schedule], dict[str, str]]:
-        """Those of every server; and why servers could not be asked."""
+        """The schedules of every server; and why servers could not be asked."""
         return schedules.all_schedules(self.pools)
 
     def pause_schedule(self, schedule: str, *, paused: bool = True) -> Schedule:
-        """Start nothing until it is called with `paused=False`."""
+        """Start nothing until this is called with `paused=False`."""
         found = schedules.find_schedule(self.pools, schedule)
         schedules.pause(self.pools, found, paused=paused)
         return found
 
     def remove_schedule(self, schedule: str) -> Schedule:
-        """Forget it; a migration that it has started goes on."""
+        """Remove it; a migration that it has started goes on."""
         found = schedules.find_schedule(self.pools, schedule)
         schedules.remove(self.pools, found)
         return found
 
     def run_now(self, schedule: str) -> str:
-        """Start it now; the migration's id."""
+        """Start it now; returns the migration's id."""
         found = schedules.find_schedule(self.pools, schedule)
         started = schedules.run_now(self.pools, found, self.who)
         self._push(found.target, started)
@@ -290,44 +288,20 @@ class Tranship:
     # --- how --------------------------------------------------------------------------
 
     def _do(self, command: Command, migration: str, *, push: bool = True) -> str:
-        target, whole = self.find(migration)
-        command(self.pools, target, whole, self.who)
+        target, full_id = self.find(migration)
+        command(self.pools, target, full_id, self.who)
         if push:
-            self._push(target, whole)
-        return whole
+            self._push(target, full_id)
+        return full_id
 
     def _push(self, target: str, migration: str) -> None:
-        """Have a coordinator look at once. Never fails: what is wanted is recorded by now."""
-        trouble = _told_workers(target, migration)
+        """Have a coordinator act at once. This never fails: what is wanted is recorded already."""
+        trouble = tell_workers(target, migration)
         if trouble is not None:
             self._on_trouble(
-                f"recorded, but not started on at once: {trouble} It goes on by itself once the"
-                " broker and the workers are there."
+                f"recorded, but the workers could not be told: {trouble} It goes on by itself once"
+                " the broker and the workers are running."
             )
-
-
-def _told_workers(target: str, migration: str) -> str | None:
-    """Why a coordinator could not be told to look at once; None if it was."""
-    # Imported only now: it reads the configuration, and makes the application current.
-    from tasks.messages import send_advance
-    from workers.app import app
-
-    app.conf.broker_transport_options = {
-        **app.conf.broker_transport_options,
-        "socket_connect_timeout": _BROKER_S,
-        "socket_timeout": _BROKER_S,
-    }
-    try:
-        send_advance(target, migration)
-    except TranshipError as error:
-        return error.explanation
-    except Exception as error:  # whatever the broker's client raises: none of it may matter
-        return f"The broker does not answer: {type(error).__name__}."
-    return None
-
-
-def _hooks(given: Mapping[str, str]) -> dict[Hook, str]:
-    return {hook_named(name): command for name, command in given.items()}
 
 
 def _window(text: str | None) -> Window | None:

@@ -17,6 +17,6 @@ from pipeline.domain.stages import Stage
 @pass_session
 def abort(session: Session, migration_id: str, wait: bool) -> ExitCode:
     """End a migration; the source has, or gets back, its tables."""
-    whole = session.api.abort(migration_id)
-    click.echo(f"{whole}: abort asked for.")
-    return follow(session.api, whole, wanted=Stage.ABORTED) if wait else ExitCode.OK
+    full_id = session.api.abort(migration_id)
+    click.echo(f"{full_id}: abort asked for.")
+    return follow(session.api, full_id, wanted=Stage.ABORTED) if wait else ExitCode.OK

@@ -1,4 +1,4 @@
-"""`clean-up`: drops what a migration that has ended left behind, after it has said what."""
+"""`clean-up`: says what an ended migration has left behind, and drops it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import click
 from ops.cli.format import amount
 from ops.cli.options import MIGRATION_ID
 from ops.cli.session import Session, pass_session
-from pipeline.control.migrations import ENDED, read_migration, read_tables
+from pipeline.control.migration_tables import read_tables
+from pipeline.control.migrations import read_migration
 from pipeline.domain.migration import Migration, MigrationTable
-from pipeline.domain.stages import Stage
+from pipeline.domain.stages import ENDED, Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
 
@@ -26,13 +27,13 @@ _SAY_S = 10.0
 )
 @pass_session
 def clean_up(session: Session, migration_id: str, yes: bool, no_batches: bool) -> None:
-    """Drop what a migration that has ended left behind, gently.
+    """Drop what an ended migration has left behind, gently.
 
-    Rows are deleted in batches, with a rest after each, before a table is dropped. Interrupted,
-    it goes on where it was when it is called again.
+    Rows are deleted in batches, with a pause after each, before a table is dropped. If it is
+    interrupted, call it again: it goes on where it was.
     """
-    target, whole = session.api.find(migration_id)
-    leftovers = _leftovers(session.pools, target, whole)
+    target, full_id = session.api.find(migration_id)
+    leftovers = _leftovers(session.pools, target, full_id)
     for what in leftovers:
         click.echo(f"will be dropped: {what}")
     if not leftovers:
@@ -40,13 +41,13 @@ def clean_up(session: Session, migration_id: str, yes: bool, no_batches: bool) -
     if not yes:
         click.confirm("Go on?", abort=True)
     gently = None if no_batches else _Deleted()
-    for what in session.api.clean_up(whole, gently):
+    for what in session.api.clean_up(full_id, gently):
         click.echo(f"dropped: {what}")
-    click.echo(f"{whole}: cleaned up.")
+    click.echo(f"{full_id}: cleaned up.")
 
 
 class _Deleted:
-    """Says from time to time how far it is."""
+    """Reports from time to time how many rows are deleted."""
 
     def __init__(self) -> None:
         self._said = time.monotonic()

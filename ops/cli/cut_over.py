@@ -13,5 +13,5 @@ from ops.cli.session import Session, pass_session
 @pass_session
 def cut_over(session: Session, migration_id: str) -> None:
     """Let the cut-over happen as soon as the checksums have converged."""
-    whole = session.api.cut_over(migration_id)
-    click.echo(f"{whole}: cut-over allowed. See: tranship status {whole} --watch")
+    full_id = session.api.cut_over(migration_id)
+    click.echo(f"{full_id}: cut-over allowed. See: tranship status {full_id} --watch")

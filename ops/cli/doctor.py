@@ -1,4 +1,4 @@
-"""`doctor`: says what speaks against a move, and only looks."""
+"""`doctor`: says which problems a move would have, and changes nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.preflight.findings import Finding, Severity
 @move_options
 @pass_session
 def doctor(session: Session, /, **given: Any) -> ExitCode:
-    """Say what speaks against a move; change nothing."""
+    """Check whether a move is possible; change nothing."""
     return report(session.api.doctor(parse_move(**given)))
 
 

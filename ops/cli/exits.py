@@ -8,7 +8,7 @@ from pipeline.errors import AmbiguousError, FencedError, RefusedError, Retryable
 
 
 class ExitCode(IntEnum):
-    """One code for each thing that the caller may want to do next."""
+    """One code for each thing that a caller may want to do next."""
 
     OK = 0
     FAILED = 1
@@ -24,7 +24,7 @@ MEANINGS = {
     ExitCode.FAILED: "the migration failed or was aborted, or Tranship has a defect",
     ExitCode.REFUSED: "wrong usage, wrong configuration, or refused before anything was changed",
     ExitCode.RETRY: "a server is out of reach or busy: the same command may succeed later",
-    ExitCode.PERSON: "a state that no rule covers: a person has to look and decide",
+    ExitCode.PERSON: "a state that no rule covers: manual intervention needed",
     ExitCode.INTERRUPTED: "interrupted with Ctrl-C; a migration that was started goes on",
 }
 

@@ -1,9 +1,9 @@
-"""Options in the words of the command line.
+"""Spells options as the command line does.
 
-The pipeline's messages spell an option of a request as Python does, between backticks:
-`with_triggers=True`, `renames={'a': 'b'}`, `target_schema=`. What this module prints spells it as
-the command does that has it: --with-triggers, --rename a=b, --target-schema. Which flag stands for
-which name is read off the commands themselves.
+The pipeline's messages spell the options of a request as Python does, between backticks:
+`with_triggers=True`, `renames={'a': 'b'}`, `target_schema=`. This module prints them as flags of
+the command: --with-triggers, --rename a=b, --target-schema. Which flag stands for which name is
+read from the commands themselves.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ _OPTION = re.compile(r"`(\w+)=([^`]*)`")
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print a text that may be the pipeline's."""
+    """Print a text that may come from the pipeline."""
     click.echo(in_flags(text), err=err)
 
 
 def in_flags(text: str, command: click.Command | None = None) -> str:
-    """`text` with the flags of `command` and its subcommands; otherwise of the one that runs."""
+    """`text` with flags of `command` and its subcommands; by default of the running command."""
     flags = dict(_flags(command or click.get_current_context().find_root().command))
 
     def spelled(found: re.Match[str]) -> str:
         flag = flags.get(found[1])
         try:
             return found[0] if flag is None else _with_value(flag, found[2])
-        except (ValueError, SyntaxError):  # somebody else's words, and no option of ours
+        except (ValueError, SyntaxError):  # some other text, and not an option of ours
             return found[0]
 
     return _OPTION.sub(spelled, text)
@@ -47,7 +47,7 @@ def _flags(command: click.Command) -> Iterator[tuple[str, str]]:
 
 
 def _with_value(flag: str, literal: str) -> str:
-    """`flag` once for each value that `literal` stands for, as a shell takes it."""
+    """`flag`, once for each value in `literal`, quoted for a shell."""
     value = ast.literal_eval(literal) if literal else True
     if value is True:
         return flag

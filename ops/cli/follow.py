@@ -1,4 +1,4 @@
-"""Follows a migration to its end: bars in a terminal, a line for each change when piped."""
+"""Follows a migration to its end: bars in a terminal, otherwise a line for each change."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _ENDS = (Stage.DONE, Stage.ABORTED, Stage.FAILED)
 def follow(api: Tranship, migration_id: str, wanted: Stage) -> ExitCode:
     """Show progress until the migration ends, or can't go on without a person.
 
-    A server that does not answer for a while is said, and asked again: watching must
-    outlive what the migration itself outlives.
+    A server that does not answer for a while is reported and asked again: watching must survive
+    what the migration itself survives.
     """
-    target, whole = api.find(migration_id)
+    target, full_id = api.find(migration_id)
     with _screen() as screen:
         while True:
             try:
-                progress = read_progress(api.pools, target, whole)
+                progress = read_progress(api.pools, target, full_id)
             except RetryableError as error:
                 screen.trouble(str(error))
             else:
@@ -61,7 +61,7 @@ def outcome(progress: Progress, wanted: Stage) -> ExitCode | None:
 
 
 def summary(progress: Progress) -> str:
-    """One line of everything that moves."""
+    """Everything that changes, in one line."""
     tables = progress.tables
     rows = sum(table.rows_copied for table in tables)
     chunks = sum(table.chunks_known for table in tables)
@@ -92,7 +92,7 @@ def _screen() -> LineOutput | Screen:
 
 
 class LineOutput(AbstractContextManager["LineOutput"]):
-    """For a pipe or a log: a line when the stage or what it waits for changes, or at times."""
+    """For a pipe or a log: a line when stage or postponement changes, and every ten seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -154,9 +154,9 @@ def _bars(progress: Progress) -> Bars:
         TextColumn("{task.percentage:>3.0f}%"),
     )  # fmt: skip
     for table in progress.tables:
-        # The statistics' estimate may be short of the rows there are, or past them.
-        whole = table.rows_copied if table.copied else max(table.rows_estimate, table.rows_copied)
-        bars.add_task(f"{table.source} rows copied", total=whole, completed=table.rows_copied)
+        # The estimate, from statistics, may be lower or higher than the number of rows.
+        rows = table.rows_copied if table.copied else max(table.rows_estimate, table.rows_copied)
+        bars.add_task(f"{table.source} rows copied", total=rows, completed=table.rows_copied)
         verified = table.chunks_known - table.chunks_never_verified
         bars.add_task(
             f"{table.source} chunks verified", total=table.chunks_known, completed=verified

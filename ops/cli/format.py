@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pipeline.domain.migration import MigrationKind
+from pipeline.domain.request import MigrationKind
 from pipeline.status.kind_words import KIND_WORDS
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -24,17 +24,17 @@ def size(number: float) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """`0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min`; `?` where it isn't known."""
+    """`0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min`; `?` if it is unknown."""
     if seconds is None:
         return "?"
     if seconds < 10:
         return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    rounded = round(seconds)
+    if rounded < 60:
+        return f"{rounded} s"
+    if rounded < 3600:
+        return f"{rounded // 60} min {rounded % 60:02} s"
+    return f"{rounded // 3600} h {rounded % 3600 // 60:02} min"
 
 
 def moment(at: datetime) -> str:
@@ -42,13 +42,13 @@ def moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}Z"
 
 
-def share(part: int, whole: int) -> str:
-    """Percent; never 100 before everything is there, an estimate may be short."""
-    if whole <= 0:
+def share(part: int, total: int) -> str:
+    """A percentage; never 100 before everything is there, since an estimate may be too low."""
+    if total <= 0:
         return "?"
-    return f"{min(99 if part < whole else 100, int(100 * part / whole))}%"
+    return f"{min(99 if part < total else 100, int(100 * part / total))}%"
 
 
 def refusal(kind: MigrationKind, seconds: float) -> str:
-    """What the application felt of the cut-over."""
+    """What the application noticed of the cut-over."""
     return f"writes {KIND_WORDS[kind].writes} for {duration(seconds)}"

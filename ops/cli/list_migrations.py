@@ -1,4 +1,4 @@
-"""`list`: the migrations that there are."""
+"""`list`: all migrations."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def list_migrations(session: Session, as_json: bool) -> ExitCode:
 
 
 def _print(found: list[Listed]) -> None:
-    if not Console().is_terminal:  # one line each, for grep and awk
+    if not Console().is_terminal:  # one line for each, for grep and awk
         for one in found:
             click.echo("\t".join(_cells(one)))
         return

@@ -1,4 +1,4 @@
-"""`move`: starts moving tables; and how every start begins, or is only tried."""
+"""`move`: starts moving tables. Also: how every start begins, or is only tried (`--dry-run`)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def begin(session: Session, request: Request, *, dry: bool, wait: bool) -> ExitC
 
 
 def dry_run(session: Session, request: Request) -> ExitCode:
-    """Print what would be done, and what speaks against it."""
+    """Print what would be done, and which problems there are."""
     plan = session.api.plan(request)
     for table in plan.tables:
         key = table.definition.key

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands take."""
+"""Arguments and options that several commands share."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _MOVE_OPTIONS = (
     click.option("--target", required=True, metavar="T", help="Server to move to."),
     click.option(
         "--table", "tables", required=True, multiple=True, metavar="SCHEMA.TABLE",
-        help="A table to move; give it once for each.",
+        help="A table to move; may be given several times.",
     ),
     click.option(
-        "--target-schema", metavar="X", help="Schema on the target; otherwise that of the source."
+        "--target-schema", metavar="X", help="Schema on the target; otherwise the source's."
     ),
     click.option(
         "--with-triggers", is_flag=True,
-        help="Make the source's triggers on the target, at the end.",
+        help="Create the source's triggers on the target, at the cut-over.",
     ),
     click.option(
         "--json-as-text", is_flag=True,
@@ -42,26 +42,26 @@ _START_OPTIONS = (
     ),
     click.option(
         "--cut-over-window", metavar="WINDOW",
-        help='Cut over only then: "02:00-04:00 Europe/Berlin"; without a zone it is UTC.',
+        help='Cut over only in these hours: "02:00-04:00 Europe/Berlin"; without a zone, UTC.',
     ),
     click.option(
         "--hook", "hooks", multiple=True, metavar="NAME=COMMAND",
-        help=f"A command to run at a point of its life: {', '.join(Hook)}.",
+        help=f"A command to run at a certain moment: {', '.join(Hook)}.",
     ),
     click.option(
-        "--chunk-rows", type=click.IntRange(min=1), metavar="N", help="Rows a chunk at first."
+        "--chunk-rows", type=click.IntRange(min=1), metavar="N", help="Rows in a chunk at first."
     ),
     click.option("--wait", is_flag=True, help="Follow to the end; exit 0 only when it is done."),
 )  # fmt: skip
 
 
 def move_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a command the options that say what is to be moved."""
+    """Give a command the options that say what to move."""
     return _with(_MOVE_OPTIONS, function)
 
 
 def start_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a command the options of every start."""
+    """Give a command the options of every start."""
     return _with(_START_OPTIONS, function)
 
 

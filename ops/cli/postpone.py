@@ -13,5 +13,5 @@ from ops.cli.session import Session, pass_session
 @pass_session
 def postpone(session: Session, migration_id: str) -> None:
     """Hold the cut-over back until `cut-over` allows it."""
-    whole = session.api.postpone(migration_id)
-    click.echo(f"{whole}: postponed. When it may cut over: tranship cut-over {whole}")
+    full_id = session.api.postpone(migration_id)
+    click.echo(f"{full_id}: postponed. When it may cut over: tranship cut-over {full_id}")

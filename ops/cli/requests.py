@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any
 
-from pipeline.domain.hook_names import Hook, hook_named
+from pipeline.domain.hook_names import Hook, commands_by_hook
 from pipeline.domain.request import AlterRequest, MoveRequest
 from pipeline.domain.window import Window
 from pipeline.errors import RefusedError
 from pipeline.mysql.table import TableName
-
-Name = TypeVar("Name", bound=str)
 
 
 def parse_move(
@@ -56,8 +54,8 @@ def parse_hooks(texts: Iterable[str]) -> dict[Hook, str]:
     Raises:
         RefusedError: not of that form, an unknown name, or a name given twice.
     """
-    pairs = (_divided(text, "NAME=COMMAND", "Name a hook and its command.") for text in texts)
-    return _mapping((hook_named(name), command) for name, command in pairs)
+    remedy = "Name the hook and its command."
+    return commands_by_hook(_divided(text, "NAME=COMMAND", remedy) for text in texts)
 
 
 def parse_renames(texts: Iterable[str]) -> dict[str, str]:
@@ -66,7 +64,13 @@ def parse_renames(texts: Iterable[str]) -> dict[str, str]:
     Raises:
         RefusedError: not of that form, or a column given twice.
     """
-    return _mapping(_divided(text, "OLD=NEW", "Name both columns.") for text in texts)
+    renames: dict[str, str] = {}
+    for text in texts:
+        old, new = _divided(text, "OLD=NEW", "Name both columns.")
+        if old in renames:
+            raise RefusedError(f"Column {old} is renamed twice.", "Name each column once.")
+        renames[old] = new
+    return renames
 
 
 def parse_window(text: str | None) -> Window | None:
@@ -82,12 +86,3 @@ def _divided(text: str, form: str, remedy: str) -> tuple[str, str]:
     if not name or not value:
         raise RefusedError(f"'{text}' is not {form}.", remedy)
     return name, value
-
-
-def _mapping(pairs: Iterable[tuple[Name, str]]) -> dict[Name, str]:
-    found: dict[Name, str] = {}
-    for name, value in pairs:
-        if name in found:
-            raise RefusedError(f"{name} is given twice.", "Give each one once.")
-        found[name] = value
-    return found

@@ -16,6 +16,6 @@ from ops.cli.session import Session, pass_session
 )  # fmt: skip
 @pass_session
 def resume(session: Session, migration_id: str, json_as_text: bool) -> None:
-    """Go on with a migration that failed, from the stage it failed in."""
-    whole = session.api.resume(migration_id, json_as_text=json_as_text)
-    click.echo(f"{whole}: resumed. See: tranship status {whole} --watch")
+    """Go on with a failed migration, from the stage in which it failed."""
+    full_id = session.api.resume(migration_id, json_as_text=json_as_text)
+    click.echo(f"{full_id}: resumed. See: tranship status {full_id} --watch")

@@ -54,8 +54,7 @@ def add(session: Session, cron: str, zone: str, command: tuple[str, ...]) -> Non
     """
     new = session.api.add_schedule(cron, zone, _parsed(command))
     click.echo(new.id)
-    if new.next_due is not None:
-        click.echo(f"next: {moment(new.next_due)}")
+    click.echo(f"next: {moment(new.next_due)}")
 
 
 def _parsed(command: tuple[str, ...]) -> Request:
@@ -70,10 +69,9 @@ def _parsed(command: tuple[str, ...]) -> Request:
     startable = _STARTABLE[name]
     with startable.command.make_context(name, arguments) as context:
         params = dict(context.params)
-    for option in _NOT_LATER:
-        if params.pop(option, False):
-            shown = {"dry": "dry-run"}.get(option, option.replace("_", "-"))
-            raise RefusedError(f"--{shown} has no meaning in a schedule.", "Leave it out.")
+    for option in startable.command.params:
+        if option.name in _NOT_LATER and params.pop(option.name):
+            raise RefusedError(f"{option.opts[0]} has no meaning in a schedule.", "Leave it out.")
     return startable.parse(**params)
 
 
@@ -107,7 +105,7 @@ def _entry(one: Schedule) -> dict[str, Any]:
 
 
 def _cells(one: Schedule) -> tuple[str, ...]:
-    due = "paused" if one.paused or one.next_due is None else f"next {moment(one.next_due)}"
+    due = "paused" if one.paused else f"next {moment(one.next_due)}"
     last = f"{one.last_outcome} {one.migration_id or ''}".strip() if one.last_outcome else "never"
     tables = ", ".join(str(name) for name in one.request.tables)
     return one.id, f"{one.cron} {one.zone}", due, f"{one.request.kind} {tables}", f"last: {last}"

@@ -1,4 +1,4 @@
-"""What every command shares: the Python API, made when it is first needed."""
+"""What every command shares: the Python API, created when it is first needed."""
 
 from __future__ import annotations
 

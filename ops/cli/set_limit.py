@@ -22,5 +22,5 @@ def set_limit(session: Session, migration_id: str, limit: str) -> None:
     name, is_one, text = limit.partition("=")
     if not is_one:
         raise RefusedError(f"'{limit}' is not NAME=VALUE.", "NAME= takes back what was set.")
-    whole = session.api.set(migration_id, name.replace("-", "_"), text or None)
-    click.echo(f"{whole}: {name} is {text or 'as configured'}")
+    full_id = session.api.set(migration_id, name.replace("-", "_"), text or None)
+    click.echo(f"{full_id}: {name} is {text or 'as configured'}")

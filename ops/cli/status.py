@@ -23,7 +23,7 @@ from pipeline.status.wording import reading_text
 @click.option("--watch", is_flag=True, help="Follow to the end; Ctrl-C stops only the watching.")
 @pass_session
 def status(session: Session, migration_id: str, as_json: bool, watch: bool) -> ExitCode:
-    """Say how far a migration is and what it waits for. The beginning of an id is enough."""
+    """Show how far a migration is and what it waits for. The beginning of an id is enough."""
     if as_json and watch:
         raise click.UsageError("--json and --watch don't go together.")
     if watch:
@@ -37,7 +37,7 @@ def status(session: Session, migration_id: str, as_json: bool, watch: bool) -> E
 
 
 def status_lines(progress: Progress) -> list[str]:
-    """The whole answer of `tranship status`."""
+    """The text that `tranship status` prints."""
     since = duration((progress.now - progress.since).total_seconds())
     lines = [
         f"migration {progress.id}: {_what(progress)},"
@@ -61,7 +61,7 @@ def status_lines(progress: Progress) -> list[str]:
 
 
 def _pace_line(progress: Progress) -> str:
-    """With what the estimate is made of: it is no better than that."""
+    """The pace, and what the estimate is made of: it is no better than that."""
     left = sum(max(0, one.rows_estimate - one.rows_copied) for one in progress.tables)
     eta = "ETA ?"
     if progress.eta_s is not None:

@@ -13,8 +13,8 @@ from ops.cli.session import Session, pass_session
 @pass_session
 def throttle(session: Session, migration_id: str) -> None:
     """Hold copy and verification back until `unthrottle`."""
-    whole = session.api.throttle(migration_id)
-    click.echo(f"{whole}: throttled. To let it go on: tranship unthrottle {whole}")
+    full_id = session.api.throttle(migration_id)
+    click.echo(f"{full_id}: throttled. To let it go on: tranship unthrottle {full_id}")
 
 
 @click.command()
@@ -22,5 +22,5 @@ def throttle(session: Session, migration_id: str) -> None:
 @pass_session
 def unthrottle(session: Session, migration_id: str) -> None:
     """Take back what `throttle` asked for."""
-    whole = session.api.unthrottle(migration_id)
-    click.echo(f"{whole}: not throttled by hand. See: tranship status {whole}")
+    full_id = session.api.unthrottle(migration_id)
+    click.echo(f"{full_id}: no longer throttled by hand. See: tranship status {full_id}")

@@ -1,7 +1,7 @@
-"""What Prometheus is told: read from the control schemas at each scrape, kept nowhere.
+"""Collects what Prometheus gets: read from the control schemas at each scrape, kept nowhere.
 
 So it is as true as `tranship status`, survives every process, and any number of these endpoints
-may run. A migration that has ended is told of for another hour.
+may run. A migration that has ended is reported for another hour.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from ops.metrics.figures import (
     Figure,
     Told,
 )
-from pipeline.control.migrations import ENDED
 from pipeline.domain.reading import Reading
+from pipeline.domain.stages import ENDED
 from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools
 from pipeline.status.listing import Listed, list_migrations
@@ -54,7 +54,7 @@ class MigrationCollector(Collector):
         yield from families(list(self._progress(listed)))
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: registering must not ask the servers."""
+        """Nothing, since registering must not ask the servers."""
         return []
 
     def _progress(self, listed: Iterable[Listed]) -> Iterator[Progress]:
@@ -68,7 +68,7 @@ class MigrationCollector(Collector):
 
 
 def families(found: list[Progress]) -> Iterator[Metric]:
-    """What a scrape tells of these migrations."""
+    """The metrics of these migrations."""
     migrations = [(_labels(one), one) for one in found]
     streams = [(_labels(one), one.stream) for one in found if one.stream is not None]
     tables = [([*_labels(one), table.source], table) for one in found for table in one.tables]
@@ -95,7 +95,7 @@ def _reasons(found: list[Progress]) -> Metric:
 
 
 def _of_reason(reason: Reading) -> tuple[str, str, str]:
-    """Not its value: that would be a new time series each time."""
+    """The labels of a reason, without its value, which would make a new time series each time."""
     return str(reason.signal), reason.server or "", reason.subject or ""
 
 

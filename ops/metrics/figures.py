@@ -1,4 +1,4 @@
-"""Every metric there is, as data: its name, what it tells, and where in a `Progress` it is read."""
+"""Every metric, as data: its name, what it means, and from where in a `Progress` it is read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OF_STAGE = (*OF_MIGRATION, "stage")
 
 @dataclass(frozen=True)
 class Figure(Generic[Told]):
-    """One number of a migration, its stream or a table; None is not told."""
+    """One number of a migration, its stream or a table; None is left out."""
 
     about: str
     read: Callable[[Told], float | None]
@@ -27,9 +27,9 @@ class Figure(Generic[Told]):
 
 MIGRATION: dict[str, Figure[Progress]] = {
     "stage_seconds": Figure(
-        "How long it has been in its stage.", lambda one: (one.now - one.since).total_seconds()
+        "For how long it has been in its stage.", lambda one: (one.now - one.since).total_seconds()
     ),
-    "postponed": Figure("1: the cut-over waits for a person's word.", lambda one: one.postponed),
+    "postponed": Figure("1: the cut-over is postponed.", lambda one: one.postponed),
     "failed": Figure(
         "1: it has stopped, and can be resumed or aborted.", lambda one: one.stage is Stage.FAILED
     ),
@@ -37,14 +37,14 @@ MIGRATION: dict[str, Figure[Progress]] = {
         "How many reasons hold copy and verification back.", lambda one: len(one.throttled)
     ),
     "chunks_allowed": Figure(
-        "Chunks that may be in flight, by the throttle.", lambda one: one.chunks_allowed
+        "Chunks that the throttle allows in flight.", lambda one: one.chunks_allowed
     ),
-    "copy_rows_per_second": Figure("Rows copied lately.", lambda one: one.rows_per_s),
+    "copy_rows_per_second": Figure("Rows copied per second, lately.", lambda one: one.rows_per_s),
     "cut_over_attempts": Figure(
         "Attempts at the cut-over.", lambda one: one.cut_over_attempt, grows=True
     ),
     "refused_seconds": Figure(
-        "How long writes were refused, or had to wait.", lambda one: one.refused_s
+        "For how long writes were refused, or had to wait.", lambda one: one.refused_s
     ),
 }
 STREAM: dict[str, Figure[StreamProgress]] = {
@@ -53,7 +53,7 @@ STREAM: dict[str, Figure[StreamProgress]] = {
         "Transactions of the source not yet applied.", lambda one: one.transactions_behind
     ),
     "position_age_seconds": Figure(
-        "How long ago the position was moved.", lambda one: one.position_age_s
+        "How long ago the position last moved.", lambda one: one.position_age_s
     ),
     "rows_applied": Figure(
         "Row changes applied from the binary log.", lambda one: one.rows_applied, grows=True
@@ -62,9 +62,7 @@ STREAM: dict[str, Figure[StreamProgress]] = {
 }
 TABLE: dict[str, Figure[TableProgress]] = {
     "rows_copied": Figure("Rows copied.", lambda one: one.rows_copied, grows=True),
-    "rows_estimate": Figure(
-        "Rows that there are, by the server's estimate.", lambda one: one.rows_estimate
-    ),
+    "rows_estimate": Figure("All rows, by the server's estimate.", lambda one: one.rows_estimate),
     "bytes_copied": Figure("Bytes copied.", lambda one: one.bytes_copied, grows=True),
     "chunks_done": Figure("Chunks copied.", lambda one: one.chunks_done, grows=True),
     "chunks_known": Figure("Chunks planned so far.", lambda one: one.chunks_known),
@@ -91,7 +89,7 @@ class Described:
 
 
 def described() -> list[Described]:
-    """Every metric there is."""
+    """Every metric."""
     found = [
         Described(SERVER_UP, "gauge", ("server",), "1: the server answers."),
         Described(STAGE, "gauge", OF_STAGE, "1 for the present one."),

@@ -1,4 +1,4 @@
-"""What a person may ask of a migration: postpone, cut over, abort, resume, clean up."""
+"""What people ask of a migration: postpone, cut over, throttle, abort, resume, clean up."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from sqlalchemy import Connection
 from pipeline.alter.convert_rows import drop_templates
 from pipeline.commands.drop import drop_table
 from pipeline.control.chunk_map import delete_chunks, drop_key_tables
+from pipeline.control.claims import release_claims, written_by
 from pipeline.control.events import log_event
 from pipeline.control.leases import Lease, release_lease, take_lease
+from pipeline.control.migration_tables import read_tables, take_documents_as_text
 from pipeline.control.migrations import (
-    ENDED,
+    allow_cut_over,
+    ask_for_abort,
+    change_request,
+    forget_failure,
+    mark_cleaned_up,
     postpone_migration,
     read_migration,
-    read_tables,
-    release_claims,
     transition,
-    update_migration,
-    update_table,
-    written_by,
 )
-from pipeline.control.schema import NOW
+from pipeline.control.stage_change import StageChange
 from pipeline.control.throttles import set_manual
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.role import Role
-from pipeline.domain.stages import Stage, can_abort
+from pipeline.domain.stages import ENDED, Stage, can_abort
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
-from pipeline.mysql.table import table_to_json
 from pipeline.preflight.findings import Scope, refuse
 from pipeline.preflight.registry import run_preflight
 from pipeline.waiting import wait_until
@@ -71,7 +71,9 @@ def cut_over(pools: Pools, target: str, migration_id: str, who: str) -> None:
             f"Migration {migration_id} is {migration.stage}; there is nothing to cut over.",
             f"See: tranship status {migration_id}",
         )
-    _change(pools, target, migration_id, who, "cut-over allowed", postponed=False, retry_at=None)
+    with pools.begin(target) as control:
+        allow_cut_over(control, migration_id)
+        log_event(control, migration_id, EventKind.CONTROL, "cut-over allowed", who)
 
 
 def abort(pools: Pools, target: str, migration_id: str, who: str) -> None:
@@ -86,13 +88,13 @@ def abort(pools: Pools, target: str, migration_id: str, who: str) -> None:
             f"Migration {migration_id} is {migration.stage}; it can't be aborted any more.",
             f"See: tranship status {migration_id}",
         )
-    _change(pools, target, migration_id, who, "abort asked for", abort_asked=True)
+    with pools.begin(target) as control:
+        ask_for_abort(control, migration_id)
+        log_event(control, migration_id, EventKind.CONTROL, "abort asked for", who)
     if migration.stage is Stage.FAILED:
+        change = StageChange(after_restore=Stage.ABORTED)
         with _coordinating(pools, target, migration_id, who) as lease, pools.begin(target) as ctl:
-            transition(
-                ctl, lease, Stage.FAILED, Stage.RESTORING, "abort was asked for",
-                after_restore=Stage.ABORTED,
-            )  # fmt: skip
+            transition(ctl, lease, Stage.FAILED, Stage.RESTORING, "abort was asked for", change)
 
 
 def throttle(pools: Pools, target: str, migration_id: str, who: str) -> None:
@@ -108,7 +110,7 @@ def throttle(pools: Pools, target: str, migration_id: str, who: str) -> None:
 
 
 def unthrottle(pools: Pools, target: str, migration_id: str, who: str) -> None:
-    """Take back what `throttle` asked for. What the servers' health asks for stays.
+    """Take back what `throttle` asked for; other signals still throttle.
 
     Raises:
         RefusedError: the migration has ended.
@@ -130,12 +132,12 @@ def _refuse_ended(migration: Migration) -> None:
 def resume(
     pools: Pools, target: str, migration_id: str, who: str, *, json_as_text: bool = False
 ) -> None:
-    """Go on with a migration that failed, from the stage it failed in.
+    """Go on with a failed migration, from the stage in which it failed.
 
-    `json_as_text` accepts from now on what documents become as text.
+    `json_as_text` accepts, from now on, what documents become as text.
 
     Raises:
-        RefusedError: it has ended, or what made it impossible is still there.
+        RefusedError: it has ended, or preflight still finds a problem.
     """
     migration = _read(pools, target, migration_id)
     _refuse_ended(migration)
@@ -144,22 +146,19 @@ def resume(
     with _coordinating(pools, target, migration_id, who) as lease, pools.begin(target) as control:
         if json_as_text:
             _accept_documents_as_text(control, migration)
-        update_migration(control, migration_id, failure=None, retry_at=None)
+        forget_failure(control, migration_id)
         if migration.stage is Stage.FAILED:
             stage = migration.resume_stage or Stage.PREPARING
-            transition(control, lease, Stage.FAILED, stage, "resumed", resume_stage=None)
+            change = StageChange(resume_stage=None)
+            transition(control, lease, Stage.FAILED, stage, "resumed", change)
         else:
             log_event(control, migration_id, EventKind.CONTROL, "resumed", who)
 
 
 def _accept_documents_as_text(control: Connection, migration: Migration) -> None:
-    request = replace(migration.request, json_as_text=True)
-    update_migration(control, migration.id, request=request)
-    for one in read_tables(control, migration.id):
-        values = {"definition": table_to_json(one.definition.documents_as_text())}
-        if one.alter_plan is not None:
-            values["alter_plan"] = one.alter_plan.documents_as_text().as_json()
-        update_table(control, one.id, **values)
+    change_request(control, migration.id, replace(migration.request, json_as_text=True))
+    for table in read_tables(control, migration.id):
+        take_documents_as_text(control, table)
 
 
 def clean_up(
@@ -169,11 +168,11 @@ def clean_up(
     who: str,
     gently: Callable[[int], None] | None = None,
 ) -> list[str]:
-    """Drop what a migration that has ended left behind; what was dropped, in words.
+    """Drop what an ended migration has left behind; returns what was dropped, in words.
 
-    After a move or an alter: the old tables, kept until now. After an abort of a move: the
-    target tables that the migration itself had created. With `gently` their rows go in batches
-    first; it is called with how many have gone.
+    After a move or an alter these are the old tables, after an aborted move the target tables
+    that the migration itself had created. With `gently` their rows are first deleted in batches;
+    it is called with the number of deleted rows.
 
     Raises:
         RefusedError: it has not ended.
@@ -185,11 +184,11 @@ def clean_up(
             " cleaned up.",
             f"End it first: tranship abort {migration_id}",
         )
-    # A second time could drop what a later migration has under the same names.
+    # A second time could drop what a later migration has put under the same names.
     if migration.cleaned_at is not None:
         raise RefusedError(
             f"Migration {migration_id} has been cleaned up already.",
-            "What bears its tables' names now is not its own; look before you drop it by hand.",
+            "Tables that have those names now are not its own; check before you drop any by hand.",
         )
     with pools.begin(target) as control:
         tables = read_tables(control, migration_id)
@@ -204,18 +203,18 @@ def clean_up(
             delete_chunks(control, table)
     with pools.begin(target) as control:
         release_claims(control, migration_id)
-        update_migration(control, migration_id, cleaned_at=NOW)
+        mark_cleaned_up(control, migration_id)
         log_event(control, migration_id, EventKind.CONTROL, "cleaned up", who)
     return [what for what in dropped if what]
 
 
 def _refuse_if_written(control: Connection, migration: Migration, table: MigrationTable) -> None:
-    """The unfinished copy may have been dropped by hand, and be another's target by now."""
+    """Refuse to drop an unfinished copy that was dropped by hand and is another's target now."""
     other = written_by(control, migration.target, table.target)
     if migration.stage is Stage.ABORTED and other is not None:
         raise RefusedError(
             f"{table.target} on {migration.target} is being written by migration {other}.",
-            f"Wait for its end. See: tranship status {other}",
+            f"Wait until it has ended. See: tranship status {other}",
         )
 
 
@@ -234,14 +233,6 @@ def _drop_leftover(
 def _read(pools: Pools, target: str, migration_id: str) -> Migration:
     with pools.begin(target) as control:
         return read_migration(control, migration_id)
-
-
-def _change(
-    pools: Pools, target: str, migration_id: str, who: str, what: str, **values: object
-) -> None:
-    with pools.begin(target) as control:
-        update_migration(control, migration_id, **values)
-        log_event(control, migration_id, EventKind.CONTROL, what, who)
 
 
 @contextmanager

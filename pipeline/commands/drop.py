@@ -1,8 +1,8 @@
-"""Drops a large table gently: its rows in batches first, with a rest after each.
+"""Drops a large table gently: first its rows in batches, with a pause after each.
 
-DROP TABLE of a large table holds up a server while it frees the pages and the file; a table
-that is empty by then costs nothing. It rests for as long as the batch took, so that it has at
-most half of what one connection can use, and a replica keeps up.
+DROP TABLE of a large table holds up a server while it frees the pages and the file; an empty table
+costs nothing. Each pause is as long as the batch took, so that this uses at most half of what one
+connection can, and replicas keep up.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from pipeline.mysql.servers import table_exists
 from pipeline.mysql.table import TableName
 
 BATCH_ROWS = 5000
-_LONGEST_REST_S = 5.0
+_LONGEST_PAUSE_S = 5.0
 
 
 def drop_table(
     pools: Pools, server: str, name: TableName, gently: Callable[[int], None] | None
 ) -> None:
-    """Drop a table, if it is there; with `gently` in batches, which it is told the rows of.
+    """Drop a table if it exists; with `gently`, which is told the rows deleted so far, in batches.
 
-    Cut short, it has deleted some rows; called again it goes on.
+    If it is interrupted, some rows are deleted; called again, it goes on.
     """
     if gently is not None:
         _empty(pools, server, name, gently)
@@ -44,4 +44,4 @@ def _empty(pools: Pools, server: str, name: TableName, tell: Callable[[int], Non
         tell(deleted)
         if batch < BATCH_ROWS:
             return
-        time.sleep(min(time.monotonic() - began, _LONGEST_REST_S))
+        time.sleep(min(time.monotonic() - began, _LONGEST_PAUSE_S))

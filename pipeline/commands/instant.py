@@ -1,8 +1,8 @@
-"""`try_instant`: a change that only touches metadata is the server's to make, at once.
+"""`try_instant`: has the server itself make a change that only touches metadata.
 
-ALGORITHM=INSTANT is such by definition. INPLACE may rebuild the table or build an index for
-hours, so it is used only where the text and the definitions before and after say that it does
-not: secondary indexes fewer or renamed, VARCHARs longer with as many bytes of length as before.
+ALGORITHM=INSTANT does so by definition. INPLACE may rebuild the table or build an index for
+hours, so it is used only if the text and the definitions before and after show that it will not:
+secondary indexes are dropped or renamed, VARCHARs get longer without needing another length byte.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipeline.mysql.table import Column, TableName
 from pipeline.preflight.findings import Scope, refuse
 from pipeline.preflight.registry import run_preflight
 
-# Not supported in this way; out of row versions; the clause names another algorithm already.
+# Not supported in this way; no row versions left; the clause already names another algorithm.
 _CANT = frozenset({1845, 1846, 1800, 4092, 1064, 1221, 3083, 4157})
 _LONGEST_OF_ONE_BYTE = 255
 _OF_INDEXES = frozenset(
@@ -30,21 +30,21 @@ _OF_INDEXES = frozenset(
 
 
 def try_instant(pools: Pools, request: AlterRequest) -> str | None:
-    """Have the server change the table itself, if that is a matter of a moment.
+    """Have the server change the table itself, if that only takes a moment.
 
     Returns:
-        the algorithm that was used; None: it can't, nothing was changed.
+        the algorithm that was used, or None if it can't be done; then nothing has changed.
 
     Raises:
-        RefusedError: what would stop a rebuild stops this.
-        RetryableError: the table is held by somebody for longer than the limit.
+        RefusedError: preflight refuses it, as it would refuse a rebuild.
+        RetryableError: somebody holds the table for longer than the limit.
     """
     refuse(run_preflight(pools, request, Scope.START))
     name, ddl = request.table, request.change
-    modest = all(_may_be_metadata_only(head) for head in read_ddl(ddl).heads)
+    promising = all(_may_be_metadata_only(head) for head in read_ddl(ddl).heads)
     limit_s = max(1, round(request.lock_timeout_s or pools.settings.cut_over.lock_wait_s))
     with pools.begin(request.source) as connection:
-        metadata_only = modest and _metadata_only(connection, name, ddl)
+        metadata_only = promising and _metadata_only(connection, name, ddl)
         run(connection, f"SET SESSION lock_wait_timeout = {limit_s}")
         try:
             for algorithm in ("INSTANT", "INPLACE"):
@@ -71,7 +71,7 @@ def _try(connection: Connection, server: str, change: str, algorithm: str) -> bo
 
 
 def _may_be_metadata_only(head: tuple[str, ...]) -> bool:
-    """Whether a clause that begins so can be one of those at all; FORCE and the like can't."""
+    """Whether a clause that begins like this may touch only metadata; FORCE, say, may not."""
     return head[0] in ("MODIFY", "CHANGE") or head in _OF_INDEXES
 
 
@@ -105,12 +105,12 @@ def _longer_at_most(old: Column, new: Column) -> bool:
 
 
 def _length(column: Column) -> int:
-    """Bytes that a VARCHAR may have, at four a character at most."""
+    """The most bytes that a VARCHAR can have, at four for each character."""
     return 4 * int(column.column_type.partition("(")[2].partition(")")[0])
 
 
 def _indexes(connection: Connection, name: TableName) -> set[tuple[str, ...]]:
-    """Every index by what it is over, without its name."""
+    """Every index by what it covers, without its name."""
     rows = run(
         connection,
         "SELECT GROUP_CONCAT(CONCAT_WS('|', column_name, sub_part, expression, collation)"

@@ -1,10 +1,10 @@
-"""Starts what is due. Beat's tick calls it every second; who comes first starts a run, once.
+"""Starts migrations that are due. Beat's tick calls it every second; each run starts once.
 
-Defined: a run that was missed while nobody ticked is made up for once, if it is less than an hour
-late, and else noted as missed, however many there were. One that can't start (the last one is
+A run that was missed while nothing ticked is made up for, once, if it is less than an hour late;
+otherwise it is noted as missed, however many there were. A run that can't start (the last one is
 still under way, or preflight refuses it) is noted with the reason, and the next one is tried at
-its time. By the clock on the wall: a time that does not exist on the day when the clock is put
-forward is the moment when it is; one that comes twice is used once (cronsim, as Debian's cron).
+its time. Times go by the wall clock: one that the clock skips becomes the moment at which it does;
+one that comes twice is used once (cronsim does it like Debian's cron).
 """
 
 from __future__ import annotations
@@ -13,54 +13,58 @@ import secrets
 from datetime import UTC, datetime, timedelta
 
 from cronsim import CronSim, CronSimError
+from sqlalchemy import Connection
 
 from pipeline.commands.start import make_plan, record_migration
 from pipeline.configuration.load import server_settings
-from pipeline.control.migrations import has_schedules, install
+from pipeline.control.install import install, is_installed
 from pipeline.control.schedules import (
+    STARTED,
     Schedule,
-    change_schedule,
     delete_schedule,
     due_schedules,
     insert_schedule,
+    note_started,
     read_schedules,
+    set_paused,
     take_run,
 )
+from pipeline.control.schema import read_now
 from pipeline.domain.request import Request
 from pipeline.domain.window import zone_named
-from pipeline.errors import FencedError, RefusedError, known
-from pipeline.mysql.pools import Pools, ask_every_server, run
+from pipeline.errors import FencedError, RefusedError
+from pipeline.mysql.pools import Pools, ask_every_server
 
 LATE = timedelta(hours=1)
 
 
 def next_time(cron: str, zone: str, after: datetime) -> datetime:
-    """The first time after `after`; both UTC without a zone.
+    """The first time after `after`, in UTC.
 
     Raises:
         RefusedError: no such expression, or no such zone.
     """
-    local = after.replace(tzinfo=UTC).astimezone(zone_named(zone))
+    local = after.astimezone(zone_named(zone))
     try:
         found: datetime = next(CronSim(cron, local))
     except (CronSimError, StopIteration):
         raise RefusedError(
             f"'{cron}' is not a time of cron, or never comes.", 'Give one as in "0 2 * * sat".'
         ) from None
-    return found.astimezone(UTC).replace(tzinfo=None)
+    return found.astimezone(UTC)
 
 
 def add_schedule(pools: Pools, cron: str, zone: str, request: Request, who: str) -> Schedule:
-    """Keep a migration to be started at its times.
+    """Keep a migration that is to be started at certain times.
 
     Raises:
-        RefusedError: no such time, zone or server.
+        RefusedError: there is no such time, zone or server.
     """
     server_settings(pools.settings, request.source)
     with pools.begin(request.target) as control:
-        install(control)
+        install(control, request.target)
     with pools.begin(request.target) as control:
-        now: datetime = run(control, "SELECT UTC_TIMESTAMP()").rows[0][0]
+        now = read_now(control)
         new = Schedule(
             id=secrets.token_hex(4), target=request.target, cron=cron, zone=zone, request=request,
             paused=False, next_due=next_time(cron, zone, now), last_due=None, last_outcome=None,
@@ -71,15 +75,17 @@ def add_schedule(pools: Pools, cron: str, zone: str, request: Request, who: str)
 
 
 def all_schedules(pools: Pools) -> tuple[list[Schedule], dict[str, str]]:
-    """Those of every configured server, and why servers could not be asked."""
-    return ask_every_server(
-        pools,
-        lambda control, server: read_schedules(control, server) if has_schedules(control) else [],
-    )
+    """The schedules of every configured server, and why servers could not be asked."""
+    found, troubles = ask_every_server(pools, _schedules)
+    return found, {server: str(error) for server, error in troubles.items()}
+
+
+def _schedules(control: Connection, server: str) -> list[Schedule]:
+    return read_schedules(control, server) if is_installed(control, server) else []
 
 
 def find_schedule(pools: Pools, given: str) -> Schedule:
-    """The only one whose id begins with `given`.
+    """The only schedule whose id begins with `given`.
 
     Raises:
         RefusedError: there is none, or more than one.
@@ -92,20 +98,20 @@ def find_schedule(pools: Pools, given: str) -> Schedule:
 
 
 def pause(pools: Pools, schedule: Schedule, *, paused: bool) -> None:
-    """Start nothing until it goes on; then from its next time."""
+    """Pause a schedule, or let it go on from its next time."""
     with pools.begin(schedule.target) as control:
         due = next_time(schedule.cron, schedule.zone, schedule.now)
-        change_schedule(control, schedule.id, paused=paused, next_due=due)
+        set_paused(control, schedule.id, paused=paused, next_due=due)
 
 
 def remove(pools: Pools, schedule: Schedule) -> None:
-    """Forget it; a migration that it has started goes on."""
+    """Remove a schedule; a migration that it has started goes on."""
     with pools.begin(schedule.target) as control:
         delete_schedule(control, schedule.id)
 
 
 def run_now(pools: Pools, schedule: Schedule, who: str) -> str:
-    """Start it, whatever the time is; its next time stays. The migration's id.
+    """Start it, whatever the time is, and keep its next time; returns the migration's id.
 
     Raises:
         RefusedError: preflight refuses it, or a table of it is under migration.
@@ -113,12 +119,12 @@ def run_now(pools: Pools, schedule: Schedule, who: str) -> str:
     plan = make_plan(pools, schedule.request)
     with pools.begin(schedule.target) as control:
         migration_id = record_migration(control, plan, who)
-        change_schedule(control, schedule.id, migration_id=migration_id, last_outcome="started")
+        note_started(control, schedule.id, migration_id)
     return migration_id
 
 
 def start_due(pools: Pools, target: str) -> list[str]:
-    """Start what is due on `target`; the ids of the migrations that began."""
+    """Start what is due on `target`; returns the ids of the new migrations."""
     with pools.begin(target) as control:
         due = due_schedules(control, target)
     started = (_start(pools, schedule) for schedule in due)
@@ -126,16 +132,16 @@ def start_due(pools: Pools, target: str) -> list[str]:
 
 
 def _start(pools: Pools, due: Schedule) -> str | None:
-    next_due = known(due.next_due, "when a schedule is due")
     following = next_time(due.cron, due.zone, due.now)
-    if due.now - next_due > LATE:
-        _note(pools, due, following, f"missed: nobody looked until {due.now:%Y-%m-%d %H:%M} UTC")
+    if due.now - due.next_due > LATE:
+        when = f"{due.now:%Y-%m-%d %H:%M} UTC"
+        _note(pools, due, following, f"missed: no coordinator was active until {when}")
         return None
     try:
         plan = make_plan(pools, due.request)
         with pools.begin(due.target) as control:
             migration_id = record_migration(control, plan, f"schedule {due.id}")
-            if not take_run(control, due, following, "started", migration_id):
+            if not take_run(control, due, following, STARTED, migration_id):
                 raise FencedError(f"Somebody else has started schedule {due.id}.")
     except FencedError:
         return None

@@ -1,4 +1,4 @@
-"""What a person may change of a migration that is under way: limits, and terms of its cut-over."""
+"""What people can change while a migration runs: limits, and terms of its cut-over."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from pipeline.control.events import log_event
-from pipeline.control.migrations import ENDED, read_migration, update_migration
+from pipeline.control.migrations import change_request, read_migration
 from pipeline.control.throttles import set_override
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.request import AlterRequest, Request
+from pipeline.domain.stages import ENDED
 from pipeline.domain.window import Window
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
@@ -18,12 +19,12 @@ from pipeline.throttle.limits import SETTABLE, check_limit
 
 @dataclass(frozen=True)
 class Term:
-    """A part of the request that may be given anew, or taken back with None.
+    """A part of the request that can be changed, or taken back with None.
 
     `given` makes the new request.
 
     Raises:
-        RefusedError: the request has no such part, or it can't be that.
+        RefusedError: the request has no such part, or it can't have that value.
     """
 
     about: str
@@ -37,18 +38,18 @@ def _with_window(request: Request, text: str | None) -> Request:
 
 def _with_lock(request: Request, text: str | None) -> Request:
     if not isinstance(request, AlterRequest):
-        raise RefusedError("lock_timeout_s is for alters only.", "See [cut_over] lock_wait_s.")
+        raise RefusedError("lock_timeout_s is only for alters.", "See [cut_over] lock_wait_s.")
     return replace(request, lock_timeout_s=None if text is None else number(text))
 
 
 TERMS = {
     "cut_over_window": Term('when it may cut over: "02:00-04:00 Europe/Berlin"', _with_window),
-    "lock_timeout_s": Term("alter only: how long its lock may take, and be held", _with_lock),
+    "lock_timeout_s": Term("alter only: seconds to wait for its lock, and to hold it", _with_lock),
 }
 
 
 def settable() -> dict[str, str]:
-    """Every name that `change` knows, and what it is."""
+    """Every name that `change` knows, and what it means."""
     limits = {name: limit.about for name, limit in SETTABLE.items()}
     return {**limits, **{name: term.about for name, term in TERMS.items()}}
 
@@ -56,10 +57,10 @@ def settable() -> dict[str, str]:
 def change(
     pools: Pools, target: str, migration_id: str, name: str, text: str | None, who: str
 ) -> None:
-    """Set `name` for this migration alone, effective within a second; None: as it was configured.
+    """Set `name` for this migration alone, effective within a second; None: as configured.
 
     Raises:
-        RefusedError: the migration has ended, there is no such name, or it can't be that.
+        RefusedError: the migration has ended, there is no such name, or no such value.
     """
     with pools.begin(target) as control:
         migration = read_migration(control, migration_id)
@@ -71,7 +72,7 @@ def change(
     if name in TERMS:
         request = TERMS[name].given(migration.request, text)
         with pools.begin(target) as control:
-            update_migration(control, migration_id, request=request)
+            change_request(control, migration_id, request)
     else:
         value = number(text) if text is not None else None
         check_limit(name, value)
@@ -85,7 +86,7 @@ def change(
 def number(text: str) -> float:
     """
     Raises:
-        RefusedError: it is none.
+        RefusedError: it is not a number.
     """
     try:
         return float(text)

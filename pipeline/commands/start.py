@@ -1,7 +1,7 @@
-"""Starts a migration: looks first, refuses what can't be moved exactly, and only then writes.
+"""Starts a migration: checks first, refuses what can't be moved exactly, and only then writes.
 
-Everything up to `record_migration` reads. The migration and the claims on its tables are one
-transaction, so a start that is interrupted leaves either a whole migration or none.
+Everything before `record_migration` only reads. The migration and the claims on its tables are one
+transaction, so an interrupted start leaves either a complete migration or none.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from pipeline.alter.plan import plan_alter
-from pipeline.control.migrations import create_migration, install
+from pipeline.control.install import install
+from pipeline.control.migrations import create_migration
 from pipeline.domain.migration import PlannedTable
 from pipeline.domain.request import AlterRequest, Request
 from pipeline.mysql.catalogue import table_facts
@@ -24,10 +25,7 @@ from pipeline.preflight.registry import run_preflight
 
 @dataclass(frozen=True)
 class Plan:
-    """What a request would do, and what was found for and against it.
-
-    Without tables where it would be refused.
-    """
+    """What a request would do, and what preflight has found; no tables if it would be refused."""
 
     request: Request
     tables: tuple[PlannedTable, ...]
@@ -35,7 +33,7 @@ class Plan:
 
 
 def examine(pools: Pools, request: Request) -> list[Finding]:
-    """The preflight alone; writes nothing.
+    """Preflight alone; writes nothing.
 
     Raises:
         RetryableError: a server does not answer.
@@ -58,22 +56,22 @@ def start(pools: Pools, request: Request, who: str) -> str:
         the new migration's id.
 
     Raises:
-        RefusedError: preflight found a reason, or another migration holds a table.
+        RefusedError: preflight has found a problem, or another migration holds a table.
     """
     plan = make_plan(pools, request)
-    refuse(plan.findings)  # before the control schema is made
+    refuse(plan.findings)  # before the control schema is created
     # DDL commits by itself, so the control schema can't be part of the transaction below.
     with pools.begin(request.target) as control:
-        install(control)
+        install(control, request.target)
     with pools.begin(request.target) as control:
         return record_migration(control, plan, who)
 
 
 def record_migration(control: Connection, plan: Plan, who: str) -> str:
-    """Record the migration and the claims on its tables, in the transaction that is open.
+    """Record the migration and the claims on its tables, in the open transaction.
 
     Raises:
-        RefusedError: preflight found a reason, or another migration holds a table.
+        RefusedError: preflight has found a problem, or another migration holds a table.
     """
     refuse(plan.findings)
     return create_migration(control, plan.request, plan.tables, who)

@@ -57,7 +57,7 @@ def _check_readable(path: Path) -> None:
     except FileNotFoundError:
         raise RefusedError(
             f"There is no configuration file {path}.",
-            f"Create it, or name another one with --config or ${PATH_VARIABLE}.",
+            f"Create it, or name another one with `config=` or ${PATH_VARIABLE}.",
         ) from None
     except OSError as error:
         raise RefusedError(

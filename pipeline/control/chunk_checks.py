@@ -75,7 +75,7 @@ def read_check(connection: Connection, table: MigrationTable, number: int) -> Ch
             chunk_checks.c.table_id == table.id, chunk_checks.c.number == number
         )
     ).one()
-    return CheckState(int(row.touched), bool(row.fully_verified))
+    return CheckState(*row)
 
 
 def set_fully_verified(

@@ -10,8 +10,8 @@ from __future__ import annotations
 from sqlalchemy import Connection, func, select, update
 
 from pipeline.control.chunk_checks import touch
-from pipeline.control.chunks import ChunkState
 from pipeline.control.schema import SCHEMA, chunk_checks, chunks, streams
+from pipeline.domain.chunk_state import ChunkState
 from pipeline.domain.migration import MigrationTable
 from pipeline.mysql.codecs import key_literals
 from pipeline.mysql.keyrange import Bound, KeyRange, bound_from_row

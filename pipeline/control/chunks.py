@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from sqlalchemy import Connection, func, select, update
 
 from pipeline.control.schema import NOW, ago, chunks
+from pipeline.domain.chunk_state import ChunkState
 from pipeline.domain.migration import MigrationTable
 from pipeline.errors import FencedError
-
-
-class ChunkState(StrEnum):
-    """A chunk's life: pending → sent → claimed → done; after a failed attempt pending again."""
-
-    PENDING = "pending"
-    SENT = "sent"
-    CLAIMED = "claimed"
-    DONE = "done"
 
 
 @dataclass(frozen=True)
@@ -39,7 +30,7 @@ def unfinished_chunks(
         .where(chunks.c.table_id == table.id, chunks.c.state != ChunkState.DONE)
         .order_by(chunks.c.number)
     )
-    return [(row.number, ChunkState(row.state)) for row in rows]
+    return [(row.number, row.state) for row in rows]
 
 
 def mark_sent(connection: Connection, table: MigrationTable, number: int) -> None:

@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, or_, select, text, update
+from sqlalchemy import Connection, or_, select, update
 from sqlalchemy.dialects.mysql import insert
 
-from pipeline.control.schema import NOW, leases
+from pipeline.control.schema import NOW, ahead, leases
 from pipeline.domain.role import Role
 from pipeline.errors import FencedError, known
 
@@ -93,7 +93,7 @@ def take_lease(
             epoch=leases.c.epoch + 1,
             owner=owner,
             connection_id=connection_id,
-            expires_at=_expiry(ttl_s),
+            expires_at=ahead(ttl_s),
         )
     )
     if taken.rowcount != 1:
@@ -116,7 +116,7 @@ def fence(connection: Connection, held: Lease) -> None:
             leases.c.epoch == held.epoch,
             leases.c.owner == held.owner,
         )
-        .values(expires_at=_expiry(held.ttl_s))
+        .values(expires_at=ahead(held.ttl_s))
     )
     if matched.rowcount != 1:
         raise FencedError(f"The {held.role} role of {held.migration_id} is not ours any more.")
@@ -163,7 +163,3 @@ def holder(connection: Connection, migration_id: str, role: Role) -> Holder | No
         return None
     expired_s = (row.now - row.expires_at).total_seconds()
     return Holder(row.owner, row.epoch, row.connection_id, bool(row.alive), expired_s)
-
-
-def _expiry(ttl_s: float) -> object:
-    return text(f"UTC_TIMESTAMP(6) + INTERVAL {round(ttl_s * 1e6)} MICROSECOND")

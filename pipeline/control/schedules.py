@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
 from pipeline.control.schema import NOW, schedules
 from pipeline.domain.request import Request
 
+STARTED = "started"
+
 
 @dataclass(frozen=True)
 class Schedule:
-    """One schedule. `next_due` is None while it is paused."""
+    """One schedule. `next_due` counts for nothing while it is paused."""
 
     id: str
     target: str
@@ -27,16 +28,12 @@ class Schedule:
     zone: str
     request: Request
     paused: bool
-    next_due: datetime | None
+    next_due: datetime
     last_due: datetime | None
     last_outcome: str | None
     migration_id: str | None  # which the last run has started
     created_by: str
     now: datetime
-
-    @classmethod
-    def from_row(cls, row: Any) -> Schedule:
-        return cls(**row._mapping)
 
 
 _COLUMNS = (
@@ -58,14 +55,14 @@ def insert_schedule(connection: Connection, new: Schedule) -> None:
 def read_schedules(connection: Connection, target: str) -> list[Schedule]:
     """The schedules of `target`; a replica of it has copies of them, which are not its own."""
     query = select(*_COLUMNS).where(schedules.c.target == target).order_by(schedules.c.created_at)
-    return [Schedule.from_row(row) for row in connection.execute(query)]
+    return [Schedule(**row._mapping) for row in connection.execute(query)]
 
 
 def due_schedules(connection: Connection, target: str) -> list[Schedule]:
     query = select(*_COLUMNS).where(
         schedules.c.target == target, schedules.c.paused.is_(False), schedules.c.next_due <= NOW
     )
-    return [Schedule.from_row(row) for row in connection.execute(query)]
+    return [Schedule(**row._mapping) for row in connection.execute(query)]
 
 
 def take_run(
@@ -91,8 +88,23 @@ def take_run(
     return bool(taken.rowcount == 1)
 
 
-def change_schedule(connection: Connection, schedule_id: str, **values: Any) -> None:
-    connection.execute(update(schedules).where(schedules.c.id == schedule_id).values(**values))
+def set_paused(
+    connection: Connection, schedule_id: str, *, paused: bool, next_due: datetime
+) -> None:
+    connection.execute(
+        update(schedules)
+        .where(schedules.c.id == schedule_id)
+        .values(paused=paused, next_due=next_due)
+    )
+
+
+def note_started(connection: Connection, schedule_id: str, migration_id: str) -> None:
+    """It was started, at a time that is not its own."""
+    connection.execute(
+        update(schedules)
+        .where(schedules.c.id == schedule_id)
+        .values(migration_id=migration_id, last_outcome=STARTED)
+    )
 
 
 def delete_schedule(connection: Connection, schedule_id: str) -> None:

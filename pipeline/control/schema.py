@@ -1,45 +1,47 @@
 """The control schema: every fact about a migration, on the target server.
 
-It lives where the data lives, so that a fact commits in the same transaction as the rows
-it speaks of. Catalogue:
+It is where the data is, so that a fact commits in the same transaction as the rows it speaks of.
+Catalogue:
 
-    migrations     one row a run: stage, request, intents, the failure that stopped it
-    claims         one row a table under migration: two migrations never hold the same one
-    moved_tables   the tables of a migration, with their definitions as read at the start
-    chunks         key ranges to copy, and who copies them (attempt number: I3)
-    ranges         the ledger: for each key range, how often it was touched, at which count
-                   it was last verified, and whether it was ever verified whole (I6)
-    schedules      migrations to be started at their times
-    throttles      what holds a migration back, and what was set for it alone
-    heartbeat      one row: the present time, which replicas show how late they are by
-    streams        the position applied and committed (I1), and what the applier has done
-    leases         who holds a role, under which epoch (I2)
-    hooks          one durable row a hook: status and number of attempts
-    events         what happened, in order, for people
+    migrations        each migration: stage, request, intents, the failure that stopped it
+    claims            each table under migration, so that no two migrations hold the same one
+    migration_tables  the tables of a migration, with their definitions as read at the start
+    chunks            which chunks there are, and who copies them under which attempt number (I3)
+    chunk_checks      the ledger: how often each chunk was touched, at which count it was last
+                      verified, and whether it was ever verified in full (I6)
+    streams           the position applied and committed (I1), and what the applier has done
+    leases            who holds a role, under which epoch (I2)
+    throttles         what holds a migration back, and what was set for it alone
+    heartbeat         one row: the present time, by which replicas show how late they are
+    schedules         migrations to be started at certain times
+    hooks             each hook that has run: status and number of attempts
+    events            what happened, in order, for people
+    schema_version    one row: which version of these tables it is (install.py)
 
-and for each table of an alter, empty tables that temporary ones are made like:
+and for each migration table, with key columns of the source's type and collation:
+
+    bounds_<id>       the key at which each chunk ends, inclusive. The last chunk has no row; it is
+                      open above
+    tombstones_<id>   keys of rows deleted while chunks were in flight (I4)
+    touched_<id>      keys of rows changed since they were last verified, each with the number of
+                      the batch that changed it
+
+and for an alter the empty tables from which each connection makes its temporary ones:
 
     staged_<id>, converted_<id>, reverted_<id>    (pipeline/alter/convert_rows.py)
-
-and for each moved table, with its key columns as the source types and collates them:
-
-    bounds_<id>      no, key: piece `no` of the key space ends here, inclusive. The last
-                     piece has no row; it is open above
-    tombstones_<id>  keys of rows deleted while chunks were in flight (I4)
-    touched_<id>     keys of rows changed since they were last verified, each with the number
-                     of the batch that changed it
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Boolean,
     Column,
     ColumnElement,
+    Connection,
     Float,
     Integer,
     MetaData,
@@ -49,22 +51,28 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     literal_column,
-    text,
+    select,
 )
-from sqlalchemy.dialects.mysql import DATETIME, LONGTEXT
 
-from pipeline.control.types import Json, enumerated
+from pipeline.control.types import Gtids, Json, UtcDateTime, enumerated
+from pipeline.domain.alter_plan import AlterPlan
+from pipeline.domain.chunk_state import ChunkState
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook, HookStatus
+from pipeline.domain.migration import Failure
 from pipeline.domain.reading import Reading
 from pipeline.domain.request import Request
 from pipeline.domain.role import Role
+from pipeline.domain.stages import Stage
+from pipeline.mysql.table import Table as TableDefinition
 
 SCHEMA = "tranship"
-NOW: ColumnElement[Any] = literal_column("UTC_TIMESTAMP(6)")
+NOW: ColumnElement[datetime] = literal_column("UTC_TIMESTAMP(6)", UtcDateTime())
+# Raised with every change of a table here, or of a value that a JSON column holds.
+VERSION = 1
 
 metadata = MetaData(schema=SCHEMA)
-Moment = DATETIME(fsp=6)
+Moment = UtcDateTime()
 Identity = String(32)
 _OPTIONS: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4"}
 
@@ -74,22 +82,22 @@ migrations = Table(
     Column("id", Identity, primary_key=True),
     Column("source", String(255), nullable=False),
     Column("target", String(255), nullable=False),
-    Column("stage", String(32), nullable=False),
+    Column("stage", enumerated(Stage), nullable=False),
     Column("stage_since", Moment, nullable=False),
-    Column("resume_stage", String(32)),  # where `resume` goes on from
-    Column("after_restore", String(32)),  # where restoring the source leads
+    Column("resume_stage", enumerated(Stage)),  # in which `resume` goes on
+    Column("after_restore", enumerated(Stage)),  # where restoring the source leads
     Column("request", Json(Request), nullable=False),  # a MoveRequest or an AlterRequest
     Column("postponed", Boolean, nullable=False),
     Column("abort_asked", Boolean, nullable=False),
     Column("attempt", Integer, nullable=False),  # cut-over attempts so far
     Column("retry_at", Moment),  # no attempt before this
     Column("rename_connection", BigInteger),  # the only one that may rename (I7)
-    Column("lock_connection", BigInteger),  # of an alter: the only one that may lock
-    Column("first_attempt_at", Moment),  # of an alter: what force_after_s counts from
-    Column("held_s", Float),  # of an alter: how long writes had to wait for the swap
-    Column("renamed_at", Moment),
-    Column("drain_gtids", LONGTEXT),
-    Column("failure", JSON(none_as_null=True)),  # {"role", "explanation", "remedy"}
+    Column("lock_connection", BigInteger),  # alter only: the only one that may lock
+    Column("first_attempt_at", Moment),  # alter only: what force_after_s counts from
+    Column("held_s", Float),  # alter only: how long writes had to wait for the swap
+    Column("blocked_at", Moment),  # since when writes are blocked
+    Column("drain_gtids", Gtids),  # executed when writes stopped: to be applied before the switch
+    Column("failure", Json(Failure)),  # why it stopped
     Column("created_at", Moment, nullable=False),
     Column("created_by", String(255), nullable=False),
     Column("cleaned_at", Moment),  # what it left behind has been dropped
@@ -113,16 +121,16 @@ migration_tables = Table(
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("migration_id", Identity, nullable=False),
     Column("ordinal", Integer, nullable=False),
-    Column("definition", JSON, nullable=False),
+    Column("definition", Json(TableDefinition), nullable=False),
     Column("target_schema", String(64), nullable=False),
     Column("target_name", String(64), nullable=False),
     Column("rows_estimate", BigInteger, nullable=False),
     Column("bytes_estimate", BigInteger, nullable=False),
     Column("created_by_us", Boolean, nullable=False),
     Column("planned", Boolean, nullable=False),  # the chunker has seen the end of the key
-    Column("copied", Boolean, nullable=False),  # no chunk can be in flight any more
+    Column("copied", Boolean, nullable=False),  # no chunk is in flight any more
     Column("chunk_rows", Integer, nullable=False),  # adapted as the copy goes on
-    Column("alter_plan", JSON(none_as_null=True)),  # of an alter
+    Column("alter_plan", Json(AlterPlan)),  # alter only
     UniqueConstraint("migration_id", "ordinal"),
     **_OPTIONS,
 )
@@ -132,7 +140,7 @@ chunks = Table(
     metadata,
     Column("table_id", Integer, nullable=False),
     Column("number", Integer, nullable=False),
-    Column("state", String(8), nullable=False),
+    Column("state", enumerated(ChunkState, 8), nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("worker", String(255)),
     Column("connection_id", BigInteger),
@@ -153,15 +161,13 @@ chunk_checks = Table(
     Column("table_id", Integer, nullable=False),
     Column("number", Integer, nullable=False),
     Column("touched", BigInteger, nullable=False),
-    Column(
-        "fully_verified", Boolean, nullable=False
-    ),  # verified whole, once; since then by its keys
+    Column("fully_verified", Boolean, nullable=False),  # since then only its touched keys are
     Column("verified_touched", BigInteger),
     Column("verified_at", Moment),
     Column("sent_at", Moment),
-    Column("not_before", Moment),  # found moving: no use in looking again at once
+    Column("not_before", Moment),  # inconclusive: no use in trying again at once
     Column("verify_attempts", Integer, nullable=False),
-    Column("rows", BigInteger),  # at the last look
+    Column("rows", BigInteger),  # at the last attempt
     Column("repairs", Integer, nullable=False),
     PrimaryKeyConstraint("table_id", "number"),
     **_OPTIONS,
@@ -171,10 +177,8 @@ streams = Table(
     "streams",
     metadata,
     Column("migration_id", Identity, primary_key=True),
-    Column("position", LONGTEXT, nullable=False),
-    Column(
-        "chunk_map_version", BigInteger, nullable=False
-    ),  # grows when a piece is added to the ledger
+    Column("position", Gtids, nullable=False),
+    Column("chunk_map_version", BigInteger, nullable=False),  # grows with each new chunk
     Column("batches", BigInteger, nullable=False),
     Column("rows_applied", BigInteger, nullable=False),
     Column("source_time", BigInteger, nullable=False),  # epoch s of the last transaction
@@ -204,7 +208,7 @@ schedules = Table(
     Column("zone", String(64), nullable=False),
     Column("request", Json(Request), nullable=False),
     Column("paused", Boolean, nullable=False),
-    Column("next_due", Moment),  # what makes a run happen once
+    Column("next_due", Moment, nullable=False),  # what makes a run happen once
     Column("last_due", Moment),
     Column("last_outcome", Text),
     Column("migration_id", Identity),
@@ -261,9 +265,24 @@ events = Table(
 )
 
 
-def ago(seconds: float) -> object:
+schema_version = Table(
+    "schema_version",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    **_OPTIONS,
+)
+
+
+def ago(seconds: float) -> ColumnElement[datetime]:
     return ahead(-seconds)
 
 
-def ahead(seconds: float) -> object:
-    return text(f"UTC_TIMESTAMP(6) + INTERVAL {round(seconds * 1e6)} MICROSECOND")
+def ahead(seconds: float) -> ColumnElement[datetime]:
+    """A moment `seconds` from now, by the server's clock."""
+    interval = f"INTERVAL {round(seconds * 1e6)} MICROSECOND"
+    return literal_column(f"UTC_TIMESTAMP(6) + {interval}", UtcDateTime())
+
+
+def read_now(connection: Connection) -> datetime:
+    """The server's clock."""
+    return connection.execute(select(NOW)).scalar_one()

@@ -28,7 +28,7 @@ class StreamState:
 def create_stream(connection: Connection, migration_id: str, position: GtidSet) -> None:
     connection.execute(
         streams.insert().values(
-            migration_id=migration_id, position=str(position), chunk_map_version=0, batches=0,
+            migration_id=migration_id, position=position, chunk_map_version=0, batches=0,
             rows_applied=0, source_time=0, applied_at=NOW,
         )
     )  # fmt: skip
@@ -54,7 +54,7 @@ def find_stream(
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None:
         return None
-    return StreamState(GtidSet.parse(row.position), *row[1:])
+    return StreamState(*row)
 
 
 def move_position(
@@ -65,7 +65,7 @@ def move_position(
         update(streams)
         .where(streams.c.migration_id == migration_id)
         .values(
-            position=str(position),
+            position=position,
             batches=streams.c.batches + 1,
             rows_applied=streams.c.rows_applied + rows,
             source_time=source_time,

@@ -13,16 +13,15 @@ from typing import Any
 from sqlalchemy import Connection, Integer, case, func, literal_column, select
 
 from pipeline.control.chunk_checks import DIRTY
-from pipeline.control.chunks import ChunkState
-from pipeline.control.migrations import is_installed
+from pipeline.control.install import is_installed
 from pipeline.control.schema import (
     NOW,
     chunk_checks,
     chunks,
     leases,
-    migration_tables,
     migrations,
 )
+from pipeline.domain.chunk_state import ChunkState
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.role import Role
 
@@ -105,26 +104,12 @@ def ids_beginning(connection: Connection, prefix: str, target: str) -> list[str]
 
     The target counts, too: a server that the configuration names twice would show each one twice.
     """
-    if not is_installed(connection):
+    if not is_installed(connection, target):
         return []
     query = select(migrations.c.id).where(
         migrations.c.id.startswith(prefix, autoescape=True), migrations.c.target == target
     )
     return list(connection.execute(query.order_by(migrations.c.id)).scalars())
-
-
-def tables_by_migration(connection: Connection) -> dict[str, list[str]]:
-    """The source names of every migration's tables, without their definitions."""
-    definition = migration_tables.c.definition
-    query = select(
-        migration_tables.c.migration_id,
-        func.json_unquote(func.json_extract(definition, "$.name.schema")),
-        func.json_unquote(func.json_extract(definition, "$.name.name")),
-    ).order_by(migration_tables.c.migration_id, migration_tables.c.ordinal)
-    found: dict[str, list[str]] = {}
-    for migration_id, schema, name in connection.execute(query):
-        found.setdefault(migration_id, []).append(f"{schema}.{name}")
-    return found
 
 
 def _sum(expression: Any) -> Any:

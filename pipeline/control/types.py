@@ -1,7 +1,8 @@
-"""Column types that turn what a row holds into the domain's own values, and back.
+"""Column types: what a row holds becomes the domain's own values, and back.
 
-UtcDateTime      DATETIME(6), written by the server's UTC clock; aware values in Python
+UtcDateTime      DATETIME(6), by the server's UTC clock; aware values in Python
 enumerated(E)    VARCHAR; a StrEnum's value in the row, its member in Python
+Gtids            LONGTEXT; a GtidSet in its server's notation
 Json(T)          JSON; what pydantic's TypeAdapter makes of T, checked when it is read
 """
 
@@ -13,17 +14,26 @@ from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import JSON, Dialect, Enum
-from sqlalchemy.dialects.mysql import DATETIME
+from sqlalchemy.dialects.mysql import DATETIME, LONGTEXT
 from sqlalchemy.types import TypeDecorator
+
+from pipeline.errors import DefectError
+from pipeline.mysql.gtid import GtidSet
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment, to the microsecond. The row holds UTC without saying so; Python says so."""
+    """A moment, to the microsecond. The row holds UTC without saying so; Python says so.
+
+    Raises:
+        DefectError: a value without a zone is to be written, which could mean any moment.
+    """
 
     impl = DATETIME(fsp=6)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise DefectError(f"{value} has no time zone")
         return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
@@ -41,6 +51,19 @@ def enumerated(kind: type[StrEnum], length: int = 32) -> Enum:
     )
 
 
+class Gtids(TypeDecorator[GtidSet]):
+    """A set of transactions."""
+
+    impl = LONGTEXT
+    cache_ok = True
+
+    def process_bind_param(self, value: GtidSet | None, dialect: Dialect) -> str | None:
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> GtidSet | None:
+        return None if value is None else GtidSet.parse(value)
+
+
 class Json(TypeDecorator[Any]):
     """A value of type `kind` as JSON; None is NULL."""
 
@@ -56,4 +79,4 @@ class Json(TypeDecorator[Any]):
         return None if value is None else self._adapter.dump_python(value, mode="json")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        return None if value is None else self._adapter.validate_python(value, strict=False)
+        return None if value is None else self._adapter.validate_python(value)

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
 
 from structlog.contextvars import bound_contextvars
 
 from pipeline.control.leases import Lease, release_lease, take_lease
-from pipeline.control.migrations import read_migration, read_tables, record_failure
+from pipeline.control.migration_tables import read_tables
+from pipeline.control.migrations import read_migration, record_failure
+from pipeline.control.stage_change import KEEP, StageChange
 from pipeline.coordinate.converging import converge
 from pipeline.coordinate.copying import copy
 from pipeline.coordinate.decisions import (
@@ -29,7 +30,8 @@ from pipeline.coordinate.decisions import (
 )
 from pipeline.coordinate.prepare import prepare
 from pipeline.cutover import alter, move
-from pipeline.domain.migration import Failure, MigrationKind
+from pipeline.domain.migration import Failure
+from pipeline.domain.request import MigrationKind
 from pipeline.domain.role import Role
 from pipeline.domain.stages import MAY_BE_RETIRED, Stage
 from pipeline.errors import FencedError, RetryableError, TranshipError, defect
@@ -111,17 +113,16 @@ def _divert(context: Context) -> Outcome | None:
     found = diversion(context.migration, settings.limit_s, settings.retry_s)
     if found is None:
         return None
-    return context.enter(Stage.RESTORING, found.reason, **_noted(found))
+    return context.enter(Stage.RESTORING, found.reason, _noted(found))
 
 
-def _noted(found: Diversion) -> dict[str, Any]:
+def _noted(found: Diversion) -> StageChange:
     """What is written with the stage; what a diversion does not set stays as it is."""
-    values = {
-        "after_restore": found.after_restore,
-        "resume_stage": found.resume_stage,
-        "retry_at": found.retry_at,
-    }
-    return {name: value for name, value in values.items() if value is not None}
+    return StageChange(
+        after_restore=found.after_restore,
+        resume_stage=KEEP if found.resume_stage is None else found.resume_stage,
+        retry_at=KEEP if found.retry_at is None else found.retry_at,
+    )
 
 
 def _guarded(step: Step, context: Context) -> Outcome:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from pipeline.configuration.settings import Copy
 from pipeline.control.chunk_map import last_chunk
 from pipeline.control.chunks import (
-    ChunkState,
     expire_unclaimed,
     mark_sent,
     recent_pace,
@@ -18,8 +17,9 @@ from pipeline.control.chunks import (
     stale_claims,
     unfinished_chunks,
 )
-from pipeline.control.migrations import update_table
+from pipeline.control.migration_tables import mark_copied, mark_planned, set_chunk_rows
 from pipeline.copy.chunker import next_chunk_rows, plan_chunk
+from pipeline.domain.chunk_state import ChunkState
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import MigrationTable
@@ -50,7 +50,7 @@ def copy(context: Context) -> Outcome:
             table for table in left if table.planned and not unfinished_chunks(control, table)
         ]
         for table in copied:
-            update_table(control, table.id, copied=True)
+            mark_copied(control, table)
     if len(copied) < len(left):
         return Outcome.WAIT
     tell_once(context, Hook.ROW_COPY_COMPLETE)
@@ -94,12 +94,12 @@ def _plan(
         with context.control() as control:
             rows = next_chunk_rows(table.chunk_rows, recent_pace(control, table), row_copy)
             if rows != table.chunk_rows:
-                update_table(control, table.id, chunk_rows=rows)
+                set_chunk_rows(control, table, rows)
         for _ in range(most):
             with context.control() as control:
                 number = plan_chunk(source, control, table, table.source, rows)
                 if number is None:
-                    update_table(control, table.id, planned=True)
+                    mark_planned(control, table)
                     planned[last_chunk(control, table)] = ChunkState.PENDING
                     break
             planned[number] = ChunkState.PENDING

@@ -60,7 +60,7 @@ def _may_divert(stage: Stage) -> bool:
 
 
 def _overdue(migration: Migration, limit_s: float) -> bool:
-    blocked_at = known(migration.renamed_at, "when writes were stopped")
+    blocked_at = known(migration.blocked_at, "when writes were stopped")
     return migration.now - blocked_at > timedelta(seconds=limit_s)
 
 

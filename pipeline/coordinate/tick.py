@@ -13,23 +13,33 @@ from contextlib import contextmanager
 from structlog.contextvars import bound_contextvars
 
 from pipeline.commands.schedules import start_due
-from pipeline.control.migrations import active_ids, has_schedules, install, is_installed
+from pipeline.control.install import is_installed
+from pipeline.control.migrations import active_ids
 from pipeline.coordinate.advance import advance
 from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools
 from pipeline.step.context import Messenger
 
 log = logging.getLogger(__name__)
-_up_to_date: set[str] = set()
 
 
 def tick(pools: Pools, send_advance: Callable[[str, str], None]) -> None:
     """Check every server that may be a target: start what is due, advance what is active."""
     for target in pools.settings.servers:
         with _trouble_logged(server=target):
-            _start_due(pools, target)
-            for migration_id in _active(pools, target):
-                send_advance(target, migration_id)
+            with pools.begin(target) as control:
+                installed = is_installed(control, target)
+            if installed:
+                _look_at(pools, target, send_advance)
+
+
+def _look_at(pools: Pools, target: str, send_advance: Callable[[str, str], None]) -> None:
+    for migration_id in start_due(pools, target):
+        log.info("migration %s: started by its schedule", migration_id)
+    with pools.begin(target) as control:
+        active = active_ids(control, target)
+    for migration_id in active:
+        send_advance(target, migration_id)
 
 
 def advance_logged(
@@ -47,28 +57,3 @@ def _trouble_logged(**about: str) -> Iterator[None]:
             yield
         except TranshipError as error:
             log.warning("%s", error)
-
-
-def _start_due(pools: Pools, target: str) -> None:
-    """Schedules; a control schema that is older than they are has none."""
-    with pools.begin(target) as control:
-        known = has_schedules(control)
-    if known:
-        for migration_id in start_due(pools, target):
-            log.info("migration %s: started by its schedule", migration_id)
-
-
-def _active(pools: Pools, target: str) -> list[str]:
-    with pools.begin(target) as control:
-        active = active_ids(control, target) if is_installed(control) else []
-    if active:
-        _bring_up_to_date(pools, target)
-    return active
-
-
-def _bring_up_to_date(pools: Pools, target: str) -> None:
-    """A control schema that an older version made may lack columns; once a process."""
-    if target not in _up_to_date:
-        with pools.begin(target) as control:
-            install(control)
-        _up_to_date.add(target)

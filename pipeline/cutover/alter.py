@@ -3,26 +3,29 @@
     ready       the before-cut-over hook, then the intent
     blocking    lock the table, and see the rename wait for it (alter_locks.py)
     draining    until the position contains what had been executed under the lock
-    verifying   until every range touched since its last verification is verified (I6), read by
+    verifying   until every chunk touched since its last verification is verified (I6), read by
                 the connection that holds the lock
-    swapping    the proof is there, and it is written down that the lock will go: the swap
+    swapping    the proof and the intent to release the lock are recorded: the swap
     switching   the swap has happened, and the server has said so; the on-success hook
     restoring   the table is left as it was: no lock, no sentry, no waiting rename
 
 From `blocking` to `swapping` it is one call, `Attempt.run` (alter_attempt.py), since the lock
-lives in a connection of this process. Whatever ends that call early ends the rename and the
-lock; the next coordinator makes sure of both (their numbers are in the intent), looks at the
-names, and begins again or goes on.
+belongs to a connection of this process. Whatever ends that call early ends the rename and the
+lock. The next coordinator makes sure of both (their numbers are in the intent), reads the names
+on the server, and begins again or goes on.
 """
 
 from __future__ import annotations
 
-from pipeline.control.migrations import update_migration, update_table
+from pipeline.control.migration_tables import mark_dropped
+from pipeline.control.migrations import forget_lock_connection
 from pipeline.control.schema import NOW
+from pipeline.control.stage_change import StageChange
 from pipeline.cutover.alter_attempt import Attempt
 from pipeline.cutover.alter_locks import open_swap
 from pipeline.cutover.decisions import next_attempt
 from pipeline.cutover.finish import finish, leave_restoring
+from pipeline.cutover.rename import end_rename_connection
 from pipeline.cutover.sentry import SwapState, drop_sentry, read_swap_state
 from pipeline.cutover.shared import end_connection, may_begin
 from pipeline.cutover.triggers import drop_from_shadow
@@ -38,7 +41,7 @@ from pipeline.step.context import Context, Outcome, Step
 
 
 def ready(context: Context) -> Outcome:
-    """Keep verified; make an attempt when nothing stops it."""
+    """Keep the table verified; make an attempt when nothing is in its way."""
     return _begin(context) if may_begin(context) else Outcome.WAIT
 
 
@@ -52,12 +55,14 @@ def _begin(context: Context) -> Outcome:
         context.enter(
             Stage.BLOCKING,
             f"attempt {number}: lock, then {swap.statement}",
-            attempt=number,
-            lock_connection=lock,
-            rename_connection=rename,
-            first_attempt_at=migration.first_attempt_at or migration.now,
-            renamed_at=NOW,
-            drain_gtids=None,
+            StageChange(
+                attempt=number,
+                lock_connection=lock,
+                rename_connection=rename,
+                first_attempt_at=migration.first_attempt_at or migration.now,
+                blocked_at=NOW,
+                drain_gtids=None,
+            ),
         )
         reached(Point.INTENT_WRITTEN)
         attempt = Attempt(context.at(Stage.BLOCKING), swap, limit_s)
@@ -69,7 +74,7 @@ def _begin(context: Context) -> Outcome:
 
 
 def _gather_statistics(context: Context) -> None:
-    """Else the first queries of the new table would be planned by those of an empty one."""
+    """ANALYZE the shadow, or the new table's first queries would be planned for an empty one."""
     (table,) = context.tables
     with context.source() as server:
         run(server, f"ANALYZE TABLE {quote_name(table.target)}")
@@ -77,43 +82,44 @@ def _gather_statistics(context: Context) -> None:
 
 def _gave_up(context: Context, error: RetryableError) -> Outcome:
     if context.migration.stage is Stage.SWAPPING:
-        context.note(EventKind.SWAP, f"the server has to say what became of it: {error}")
+        context.note(EventKind.SWAP, f"the server has to say whether it happened: {error}")
         return Outcome.ADVANCED
     return _restore_and_retry(context, str(error))
 
 
 def _restore_and_retry(context: Context, reason: str) -> Outcome:
     again = next_attempt(context.migration, context.settings.cut_over.retry_s)
-    return context.enter(Stage.RESTORING, reason, after_restore=Stage.READY, retry_at=again)
+    change = StageChange(after_restore=Stage.READY, retry_at=again)
+    return context.enter(Stage.RESTORING, reason, change)
 
 
 def interrupted(context: Context) -> Outcome:
-    """An attempt that did not come back: its lock and its rename have to go."""
+    """An attempt did not come back: its lock and its rename have to go."""
     return _restore_and_retry(context, "the attempt was cut short")
 
 
 def swapping(context: Context) -> Outcome:
-    """The lock was about to go: see what the server says."""
+    """The lock was about to be released: the server says whether the swap has happened."""
     _end_connections(context)
     (table,) = context.tables
     with context.source() as server:
         state = read_swap_state(server, table)
     if state is SwapState.SWAPPED:
         message = f"{table.source} is the rebuilt table"
-        return context.enter(Stage.SWITCHING, message, renamed_at=None)
+        return context.enter(Stage.SWITCHING, message, StageChange(blocked_at=None))
     with context.source() as server:
-        # Before any stage that streams: what is applied to the shadow must not fire them.
+        # Before any stage that streams: what is applied to the shadow must not fire triggers.
         drop_from_shadow(server, table)
     return interrupted(context)
 
 
 def switching(context: Context) -> Outcome:
-    """The rebuilt table has the name, its counter and its triggers: tell the operator's side."""
+    """Tell the operator's side: the rebuilt table has the name, its counter and its triggers."""
     return finish(context, "the table is rebuilt")
 
 
 def restoring(context: Context) -> Outcome:
-    """Leave the table as it was, without lock, sentry or waiting rename; then go on as noted."""
+    """Leave the table as it was, without lock, sentry or waiting rename; then go on."""
     _end_connections(context)
     (table,) = context.tables
     with context.source() as server:
@@ -121,28 +127,26 @@ def restoring(context: Context) -> Outcome:
     if context.migration.after_restore is Stage.ABORTED and table.created_by_us:
         with context.control() as server:
             run(server, f"DROP TABLE IF EXISTS {quote_name(table.target)}")
-            update_table(server, table.id, created_by_us=False)
+            mark_dropped(server, table)
     return leave_restoring(context, "the table is as it was, and unlocked")
 
 
 def _end_connections(context: Context) -> None:
-    """Make sure that an earlier attempt holds no lock, and can't rename any more.
+    """Make sure that an earlier attempt holds no lock and can't rename any more.
 
     Raises:
         RetryableError: one of its connections is still there.
     """
-    migration = context.migration
-    for name in ("rename_connection", "lock_connection"):
-        number = getattr(migration, name)
-        if number is not None:
-            end_connection(context, number)
-            with context.control() as control:
-                update_migration(control, migration.id, **{name: None})
+    end_rename_connection(context)
+    if context.migration.lock_connection is not None:
+        end_connection(context, context.migration.lock_connection)
+        with context.control() as control:
+            forget_lock_connection(control, context.migration.id)
 
 
 STEPS: dict[Stage, Step] = {
     Stage.READY: ready,
-    # What is found in one of these three was begun by a coordinator that did not come back.
+    # A migration found in one of these three was left there by a coordinator that is gone.
     Stage.BLOCKING: interrupted,
     Stage.DRAINING: interrupted,
     Stage.VERIFYING: interrupted,

@@ -1,8 +1,8 @@
 """One attempt of an alter to cut over: from the lock on the table to the swap of the names.
 
-The proof that the shadow is equal to the table, and the stage that says the lock goes now, are
-one transaction; the lock is given up only after it. What ends an attempt before that leaves
-the table as it was.
+The proof that the shadow equals the table, and the stage in which the lock is released, are
+recorded in one transaction; the lock is released only after it. If the attempt ends before that,
+the table is as it was.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pipeline.checksum.verify import ChunkVerifier
 from pipeline.control.chunk_checks import dirty_chunks
 from pipeline.control.leases import revoke_lease
 from pipeline.control.migrations import read_migration
+from pipeline.control.stage_change import NOTHING_ELSE, StageChange
 from pipeline.control.streams import read_stream
 from pipeline.cutover.alter_locks import POLL_S, Swap
 from pipeline.cutover.blockers import BlockerWatch
@@ -35,7 +36,7 @@ _ASK_S = 0.3
 
 @dataclass
 class Attempt:
-    """From the lock to the swap. `context.migration.stage` is where it has got to."""
+    """From the lock to the swap. `context.migration.stage` says how far it is."""
 
     context: Context
     swap: Swap
@@ -47,7 +48,7 @@ class Attempt:
         """Make the swap.
 
         Raises:
-            RetryableError: it was not possible now.
+            RetryableError: it is not possible now.
         """
         table = self.swap.table
         with self.context.source() as server:
@@ -58,10 +59,10 @@ class Attempt:
         reached(Point.LOCKED)
         self.swap.send_rename()
         reached(Point.RENAME_WAITS)
-        # Nobody can write to the table any more, so this holds every write that it took.
+        # Nobody can write to the table any more, so this contains every write to it.
         drain = executed_gtids(self.swap.lock)
         what = f"locked after {waited_s:.2f} s, and the rename waits"
-        self._enter(Stage.DRAINING, what, drain_gtids=str(drain))
+        self._enter(Stage.DRAINING, what, StageChange(drain_gtids=drain))
         self._drain(drain)
         self._enter(Stage.VERIFYING, "the shadow has every change of the table")
         self._verify()
@@ -80,7 +81,7 @@ class Attempt:
 
         def while_waiting(waited_s: float) -> None:
             self._check_wanted()
-            watch.look(waited_s)
+            watch.check(waited_s)
 
         try:
             self.swap.lock_table(while_waiting)
@@ -110,12 +111,12 @@ class Attempt:
             if not numbers:
                 return
             for number in numbers:
-                self._check(f"{len(numbers)} ranges were left to verify")
+                self._check(f"{len(numbers)} chunks were left to verify")
                 verifier.verify(number)
 
     def _verifier(self, table: MigrationTable) -> ChunkVerifier:
         migration, settings = self.context.migration, self.context.settings.checksum
-        # No range may wait for the stream for as long as the lock may be held.
+        # No chunk may wait for the stream for as long as the lock may be held.
         wait_s = min(settings.drain_wait_s, self.limit_s / 3)
         hasty = settings.model_copy(update={"drain_wait_s": wait_s})
         return ChunkVerifier(
@@ -124,7 +125,7 @@ class Attempt:
         )  # fmt: skip
 
     def _prove(self, drain: GtidSet) -> None:
-        """The proof, the intent and the end of the stream are one transaction.
+        """Record the proof and the intent, and end the stream, in one transaction.
 
         From here on the shadow may have triggers, which must not fire for what is applied.
 
@@ -136,29 +137,30 @@ class Attempt:
             if dirty_chunks(control, self.swap.table) or not state.position.contains(drain):
                 raise RetryableError("Something was written to the shadow after it was verified.")
             revoke_lease(control, self.context.migration.id, Role.STREAM)
-            proof = "every range is verified later than its last change; the lock goes now"
+            proof = "every chunk was verified later than its last change; the lock is released now"
             self.context.enter_in(control, Stage.SWAPPING, proof)
         self.context = self.context.at(Stage.SWAPPING)
 
     def _swapped(self, held_s: float) -> Outcome:
         return self.context.enter(
             Stage.SWITCHING,
-            f"{self.swap.table.source} is the rebuilt table; its writes had waited for"
-            f" {held_s:.2f} s",
-            held_s=held_s,
-            renamed_at=None,  # what writes waited for is over, and told by `held_s`
-            lock_connection=None,
-            rename_connection=None,
+            f"{self.swap.table.source} is the rebuilt table; writes had to wait for {held_s:.2f} s",
+            StageChange(
+                held_s=held_s,
+                blocked_at=None,  # writes no longer wait; `held_s` says for how long they did
+                lock_connection=None,
+                rename_connection=None,
+            ),
         )
 
-    def _enter(self, stage: Stage, message: str, **values: object) -> None:
-        self.context.enter(stage, message, **values)
+    def _enter(self, stage: Stage, message: str, change: StageChange = NOTHING_ELSE) -> None:
+        self.context.enter(stage, message, change)
         self.context = self.context.at(stage)
 
     def _check(self, late: str) -> None:
         """
         Raises:
-            RetryableError: it takes too long, a connection is lost, or somebody wants it ended.
+            RetryableError: it takes too long, a connection is lost, or it is to end.
         """
         self._check_wanted()
         self.swap.check()
@@ -166,7 +168,7 @@ class Attempt:
             raise RetryableError(f"Under the lock, {late} within {self.limit_s:g} s.")
 
     def _check_wanted(self) -> None:
-        """A few times a second, which keeps the lease too.
+        """Ask a few times a second whether to go on, which also renews the lease.
 
         Raises:
             RetryableError: an abort was asked for, or a role has recorded a failure.
@@ -177,4 +179,4 @@ class Attempt:
             migration = read_migration(control, self.context.migration.id)
         self._asked = time.monotonic()
         if migration.abort_asked or migration.failure is not None:
-            raise RetryableError("The attempt was given up: something else came up.")
+            raise RetryableError("The attempt was given up: an abort or a failure came first.")

@@ -6,13 +6,13 @@
     lock      DROP TABLE t_tranship_old                     the sentry is gone
     lock      UNLOCK TABLES                                 the rename is first in line for `t`
 
-After gh-ost and Vitess, but for the names. A rename takes its locks in the order of the names.
-Where the sentry's name sorts before `t`, as theirs does, the rename waits for the sentry, and
-comes for `t` only a moment after that is dropped; a write that has been waiting for `t` may
-get in before it, after the last verification, and stays behind in the old table (tried: in one
-of sixty swaps under six writers). Here `t` sorts first. The rename is seen waiting for `t`
-before anything is drained or verified, and from there on it goes before every write, whether
-the lock is given up or its connection dies; and what protects against the latter is the sentry.
+This follows gh-ost and Vitess, except for the names. A rename takes its locks in the order of the
+names. If the sentry's name sorts before `t`, as theirs does, the rename waits for the sentry, and
+comes for `t` only a moment after the sentry is dropped; a write that has been waiting for `t` may
+get in before it, after the last verification, and stays behind in the old table (tried: in one of
+sixty swaps under six writers). Here `t` sorts first. The rename is seen waiting for `t` before
+anything is drained or verified, and from then on it goes before every write, whether the lock is
+released or its connection dies; and it is the sentry that protects against the latter.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ _MORE_S = 10  # the rename outlives the lock that it waits for; it is killed, no
 
 
 class Waiting:
-    """A statement that may have to wait for a lock, sent on a thread of its own.
+    """A statement that may have to wait for a lock, sent at once by a thread of its own.
 
-    It is sent at once; its end is asked for with `ended` and `result`.
+    `ended` and `result` say how it goes.
     """
 
     def __init__(self, raw: Any, statement: str, server: str) -> None:
@@ -54,14 +54,14 @@ class Waiting:
         self._thread.start()
 
     def ended(self, within_s: float = 0.0) -> bool:
-        """Whether it has ended, well or not; waits for at most `within_s`."""
+        """Whether it has ended, successfully or not; waits for at most `within_s`."""
         self._thread.join(timeout=within_s)
         return not self._thread.is_alive()
 
     def result(self) -> None:
         """
         Raises:
-            TranshipError: how it failed.
+            TranshipError: it has failed.
         """
         with driver_errors(self._server):
             if self._error is not None:
@@ -76,7 +76,7 @@ class Waiting:
 
 @dataclass
 class Swap:
-    """One attempt. What it began is undone by `close`, unless the swap has happened."""
+    """One attempt. `close` undoes what it has begun, unless the swap has happened."""
 
     context: Context
     table: MigrationTable
@@ -88,7 +88,7 @@ class Swap:
 
     @property
     def numbers(self) -> tuple[int, int]:
-        """Of the lock connection and of the rename connection."""
+        """The numbers of the lock connection and of the rename connection."""
         return connection_id(self.lock), connection_id(self.rename)
 
     @property
@@ -133,7 +133,7 @@ class Swap:
     def check(self) -> None:
         """
         Raises:
-            RetryableError: a connection was lost, or the rename does not wait any more.
+            RetryableError: a connection is lost, or the rename no longer waits.
         """
         with driver_errors(self._server):
             run(self.lock, "DO 0")
@@ -145,7 +145,7 @@ class Swap:
         """Drop the sentry and unlock.
 
         Raises:
-            RetryableError: whether the swap has happened, the server has to say.
+            RetryableError: only the server can say whether the swap has happened.
         """
         with driver_errors(self._server):
             run(self.lock, f"DROP TABLE {quote_name(self.table.retired_name)}")
@@ -160,7 +160,7 @@ class Swap:
         return known(self._renaming, "the rename that was sent")
 
     def close(self) -> None:
-        """End the rename first, then give up the lock."""
+        """End the rename first, then release the lock."""
         try:
             for waiting, connection in (
                 (self._renaming, self.rename),
@@ -191,7 +191,7 @@ def open_swap(context: Context, limit_s: float) -> Iterator[Swap]:
     try:
         with driver_errors(context.migration.source):
             seconds = max(1, round(limit_s))
-            # Not by transactions: the lock must outlast what is read under it.
+            # Without transactions: the lock must outlast what is read under it.
             run(lock, f"SET SESSION autocommit = 1, lock_wait_timeout = {seconds}")
             make_temporaries(lock, table)
             wait = 2 * seconds + _MORE_S

@@ -1,6 +1,7 @@
-"""Who holds a table that the cut-over of an alter has to lock, and what waits for what.
+"""Finds who holds a table that the cut-over of an alter has to lock, and what waits for what.
 
-They are named to whoever reads why an attempt failed; where that was asked for, they are killed.
+Blockers are named to whoever reads why an attempt has failed; if that was asked for, they are
+killed.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from pipeline.step.context import Context
 
 _SHOWN = 120
 _NAMED = 5
-_LOOK_S = 0.3
+_CHECK_S = 0.3
 
 
 @dataclass(frozen=True)
 class Blocker:
-    """A connection that holds a metadata lock on the table. `s` are seconds."""
+    """A connection that holds a metadata lock on the table."""
 
     id: int
     user: str
@@ -38,19 +39,19 @@ class Blocker:
 
 @dataclass
 class BlockerWatch:
-    """Looks who holds `table` while a connection of `ours` waits for it."""
+    """Watches who holds `table` while a connection of `ours` waits for it."""
 
     context: Context
     table: TableName
     ours: tuple[int, ...]
     _last: tuple[Blocker, ...] = ()
-    _looks: int = 0
+    _checks: int = 0
 
-    def look(self, waited_s: float) -> None:
-        """Every third of a second of waiting: name who holds the table, or kill them."""
-        if waited_s < _LOOK_S * (self._looks + 1):
+    def check(self, waited_s: float) -> None:
+        """Every third of a second of waiting, find out who holds the table; kill them if asked."""
+        if waited_s < _CHECK_S * (self._checks + 1):
             return
-        self._looks += 1
+        self._checks += 1
         with self.context.source() as server:
             found = blockers(server, self.table, self.ours)
         self._last = tuple(found) or self._last
@@ -61,13 +62,13 @@ class BlockerWatch:
 
     @property
     def found(self) -> str:
-        """How a message goes on that says the table could not be locked."""
+        """The end of a message that says that the table could not be locked."""
         shown = "; ".join(str(one) for one in self._last[:_NAMED])
         return f"; held by {shown}" if shown else ""
 
 
 def blockers(connection: Connection, table: TableName, ours: tuple[int, ...]) -> list[Blocker]:
-    """Whoever holds a lock on `table`, but for connections `ours`."""
+    """Whoever holds a lock on `table`, except for the connections `ours`."""
     rows = run(
         connection,
         "SELECT DISTINCT t.processlist_id, CONCAT(t.processlist_user, '@', t.processlist_host),"

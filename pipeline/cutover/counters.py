@@ -1,4 +1,4 @@
-"""AUTO_INCREMENT goes on where the old table's stood: ids that were deleted are not given again."""
+"""AUTO_INCREMENT goes on where the old table's was: deleted ids are not given out again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.mysql.servers import auto_increment, create_statement
 from pipeline.mysql.table import TableName
 from pipeline.step.context import Context
 
-_WAIT_S = 1  # the application is waiting too
+_WAIT_S = 1  # the application is waiting, too
 
 
 def keep_counter(
@@ -18,7 +18,7 @@ def keep_counter(
 ) -> None:
     """Raise the counter of `new`, on the target, to that of `old`, on the source.
 
-    `reader` is the connection that may read `old`, where it is locked.
+    `reader` is the connection that may read `old` if it is locked.
     """
     if reader is not None:
         wanted = auto_increment(create_statement(reader, old))

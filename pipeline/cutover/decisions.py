@@ -1,6 +1,7 @@
-"""When a cut-over may begin, when the next attempt may be made, when a blocker may be killed.
+"""Decides when a cut-over may begin, when the next attempt is made, when blockers may be killed.
 
-Pure functions of what was read; the steps in move.py, alter.py and finish.py carry them out.
+These are pure functions of what was read; the steps in move.py, alter.py and finish.py carry out
+what they decide.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def hindrance(
 ) -> Hindrance | None:
     """What stops a cut-over from beginning now, if anything does.
 
-    `converged` and `lag_s` ask the servers: only where the migration's row stops nothing.
+    `converged` and `lag_s` ask the servers, so they are called only if nothing else stops it.
     """
     if migration.postponed:
         return Hindrance.POSTPONED
@@ -52,18 +53,18 @@ def too_early(migration: Migration) -> bool:
 
 
 def next_attempt(migration: Migration, retry_s: float) -> datetime:
-    """Later after each attempt, on the control server's clock."""
+    """When the next attempt may be made, by the control server's clock: later after each one."""
     attempts = min(max(1, migration.attempt), _LONGEST)
     return migration.now + timedelta(seconds=retry_s * attempts)
 
 
 def out_of_attempts(migration: Migration, attempts: int) -> bool:
-    """Whether the last attempt that may be made without a person was made."""
+    """Whether all attempts have been made that may be made without a person."""
     return migration.attempt >= attempts
 
 
 def may_kill_blockers(migration: Migration) -> bool:
-    """Whether whoever holds the table may be killed: `force_after_s` after the first attempt."""
+    """Whether blockers may be killed: from `force_after_s` after the first attempt on."""
     after_s = alter_request(migration.request).force_after_s
     if after_s is None:
         return False

@@ -1,7 +1,7 @@
 """How a cut-over ends: the operator's side is told of the switch, or the migration goes on.
 
-Past the point of no return the target is the truth, and there is only trying again. Out of
-RESTORING a migration goes where it was noted to go when that stage was entered.
+Past the point of no return the target is the truth, and all that is left is to try again. From
+RESTORING a migration goes on to the stage that was recorded when it entered RESTORING.
 """
 
 from __future__ import annotations
@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+from pipeline.control.claims import release_claims
 from pipeline.control.hooks import last_run
-from pipeline.control.migrations import (
-    postpone_migration,
-    release_claims,
-    update_migration,
-)
+from pipeline.control.migrations import postpone_migration, retry_not_before
+from pipeline.control.stage_change import StageChange
 from pipeline.cutover.decisions import out_of_attempts, too_early
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
@@ -32,9 +30,9 @@ def _nothing(_: Context) -> None:
 def finish(
     context: Context, ended: str, make_triggers: Callable[[Context], None] = _nothing
 ) -> Outcome:
-    """Tell the operator's side that the target is the truth, until it has heard; then DONE.
+    """Tell the operator's side that the target is the truth, until that succeeds; then DONE.
 
-    `make_triggers` is called before each try: the application is not told before they are there.
+    `make_triggers` is called before each try: the application is told only once they exist.
     """
     reached(Point.BEFORE_SUCCESS_HOOK)
     if not _told(context):
@@ -69,33 +67,31 @@ def _tell(context: Context, make_triggers: Callable[[Context], None]) -> str | N
 
 
 def _again(context: Context, trouble: str) -> Outcome:
-    """Past the point of no return there is only trying again, and saying why."""
+    """Try again later and say why; past the point of no return nothing else is left."""
     again_s = context.settings.cut_over.retry_s
     with context.control() as control:
-        update_migration(
-            control,
-            context.migration.id,
-            retry_at=context.migration.now + timedelta(seconds=again_s),
-        )
+        again = context.migration.now + timedelta(seconds=again_s)
+        retry_not_before(control, context.migration.id, again)
         message = f"{trouble}; again in {again_s:g} s"
         context.note_in(control, EventKind.HOOK, message)
     return Outcome.WAIT
 
 
 def leave_restoring(context: Context, what: str) -> Outcome:
-    """Leave RESTORING for the stage that was noted when it was entered."""
+    """Leave RESTORING for the stage that was recorded when it was entered."""
     after = context.migration.after_restore
     if after is None:
-        raise AmbiguousError("The source is restored, but what then was not recorded.")
+        raise AmbiguousError("The source is restored, but what comes next was not recorded.")
     if after is not Stage.READY:
         tell_failure(context, after)
     postponed = out_of_attempts(context.migration, context.settings.cut_over.attempts)
     if postponed and after is Stage.READY:
-        context.note(EventKind.CUT_OVER, "postponed: the last attempt failed too")
+        context.note(EventKind.CUT_OVER, "postponed: the last attempt has failed, too")
     with context.control() as control:
         if postponed:
             postpone_migration(control, context.migration.id)
-        context.enter_in(control, after, what, after_restore=None, renamed_at=None)
+        change = StageChange(after_restore=None, blocked_at=None)
+        context.enter_in(control, after, what, change)
         if after is Stage.ABORTED:
             release_claims(control, context.migration.id)
     return Outcome.ADVANCED

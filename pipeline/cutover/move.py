@@ -1,24 +1,24 @@
 """The cut-over of a move: one function a stage, each durable before the next begins.
 
     ready       the before-cut-over hook, then the intent
-    blocking    one RENAME of all source tables; the executed set read after it is the drain
-                set: every write the source ever took is in it
+    blocking    one RENAME of all source tables; the executed set that is read after it is the
+                drain set: it contains every write that the source has taken
     draining    until the position contains the drain set
-    verifying   until every range touched since its last verification is verified (I6)
-    switching   the on-success hook. The point of no return is the step into it
+    verifying   until every chunk touched since its last verification is verified (I6)
+    switching   the on-success hook. The point of no return is the step into this stage
     restoring   the tables are renamed back, if they were renamed
 
-A step looks, does one thing and says what it left; it may be cut short anywhere and called
-again. What takes too long before SWITCHING is sent to RESTORING by `advance`, which renames
-back.
+A step reads what is, does one thing and says how it ended; it may be cut short anywhere and called
+again. If it takes too long before SWITCHING, `advance` sends the migration to RESTORING.
 """
 
 from __future__ import annotations
 
 from pipeline.control.chunk_checks import ledger_state, unsend_all
 from pipeline.control.leases import fence
-from pipeline.control.migrations import update_migration
+from pipeline.control.migrations import note_rename_connection
 from pipeline.control.schema import NOW
+from pipeline.control.stage_change import StageChange
 from pipeline.control.streams import read_stream
 from pipeline.cutover.counters import keep_counter
 from pipeline.cutover.decisions import next_attempt
@@ -45,22 +45,24 @@ from pipeline.step.dispatch import ensure_stream, send_verifications
 
 
 def ready(context: Context) -> Outcome:
-    """Keep verified; begin a cut-over when nothing stops it."""
+    """Keep the tables verified; begin a cut-over when nothing is in its way."""
     return _begin(context) if may_begin(context) else Outcome.WAIT
 
 
 def _begin(context: Context) -> Outcome:
-    """Intent, rename, and what came of it."""
+    """Write the intent, rename, and record how that went."""
     connection = open_rename_connection(context)
     try:
         attempt = context.migration.attempt + 1
         context.enter(
             Stage.BLOCKING,
             f"attempt {attempt}: {rename_statement(context)}",
-            attempt=attempt,
-            rename_connection=raw_connection_id(connection),
-            renamed_at=NOW,
-            drain_gtids=None,
+            StageChange(
+                attempt=attempt,
+                rename_connection=raw_connection_id(connection),
+                blocked_at=NOW,
+                drain_gtids=None,
+            ),
         )
         reached(Point.INTENT_WRITTEN)
         context = context.at(Stage.BLOCKING)
@@ -69,7 +71,7 @@ def _begin(context: Context) -> Outcome:
         return _renamed(context, drain)
     except RetryableError as error:
         context.note(EventKind.RENAME, f"did not succeed at once: {error}")
-        return Outcome.ADVANCED  # `blocking` looks at the source and decides
+        return Outcome.ADVANCED  # `blocking` reads the source's state and decides
     finally:
         connection.close()
 
@@ -78,20 +80,19 @@ def _renamed(context: Context, drain: GtidSet) -> Outcome:
     return context.enter(
         Stage.DRAINING,
         "the source's tables are renamed; writes to them are refused from here on",
-        drain_gtids=str(drain),
-        rename_connection=None,
+        StageChange(drain_gtids=drain, rename_connection=None),
     )
 
 
 def blocking(context: Context) -> Outcome:
-    """Somebody wrote the intent and did not come back: see what the source says."""
+    """Somebody has written the intent and did not come back: the source says what happened."""
     end_rename_connection(context)
     if read_source_state(context) is SourceState.IN_PLACE:
         again = next_attempt(context.migration, context.settings.cut_over.retry_s)
-        message = "the rename did not happen"
-        return context.enter(Stage.READY, message, retry_at=again, renamed_at=None)
+        change = StageChange(retry_at=again, blocked_at=None)
+        return context.enter(Stage.READY, "the rename did not happen", change)
     with context.source() as source:
-        # Later than at the rename is safe: nothing writes to the tables any more.
+        # Reading it later than at the rename is safe: nothing writes to the tables any more.
         drain = executed_gtids(source)
     return _renamed(context, drain)
 
@@ -125,25 +126,25 @@ def verifying(context: Context) -> Outcome:
         state = read_stream(control, context.migration.id, lock=True)
         dirty = sum(ledger_state(control, table).dirty for table in context.tables)
         if dirty == 0 and state.position.contains(drain_set(context)):
-            proof = "every range is verified later than its last change"
+            proof = "every chunk was verified later than its last change"
             context.enter_in(control, Stage.SWITCHING, proof)
             return Outcome.ADVANCED
     return Outcome.POLL
 
 
 def switching(context: Context) -> Outcome:
-    """The target is the truth: counters, triggers, and the word to the operator's side."""
+    """The target is the truth: set counters, create triggers, tell the operator's side."""
     for table in context.tables:
         keep_counter(context, table.retired_name, table.target)
     return finish(context, "the tables live on the target", create_triggers)
 
 
 def restoring(context: Context) -> Outcome:
-    """Give the source its tables back, whatever state a cut-over left them in."""
+    """Give the source its tables back, whatever state a cut-over has left them in."""
     end_rename_connection(context)
-    # Without an intent nobody has renamed anything, whatever else became of the tables.
+    # Without an intent we have renamed nothing, whatever else has happened to the tables.
     if (
-        context.migration.renamed_at is not None
+        context.migration.blocked_at is not None
         and read_source_state(context) is SourceState.RETIRED
     ):
         _rename_back(context)
@@ -156,10 +157,10 @@ def _rename_back(context: Context) -> None:
         with context.control() as control:
             fence(control, context.lease)
             number = raw_connection_id(connection)
-            update_migration(control, context.migration.id, rename_connection=number)
+            note_rename_connection(control, context.migration.id, number)
         rename(connection, context, back=True)
         with context.control() as control:
-            update_migration(control, context.migration.id, rename_connection=None)
+            note_rename_connection(control, context.migration.id, None)
     finally:
         connection.close()
 

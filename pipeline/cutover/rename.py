@@ -1,9 +1,9 @@
-"""The rename of the source's tables, forth and back, and how a crash in it is read.
+"""Renames the source's tables, and back, and finds out what a crash in between has left.
 
-Only one connection may ever rename: the one whose number the durable intent names (I7).
-Whoever coordinates next kills that connection first and sees it gone; then the source's
-tables can be looked at, since nothing can change their names any more: not a statement
-that still waits for a lock, and not a coordinator that was paused before sending it.
+Only one connection may ever rename: the one whose number is in the durable intent (I7). Whoever
+coordinates next first kills that connection and waits until it is gone. Then the names of the
+source's tables can be read, since nothing can change them any more: not a statement that is still
+waiting for a lock, and not a coordinator that was paused before sending one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from pymysql.connections import Connection as RawConnection
 
-from pipeline.control.migrations import update_migration
+from pipeline.control.migrations import note_rename_connection
 from pipeline.cutover.shared import end_connection
 from pipeline.domain.migration import MigrationTable
 from pipeline.errors import AmbiguousError
@@ -27,14 +27,14 @@ from pipeline.step.context import Context
 
 
 class SourceState(Enum):
-    """Under which names the source's tables are."""
+    """Which names the source's tables have."""
 
     IN_PLACE = "in place"
     RETIRED = "retired"
 
 
 def rename_statement(context: Context, *, back: bool = False) -> str:
-    """One RENAME for all tables: atomic. The comment tells the streamer whose it is."""
+    """One RENAME for all tables, which is atomic. By its comment the streamer knows it."""
     pairs = []
     for table in context.tables:
         names = (table.retired_name, table.source) if back else (table.source, table.retired_name)
@@ -77,22 +77,22 @@ def read_source_state(context: Context) -> SourceState:
     raise AmbiguousError(
         f"On the source, {_names(in_place)} are in place and"
         f" {_names(retired)} exist under their retired names.",
-        "Nothing was changed. Rename by hand to one or the other, then: tranship resume.",
+        "Nothing was changed. Rename them by hand to one or the other, then: tranship resume ID.",
     )
 
 
 def end_rename_connection(context: Context) -> None:
-    """Make sure that an earlier intent can't rename any more.
+    """Make sure that the connection of an earlier intent can't rename any more.
 
     Raises:
-        RetryableError: its connection is still there.
+        RetryableError: it is still there.
     """
     number = context.migration.rename_connection
     if number is None:
         return
     end_connection(context, number)
     with context.control() as control:
-        update_migration(control, context.migration.id, rename_connection=None)
+        note_rename_connection(control, context.migration.id, None)
 
 
 def _names(tables: list[MigrationTable]) -> str:

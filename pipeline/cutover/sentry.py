@@ -1,11 +1,11 @@
-"""The sentry table, and what the names on the server say of a swap.
+"""The sentry table, and what the names on the server say about a swap.
 
-    t                the table, original or rebuilt: always there
+    t                the table, original or rebuilt: it always exists
     t_tranship_new   the shadow; gone once it has become `t`
     t_tranship_old   the sentry until the swap, the original after it
 
-The rename of the swap wants to give the original the sentry's name, so it can't succeed while
-there is a sentry: not by mistake, and not when the connection that holds the lock dies.
+The rename of the swap would give the original the sentry's name, so it can't succeed while there
+is a sentry: not by mistake, and not when the connection that holds the lock dies.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def create_sentry(connection: Connection, table: MigrationTable) -> None:
 
 
 def drop_sentry(connection: Connection, table: MigrationTable) -> None:
-    """Drop the sentry if there is one; never a table that is not one."""
+    """Drop the sentry if there is one, but never another table."""
     if is_sentry(connection, table.retired_name):
         run(connection, f"DROP TABLE {quote_name(table.retired_name)}")
 
@@ -56,10 +56,10 @@ def is_sentry(connection: Connection, name: TableName) -> bool:
 
 
 def read_swap_state(connection: Connection, table: MigrationTable) -> SwapState:
-    """What the names say.
+    """Whether the swap has happened, by the names on the server.
 
     Raises:
-        AmbiguousError: nothing that Tranship does leads there.
+        AmbiguousError: nothing that Tranship does leads to these names.
     """
     there = table_exists(connection, table.source)
     shadow = table_exists(connection, table.target)
@@ -74,5 +74,5 @@ def read_swap_state(connection: Connection, table: MigrationTable) -> SwapState:
     said = ", ".join(f"{name} {'exists' if found else 'does not'}" for name, found in names.items())
     raise AmbiguousError(
         f"The swap of {table.source} can't be told from the names on the server: {said}.",
-        "Nothing was changed. Give the tables their names by hand, then: tranship resume.",
+        "Nothing was changed. Give the tables their names by hand, then: tranship resume ID.",
     )

@@ -1,4 +1,4 @@
-"""What both cut-overs need: when to begin, the drain set, connections that must be gone."""
+"""What both cut-overs need: when to begin, the drain set, ending connections."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _POLL_S = 0.05
 
 
 def may_begin(context: Context) -> bool:
-    """Keep verified; whether a cut-over may begin now, its hook included.
+    """Keep the tables verified; whether a cut-over may begin now, its hook included.
 
     Raises:
         RefusedError: something has changed that rules it out for good.
@@ -45,14 +45,14 @@ def may_begin(context: Context) -> bool:
 
 
 def _checked_again(context: Context) -> bool:
-    """What may have changed since the start; here it is still free to stop."""
+    """Check again what may have changed since the start; stopping still costs nothing here."""
     refuse(run_preflight(context.pools, context.migration.request, Scope.CUT_OVER))
     rehearse_triggers(context)
     return _before_cut_over(context)
 
 
 def _before_cut_over(context: Context) -> bool:
-    """Run the hook; one that fails stops the cut-over and leaves the source as it was."""
+    """Run the hook; if it fails, the cut-over is postponed and the source stays as it is."""
     result = ask(context, Hook.BEFORE_CUT_OVER)
     if result is None or result.succeeded:
         return True
@@ -64,18 +64,18 @@ def _before_cut_over(context: Context) -> bool:
 
 
 def drain_set(context: Context) -> GtidSet:
-    """What the source had executed when its tables could not be written to any more."""
-    return GtidSet.parse(known(context.migration.drain_gtids, "the drain set"))
+    """What the source had executed when its tables could no longer be written to."""
+    return known(context.migration.drain_gtids, "the drain set")
 
 
 def end_connection(context: Context, number: int) -> None:
-    """Kill connection `number` of the source, and see it gone.
+    """Kill connection `number` of the source, and wait until it is gone.
 
     Raises:
         RetryableError: it is still there.
     """
     migration = context.migration
-    # It was there when the stage was entered.
+    # The connection was there when the stage was entered.
     known_s = (migration.now - migration.stage_since).total_seconds()
     kill_connection(context.pools, migration.source, number, known_s)
 

@@ -1,9 +1,9 @@
-"""`with_triggers`: the source's triggers, made on the target once nothing of ours writes there.
+"""`with_triggers`: creates the source's triggers on the target, once we no longer write there.
 
-Our own writes must never fire them: what a trigger of the source did is in its binary log
-already. So they are made after the point of no return, when the stream has ended and before
-the application is told. That they can be made is rehearsed before the rename, on an empty
-table of the same definition, where a failure is still free.
+Our own writes must never fire them: what a trigger on the source has done is in its binary log
+already. So they are created after the point of no return, when the stream has ended, and before
+the application is told. Creating them is rehearsed before the rename, on an empty table of the
+same definition, where a failure still costs nothing.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from pipeline.step.context import Context
 
 
 def rehearse_triggers(context: Context) -> None:
-    """Make every trigger once on an empty table, and drop that.
+    """Create every trigger on an empty table, which is dropped again.
 
     Raises:
-        FatalError: the target does not take one; names it.
+        FatalError: the target rejects one; names it.
     """
     for table in _with_triggers(context):
         with context.source() as source:
@@ -54,15 +54,15 @@ def _try(
             create_trigger(target, trigger, scratch, name)
     except TranshipError as error:
         raise FatalError(
-            f"Trigger {trigger.name} of {table.source} can't be made on the target:"
+            f"Trigger {trigger.name} of {table.source} can't be created on the target:"
             f" {error.explanation}",
             "Make that possible there (its definer, log_bin_trust_function_creators, the tables"
-            " it names), then: tranship resume.",
+            " that it names), then: tranship resume ID.",
         ) from error
 
 
 def create_triggers(context: Context) -> None:
-    """Make what is not there yet; the source's tables are under their retired names."""
+    """Create the triggers that are missing; the source's tables have their retired names."""
     for table in _with_triggers(context):
         with context.source() as source:
             triggers = read_triggers(source, table.retired_name)
@@ -71,7 +71,7 @@ def create_triggers(context: Context) -> None:
 
 
 def create_on_shadow(context: Context, table: MigrationTable) -> None:
-    """Alter only: under the lock, once the stream is shut out.
+    """Alter only: create triggers on the shadow, under the lock, once the stream is shut out.
 
     The old table keeps its triggers until it is dropped, so these get other names.
     """
@@ -85,7 +85,7 @@ def create_on_shadow(context: Context, table: MigrationTable) -> None:
 
 
 def drop_from_shadow(server: Connection, table: MigrationTable) -> None:
-    """Alter only: the swap did not happen, and what we write there next must not fire them."""
+    """Alter only: the swap has not happened, so what we write next must not fire these."""
     for trigger in read_triggers(server, table.target):
         name = quote_name(TableName(table.target.schema, trigger.name))
         run(server, f"DROP TRIGGER IF EXISTS {name}")

@@ -1,11 +1,10 @@
-"""What an `alter` makes of a table: which columns are kept, as what, and what fills the others."""
+"""The plan of an alter: which columns are kept, as what, and which values fill the new ones."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
-from pipeline.mysql.table import Column, Table, table_from_json
+from pipeline.mysql.table import Column, Table
 
 
 @dataclass(frozen=True)
@@ -18,11 +17,11 @@ class Fill:
 
 @dataclass(frozen=True)
 class AlterPlan:
-    """`kept.columns` and `shadow.columns` run in parallel: the first become the second.
+    """`kept.columns` and `shadow.columns` run in parallel: each of the first becomes its partner.
 
-    `kept` is a part of the original's definition, `shadow` of the shadow table's; their keys
-    are the same columns under the names that each of them has. Neither holds generated columns:
-    the server computes those.
+    `kept` is a part of the original's definition, `shadow` a part of the shadow's. Their keys are
+    the same columns, under the names that they have on each side. Neither holds generated
+    columns, which the server computes.
     """
 
     ddl: str
@@ -30,32 +29,16 @@ class AlterPlan:
     shadow: Table
     fills: tuple[Fill, ...]
     retyped: bool  # a kept column has another type, character set or collation
-    checked: tuple[str, ...]  # kept columns whose conversion might lose something in silence
+    checked: tuple[str, ...]  # kept columns whose conversion might lose something silently
     new_unique: tuple[str, ...]  # unique keys of the shadow that the original does not have
 
     @property
     def checks(self) -> tuple[tuple[Column, Column], ...]:
-        """The pairs of columns that have to survive the way there and back."""
+        """The pairs of columns whose values have to survive the conversion there and back."""
         pairs = zip(self.kept.columns, self.shadow.columns, strict=True)
         return tuple(pair for pair in pairs if pair[0].name in self.checked)
 
     def documents_as_text(self) -> AlterPlan:
-        return AlterPlan(
-            self.ddl, self.kept.documents_as_text(), self.shadow.documents_as_text(),
-            self.fills, self.retyped, self.checked, self.new_unique,
-        )  # fmt: skip
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> AlterPlan:
-        return cls(
-            ddl=value["ddl"],
-            kept=table_from_json(value["kept"]),
-            shadow=table_from_json(value["shadow"]),
-            fills=tuple(Fill(**fill) for fill in value["fills"]),
-            retyped=value["retyped"],
-            checked=tuple(value["checked"]),
-            new_unique=tuple(value["new_unique"]),
+        return replace(
+            self, kept=self.kept.documents_as_text(), shadow=self.shadow.documents_as_text()
         )

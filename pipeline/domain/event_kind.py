@@ -14,7 +14,7 @@ class EventKind(StrEnum):
     CONTROL = "control"  # a person asked for something
     THROTTLE = "throttle"
     HOOK = "hook"
-    CHUNK = "chunk"  # freed, since its worker is gone
+    CHUNK = "chunk"  # released, since its worker is gone
     DIFFERENCE = "difference"  # between source and target, found by a checksum
     RENAME = "rename"
     SWAP = "swap"

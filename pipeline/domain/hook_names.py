@@ -1,12 +1,13 @@
-"""The hooks there are: when each one runs, what its failure means, and what it is told.
+"""All hooks: when each one runs, what its failure means, and what it is told.
 
 The names are gh-ost's. A hook is either asked (its failure holds the migration back) or told
-(its failure is a line in the event log). Each may run more than once, and knows it by its
-attempt number.
+(its failure is a line in the event log). Each may run more than once, and knows by its attempt
+number that it does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,7 +29,7 @@ class Hook(StrEnum):
 
 
 class HookStatus(StrEnum):
-    """What became of a hook's last run."""
+    """How a hook's last run went."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -38,7 +39,7 @@ class HookStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Contract:
-    """What an operator may rely on."""
+    """What an operator can rely on."""
 
     when: str
     failing: str
@@ -48,18 +49,18 @@ _STOPS = "the migration stops with it as the reason; `tranship resume` runs it a
 _NOTED = "noted in the event log; the migration goes on"
 
 CONTRACTS: dict[Hook, Contract] = {
-    Hook.STARTUP: Contract("before anything is made on a server", _STOPS),
-    Hook.VALIDATED: Contract("the tables to be filled are there, and of the right shape", _STOPS),
+    Hook.STARTUP: Contract("before anything is created on a server", _STOPS),
+    Hook.VALIDATED: Contract("the tables to be filled exist and have the right columns", _STOPS),
     Hook.BEFORE_ROW_COPY: Contract("before the first row is copied", _STOPS),
     Hook.ROW_COPY_COMPLETE: Contract("every chunk is copied; verification begins", _NOTED),
     Hook.BEGIN_POSTPONED: Contract(
-        "ready for the cut-over, which is held back from the start, by"
-        " `tranship postpone` or by a failing `before-cut-over`; once each time",
+        "ready for the cut-over, which is postponed: from the start, by `tranship postpone`, or"
+        " because `before-cut-over` failed; once each time",
         _NOTED,
     ),
     Hook.BEFORE_CUT_OVER: Contract(
         "right before every attempt at the cut-over",
-        "the cut-over is postponed and the source stays as it was; `tranship cut-over` tries again",
+        "the cut-over is postponed and the source stays as it is; `tranship cut-over` tries again",
     ),
     Hook.ON_SUCCESS: Contract(
         "the tables are switched: the target is the truth, and writes have to go there",
@@ -69,7 +70,7 @@ CONTRACTS: dict[Hook, Contract] = {
         "the migration has failed or was aborted, and the source has its tables", _NOTED
     ),
     Hook.STATUS: Contract(
-        "every `hooks.status_s`, except while writes are refused", "nothing comes of it"
+        "every `hooks.status_s`, except while writes are refused", "nothing happens"
     ),
 }
 
@@ -80,26 +81,26 @@ VARIABLES: dict[str, str] = {
     "TRANSHIP_KIND": "`move` or `alter`",
     "TRANSHIP_STAGE": "the stage it is in; for `on-failure` the one it ends in",
     "TRANSHIP_TABLES": "`schema.table` on the source, with commas",
-    "TRANSHIP_TARGET_TABLES": "the same on the target; of an alter: the table being filled",
+    "TRANSHIP_TARGET_TABLES": "the same on the target; alter: the table being filled",
     "TRANSHIP_SOURCE": "the source's name in the configuration",
     "TRANSHIP_TARGET": "the target's name",
     "TRANSHIP_CREATED_BY": "who started the migration",
-    "TRANSHIP_CUT_OVER_ATTEMPT": "how often a cut-over was begun",
-    "TRANSHIP_DRAIN_GTIDS": "after the rename: what the source had executed by then; else empty",
-    "TRANSHIP_FAILURE": "why the migration stopped; else empty",
+    "TRANSHIP_CUT_OVER_ATTEMPT": "how many cut-overs have begun",
+    "TRANSHIP_DRAIN_GTIDS": "after the rename: what the source had executed; otherwise empty",
+    "TRANSHIP_FAILURE": "why the migration has stopped; otherwise empty",
 }
 
-# For `status` alone, which looks at the progress anyway.
+# For `status` alone, which reads the progress anyway.
 FIGURES: dict[str, str] = {
     "TRANSHIP_ROWS_COPIED": "rows copied so far",
-    "TRANSHIP_ROWS_ESTIMATE": "rows that there are, by the server's estimate",
+    "TRANSHIP_ROWS_ESTIMATE": "all rows, by the server's estimate",
     "TRANSHIP_STAGE_S": "how long it has been in this stage, in seconds",
     "TRANSHIP_NEXT": "what happens next and what it waits for, as `tranship status` says it",
 }
 
 
 def hook_named(text: str) -> Hook:
-    """The hook of that name; `success` and `failure` are known without their `on-` too.
+    """The hook of that name; `success` and `failure` are known without their `on-`, too.
 
     Raises:
         RefusedError: there is none.
@@ -107,4 +108,19 @@ def hook_named(text: str) -> Hook:
     for spelling in (text, f"on-{text}"):
         if spelling in list(Hook):
             return Hook(spelling)
-    raise RefusedError(f"There is no hook '{text}'.", f"It may be one of {', '.join(Hook)}.")
+    raise RefusedError(f"There is no hook '{text}'.", f"There are: {', '.join(Hook)}.")
+
+
+def commands_by_hook(named: Iterable[tuple[str, str]]) -> dict[Hook, str]:
+    """Pairs of a hook's name and its command, as a mapping.
+
+    Raises:
+        RefusedError: there is no such hook, or one is given twice.
+    """
+    commands: dict[Hook, str] = {}
+    for name, command in named:
+        hook = hook_named(name)
+        if hook in commands:
+            raise RefusedError(f"Hook {hook} is given twice.", "Give each hook once.")
+        commands[hook] = command
+    return commands

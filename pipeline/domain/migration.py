@@ -1,24 +1,23 @@
-"""What the control schema says, as frozen values."""
+"""A migration and its tables, as the control schema has them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
 
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.names import alter_retired_name, retired_name_of
-from pipeline.domain.request import MigrationKind as MigrationKind
-from pipeline.domain.request import Request
+from pipeline.domain.request import MigrationKind, Request
 from pipeline.domain.role import Role
 from pipeline.domain.stages import MAY_BE_RETIRED, Stage
-from pipeline.mysql.table import Table, TableName, table_from_json
+from pipeline.mysql.gtid import GtidSet
+from pipeline.mysql.table import Table, TableName
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a migration stopped, and what to do."""
+    """Why a migration has stopped, and what to do."""
 
     role: Role
     explanation: str
@@ -27,7 +26,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Migration:
-    """One row of `migration`."""
+    """One migration: a row of the table `migrations`."""
 
     id: str
     source: str
@@ -45,8 +44,8 @@ class Migration:
     lock_connection: int | None
     first_attempt_at: datetime | None
     held_s: float | None
-    renamed_at: datetime | None
-    drain_gtids: str | None
+    blocked_at: datetime | None  # since when writes are blocked
+    drain_gtids: GtidSet | None
     failure: Failure | None
     created_at: datetime
     created_by: str
@@ -63,18 +62,10 @@ class Migration:
         window = self.request.cut_over_window
         return window is None or window.contains(self.now)
 
-    @classmethod
-    def from_row(cls, row: Any) -> Migration:
-        values = dict(row._mapping)
-        for name in ("stage", "resume_stage", "after_restore"):
-            values[name] = Stage(values[name]) if values[name] else None
-        values["failure"] = Failure(**values["failure"]) if values["failure"] else None
-        return cls(**values)
-
 
 @dataclass(frozen=True)
 class PlannedTable:
-    """A table about to be put under migration."""
+    """A table that is about to be put under migration."""
 
     definition: Table
     target: TableName
@@ -110,7 +101,7 @@ class MigrationTable:
     planned: bool
     copied: bool
     chunk_rows: int
-    alter_plan: AlterPlan | None = None  # of an alter
+    alter_plan: AlterPlan | None = None  # alter only
 
     @property
     def source(self) -> TableName:
@@ -135,15 +126,6 @@ class MigrationTable:
     def blocked_name(self) -> TableName:
         """Where the source's rows are while writes are blocked."""
         return self.source if self.placement.swapped else self.retired_name
-
-    @classmethod
-    def from_row(cls, row: Any) -> MigrationTable:
-        values = dict(row._mapping)
-        values["definition"] = table_from_json(values["definition"])
-        plan = values["alter_plan"]
-        values["alter_plan"] = AlterPlan.from_json(plan) if plan else None
-        values["target"] = TableName(values.pop("target_schema"), values.pop("target_name"))
-        return cls(**values)
 
 
 def _moved(table: MigrationTable) -> Placement:

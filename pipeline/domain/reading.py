@@ -1,7 +1,7 @@
-"""What a throttle reads, and what it found: data, which status/wording.py puts into words.
+"""The signals that throttle, and their readings: data, which status/wording.py puts into words.
 
-A signal that can't be read counts as over its limit: a server that does not answer is not one
-to be loaded further.
+A signal that can't be read counts as over its limit: a server that does not answer should not be
+loaded further.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Signal(StrEnum):
 
 @dataclass(frozen=True)
 class Reading:
-    """A signal's value, beside its limit. For what answers yes or no both are 1 if it is yes."""
+    """A signal's value and its limit. If it is yes or no, the limit is 1 and yes is 1."""
 
     signal: Signal
     value: float | None  # None: it can't be read, for the reason in `trouble`
@@ -47,5 +47,5 @@ class Reading:
 
 
 def asked_for_by(who: str) -> Reading:
-    """A person's word: nothing is measured."""
+    """The reading of a throttle by hand: nothing is measured."""
     return Reading(Signal.BY_HAND, 1, 1, subject=who)

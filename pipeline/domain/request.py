@@ -1,8 +1,8 @@
 """What a person asks to be started: a move or an alter. Both are stored as they are.
 
-A request that exists is valid: what a person typed is parsed where it comes in, and the
-dataclasses refuse what no type forbids. None of that depends on the machine, so that a stored
-request can be read wherever it is read.
+A request that exists is valid: what a person types is parsed where it arrives, and the dataclasses
+refuse what no type forbids. None of that depends on the machine, so a stored request can be read on
+any other.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipeline.mysql.table import TableName
 
 
 class MigrationKind(StrEnum):
-    """What a migration does; the two differ in how they write, and in how they cut over."""
+    """What a migration does. The two kinds differ in how they write and in how they cut over."""
 
     MOVE = "move"  # tables go to another server
     ALTER = "alter"  # one table is rebuilt in place
@@ -29,7 +29,7 @@ class MigrationKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class _Terms:
-    """What may be asked of every migration."""
+    """What can be asked of every migration."""
 
     with_triggers: bool = False
     json_as_text: bool = False  # documents may become what their text says
@@ -56,7 +56,12 @@ class MoveRequest(_Terms):
     source: str
     target: str
     tables: tuple[TableName, ...]
-    target_schema: str | None = None  # otherwise that of the source
+    target_schema: str | None = None  # otherwise the source's
+
+    @property
+    def summary(self) -> str:
+        names = ", ".join(str(name) for name in self.tables)
+        return f"move {names} from {self.source} to {self.target}"
 
     def target_name(self, table: TableName) -> TableName:
         return TableName(self.target_schema or table.schema, table.name)
@@ -76,7 +81,7 @@ class AlterRequest(_Terms):
     server: str
     table: TableName
     change: str  # what follows the table's name in ALTER TABLE
-    renames: Mapping[str, str] = field(default_factory=dict)  # of columns, by the change; to new
+    renames: Mapping[str, str] = field(default_factory=dict)  # columns that the change renames
     accepted: tuple[str, ...] = ()  # columns whose values are not checked for loss
     lock_timeout_s: float | None = None  # otherwise cut_over.lock_wait_s
     force_after_s: float | None = None  # from then on what blocks the cut-over is killed
@@ -98,6 +103,10 @@ class AlterRequest(_Terms):
     def tables(self) -> tuple[TableName, ...]:
         return (self.table,)
 
+    @property
+    def summary(self) -> str:
+        return f"alter {self.table} on {self.server}: {self.change}"
+
     def target_name(self, table: TableName) -> TableName:
         return shadow_name(table)
 
@@ -106,7 +115,7 @@ Request = MoveRequest | AlterRequest
 
 
 def alter_request(request: Request) -> AlterRequest:
-    """The request of what is done for alters only.
+    """The request, for code that only alters reach.
 
     Raises:
         DefectError: it is a move.
@@ -117,7 +126,7 @@ def alter_request(request: Request) -> AlterRequest:
 
 
 def move_request(request: Request) -> MoveRequest:
-    """The request of what is done for moves only.
+    """The request, for code that only moves reach.
 
     Raises:
         DefectError: it is an alter.

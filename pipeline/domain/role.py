@@ -1,4 +1,4 @@
-"""Who does a migration's work: the word for it in leases, in failures and in the event log."""
+"""Who does a migration's work, as leases, failures and the event log call it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """A kind of work. Any number of processes copy or verify; STREAM and COORDINATE are held
-    under a lease, by one process a migration (I2)."""
+    """A kind of work.
+
+    Any number of processes copy and verify; STREAM and COORDINATE are held under a lease, by one
+    process for each migration (I2).
+    """
 
     COPY = "copy"
     CHECKSUM = "checksum"

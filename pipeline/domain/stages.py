@@ -1,4 +1,4 @@
-"""The stages of a migration as data: what may follow what, and what undoing one takes.
+"""The stages of a migration as data: which may follow which, and how each is undone.
 
 The point of no return is the step into SWITCHING. Before it an abort gives the source its
 tables back; from it on, the target is the truth.
@@ -7,9 +7,9 @@ tables back; from it on, the target is the truth.
                                          ↑         └──────────┴──────────┘
                                          └─────────── restoring → aborted, failed
 
-In `blocking` a move renames the source's tables, and an alter locks its one: writes stop. Between
-`verifying` and `switching` an alter is `swapping`: the lock is about to go, and after a crash the
-servers say whether the swap has happened.
+In `blocking` writes stop: a move renames the source's tables, an alter locks its table. Between
+`verifying` and `switching` an alter is `swapping`: the lock is about to be released, and after a
+crash the server says whether the swap has happened.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ RULES: dict[Stage, Rule] = {
         "create the target tables and note where the binary log stands",
     ),
     S.COPYING: _rule(
-        {S.CONVERGING, S.RESTORING}, Undo.NOTHING, True, "copy the rows that are there",
+        {S.CONVERGING, S.RESTORING}, Undo.NOTHING, True, "copy the existing rows",
     ),
     S.CONVERGING: _rule(
-        {S.READY, S.RESTORING}, Undo.NOTHING, True, "verify every range",
+        {S.READY, S.RESTORING}, Undo.NOTHING, True, "verify every chunk",
     ),
     S.READY: _rule(
         {S.BLOCKING, S.RESTORING}, Undo.NOTHING, True, "cut over",
@@ -84,14 +84,14 @@ RULES: dict[Stage, Rule] = {
     ),
     S.VERIFYING: _rule(
         {S.SWITCHING, S.SWAPPING, S.RESTORING}, Undo.RENAME_BACK, True,
-        "verify the ranges touched since",
+        "verify the chunks touched since",
     ),
     S.SWAPPING: _rule(
         {S.SWITCHING, S.RESTORING}, Undo.LOOK_FIRST, False,
         "let the waiting rename through",
     ),
     S.SWITCHING: _rule(
-        {S.DONE}, Undo.IMPOSSIBLE, False, "run the on-success hook: writes go on",
+        {S.DONE}, Undo.IMPOSSIBLE, False, "run the on-success hook: writes can go on",
     ),
     S.RESTORING: _rule(
         {S.READY, S.ABORTED, S.FAILED}, Undo.RENAME_BACK, True,
@@ -105,6 +105,7 @@ RULES: dict[Stage, Rule] = {
     ),
 }  # fmt: skip
 
+ENDED = (S.DONE, S.ABORTED)
 # Where the source's rows may be under their retired name.
 MAY_BE_RETIRED = frozenset(
     {S.BLOCKING, S.DRAINING, S.VERIFYING, S.SWAPPING, S.SWITCHING, S.RESTORING}

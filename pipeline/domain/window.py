@@ -1,15 +1,15 @@
 """`02:00-04:00 Europe/Berlin`: when a cut-over may begin.
 
-By the clock on the wall of that place, so a window is there on each day, also on those that have
-no 02:30 or have it twice: where the clock is put forward over it, it is as short as what is left of
-it; where it is put back, it comes twice. One whose end is before its begin goes past midnight.
+It goes by the wall clock of that place, so there is a window on each day, even on a day that has no
+02:30 or has it twice: if the clock skips part of the window, the rest remains; if the clock is put
+back over it, it comes twice. A window that ends before it begins goes past midnight.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline.errors import RefusedError
@@ -20,9 +20,9 @@ _MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class Window:
-    """From `begin` until `end`, which is not in it any more.
+    """From `begin` until `end`, which is no longer in it.
 
-    The zone is kept by its name: a window that is stored can be read where the zone is not known.
+    The zone is kept by its name: a stored window can be read on a machine that lacks the zone.
     """
 
     begin: time
@@ -31,10 +31,10 @@ class Window:
 
     @classmethod
     def parse(cls, text: str) -> Window:
-        """Without a zone it is UTC.
+        """Parse the text of a window; without a zone it is in UTC.
 
         Raises:
-            RefusedError: not of that form, no such zone, or an empty window.
+            RefusedError: it is not of that form, there is no such zone, or the window is empty.
         """
         found = _FORM.fullmatch(text.strip())
         try:
@@ -46,18 +46,18 @@ class Window:
                 f"'{text}' is not a window of time.", 'Give one as in "02:00-04:00 Europe/Berlin".'
             ) from None
         if begin == end:
-            raise RefusedError(f"The window {text} is empty.", "Let it end later than it begins.")
+            raise RefusedError(f"The window {text} is empty.", "Its end has to be later.")
         return cls(begin, end, zone_named(found[3] or "UTC").key)
 
     def contains(self, now: datetime) -> bool:
-        """Whether `now`, in UTC without a zone, is in it."""
-        wall = now.replace(tzinfo=UTC).astimezone(zone_named(self.zone)).time()
+        """Whether `now`, which knows its own zone, is in it."""
+        wall = now.astimezone(zone_named(self.zone)).time()
         if self.begin < self.end:
             return self.begin <= wall < self.end
         return wall >= self.begin or wall < self.end
 
     def opens(self, now: datetime) -> datetime:
-        """The first minute from `now` on that is in it, in UTC without a zone."""
+        """The first minute from `now` on that is in it."""
         moment = now.replace(second=0, microsecond=0)
         while not self.contains(moment):
             moment += _MINUTE
@@ -76,5 +76,5 @@ def zone_named(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise RefusedError(
-            f"There is no time zone '{name}'.", "Name one as in Europe/Berlin."
+            f"There is no time zone '{name}'.", "Give one as in Europe/Berlin."
         ) from None

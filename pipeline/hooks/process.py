@@ -1,8 +1,8 @@
 """Runs an operator's command: no shell, a clean environment, a time limit.
 
-The command sees the variables it is given and a few that every program needs, nothing else. It
-has a process group of its own, which is killed when its time is up. Whoever calls is asked all
-along whether the command is still to run.
+The command sees the variables that it is given and a few that every program needs, and nothing
+else. It has its own process group, which is killed when its time is up. All along, the caller is
+asked whether the command may go on.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TRANSHIP_CONFIG")
 
 @dataclass(frozen=True)
 class HookResult:
-    """How a hook ended. `output` is the end of what it wrote, both streams."""
+    """How a hook ended. `output` is the end of what it wrote to either stream."""
 
     exit_code: int
     output: str
@@ -37,9 +37,9 @@ def run_hook(
 ) -> HookResult:
     """Run `command` (split as a shell would, run without one) for at most `limit_s`.
 
-    `still_ours` is called all along; what it raises ends the hook.
+    `still_ours` is called again and again; what it raises ends the hook.
     """
-    # Not the whole environment: it may hold servers' passwords.
+    # Not all of the environment: it may hold servers' passwords.
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     with tempfile.TemporaryFile() as output:
         try:
@@ -67,7 +67,7 @@ def _wait(process: subprocess.Popen[bytes], limit_s: float, still_ours: Callable
             return process.wait(_POLL_S)
         except subprocess.TimeoutExpired:
             still_ours()
-    return 124  # as timeout(1) says it
+    return 124  # as timeout(1) does
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -1,7 +1,7 @@
-"""A hook's place in a migration: its row, its variables, its line in the event log.
+"""Runs a migration's hooks: their rows, their variables, their lines in the event log.
 
-A hook may run more than once (a crash between its end and the record of it), so it is told which
-attempt it is. The coordinator's lease is renewed while it runs.
+A hook may run more than once (after a crash between its end and the record of it), so it is told
+which attempt it is. The coordinator's lease is renewed while it runs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipeline.step.context import Context
 
 
 def ask(context: Context, name: Hook) -> HookResult | None:
-    """Run hook `name` if there is one, with its row and its place in the event log."""
+    """Run hook `name` if there is one; the result is recorded, and in the event log."""
     command = _command(context, name)
     return None if command is None else _run(context, name, command, variables(context, name))
 
@@ -44,7 +44,7 @@ def require(context: Context, name: Hook) -> None:
 
 
 def tell_once(context: Context, name: Hook) -> None:
-    """Run a hook that can't hold anything back, unless it has run to its end already."""
+    """Run a hook that holds nothing back, unless it has run to its end already."""
     if _command(context, name) is None:
         return
     last = _last_run(context, name)
@@ -61,7 +61,7 @@ def tell_failure(context: Context, ends_in: Stage) -> None:
 
 
 def tell_status(context: Context) -> None:
-    """Run the status hook if it is time for it. Its runs are not for the event log."""
+    """Run the status hook if it is time to. Its runs do not go to the event log."""
     command = _command(context, Hook.STATUS)
     if command is None:
         return
@@ -74,7 +74,7 @@ def tell_status(context: Context) -> None:
 
 
 def variables(context: Context, name: Hook) -> dict[str, str]:
-    """What every hook is told, but for its attempt."""
+    """What every hook is told, except for its attempt."""
     migration = context.migration
     return {
         "TRANSHIP_HOOK": name,
@@ -87,13 +87,13 @@ def variables(context: Context, name: Hook) -> dict[str, str]:
         "TRANSHIP_TARGET": migration.target,
         "TRANSHIP_CREATED_BY": migration.created_by,
         "TRANSHIP_CUT_OVER_ATTEMPT": str(migration.attempt),
-        "TRANSHIP_DRAIN_GTIDS": migration.drain_gtids or "",
+        "TRANSHIP_DRAIN_GTIDS": "" if migration.drain_gtids is None else str(migration.drain_gtids),
         "TRANSHIP_FAILURE": migration.failure.explanation if migration.failure else "",
     }
 
 
 def figures(progress: Progress) -> dict[str, str]:
-    """What the status hook is told beyond that."""
+    """What only the status hook is told."""
     return {
         "TRANSHIP_ROWS_COPIED": str(sum(table.rows_copied for table in progress.tables)),
         "TRANSHIP_ROWS_ESTIMATE": str(sum(table.rows_estimate for table in progress.tables)),

@@ -100,16 +100,16 @@ class Pools:
 
 def ask_every_server(
     pools: Pools, ask: Callable[[Connection, str], Iterable[T]]
-) -> tuple[list[T], dict[str, str]]:
+) -> tuple[list[T], dict[str, TranshipError]]:
     """What all configured servers answer, and why those without an answer could not be asked."""
     found: list[T] = []
-    troubles: dict[str, str] = {}
+    troubles: dict[str, TranshipError] = {}
     for server in pools.settings.servers:
         try:
             with pools.begin(server) as connection:
                 found += ask(connection, server)
         except TranshipError as error:
-            troubles[server] = str(error)
+            troubles[server] = error
     return found, troubles
 
 

@@ -19,9 +19,8 @@ NULL is None.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
 
 from pipeline.errors import RefusedError
 
@@ -158,16 +157,3 @@ class Table:
     def key_columns(self) -> tuple[Column, ...]:
         by_name = {column.name: column for column in self.columns}
         return tuple(by_name[name] for name in self.key.columns)
-
-
-def table_to_json(table: Table) -> dict[str, Any]:
-    return asdict(table)
-
-
-def table_from_json(value: dict[str, Any]) -> Table:
-    columns = tuple(
-        Column(**{**column, "kind": ValueKind(column["kind"])}) for column in value["columns"]
-    )
-    key = Key(value["key"]["name"], tuple(value["key"]["columns"]))
-    between = value.get("between_flavours", False)
-    return Table(TableName(**value["name"]), columns, key, between)

@@ -9,8 +9,14 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
-from pipeline.domain.migration import MigrationKind
-from pipeline.domain.request import AlterRequest, MoveRequest, Request, alter_request, move_request
+from pipeline.domain.request import (
+    AlterRequest,
+    MigrationKind,
+    MoveRequest,
+    Request,
+    alter_request,
+    move_request,
+)
 from pipeline.errors import FatalError, RefusedError
 from pipeline.mysql.pools import Pools
 

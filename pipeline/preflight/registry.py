@@ -7,8 +7,7 @@ where stopping still costs nothing.
 
 from __future__ import annotations
 
-from pipeline.domain.migration import MigrationKind
-from pipeline.domain.request import Request
+from pipeline.domain.request import MigrationKind, Request
 from pipeline.mysql.pools import Pools
 from pipeline.preflight import (
     alters,

@@ -8,7 +8,8 @@ from itertools import zip_longest
 
 from sqlalchemy import Connection
 
-from pipeline.control.migrations import claimed_by, is_installed, written_by
+from pipeline.control.claims import claimed_by, written_by
+from pipeline.control.install import is_installed
 from pipeline.control.schema import SCHEMA
 from pipeline.domain.names import retired_name_of
 from pipeline.errors import RefusedError
@@ -78,7 +79,7 @@ def unclaimed(context: CheckContext) -> Iterator[Finding]:
     """No other migration has the table, on either side."""
     request = context.request
     with context.target() as target:
-        if not is_installed(target):
+        if not is_installed(target, request.target):
             return
         for name in request.tables:
             other = claimed_by(target, request.source, name)

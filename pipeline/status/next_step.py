@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline.domain.migration import Failure, MigrationKind
+from pipeline.domain.migration import Failure
 from pipeline.domain.reading import Reading, Signal
+from pipeline.domain.request import MigrationKind
 from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage, wants_stream
 from pipeline.status.kind_words import KIND_WORDS

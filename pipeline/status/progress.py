@@ -1,13 +1,13 @@
 """How far a migration is, what happens next, and what that waits for: for people and scripts.
 
-Read-only, and never in the way: a source that does not answer costs the lag figures, not
-the answer. Everything in a `Progress` is JSON-able by `as_json`.
+It only reads, and is never in the way: if the source does not answer, only the lag is missing.
+`as_json` turns everything in a `Progress` into what JSON has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,10 +15,8 @@ from sqlalchemy import Connection
 
 from pipeline.control.events import LoggedEvent, last_events
 from pipeline.control.leases import holder
-from pipeline.control.migrations import (
-    read_migration,
-    read_tables,
-)
+from pipeline.control.migration_tables import read_tables
+from pipeline.control.migrations import read_migration
 from pipeline.control.streams import StreamState, find_stream
 from pipeline.control.summary import (
     check_summary,
@@ -28,8 +26,9 @@ from pipeline.control.summary import (
 )
 from pipeline.control.throttles import read_throttle
 from pipeline.control.touched_keys import count_touched
-from pipeline.domain.migration import Failure, Migration, MigrationKind, MigrationTable
+from pipeline.domain.migration import Failure, Migration, MigrationTable
 from pipeline.domain.reading import Reading
+from pipeline.domain.request import MigrationKind
 from pipeline.domain.role import Role
 from pipeline.domain.stages import STAGES_THAT_VERIFY, Stage, wants_stream
 from pipeline.errors import TranshipError
@@ -44,8 +43,8 @@ _EVENTS = 5
 
 @dataclass(frozen=True)
 class TableProgress:
-    """One table. `ranges_dirty` are to be verified, those never verified among them; in the
-    others `keys_touched` rows were changed since they were last verified."""
+    """One table. `chunks_dirty` have to be verified, those never verified included;
+    `keys_touched` rows have changed since they were last verified."""
 
     source: str
     target: str
@@ -60,12 +59,12 @@ class TableProgress:
     chunks_dirty: int
     chunks_never_verified: int
     keys_touched: int
-    waiting_s: float  # how long a message for a copy worker has not been taken
+    waiting_s: float  # for how long no copy worker has taken the oldest message
 
 
 @dataclass(frozen=True)
 class StreamProgress:
-    """The binary log's side. The lag is None while the source can't be asked."""
+    """The stream. The lag is None while the source does not answer."""
 
     rows_applied: int
     batches: int
@@ -82,7 +81,7 @@ class Progress:
 
     id: str
     kind: MigrationKind
-    change: str | None  # of an alter
+    change: str | None  # alter only
     source: str
     target: str
     stage: Stage
@@ -96,8 +95,8 @@ class Progress:
     stream: StreamProgress | None
     coordinated_s_ago: float | None
     coordinator: str | None
-    throttled: tuple[Reading, ...]  # why copy and verification are held back now
-    chunks_allowed: int | None  # in flight, by the throttle
+    throttled: tuple[Reading, ...]  # what holds copy and verification back now
+    chunks_allowed: int | None  # in flight, according to the throttle
     postponed: bool
     abort_asked: bool
     cut_over_attempt: int
@@ -108,8 +107,8 @@ class Progress:
     command: str
 
     def as_json(self) -> dict[str, Any]:
-        """The same in what JSON has; moments in ISO 8601, UTC."""
-        return {name: plain(value) for name, value in asdict(self).items()}
+        """The same, in what JSON has; moments in ISO 8601, UTC."""
+        return dict(plain(self))
 
 
 def read_progress(pools: Pools, target: str, migration_id: str) -> Progress:
@@ -180,14 +179,14 @@ def _pace(control: Connection, migration: Migration, tables: list[MigrationTable
 
 
 def _refused(migration: Migration) -> float | None:
-    """How long writes had to wait; or were refused, from the last rename's intent to `done`."""
-    if migration.stage is not Stage.DONE or migration.renamed_at is None:
+    """For how long writes had to wait, or were refused: from the rename's intent to `done`."""
+    if migration.stage is not Stage.DONE or migration.blocked_at is None:
         return migration.held_s
-    return _seconds(migration.renamed_at, migration.stage_since)
+    return _seconds(migration.blocked_at, migration.stage_since)
 
 
 def _eta(stage: Stage, tables: Sequence[TableProgress], pace: float) -> float | None:
-    """Seconds of copying left; the estimate of rows may be short of the truth."""
+    """Seconds of copying left; the estimate of rows may be too low."""
     if stage is not Stage.COPYING or pace <= 0:
         return None
     left = sum(max(0, one.rows_estimate - one.rows_copied) for one in tables if not one.copied)
@@ -238,7 +237,7 @@ def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> Sta
         coordinated_s_ago=progress.coordinated_s_ago,
         stage_s=_seconds(migration.stage_since, migration.now),
         retry_s=_seconds(migration.now, migration.retry_at) if migration.retry_at else 0.0,
-        refused_s=_seconds(migration.renamed_at, migration.now) if migration.renamed_at else 0.0,
+        refused_s=_seconds(migration.blocked_at, migration.now) if migration.blocked_at else 0.0,
         refused_limit_s=pools.settings.cut_over.limit_s,
     )  # fmt: skip
 

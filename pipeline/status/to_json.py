@@ -1,17 +1,12 @@
-"""Values of Python as JSON has them; moments in ISO 8601, UTC."""
+"""Turns Python values into what JSON has; moments in ISO 8601, UTC, with a Z."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
+
+from pydantic_core import to_jsonable_python
 
 
 def plain(value: Any) -> Any:
-    """`value` as what `json` can write."""
-    if isinstance(value, datetime):
-        return value.isoformat() + "Z"
-    if isinstance(value, dict):
-        return {name: plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
-    return value
+    """`value` as the module `json` can write it."""
+    return to_jsonable_python(value)

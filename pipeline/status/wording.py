@@ -1,4 +1,4 @@
-"""What holds a migration back, in words for a person."""
+"""Puts into words what holds a migration back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipeline.domain.reading import Reading, Signal
 
 _NUMBER = "is {value:g}, the limit {limit:g}"
 _SECONDS = "is {value:g} s, the limit {limit:g} s"
-# What was read, and what it says when it is over its limit.
+# What was read, and how it is over its limit.
 _WORDS = {
     Signal.REPLICA_LAG: ("lag of {server}", _SECONDS),
     Signal.LOAD: ("{subject} on {server}", _NUMBER),

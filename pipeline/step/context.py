@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy import Connection
 
@@ -14,6 +14,7 @@ from pipeline.configuration.settings import Settings
 from pipeline.control.events import log_event
 from pipeline.control.leases import Lease, fence
 from pipeline.control.migrations import transition
+from pipeline.control.stage_change import NOTHING_ELSE, StageChange
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.stages import Stage, allowed
@@ -70,22 +71,24 @@ class Context:
         with self.pools.begin(self.migration.source) as connection:
             yield connection
 
-    def enter(self, new: Stage, message: str, **values: Any) -> Outcome:
+    def enter(self, new: Stage, message: str, change: StageChange = NOTHING_ELSE) -> Outcome:
         """Go to stage `new`; fenced, and recorded in the event log.
 
         Raises:
             FencedError: somebody else coordinates now.
         """
         with self.control() as control:
-            self.enter_in(control, new, message, **values)
+            self.enter_in(control, new, message, change)
         return Outcome.ADVANCED
 
-    def enter_in(self, control: Connection, new: Stage, message: str, **values: Any) -> None:
+    def enter_in(
+        self, control: Connection, new: Stage, message: str, change: StageChange = NOTHING_ELSE
+    ) -> None:
         """Like `enter`, in the transaction of `control` and together with what else it holds."""
         old = self.migration.stage
         if not allowed(old, new):
             raise DefectError(f"{new} may not follow {old}")
-        transition(control, self.lease, old, new, message, **values)
+        transition(control, self.lease, old, new, message, change)
 
     def note(self, kind: EventKind, message: str) -> None:
         """Write to the event log."""

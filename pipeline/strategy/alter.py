@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from pipeline.alter.convert_rows import converted_rows, create_templates
 from pipeline.alter.plan import create_shadow, map_columns
 from pipeline.alter.rows import copy_range, replace_rows
-from pipeline.control.migrations import update_table
+from pipeline.control.migration_tables import mark_created_by_us
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.request import alter_request
 from pipeline.errors import FatalError
@@ -36,7 +36,7 @@ class AlterStrategy(Strategy):
                     "Drop or rename it, then: tranship resume ID.",
                 )
             # Noted first, so that clean-up may drop it, whatever happens in between.
-            update_table(control, table.id, created_by_us=True)
+            mark_created_by_us(control, table)
         with sides.control() as control:
             # One that an interrupted call has left behind is created anew.
             run(control, f"DROP TABLE IF EXISTS {quote_name(table.target)}")
@@ -63,5 +63,5 @@ class AlterStrategy(Strategy):
 
     def comparable_rows(self, source: Connection, name: TableName, condition: str) -> Table:
         if self.compares_in_place:
-            return replace(self.plan.kept, name=name, key=self.table.definition.key)
+            return replace(self.plan.kept, name=name)
         return converted_rows(source, self.table, condition)

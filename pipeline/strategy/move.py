@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from pipeline.control.migrations import update_table
+from pipeline.control.migration_tables import mark_created_by_us
 from pipeline.errors import DefectError, FatalError
 from pipeline.mysql.definition_diff import differences
 from pipeline.mysql.introspect import read_table
@@ -29,7 +29,7 @@ class MoveStrategy(Strategy):
             if table_exists(control, table.target):
                 return
             # Noted first, so that clean-up may drop it, whatever happens in between.
-            update_table(control, table.id, created_by_us=True)
+            mark_created_by_us(control, table)
         with sides.source() as source:
             statement = create_statement(source, table.source)
         with sides.control() as control:

@@ -1,13 +1,13 @@
 """Applies the source's changes to the target, exactly once.
 
 I1: the row changes of a batch and the position after it commit in one target transaction.
-The position takes in a transaction when it ENDS, never at its GTID event, and only here:
+The position includes a transaction when it ENDS, never at its GTID event, and only here:
 transactions on other tables, empty ones and DDL pass through in the same order. (gh-ost's
 move-tables counted a transaction at its start; a kill in the middle lost the rest of it.)
 
-A batch holds many source transactions, bounded by rows, bytes and time. A source
-transaction larger than a batch is written statement by statement into one target
-transaction, which commits with its last row; memory stays flat.
+A batch holds many source transactions, bounded by rows, bytes and time. A source transaction
+larger than a batch is written statement by statement into one target transaction, which commits
+with its last row; memory stays flat.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ RENAME_MARK = "/* tranship "
 
 @dataclass
 class Applier:
-    """Applies events in the order they are handed in. One connection, one transaction."""
+    """Applies events in the order in which they arrive, on one connection."""
 
     connection: Connection
     lease: Lease
@@ -55,13 +55,13 @@ class Applier:
     tables: Mapping[TableName, MigrationTable]
     settings: Stream
     target_name: str
-    batches: int  # committed so far, by whoever
+    batches: int  # committed so far, by any streamer
     tombstones: bool = True
     swap_seen: bool = False  # the swap was seen; nothing after it is ours
     _batches: dict[TableName, TableBatch] = field(default_factory=dict)
     _touched: dict[TableName, TouchedChunks] = field(default_factory=dict)
     _inside: bool = False  # within a source transaction
-    _spilled: bool = False  # part of it is written already, and not in memory any more
+    _spilled: bool = False  # part of the batch is written already, and no longer in memory
     _transaction_ended: bool = False  # a source transaction has ended since the last commit
     _rows: int = 0
     _bytes: int = 0
@@ -70,12 +70,12 @@ class Applier:
     _source_time: int = 0
 
     def handle(self, event: Event) -> None:
-        """Take in the next event; writes or commits when the batch is full.
+        """Take in the next event; write or commit if the batch is full.
 
         Raises:
-            FatalError: DDL or a statement on a moved table; all before it is committed.
+            FatalError: DDL or a statement on one of the tables; all before it is committed.
             FencedError: somebody else streams this migration now.
-            RetryableError: begin again from the committed position.
+            RetryableError: the stream has to begin again from the committed position.
         """
         if self.swap_seen:
             return
@@ -93,24 +93,24 @@ class Applier:
 
     @property
     def idle(self) -> bool:
-        """Nothing is waiting to be committed."""
+        """Whether nothing is waiting to be committed."""
         return not (self._inside or self._transaction_ended)
 
     @property
     def due(self) -> bool:
-        """Time to commit, if we are between two source transactions."""
+        """Whether it is time to commit; never within a source transaction."""
         if self._inside or not self._transaction_ended:
             return False
         return self._full or time.monotonic() - self._since >= self.settings.batch_s
 
     @property
     def has_rows(self) -> bool:
-        """Rows of ours are waiting to be committed, not a position alone."""
+        """Whether rows are waiting to be committed, and not only a position."""
         return bool(self._rows) or self._spilled
 
     @property
     def waiting_s(self) -> float:
-        """How long the oldest part of what is to be committed has been waiting."""
+        """For how long the oldest part of the batch has been waiting."""
         return time.monotonic() - self._since
 
     @property
@@ -126,7 +126,7 @@ class Applier:
         )
 
     def _add(self, change: RowsChange) -> None:
-        self._inside = True  # rows stand for a transaction, whatever announced it
+        self._inside = True  # rows belong to a transaction, whatever announces it
         self._started()
         batch = self._batches.get(change.table)
         if batch is None:
@@ -135,7 +135,7 @@ class Applier:
         batch.add(change)
         self._rows += len(change.after or change.before or ())
         self._bytes += change.size
-        # Some slack over batch_rows: most transactions end soon, and can then be retried.
+        # Some slack over batch_rows: most transactions end soon, and can be retried then.
         too_many = self._rows >= 4 * self.settings.batch_rows
         if too_many or self._bytes >= self.settings.batch_bytes:
             self._spill()
@@ -154,15 +154,15 @@ class Applier:
 
     def _stop_at(self, seen: StatementSeen) -> None:
         if RENAME_MARK + self.lease.migration_id in seen.sql:  # our own cut-over
-            # The name of a table that was swapped is another table's from here on.
+            # From here on a swapped table's name is another table's.
             self.swap_seen = any(table.placement.swapped for table in self.tables.values())
             return
         self._inside = False
         self.commit()
         raise FatalError(
             f"{seen.verb} on {seen.table} was seen in the source's binary log at {seen.gtid}:"
-            " the table is no longer what is being moved.",
-            "Abort, clean up and start again; change tables before or after a move.",
+            " the table is no longer what it was at the start.",
+            "Abort, clean up and start again; change tables before or after a migration.",
         )
 
     def _spill(self) -> None:
@@ -172,7 +172,7 @@ class Applier:
         self._spilled = True
 
     def commit(self) -> None:
-        """Commit everything up to the last ended source transaction, with the position."""
+        """Commit everything up to the end of the last source transaction, with the position."""
         if self._inside:
             raise DefectError("a commit in the middle of a source transaction")
         reached(Point.STREAM_BATCH)
@@ -200,7 +200,7 @@ class Applier:
             self._write()
             reached(Point.STREAM_FLUSHED)
             target, migration_id = self.connection, self.lease.migration_id
-            # Locks the stream's row: no piece is cut from here to the commit.
+            # Locks the stream's row: no chunk is cut from here to the commit.
             state = read_stream(target, migration_id, lock=True)
             for touched in self._touched.values():
                 touched.refresh(target, state.chunk_map_version)
@@ -212,7 +212,7 @@ class Applier:
             target.commit()
 
     def _write(self) -> None:
-        """Send what is in memory, and note the ranges that it touches."""
+        """Write what is in memory, and note the chunks that it touches."""
         if not self.connection.in_transaction():
             self.connection.begin()
             self._rows_written = 0

@@ -1,4 +1,4 @@
-"""Gathers row changes of a table and writes them as set statements.
+"""Gathers row changes of a table and writes them, many rows in each statement.
 
 Changes are coalesced by key: the last image wins. They are written in this order, so that
 keys which are equal only by collation (`a` deleted, `A` inserted) come out right and no
@@ -8,9 +8,9 @@ chunk in flight can bring a deleted row back (copy/chunk.py):
 
 and last the keys themselves, with the number of the batch, for the verification.
 
-REPLACE with the full after-image, not an update: a unique value may move between rows in
-one transaction, and every row in its way must go first. A row removed that way was changed
-on the source too, so an event of its own is coming.
+Rows are replaced with the full after-image, not updated: a unique value may move between rows in
+one transaction, and every row in its way has to go first. A row that is removed in this way was
+changed on the source, too, so its own event is coming.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class TableBatch:
         self.key_of = key_getter(self.table)
 
     def add(self, change: RowsChange) -> None:
-        """Take in one rows event: a deleted or old key first, then the new image."""
+        """Take in one rows event: deleted and old keys first, then new images."""
         if change.before is None:
             self._add_images(change.after or ())
         elif change.after is None:
@@ -74,7 +74,7 @@ class TableBatch:
         return list(self.rows)
 
     def write(self, target: Connection, number: int) -> None:
-        """Send the changes of batch `number`, in the target transaction that is open."""
+        """Write the changes of batch `number`, in the open target transaction."""
         deleted = [key for key, row in self.rows.items() if row is None]
         replaced = [key for key, row in self.rows.items() if row is not None]
         with lenient_sql_mode(target, self.table.definition):
@@ -117,7 +117,7 @@ class TableBatch:
 
 
 def key_getter(table: MigrationTable) -> Callable[[Row], KeyFields]:
-    """A function from a row, in the order of `written`, to its key."""
+    """A function from a row, whose fields are in the order of `written`, to its key."""
     order = [column.name for column in table.definition.written]
     places = [order.index(name) for name in table.definition.key.columns]
     if len(places) == 1:

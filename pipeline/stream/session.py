@@ -11,7 +11,8 @@ from pymysql.connections import Connection as RawConnection
 from sqlalchemy import Connection
 
 from pipeline.control.leases import Lease, Renewal, fence
-from pipeline.control.migrations import read_migration, read_tables
+from pipeline.control.migration_tables import read_tables
+from pipeline.control.migrations import read_migration
 from pipeline.control.streams import read_stream
 from pipeline.control.throttles import read_throttle
 from pipeline.domain.migration import Migration, MigrationTable
@@ -21,15 +22,15 @@ from pipeline.stream.applier import Applier
 from pipeline.stream.queue import EventQueue
 from pipeline.stream.reader import BinlogReader
 
-_QUIET_S = 0.02  # no event for so long: commit what there is, the batch will not fill
-# An alter reads its own commits back. Each would lead to the next, were it not to wait a bit.
+_QUIET_S = 0.02  # without an event for so long, commit what there is: the batch will not fill
+# An alter reads its own commits back. Without a pause each would lead to the next.
 _OWN_ECHO_S = 0.2
 _REFRESH_S = 0.5
 _SENDER_WAITS_S = 3600
 
 
 class StreamSession:
-    """Reads from where the position is, applies, keeps the lease."""
+    """Reads from the committed position on, applies, keeps the lease."""
 
     def __init__(
         self,
@@ -49,7 +50,7 @@ class StreamSession:
         self._yields = False
 
     def run(self) -> None:
-        """Stream until asked to stop, or until the stage wants no stream any more.
+        """Stream until asked to stop, or until the stage no longer wants a stream.
 
         Raises:
             FencedError, RetryableError, FatalError: nothing uncommitted stays.
@@ -97,11 +98,11 @@ class StreamSession:
             return False
         if self.applier.between_transactions and not self.applier.idle:
             self.applier.commit()
-        # In the middle of a source transaction nothing of it is kept; it is read again.
+        # In the middle of a source transaction nothing of that is kept; it is read again.
         return True
 
     def _renew(self) -> None:
-        """On a connection of its own: the applier's transaction may be a long one."""
+        """Renew the lease on another connection: the applier's transaction may be a long one."""
         with self.pools.begin(self.target) as control:
             fence(control, self.lease)
 
@@ -114,7 +115,7 @@ class StreamSession:
             self._refreshed = now
 
     def _read_throttle(self) -> bool:
-        """Whether the stream stands still: by option, between transactions, not in a cut-over."""
+        """Whether the stream yields: as an option, between transactions, not in a cut-over."""
         if not self.pools.settings.throttle.stream or self.migration.stage in WRITES_BLOCKED:
             return False
         with self.pools.begin(self.target) as control:
@@ -145,7 +146,7 @@ class StreamSession:
             connect=self._connect_to_source,
             server_id=replica_id(self.lease),
             tables={table.source: table.definition for table in self.tables},
-            # After the rename of a cut-over the rows may go by another name.
+            # After a cut-over's rename the rows may be logged under another name.
             aliases={table.blocked_name: table.source for table in self.tables},
             position=position,
             heartbeat_s=self.pools.settings.stream.heartbeat_s,
@@ -160,7 +161,7 @@ class StreamSession:
 
 
 def replica_id(lease: Lease) -> int:
-    """A server id that no real replica is likely to have; two streams never share one.
+    """A server id that no real replica is likely to have, and no two streams share.
 
     A source ends an older dump that uses the same id, so each epoch takes its own.
     """

@@ -1,4 +1,4 @@
-"""The streamer: reads one migration's binary log and applies it, for as long as it may.
+"""The streamer: reads the binary log for one migration and applies it, as long as it may.
 
 Two threads and a queue bounded by bytes: one reads and decodes, the other writes; a slow
 target stops the reader, so memory does not depend on the backlog. The right to stream is
@@ -40,7 +40,7 @@ class Streamer:
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        """Stream until there is nothing more to do here; records what stops it for good."""
+        """Stream until there is nothing more to do here; record what stops it for good."""
         with bound_contextvars(migration=self.migration_id):
             self._run()
 
@@ -87,7 +87,7 @@ class Streamer:
         if before is not None and before.alive:
             return None
         if before is not None and before.connection_id is not None:
-            # It was there at the last renewal.
+            # That connection was there at the last renewal.
             known_s = before.expired_s + ttl_s
             kill_connection(self.pools, self.target, before.connection_id, known_s)
         with self.pools.begin(self.target) as control:

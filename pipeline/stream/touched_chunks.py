@@ -1,12 +1,12 @@
-"""Maps keys to the ranges of the ledger, so that the applier can mark what it touches.
+"""Maps keys to chunks, so that the applier can mark those that it touches.
 
-Integer and binary keys order in Python as they do on the server: a binary search over the
-bounds. For all others (collations, decimals, dates) the target's server finds the range,
-by its own order, over bounds typed as the key is.
+Integer and binary keys sort in Python as they do on the server, so a binary search over the
+bounds finds their chunk. For all others (collations, decimals, dates) the target's server finds
+it, by its own order, over bounds that have the key's type.
 
-The open piece may be cut in two while a batch is being gathered. The layout number of the
-stream's row tells: a batch that touched the piece which was open when it looked also
-touches every piece cut from it since.
+The open chunk may be cut in two while a batch is being gathered. The chunk map version in the
+stream's row shows that: a batch that has touched the chunk which was open then also touches every
+chunk that has been cut from it since.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from pipeline.mysql.quoting import quote_list
 from pipeline.mysql.table import Field, ValueKind
 
 _IN_PYTHON = frozenset({ValueKind.INTEGER, ValueKind.BINARY})
-_KEYS_PER_UNION = 200  # each is a query of its own
+_KEYS_PER_UNION = 200  # a SELECT for each
 
 
 @dataclass
 class TouchedChunks:
-    """The ranges of one table that the open target transaction has touched."""
+    """The chunks of one table that the open target transaction has touched."""
 
     table: MigrationTable
     touched: set[int] = field(default_factory=set)
@@ -41,7 +41,7 @@ class TouchedChunks:
     _bounds: list[tuple[Any, ...]] = field(default_factory=list)
 
     def refresh(self, target: Connection, chunk_map_version: int) -> None:
-        """Take in pieces cut since `self.layout`; widen what was touched before."""
+        """Take in chunks cut since the version known so far; widen what was touched before."""
         if chunk_map_version == self.chunk_map_version:
             return
         newest = last_chunk(target, self.table)
@@ -52,7 +52,7 @@ class TouchedChunks:
             self._load_bounds(target)
 
     def add(self, target: Connection, keys: Iterable[tuple[Field, ...]]) -> None:
-        """Note the ranges of `keys`."""
+        """Note the chunks of `keys`."""
         if self._ordered_in_python:
             self.touched.update(self._search(key) for key in keys)
         else:

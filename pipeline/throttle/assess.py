@@ -1,8 +1,8 @@
-"""Decides how much a migration may load the servers now, and stops it where that is critical.
+"""Decides how much a migration may load the servers now, and stops it if the load is critical.
 
-Read once every `check_s` by whoever coordinates. Over a limit nothing new is sent. Close to one
-the number of chunks in flight is halved, down to one; far from all of them it grows by a
-quarter, up to `row_copy.window`: so mostly it slows down before it has to stop.
+Whoever coordinates reads the signals every `check_s`. Over a limit nothing new is sent. Close to
+one the number of chunks in flight is halved, down to one; far from all of them it grows by a
+quarter, up to `row_copy.window`. So a migration mostly slows down before it has to stop.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def assess(context: Context) -> ThrottleState:
     """What holds the migration back now.
 
     Raises:
-        FatalError: a critical load; resume when it is over.
+        FatalError: the load is critical; resume when that is over.
     """
     settings, migration = context.settings, context.migration
     with context.control() as control:
@@ -55,7 +55,7 @@ def assess(context: Context) -> ThrottleState:
 def _record(
     context: Context, before: ThrottleState, reasons: Sequence[Reading], window: int
 ) -> ThrottleState:
-    """Write it where workers look, and tell people when it begins and when it ends."""
+    """Record it for the workers, and log for people when it begins and when it ends."""
     with context.control() as control:
         record_assessment(control, context.migration.id, reasons, window)
         if bool(reasons) != bool(before.reasons):
@@ -67,7 +67,7 @@ def _record(
 def _apply_lag(context: Context, limits: Throttle) -> Iterator[Reading]:
     if limits.max_apply_lag_s is not None:
         lag_s = apply_lag_s(context)
-        # Before the first transaction arrives there is no lag that could be told.
+        # Before the first transaction arrives the lag is unknown.
         known_s = 0.0 if math.isinf(lag_s) else lag_s
         yield Reading(Signal.APPLY_LAG, known_s, limits.max_apply_lag_s)
 

@@ -1,7 +1,7 @@
-"""What may be set for one migration while it runs, and what that makes of the configuration.
+"""What can be set for one migration while it runs, and the configuration that results.
 
-Numbers only, in the row that the coordinator reads at each pass and every worker at each task:
-so a change is effective with the next chunk, on every machine.
+These are numbers, in a row that the coordinator reads at each pass and every worker at each task.
+So a change takes effect with the next chunk, on every machine.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from pipeline.errors import RefusedError
 
 @dataclass(frozen=True)
 class Limit:
-    """A setting of the configuration that one migration may have otherwise."""
+    """A setting of the configuration that can be different for one migration."""
 
     about: str
-    whole: bool = False
+    integer: bool = False
     zero: bool = False  # whether 0 has a meaning
 
 
@@ -27,17 +27,17 @@ OF_THROTTLE = {
     "max_lag_s": Limit("seconds that a replica may be late"),
     "max_history_list": Limit("InnoDB's history list length"),
     "max_apply_lag_s": Limit("seconds that the stream may be behind"),
-    "nice_ratio": Limit("rest after each chunk, in times of what it took", zero=True),
+    "nice_ratio": Limit("pause after each chunk, as a multiple of its time", zero=True),
 }
 OF_COPY = {
-    "window": Limit("chunks in flight at most, for each table", whole=True),
-    "chunk_s": Limit("seconds that a chunk is to take"),
-    "chunk_rows_max": Limit("rows of a chunk at most", whole=True),
+    "window": Limit("chunks in flight at most, for each table", integer=True),
+    "chunk_s": Limit("seconds that a chunk should take"),
+    "chunk_rows_max": Limit("rows of a chunk at most", integer=True),
 }
-# With a status variable behind the dot: max_load.Threads_running.
+# With a status variable after the dot: max_load.Threads_running.
 OF_LOAD = {
-    "max_load": Limit("a status variable from which on it is throttled"),
-    "critical_load": Limit("a status variable from which on it stops"),
+    "max_load": Limit("value of a status variable that throttles"),
+    "critical_load": Limit("value of a status variable that stops the migration"),
 }
 SETTABLE = {
     **OF_THROTTLE,
@@ -47,10 +47,10 @@ SETTABLE = {
 
 
 def check_limit(name: str, value: float | None) -> None:
-    """Whether `name` may be set to `value`; None takes back what was set.
+    """Refuse a limit that can't be set; `value` None takes back what was set.
 
     Raises:
-        RefusedError: it may not.
+        RefusedError: there is no such limit, or it can't have that value.
     """
     before, dot, variable = name.partition(".")
     limit = OF_LOAD.get(before) if dot and variable else {**OF_THROTTLE, **OF_COPY}.get(name)
@@ -60,12 +60,12 @@ def check_limit(name: str, value: float | None) -> None:
         return
     if not math.isfinite(value) or value < 0 or (value == 0 and not limit.zero):
         raise RefusedError(f"{name} can't be {value:g}.", "Give a number above 0.")
-    if limit.whole and value != int(value):
+    if limit.integer and value != int(value):
         raise RefusedError(f"{name} can't be {value:g}.", "Give a whole number.")
 
 
 def throttle_of(configured: Throttle, state: ThrottleState) -> Throttle:
-    """[throttle] as it is for this migration."""
+    """The section [throttle] as it applies to this migration."""
     own: dict[str, object] = {
         name: value for name, value in state.overrides.items() if name in OF_THROTTLE
     }
@@ -80,9 +80,9 @@ def throttle_of(configured: Throttle, state: ThrottleState) -> Throttle:
 
 
 def copy_of(configured: Copy, state: ThrottleState) -> Copy:
-    """[row_copy] as it is for this migration."""
+    """The section [row_copy] as it applies to this migration."""
     own: dict[str, float] = {
-        name: int(value) if OF_COPY[name].whole else value
+        name: int(value) if OF_COPY[name].integer else value
         for name, value in state.overrides.items()
         if name in OF_COPY
     }

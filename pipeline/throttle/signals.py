@@ -1,7 +1,7 @@
-"""What a throttle looks at: each signal is one function that reads one value.
+"""Reads the signals that throttle: one function for each reads one value.
 
-Lag is that of a heartbeat which the coordinator writes on the target and which arrives on its
-replicas, so it is true when nothing else is written.
+A replica's lag is that of a heartbeat, which the coordinator writes on the target and which arrives
+on its replicas. So it is right even if nothing else is written.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Read = Callable[[], float]
 
 
 def readings(pools: Pools, limits: Throttle, source: str, target: str) -> Iterator[Reading]:
-    """Every signal of servers and switches that the configuration asks for."""
+    """Every signal that the configuration asks for, of servers and of switches."""
     for replica in limits.replicas:
         lag = partial(_lag, pools, target, replica)
         yield _reading(Signal.REPLICA_LAG, limits.max_lag_s, lag, server=replica)
@@ -36,14 +36,14 @@ def readings(pools: Pools, limits: Throttle, source: str, target: str) -> Iterat
 
 
 def load(pools: Pools, server: str, limits: dict[str, float]) -> Iterator[Reading]:
-    """Status variables of a server against `limits`."""
+    """Status variables of a server, with their limits."""
     for name, limit in limits.items():
         status = partial(_ask, pools, server, partial(_status, name=name))
         yield _reading(Signal.LOAD, limit, status, server=server, subject=name)
 
 
 def _switches(pools: Pools, limits: Throttle, source: str) -> Iterator[Reading]:
-    """Yes or no: 1 is over the limit."""
+    """Signals that are yes or no; yes is 1, which is over the limit."""
     if limits.flag_file is not None:
         path = limits.flag_file
         yield _reading(Signal.FLAG_FILE, 1, lambda: float(path.exists()), subject=str(path))

@@ -13,7 +13,8 @@ from collections.abc import Callable
 
 from structlog.contextvars import bound_contextvars
 
-from pipeline.control.migrations import find_migration, read_tables, record_failure
+from pipeline.control.migration_tables import read_tables
+from pipeline.control.migrations import find_migration, record_failure
 from pipeline.control.throttles import ThrottleState, read_throttle
 from pipeline.domain.migration import Failure, Migration, MigrationTable
 from pipeline.domain.role import Role

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ import pymysql
 import pytest
 
 from pipeline.commands import control
-from pipeline.control.migrations import update_migration
+from pipeline.control.migrations import change_request
+from pipeline.control.schema import read_now
 from pipeline.domain.stages import Stage
 from pipeline.domain.window import Window
 from pipeline.mysql.pools import Pools, run
@@ -182,7 +183,8 @@ def test_a_postponed_cut_over_waits_for_the_word(
 def test_a_cut_over_waits_for_its_window(
     pools: Pools, connect: Connect, schema: str, entries: str, shared_stack: Stack
 ) -> None:
-    now = read_now(pools)
+    with pools.begin(TARGET) as control:
+        now = read_now(control)
     closed = f"{now + timedelta(hours=5):%H:%M}-{now + timedelta(hours=6):%H:%M}"
     migration_id = begin_move(pools, schema, ["entries"], window=closed)
     wait_for(pools, migration_id, Stage.READY, logs=shared_stack.logs)
@@ -195,14 +197,8 @@ def test_a_cut_over_waits_for_its_window(
         request = replace(
             read(pools, migration_id).request, cut_over_window=Window.parse("00:00-23:59")
         )
-        update_migration(control, migration_id, request=request)
+        change_request(control, migration_id, request)
     wait_for(pools, migration_id, Stage.DONE, logs=shared_stack.logs)
-
-
-def read_now(pools: Pools) -> datetime:
-    with pools.begin(TARGET) as control:
-        now: datetime = run(control, "SELECT UTC_TIMESTAMP()").rows[0][0]
-    return now
 
 
 @pytest.mark.long  # short: integration/cutover/test_move_late

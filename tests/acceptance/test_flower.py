@@ -81,16 +81,20 @@ def test_a_chunk_that_stops_the_migration_is_a_failure_and_shows_nothing_of_its_
     with pools.begin(SOURCE) as source:
         run(source, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, v CHAR(20), n INT)")
         run(source, f"INSERT INTO {schema}.t VALUES (1, '{ROWS_VALUE}', 7)")
+    mark, hold = tmp_path / "mark", tmp_path / "hold"
+    hold.touch()
     with running_flower(stack.config, tmp_path) as flower:
-        stack.start("coordinate", "stream")
+        stack.start(pause={"copy.claimed": {"mark": str(mark), "hold": str(hold)}})
         migration_id = begin_move(pools, schema, ["t"])
-        wait_for(pools, migration_id, Stage.COPYING, logs=stack.logs)
+        wait_until(mark.exists, f"the chunk is not claimed\n{stack.logs()}")
         with pools.begin(TARGET) as target:  # does not take the row, and says so with its value
             run(target, f"ALTER TABLE {schema}.t MODIFY v INT")
-        stack.start("copy")
+        hold.unlink()
         wait_for(pools, migration_id, Stage.FAILED, logs=stack.logs)
         failed = wait_until(lambda: failures(flower), f"no failure in Flower\n{stack.logs()}")
         wait_until(lambda: not unacknowledged(stack), "the message is still there")
+        sent = [task for task in flower.tasks().values() if task["name"] == COPY_CHUNK]
+        assert flower.received(COPY_CHUNK) == len(sent)  # none was delivered again
         assert failures(flower) == failed
         (task,) = failed
         assert task["name"] == COPY_CHUNK

@@ -26,8 +26,9 @@ from ops.dev.sandbox.errors import SandboxError
 from ops.dev.sandbox.mysqld import MySQLServer
 from ops.dev.sandbox.sandbox import Sandbox
 from pipeline.configuration.load import load_settings
+from pipeline.control.schema import read_now
 from pipeline.domain.stages import Stage
-from pipeline.mysql.pools import Pools, run
+from pipeline.mysql.pools import Pools
 from pipeline.status.progress import Progress, read_progress
 from tests.support.browser import picture, running_browser, running_flower, shown
 from tests.support.moves import SOURCE, TARGET, story, wait_for, wait_until
@@ -68,8 +69,7 @@ class Night:
     def now(self) -> datetime:
         """By the clock that schedules and windows go by."""
         with self.pools.begin(TARGET) as control:
-            moment: datetime = run(control, "SELECT UTC_TIMESTAMP(6)").rows[0][0]
-        return moment
+            return read_now(control)
 
 
 @contextmanager
@@ -201,8 +201,8 @@ def test_one_night(tmp_path: Path) -> None:
         night.tranship("set", migration_id, f"cut_over_window={window_from(opens)}")
         migration = wait_for(night.pools, migration_id, Stage.DONE, logs=night.stack.logs)
         writers.stop()
-        assert migration.renamed_at is not None
-        assert opens <= migration.renamed_at < opens + timedelta(minutes=30)
+        assert migration.blocked_at is not None
+        assert opens <= migration.blocked_at < opens + timedelta(minutes=30)
 
         # What is left of it.
         assert stage_told(prometheus, migration_id) == "done"

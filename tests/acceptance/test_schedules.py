@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from pipeline.commands import schedules
 from pipeline.commands.schedules import add_schedule, next_time, start_due
-from pipeline.control.schedules import Schedule, change_schedule, read_schedules
+from pipeline.control.schedules import Schedule, read_schedules, set_paused
+from pipeline.control.schema import read_now
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
-from pipeline.mysql.pools import Pools, run
+from pipeline.mysql.pools import Pools
 from tests.conftest import Connect
 from tests.support.alters import SERVER, alter_request, make_table
 from tests.support.moves import read, wait_for, wait_until
@@ -29,11 +30,11 @@ def kept(pools: Pools, connect: Connect, schema: str) -> Schedule:
     return add_schedule(pools, "0 2 * * *", "UTC", request, "test")
 
 
-def now_is(pools: Pools, kept: Schedule, **ago: float) -> None:
+def now_is(pools: Pools, kept: Schedule, *, paused: bool = False, **ago: float) -> None:
     """Let its time have come `ago`."""
     with pools.begin(SERVER) as control:
-        now: datetime = run(control, "SELECT UTC_TIMESTAMP()").rows[0][0]
-        change_schedule(control, kept.id, next_due=now - timedelta(**ago))
+        due = read_now(control) - timedelta(**ago)
+        set_paused(control, kept.id, paused=paused, next_due=due)
 
 
 def again(pools: Pools, kept: Schedule) -> Schedule:
@@ -114,7 +115,7 @@ def test_a_paused_schedule_starts_nothing_and_goes_on_from_its_next_time(
     pools: Pools, kept: Schedule
 ) -> None:
     schedules.pause(pools, kept, paused=True)
-    now_is(pools, kept, seconds=1)
+    now_is(pools, kept, paused=True, seconds=1)
     assert start_due(pools, SERVER) == []
     schedules.pause(pools, again(pools, kept), paused=False)
     assert start_due(pools, SERVER) == []
@@ -136,8 +137,8 @@ def test_a_paused_schedule_starts_nothing_and_goes_on_from_its_next_time(
 def test_the_clock_that_is_put_forward_or_back_loses_no_run_and_doubles_none(
     after: str, expected: str
 ) -> None:
-    found = next_time("30 2 * * *", "Europe/Berlin", datetime.fromisoformat(after))
-    assert found == datetime.fromisoformat(expected)
+    found = next_time("30 2 * * *", "Europe/Berlin", datetime.fromisoformat(f"{after}Z"))
+    assert found == datetime.fromisoformat(f"{expected}Z")
 
 
 @pytest.mark.parametrize(
@@ -145,4 +146,4 @@ def test_the_clock_that_is_put_forward_or_back_loses_no_run_and_doubles_none(
 )
 def test_what_is_no_time_is_refused(cron: str, zone: str) -> None:
     with pytest.raises(RefusedError):
-        next_time(cron, zone, datetime(2026, 1, 1))
+        next_time(cron, zone, datetime(2026, 1, 1, tzinfo=UTC))

@@ -94,6 +94,14 @@ class Flower:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return dict(json.load(answer))
 
+    def received(self, name: str) -> int:
+        """How many messages of a task workers have received, those delivered again included."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        wanted = ("flower_events_total", f'task="{name}"', 'type="task-received"')
+        counts = [line.rsplit(" ", 1)[1] for line in lines if all(part in line for part in wanted)]
+        return int(sum(map(float, counts)))
+
     def answers(self) -> bool:
         try:
             return self.refuses_strangers()

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from pipeline.checksum.verify import ChunkVerifier, Verdict
 from pipeline.control.leases import Lease, take_lease
-from pipeline.control.migrations import read_tables
+from pipeline.control.migration_tables import read_tables
 from pipeline.control.streams import read_stream
 from pipeline.coordinate.advance import advance
 from pipeline.copy.chunk import Copied, copy_chunk

@@ -9,7 +9,8 @@ from typing import Any
 import pymysql
 
 from pipeline.control.events import read_events
-from pipeline.control.migrations import create_migration, install, read_migration
+from pipeline.control.install import install
+from pipeline.control.migrations import create_migration, read_migration
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import Migration, PlannedTable
 from pipeline.domain.request import MoveRequest
@@ -39,7 +40,7 @@ def begin_move(
             read_table_to_move(source, target, TableName(schema, name)) for name in tables
         ]
     with pools.begin(TARGET) as control:
-        install(control)
+        install(control, TARGET)
     request = move_request(
         schema, *(table.name.name for table in definitions), postpone_cut_over=postponed,
         hooks=hooks,

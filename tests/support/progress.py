@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pipeline.domain.migration import MigrationKind
 from pipeline.domain.reading import Reading
+from pipeline.domain.request import MigrationKind
 from pipeline.domain.stages import Stage
 from pipeline.status.progress import Progress
 

@@ -20,7 +20,8 @@ from ops.dev.demo.stack import Stack
 from pipeline.commands.control import abort, clean_up
 from pipeline.commands.start import start
 from pipeline.configuration.load import load_settings
-from pipeline.control.migrations import read_migration, read_tables
+from pipeline.control.migration_tables import read_tables
+from pipeline.control.migrations import read_migration
 from pipeline.coordinate.advance import advance
 from pipeline.copy.chunk import copy_chunk
 from pipeline.domain.migration import MigrationTable

@@ -23,7 +23,7 @@ from ops.dev.demo.stack import Stack, running_stack
 from ops.dev.demo.tables import CUSTOMERS, ORDERS, SCHEMA, create
 from ops.dev.demo.writer import Writer
 from pipeline.configuration.load import load_settings
-from pipeline.control.migrations import read_tables
+from pipeline.control.migration_tables import read_tables
 from pipeline.control.schema import chunks
 from pipeline.mysql.pools import Pools
 from pipeline.status.listing import list_migrations

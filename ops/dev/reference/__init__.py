@@ -1,1 +1,1 @@
-"""docs/reference: pages that are read out of the code, so that they can't be out of date."""
+"""Writes docs/reference from the code, so that its pages can't be out of date."""

@@ -33,6 +33,6 @@ def _helps(
 
 
 _INTRODUCTION = """
-An ID may be shortened to a beginning that is its alone. What is refused is one line, and nothing
-was written; `--debug` adds the traceback.
+An ID can be shortened as long as it is unambiguous. A refusal is one line, and nothing was written;
+`--debug` adds the traceback.
 """

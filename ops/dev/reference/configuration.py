@@ -1,4 +1,4 @@
-"""Every setting: type and default from the model, what it is from the example's comments."""
+"""Every setting: its default from the model, its meaning from the example's comments."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _comments() -> dict[tuple[str, str], str]:
 
 
 _INTRODUCTION = """
-One TOML file: `--config`, or `$TRANSHIP_CONFIG`, or `./tranship.toml`. Any setting may be overlaid
-by the environment: `TRANSHIP_ROW_COPY__WINDOW=32`. A name that is not known is refused. Times are
-in seconds (`_s`), sizes in bytes. All of it as a file: `ops/examples/tranship.toml`.
+It is one TOML file: `--config`, or `$TRANSHIP_CONFIG`, or `./tranship.toml`. The environment may
+overlay any setting: `TRANSHIP_ROW_COPY__WINDOW=32`. Unknown names are refused. Times are in seconds
+(`_s`), sizes in bytes. All settings as a file: `ops/examples/tranship.toml`.
 """

@@ -28,6 +28,6 @@ def page() -> str:
 
 
 _INTRODUCTION = """
-In the schema `tranship` on each target. Read it as you like; write to it only through `tranship`. A
-newer version adds what an older one's tables lack.
+The schema `tranship` on each target. Read it as you like; write to it only through `tranship`. A
+version of Tranship that needs other tables raises `schema_version` and refuses these.
 """

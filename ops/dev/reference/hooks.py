@@ -25,12 +25,12 @@ def page() -> str:
 
 _INTRODUCTION = """
 `--hook "NAME=COMMAND"` with `move` and `alter`, once for each. COMMAND is split as a shell would
-split it and run without one, on the machine of the coordinator that has the migration at the
+split it, and run without a shell, on the machine of the coordinator that has the migration at the
 moment, in a clean environment: `PATH`, `HOME`, `LANG`, `LC_ALL`, `TZ`, `TRANSHIP_CONFIG` and the
-variables below. No password of a server is in it. A hook that takes longer than `hooks.limit_s` is
-ended with all that it has started, and has failed (exit code 124). The end of what it writes is
+variables below. It holds no server's password. A hook that takes longer than `hooks.limit_s` is
+ended with everything that it has started, and has failed (exit code 124). The end of its output is
 kept in the control schema.
 
 **A hook may run more than once**: a coordinator may die between the end of a hook and the record of
-it. `TRANSHIP_HOOK_ATTEMPT` tells. Write hooks that do no harm the second time.
+it. `TRANSHIP_HOOK_ATTEMPT` tells you. Write hooks that do no harm the second time.
 """

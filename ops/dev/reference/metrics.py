@@ -20,5 +20,5 @@ def page() -> str:
 _INTRODUCTION = """
 `tranship metrics --port 9478` serves them. They are read from the control schemas at each scrape,
 so they are as true as `tranship status`, and any number of endpoints may run. A migration that has
-ended is told of for another hour. Alert rules and a Grafana dashboard: `ops/monitoring/`.
+ended is reported for another hour. Alert rules and a Grafana dashboard: `ops/monitoring/`.
 """

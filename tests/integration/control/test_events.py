@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.control.events import last_events, log_event, read_events
-from pipeline.control.migrations import install
+from pipeline.control.install import install
 from pipeline.domain.event_kind import EventKind
 from pipeline.mysql.pools import Pools
 from tests.support.moves import TARGET
@@ -15,7 +15,7 @@ from tests.support.moves import TARGET
 def migration_id(pools: Pools, schema: str) -> str:
     """With one event of each kind."""
     with pools.begin(TARGET) as control:
-        install(control)
+        install(control, TARGET)
     with pools.begin(TARGET) as control:
         for kind in EventKind:
             log_event(control, schema, kind, f"about {kind}", "test")

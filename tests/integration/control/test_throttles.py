@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Connection
 
-from pipeline.control.migrations import install
+from pipeline.control.install import install
 from pipeline.control.throttles import (
     ThrottleState,
     read_throttle,
@@ -22,7 +22,7 @@ from tests.support.readings import READINGS
 @pytest.fixture
 def migration_id(pools: Pools, schema: str) -> str:
     with pools.begin(TARGET) as control:
-        install(control)
+        install(control, TARGET)
     return schema
 
 

@@ -53,7 +53,7 @@ def test_it_is_tried_again_and_then_waits_for_a_person(
         assert move.coordinators.stage is Stage.READY
         assert move.in_place
         assert story(pools, move.id).count(said) == 2
-        assert "postponed: the last attempt failed too" in story(pools, move.id)
+        assert "postponed: the last attempt has failed, too" in story(pools, move.id)
         move.allow()
         move.coordinators = Coordinators(pools, move.id)  # with as much time as others have
         move.ends_done()

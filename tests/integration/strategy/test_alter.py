@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.control.migrations import update_table
+from pipeline.control.migration_tables import mark_created_by_us
 from pipeline.errors import FatalError
 from pipeline.mysql.keyrange import KeyRange
 from pipeline.mysql.pools import Pools, run
@@ -50,7 +50,7 @@ def retyping(pools: Pools, schema: str) -> OneServer:
 def test_a_shadow_that_an_interrupted_call_left_is_made_again(pools: Pools, schema: str) -> None:
     sides = started(pools, schema, ADDED)
     with sides.control() as server:
-        update_table(server, sides.table.id, created_by_us=True)
+        mark_created_by_us(server, sides.table)
         run(server, f"CREATE TABLE {sides.table.target} (half INT)")
     strategy = sides.prepared()
     with sides.control() as server:
@@ -62,7 +62,7 @@ def test_a_table_of_somebody_elses_is_never_taken_for_the_shadow(pools: Pools, s
     sides = started(pools, schema, ADDED)
     with sides.control() as server:
         run(server, f"CREATE TABLE {sides.table.target} (id INT PRIMARY KEY)")
-    with pytest.raises(FatalError, match="is not ours"):
+    with pytest.raises(FatalError, match="created by somebody else"):
         sides.prepared()
 
 
@@ -72,7 +72,7 @@ def test_a_table_that_changed_since_its_change_was_planned_is_never_filled(
     sides = started(pools, schema, ADDED)
     with sides.control() as server:
         run(server, f"ALTER TABLE {schema}.t ADD COLUMN late INT")
-    with pytest.raises(FatalError, match="was changed"):
+    with pytest.raises(FatalError, match="has changed since"):
         sides.prepared()
 
 

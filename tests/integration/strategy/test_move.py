@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy import Connection
 
-from pipeline.control.migrations import read_migration, read_tables
+from pipeline.control.migration_tables import read_tables
+from pipeline.control.migrations import read_migration
 from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.errors import FatalError
 from pipeline.mysql.keyrange import KeyRange

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from pipeline.control.chunks import ChunkState, release_stale_claim, unfinished_chunks
+from pipeline.control.chunks import release_stale_claim, unfinished_chunks
 from pipeline.control.migrations import read_migration, record_failure
 from pipeline.control.throttles import set_manual, set_override
+from pipeline.domain.chunk_state import ChunkState
 from pipeline.domain.migration import Failure
 from pipeline.domain.role import Role
 from pipeline.errors import FatalError, RetryableError
@@ -220,7 +221,7 @@ def blocked(worker: Worker) -> None:
         run(source, f"RENAME TABLE {table.source} TO {table.retired_name}")
     drained(worker)
     worker.control(
-        "UPDATE tranship.migrations SET stage = 'verifying', renamed_at = UTC_TIMESTAMP(6)"
+        "UPDATE tranship.migrations SET stage = 'verifying', blocked_at = UTC_TIMESTAMP(6)"
         f" WHERE id = '{worker.move.migration_id}'"
     )
 

@@ -34,6 +34,12 @@ def test_a_holder_that_keeps_working_never_lets_its_lease_expire() -> None:
     assert longest <= LEASE.ttl_s / 2
 
 
+def test_a_holder_that_works_in_small_steps_never_renews_at_each() -> None:
+    holder = Holder()
+    holder.work_until(99)
+    assert len(holder.renewals) == 9
+
+
 def test_a_lease_that_was_taken_a_moment_ago_is_never_renewed() -> None:
     holder = Holder()
     holder.work_until(LEASE.ttl_s / 3)

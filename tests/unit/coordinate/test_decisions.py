@@ -20,7 +20,8 @@ from pipeline.coordinate.decisions import (
     resume_stage,
     time_in_step_s,
 )
-from pipeline.domain.migration import Failure, Migration, MigrationKind
+from pipeline.domain.migration import Failure, Migration
+from pipeline.domain.request import MigrationKind
 from pipeline.domain.role import Role
 from pipeline.domain.stages import RULES, WRITES_BLOCKED, Stage, Undo, allowed
 from pipeline.errors import DefectError
@@ -68,7 +69,7 @@ def migration(stage: Stage, *, abort: bool, failed: bool, blocked_s: float) -> M
     blocked = None if stage in BEFORE_CUT_OVER else MIGRATION.now - timedelta(seconds=blocked_s)
     return replace(
         MIGRATION, stage=stage, abort_asked=abort, failure=FAILURE if failed else None,
-        attempt=1, renamed_at=blocked,
+        attempt=1, blocked_at=blocked,
     )  # fmt: skip
 
 

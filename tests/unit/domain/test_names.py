@@ -1,11 +1,13 @@
-"""The name of a trigger is taken for as long as the old table is there."""
+"""The names that a migration gives: each fits a server, and none is taken already."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.names import other_name
+from pipeline.domain.names import alter_retired_name, other_name, retired_name_of, shadow_name
+from pipeline.mysql.table import TableName
+from tests.support.strategies import names
 
 
 @given(st.text(min_size=1, max_size=64))
@@ -18,3 +20,45 @@ def test_a_trigger_gets_a_name_that_it_does_not_have(name: str) -> None:
 def test_the_second_alter_gives_it_its_first_name_again(name: str) -> None:
     if not name.endswith("_tranship"):
         assert other_name(other_name(name)) == name
+
+
+@given(names, names)
+def test_the_name_set_aside_is_one_that_a_server_takes(schema: str, name: str) -> None:
+    retired_name = retired_name_of(TableName(schema, name))
+    assert retired_name.schema == schema
+    assert len(retired_name.name) <= 64
+    assert retired_name.name.startswith("_")
+    assert retired_name.name.endswith("_del")
+    assert retired_name.name != name
+
+
+@given(st.text(min_size=1, max_size=59))
+def test_the_name_set_aside_keeps_a_name_that_fits_whole(name: str) -> None:
+    assert retired_name_of(TableName("s", name)) == TableName("s", f"_{name}_del")
+
+
+@given(names)
+def test_tables_of_two_schemas_are_set_aside_in_their_own(name: str) -> None:
+    assert retired_name_of(TableName("a", name)) != retired_name_of(TableName("b", name))
+
+
+def test_two_long_names_are_not_set_aside_under_one() -> None:
+    one, other = ("x" * 60 + end for end in ("_202", "_203"))
+    assert retired_name_of(TableName("s", one)) != retired_name_of(TableName("s", other))
+
+
+@given(names.filter(lambda name: name < "\uffee"))
+def test_the_names_of_an_alter_sort_after_the_tables_so_that_its_rename_waits_for_that_first(
+    name: str,
+) -> None:
+    """Servers compare the bytes; some have made all letters small before."""
+    for beside in (shadow_name, alter_retired_name):
+        other = beside(TableName("s", name)).name
+        assert name.encode() < other.encode()
+        assert len(other) <= 64
+    assert shadow_name(TableName("s", name)) != alter_retired_name(TableName("s", name))
+
+
+def test_two_long_names_have_a_shadow_each() -> None:
+    one, other = ("x" * 60 + end for end in ("_202", "_203"))
+    assert shadow_name(TableName("s", one)) != shadow_name(TableName("s", other))

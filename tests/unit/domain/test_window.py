@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -22,11 +22,11 @@ BERLIN = Window.parse("02:00-04:00 Europe/Berlin")
     ],
 )  # fmt: skip
 def test_it_follows_the_clock_of_its_place_in_winter_and_summer(utc: str, inside: bool) -> None:
-    assert BERLIN.contains(datetime.fromisoformat(utc)) is inside
+    assert BERLIN.contains(datetime.fromisoformat(f"{utc}Z")) is inside
 
 
 def minutes(window: Window, day: str) -> int:
-    start = datetime.fromisoformat(day)
+    start = datetime.fromisoformat(f"{day}Z")
     return sum(window.contains(start + timedelta(minutes=each)) for each in range(24 * 60))
 
 
@@ -38,10 +38,10 @@ def test_where_the_clock_is_put_it_is_shorter_or_longer_and_never_missing() -> N
 
 def test_it_may_go_past_midnight() -> None:
     night = Window.parse("22:30-01:00")
-    assert night.contains(datetime(2026, 1, 1, 23, 0))
-    assert night.contains(datetime(2026, 1, 1, 0, 59))
-    assert not night.contains(datetime(2026, 1, 1, 1, 0))
-    assert not night.contains(datetime(2026, 1, 1, 22, 29))
+    assert night.contains(datetime(2026, 1, 1, 23, 0, tzinfo=UTC))
+    assert night.contains(datetime(2026, 1, 1, 0, 59, tzinfo=UTC))
+    assert not night.contains(datetime(2026, 1, 1, 1, 0, tzinfo=UTC))
+    assert not night.contains(datetime(2026, 1, 1, 22, 29, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_what_is_no_window_is_refused(text: str) -> None:
         Window.parse(text)
 
 
-@given(st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)))
+@given(st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)))
 def test_it_opens_at_a_moment_that_is_in_it_and_not_before_now(now: datetime) -> None:
     opens = BERLIN.opens(now)
     assert BERLIN.contains(opens)

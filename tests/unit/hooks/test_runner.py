@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
@@ -15,10 +15,11 @@ from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
 from pipeline.hooks.runner import ask, require, tell_once, variables
+from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from pipeline.step.context import Context
 
-_NOW = datetime(2020, 1, 1)
+_NOW = datetime(2020, 1, 1, tzinfo=UTC)
 REQUEST = MoveRequest(
     source="old", target="new", tables=(TableName("a", "t"), TableName("a", "u")), target_schema="b"
 )
@@ -27,9 +28,9 @@ MIGRATION = Migration(
     stage=Stage.SWITCHING, stage_since=_NOW,
     resume_stage=None, after_restore=None, request=REQUEST, postponed=False, abort_asked=False,
     attempt=3, retry_at=None, rename_connection=None, lock_connection=None,
-    first_attempt_at=None, held_s=None, renamed_at=None,
-    drain_gtids="aaaaaaaa-0000-0000-0000-000000000001:1-9", failure=None, created_at=_NOW,
-    created_by="who", cleaned_at=None, now=_NOW,
+    first_attempt_at=None, held_s=None, blocked_at=None,
+    drain_gtids=GtidSet.parse("aaaaaaaa-0000-0000-0000-000000000001:1-9"), failure=None,
+    created_at=_NOW, created_by="who", cleaned_at=None, now=_NOW,
 )  # fmt: skip
 
 
@@ -107,5 +108,5 @@ def test_a_hook_is_known_by_its_name_with_and_without_on(text: str, hook: Hook) 
 
 @pytest.mark.parametrize("text", ["on-startup", "on-succes", ""])
 def test_a_misspelt_hook_is_not_taken_for_one(text: str) -> None:
-    with pytest.raises(RefusedError, match="one of startup, validated"):
+    with pytest.raises(RefusedError, match="There are: startup, validated"):
         hook_named(text)

@@ -11,7 +11,8 @@ from pipeline.errors import RefusedError, RetryableError
 from pipeline.status.listing import only_match
 
 ONE, OTHER = ("new", "ab12cd34"), ("newer", "ab99ffff")
-DOWN = {"newer": "Server newer: can't connect."}
+DOWN = {"newer": RetryableError("Server newer: can't connect.")}
+OLD = {"older": RefusedError("The control schema on older is of an earlier version.")}
 
 
 def test_the_only_one_is_found_with_its_target() -> None:
@@ -49,4 +50,15 @@ def test_none_is_refused() -> None:
 def test_none_is_not_said_to_be_none_while_a_server_is_silent() -> None:
     with pytest.raises(RetryableError, match="on the servers that answer") as error:
         only_match("ab1", [], DOWN)
-    assert error.value.remedy == DOWN["newer"]
+    assert error.value.remedy == str(DOWN["newer"])
+
+
+def test_a_server_that_will_answer_later_comes_before_one_that_never_will() -> None:
+    with pytest.raises(RetryableError):
+        only_match("ab1", [], {**OLD, **DOWN})
+
+
+def test_a_server_that_can_not_be_asked_at_all_is_no_reason_to_try_again() -> None:
+    with pytest.raises(RefusedError, match="on the servers that can be asked") as refused:
+        only_match("ab1", [], OLD)
+    assert refused.value.remedy == str(OLD["older"])

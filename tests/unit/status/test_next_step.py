@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.domain.migration import Failure, MigrationKind
+from pipeline.domain.migration import Failure
 from pipeline.domain.reading import Reading, Signal, asked_for_by
+from pipeline.domain.request import MigrationKind
 from pipeline.domain.role import Role
 from pipeline.domain.stages import WRITES_BLOCKED, Stage, wants_stream
 from pipeline.status.next_step import StatusFacts, next_step

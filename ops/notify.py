@@ -1,0 +1,27 @@
+"""Tells the workers that there is something to do; otherwise they find out by themselves."""
+
+from __future__ import annotations
+
+from pipeline.errors import TranshipError
+
+_BROKER_S = 3
+
+
+def tell_workers(target: str, migration: str) -> str | None:
+    """Tell a coordinator to act at once; returns why that failed, or None."""
+    # Imported only now: it reads the configuration, and makes the application current.
+    from tasks.messages import send_advance
+    from workers.app import app
+
+    app.conf.broker_transport_options = {
+        **app.conf.broker_transport_options,
+        "socket_connect_timeout": _BROKER_S,
+        "socket_timeout": _BROKER_S,
+    }
+    try:
+        send_advance(target, migration)
+    except TranshipError as error:
+        return error.explanation
+    except Exception as error:  # whatever the broker's client raises: none of it may matter
+        return f"The broker does not answer: {type(error).__name__}."
+    return None

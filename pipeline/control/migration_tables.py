@@ -1,0 +1,79 @@
+"""Statements on the tables of a migration. What changes of one after the start has a name here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from pipeline.control.schema import migration_tables
+from pipeline.domain.migration import MigrationTable, PlannedTable
+from pipeline.mysql.table import TableName
+
+
+def insert_table(
+    connection: Connection, migration_id: str, ordinal: int, table: PlannedTable
+) -> None:
+    connection.execute(
+        migration_tables.insert().values(
+            migration_id=migration_id, ordinal=ordinal, definition=table.definition,
+            target_schema=table.target.schema, target_name=table.target.name,
+            rows_estimate=table.rows_estimate, bytes_estimate=table.bytes_estimate,
+            created_by_us=False, planned=False, copied=False, chunk_rows=table.chunk_rows,
+            alter_plan=table.alter_plan,
+        )
+    )  # fmt: skip
+
+
+def read_tables(connection: Connection, migration_id: str) -> list[MigrationTable]:
+    rows = connection.execute(
+        select(migration_tables)
+        .where(migration_tables.c.migration_id == migration_id)
+        .order_by(migration_tables.c.ordinal)
+    )
+    return [_from_row(row) for row in rows]
+
+
+def mark_created_by_us(connection: Connection, table: MigrationTable) -> None:
+    """The target's table is ours to drop."""
+    _update(connection, table, created_by_us=True)
+
+
+def mark_dropped(connection: Connection, table: MigrationTable) -> None:
+    """What we had created is gone; what bears its name from now on is not ours."""
+    _update(connection, table, created_by_us=False)
+
+
+def mark_planned(connection: Connection, table: MigrationTable) -> None:
+    """The chunker has seen the end of the key."""
+    _update(connection, table, planned=True)
+
+
+def mark_copied(connection: Connection, table: MigrationTable) -> None:
+    """No chunk can be in flight any more."""
+    _update(connection, table, copied=True)
+
+
+def set_chunk_rows(connection: Connection, table: MigrationTable, rows: int) -> None:
+    _update(connection, table, chunk_rows=rows)
+
+
+def take_documents_as_text(connection: Connection, table: MigrationTable) -> None:
+    """From now on documents become what their text says."""
+    plan = table.alter_plan
+    _update(
+        connection, table, definition=table.definition.documents_as_text(),
+        alter_plan=None if plan is None else plan.documents_as_text(),
+    )  # fmt: skip
+
+
+def _update(connection: Connection, table: MigrationTable, **values: Any) -> None:
+    connection.execute(
+        update(migration_tables).where(migration_tables.c.id == table.id).values(**values)
+    )
+
+
+def _from_row(row: Row[Any]) -> MigrationTable:
+    values = dict(row._mapping)
+    target = TableName(values.pop("target_schema"), values.pop("target_name"))
+    return MigrationTable(target=target, **values)

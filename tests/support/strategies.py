@@ -1,0 +1,71 @@
+"""Values of the domain, as hypothesis makes them."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from pipeline.domain.alter_plan import AlterPlan, Fill
+from pipeline.domain.hook_names import Hook
+from pipeline.domain.migration import Failure
+from pipeline.domain.reading import Reading, Signal
+from pipeline.domain.request import AlterRequest, MoveRequest
+from pipeline.domain.role import Role
+from pipeline.domain.window import Window
+from pipeline.mysql.gtid import GtidSet
+from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
+
+# What MySQL takes for a name: no character beyond the basic plane.
+names = st.text(
+    st.characters(max_codepoint=0xFFFD, exclude_categories=["Cs"]), min_size=1, max_size=64
+)
+texts = st.text(max_size=20)
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+table_names = st.builds(TableName, names, names)
+
+columns = st.builds(
+    Column, name=names, kind=st.sampled_from(ValueKind), data_type=names, column_type=names,
+    nullable=st.booleans(), charset=st.none() | names, collation=st.none() | names,
+    generated=st.booleans(), virtual=st.booleans(), as_text=st.booleans(),
+    fraction_digits=st.integers(0, 6),
+)  # fmt: skip
+tables = st.builds(
+    Table,
+    name=table_names,
+    columns=st.lists(columns, min_size=1, max_size=4).map(tuple),
+    key=st.builds(Key, names, st.lists(names, min_size=1, max_size=3).map(tuple)),
+    between_flavours=st.booleans(),
+)
+some_names = st.lists(names, max_size=3).map(tuple)
+alter_plans = st.builds(
+    AlterPlan, ddl=texts, kept=tables, shadow=tables,
+    fills=st.lists(st.builds(Fill, names, texts), max_size=3).map(tuple),
+    retyped=st.booleans(), checked=some_names, new_unique=some_names,
+)  # fmt: skip
+
+_terms = {
+    "with_triggers": st.booleans(),
+    "json_as_text": st.booleans(),
+    "hooks": st.dictionaries(st.sampled_from(Hook), st.just("/bin/true --x 'y z'")),
+    "chunk_rows": st.none() | st.integers(1, 10**6),
+    "cut_over_window": st.none() | st.builds(Window, st.times(), st.times(), texts),
+    "postpone_cut_over": st.booleans(),
+}
+_seconds = st.none() | st.floats(1, 1e6)
+requests = st.builds(
+    MoveRequest, source=texts, target=texts, tables=st.lists(table_names, max_size=3).map(tuple),
+    target_schema=st.none() | names, **_terms,
+) | st.builds(
+    AlterRequest, server=texts, table=table_names, change=texts,
+    renames=st.dictionaries(names, names, max_size=3), accepted=some_names,
+    lock_timeout_s=_seconds, force_after_s=_seconds, **_terms,
+)  # fmt: skip
+
+failures = st.builds(Failure, st.sampled_from(Role), texts, texts)
+readings = st.builds(
+    Reading, st.sampled_from(Signal), st.none() | numbers, numbers, *[st.none() | texts] * 3
+)
+_intervals = st.lists(st.integers(1, 10**9), min_size=2, max_size=2, unique=True).map(sorted)
+gtid_sets = st.builds(
+    lambda uuid, interval: GtidSet.parse(f"{uuid}:{interval[0]}-{interval[1]}"),
+    st.uuids(), _intervals,
+) | st.just(GtidSet())  # fmt: skip

@@ -1,0 +1,55 @@
+"""A control schema that changed under an old number would be read, and written, as the old one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import blake2s
+from typing import Any
+
+from sqlalchemy.dialects import mysql
+from sqlalchemy.schema import CreateTable
+
+from pipeline.control.schema import VERSION, metadata, migration_tables, migrations, throttles
+from pipeline.domain.alter_plan import AlterPlan, Fill
+from pipeline.domain.hook_names import Hook
+from pipeline.domain.migration import Failure
+from pipeline.domain.reading import Reading, Signal
+from pipeline.domain.role import Role
+from pipeline.domain.window import Window
+from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
+from tests.support.examples import ALTER, MOVE
+
+_SHAPES = {1: "a366dd420593bf27"}
+
+_TABLE = Table(
+    TableName("s", "t"),
+    (Column("id", ValueKind.INTEGER, "int", "int", nullable=False),),
+    Key("PRIMARY", ("id",)),
+)
+_PLAN = AlterPlan("FORCE", _TABLE, _TABLE, (Fill("c", "0"),), False, ("id",), ("u",))
+_TERMS: Any = {"hooks": {Hook.STARTUP: "x"}, "cut_over_window": Window.parse("02:00-04:00")}
+# One of each value that a JSON column holds, with nothing left out.
+_VALUES: tuple[tuple[Any, Any], ...] = (
+    (migration_tables.c.definition, _TABLE),
+    (migration_tables.c.alter_plan, _PLAN),
+    (migrations.c.request, replace(MOVE, **_TERMS)),
+    (migrations.c.request, replace(ALTER, renames={"a": "b"}, **_TERMS)),
+    (migrations.c.failure, Failure(Role.COPY, "why", "what to do")),
+    (throttles.c.reasons, (Reading(Signal.LOAD, 2, 1, "new", "Threads_running"),)),
+)
+
+
+def shape() -> str:
+    """A digest of the tables' definitions, and of how values are written as JSON."""
+    dialect = mysql.dialect()
+    tables = [str(CreateTable(one).compile(dialect=dialect)) for one in metadata.sorted_tables]
+    values = [column.type.process_bind_param(value, dialect) for column, value in _VALUES]
+    return blake2s(f"{tables}{values}".encode(), digest_size=8).hexdigest()
+
+
+def test_whoever_changes_what_is_stored_raises_the_version() -> None:
+    """Raise VERSION in pipeline/control/schema.py, and note its shape in _SHAPES.
+
+    As long as no release has that version, it is enough to correct the shape.
+    """
+    assert _SHAPES[VERSION] == shape()
