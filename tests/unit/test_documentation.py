@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -24,6 +27,8 @@ _PATH = re.compile(r"(?<![\w./~<>-])(?:\w[\w.-]*/)+[\w-]+\.(?:py|yml|sql|service
 _MODULE = re.compile(r"(?<![\w./*])[a-z_]+\.py\b")
 _FOLDER = re.compile(r"`((?:tranship|pipeline|tasks|workers|ops|tests|docs|compose)/[\w/-]*)`")
 _TEST = re.compile(r"\btest_\w+")
+_CHAIN = re.compile(r"^```calls\n(.*?)^```", re.M | re.S)
+_CALL = re.compile(r"^( *)([\w.]+)(?:  .*)?$")
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 
@@ -84,3 +89,42 @@ def test_no_word_of_the_glossary_is_there_twice() -> None:
     words = [word for row in rows for word in re.findall(r"\*\*(.+?)\*\*", row)]
     assert len(words) > 50
     assert sorted(words) == sorted(set(words))
+
+
+def _calls() -> Iterator[tuple[str | None, str]]:
+    """Each function in a chain of docs/architecture.md, after the one that calls it."""
+    for chain in _CHAIN.findall(house.PAGE.read_text()):
+        callers: list[str] = []
+        for line in chain.splitlines():
+            found = _CALL.fullmatch(line)
+            assert found is not None, line
+            depth = len(found[1]) // 2
+            callers[depth:] = [found[2]]
+            yield (callers[depth - 1] if depth else None), found[2]
+
+
+def _found(name: str) -> tuple[ModuleType, object]:
+    """The module of a dotted name, and what the rest of the name stands for in it."""
+    parts = name.split(".")
+    if parts[0] != "tasks":
+        parts.insert(0, "pipeline")
+    at = next(at for at, part in enumerate(parts) if part[0].isupper() or at == len(parts) - 1)
+    module = import_module(".".join(parts[:at]))
+    found: object = module
+    for part in parts[at:]:
+        found = getattr(found, part)
+    return module, found
+
+
+@pytest.mark.parametrize(("caller", "name"), list(_calls()))
+def test_no_chain_names_a_call_that_is_not_made(caller: str | None, name: str) -> None:
+    _found(name)
+    if caller is not None:
+        called = name.rpartition(".")[2]
+        assert re.search(rf"\b{called}\b", inspect.getsource(_found(caller)[0]))
+
+
+def test_no_life_is_without_its_chain() -> None:
+    sections = re.findall(r"^### The life of .*\n+(.*)$", house.PAGE.read_text(), re.M)
+    assert len(sections) == 5
+    assert set(sections) == {"```calls"}
