@@ -1,4 +1,4 @@
-"""Servers for the whole session, a schema for each test, workers for whoever asks."""
+"""Servers for the test session, a schema for each test, workers for those that ask for them."""
 
 from __future__ import annotations
 

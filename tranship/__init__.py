@@ -1,8 +1,8 @@
 """What people type: `from tranship import Tranship` in Python, `celery -A tranship` in a shell.
 
-A name is fetched from where it lives when it is first asked for (PEP 562), so that `import
-tranship` costs nothing and needs no configuration. To offer another name, put it into all three:
-the imports for type checkers, `__all__` and `_HOMES`.
+A name is imported from its module when it is first used (PEP 562), so that `import tranship` costs
+nothing and needs no configuration. To offer another name, add it to all three: the imports for
+type checkers, `__all__` and `_HOMES`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The application of `celery -A tranship worker | inspect | flower …`.
 
-Celery finds it here by itself. Without -Q its worker is one for copying: of those there may be any
-number. Streamers have an application of their own, `tranship.streamer`.
+Celery finds it here by itself. Without -Q a worker copies and verifies; there may be any number of
+those. Streamers have their own application, `tranship.streamer`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How the command `celery -A tranship` gets our application, in whatever directory it is called.
+"""Loads our application for the command `celery -A tranship`, whatever directory it is called in.
 
-Ours are the packages beside this one, and the configuration is $TRANSHIP_CONFIG or
-./tranship.toml. Without one, or with a wrong one, the command ends in one line, with the exit
-code that `tranship` itself would have.
+Our packages are those beside this one, and the configuration is $TRANSHIP_CONFIG or
+./tranship.toml. If that is missing or wrong, the command ends with one line, and with the exit
+code of `tranship` itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _OURS = ("ops", "workers", "tasks", "pipeline")
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Import what is imported under it from where we are installed, or end this process."""
+    """Have what is imported inside come from where we are installed, or end this process."""
     kept = sys.path[:]
     try:
         _take_ours()
@@ -33,10 +33,10 @@ def loading() -> Iterator[None]:
 
 
 def _take_ours() -> None:
-    """Import our packages, and nothing of what is in them, from beside this one.
+    """Import our packages from beside this one, but none of their modules.
 
-    Python asks for a package's name only once: from here on an application's own `tasks` or
-    `workers` can't be taken for ours, whatever is on the path.
+    Python searches for a package only once: from here on an application's own `tasks` or `workers`
+    can't be taken for ours, whatever is on the path.
     """
     sys.path.insert(0, str(_HOME))
     for name in _OURS:
@@ -45,9 +45,9 @@ def _take_ours() -> None:
 
 
 def _put_working_directory_last() -> None:
-    """Celery puts it first while it imports an application, Python's safe path or not.
+    """Move it to the end: Celery puts it first while it imports an application, even under -P.
 
-    Last and not away: it may be where everything is installed.
+    It is not removed, since it may be where everything is installed.
     """
     with suppress(FileNotFoundError):  # the directory itself is gone
         if sys.path[0] in ("", str(Path.cwd())):
@@ -56,7 +56,7 @@ def _put_working_directory_last() -> None:
 
 @contextmanager
 def _one_line() -> Iterator[None]:
-    """Celery would print the traceback of any Exception, but lets SystemExit through."""
+    """Turn an error into one line: Celery would print its traceback, but not SystemExit's."""
     from ops.cli.exits import exit_code
     from pipeline.errors import TranshipError
 
@@ -68,11 +68,11 @@ def _one_line() -> Iterator[None]:
 
 
 def _name_configuration() -> None:
-    """Have the environment say which it is, in full: hooks are told by it.
+    """Put its absolute path into the environment, where hooks find it.
 
     Raises:
-        RefusedError: there is none. `--config`, which our own command has, means another thing to
-            Celery: the remedy does not speak of it.
+        RefusedError: there is none. The remedy does not mention our `--config`, which means
+            something else to Celery.
     """
     from pipeline.configuration.load import PATH_VARIABLE, config_path
     from pipeline.errors import RefusedError

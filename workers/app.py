@@ -23,7 +23,7 @@ _TASK_LIMIT_S = 600
 
 
 class Loader(AppLoader):  # type: ignore[misc]
-    """Imports tasks as Python would; Celery looks into the working directory first."""
+    """Imports tasks as Python would; Celery would search the working directory first."""
 
     def import_from_cwd(self, module: str, imp: Any = None, package: str | None = None) -> Any:
         return self.import_module(module, package=package)
@@ -36,7 +36,7 @@ def make_app(settings: Settings) -> Celery:
     # No fix-ups: an application's DJANGO_SETTINGS_MODULE may be in our environment, too.
     app = Celery("tranship", loader=Loader, fixups=[])
     app.conf.update(_configuration(settings))
-    # Without -Q. Streaming and coordinating are not what any worker does by the way.
+    # Without -Q: no worker should stream or coordinate unless it is told to.
     app.amqp.queues.select([COPY, CHECKSUM])
     app.set_default()
     return app

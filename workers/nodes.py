@@ -1,17 +1,17 @@
-"""Node names: a worker has the same one after a restart, and no two workers have one.
+"""Node names: a worker has the same one after a restart, and no two workers share one.
 
-Flower keeps a row for each name that it has seen, so a name that is new with every start (one
-with a pid in it) leaves a dead row behind. Celery tells workers apart by their names alone: two of
-one name are one row, and both answer what one is asked. So workers are numbered, `copy-1@host`,
-`copy-2@host`, by the lowest number that no other of their role has on this machine and this broker:
-there are never more names than there were workers at once.
+Flower keeps a row for each name that it has seen, so a name that is new with every start (with a
+pid in it, say) leaves a dead row behind. Celery tells workers apart only by their names: two with
+the same name are one row, and both answer what one is asked. So workers are numbered,
+`copy-1@host`, `copy-2@host`, with the lowest number that no other of their role has on this machine
+and this broker: there are never more names than there were workers at the same time.
 
-A number is taken by binding an abstract Unix socket, which nobody ever listens on: the kernel
-gives it to one process, and frees it when that ends, however it ends. It is no file, so there is
-no directory for units with a /tmp of their own, users and sessions to agree on, and nothing is
-left behind. Children inherit it, and don't keep it: those of Celery's pool die with their worker,
-and beat closes what it has inherited. Only Linux has such sockets; elsewhere a second worker of a
-role needs `--name`.
+A number is taken by binding an abstract Unix socket, on which nobody ever listens: the kernel
+gives it to one process, and frees it when that process ends, however it ends. It is not a file, so
+units with their own /tmp, users and sessions need not agree on a directory, and nothing is left
+behind. Children inherit it, but don't keep it: those of Celery's pool die with their worker, and
+beat closes what it inherits. Only Linux has such sockets; elsewhere a second worker of a role needs
+`--name`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 
 
 def take_node_name(role: str, broker_url: str) -> str:
-    """A name (without the host) for a worker of this role, for as long as this process lives.
+    """A name (without the host) for a worker of this role, as long as this process lives.
 
     It stays taken when the process becomes the worker (exec).
     """
@@ -37,7 +37,7 @@ def take_node_name(role: str, broker_url: str) -> str:
 
 
 def _digest(broker_url: str) -> str:
-    """Where the broker is, as a few letters. Every user sees them: no password is in them."""
+    """Where the broker is, as a few letters. Every user can see them, so they hold no password."""
     url = urlsplit(broker_url)
     where = url.netloc.rpartition("@")[2] + url.path
     return hashlib.sha256(where.encode()).hexdigest()[:8]
@@ -53,5 +53,5 @@ def _take(name: str) -> bool:
                 raise
             return False
         taken.set_inheritable(True)
-        taken.detach()  # never closed but by the kernel
+        taken.detach()  # only the kernel closes it
     return True

@@ -1,4 +1,4 @@
-"""Requests from the texts of a command line."""
+"""Makes requests of the texts on a command line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def parse_move(
     tables: Iterable[str], hooks: Iterable[str] = (), cut_over_window: str | None = None,
     **others: Any,
 ) -> MoveRequest:  # fmt: skip
-    """What the options of `move` and `doctor` ask for; `others` are as click made them.
+    """The request of `move` and `doctor`; `others` are options that click has parsed.
 
     Raises:
         RefusedError: one of them is wrong.
@@ -33,7 +33,7 @@ def parse_alter(
     table: str, renames: Iterable[str] = (), accepted: Iterable[str] = (),
     hooks: Iterable[str] = (), cut_over_window: str | None = None, **others: Any,
 ) -> AlterRequest:  # fmt: skip
-    """What the options of `alter` ask for; `others` are as click made them.
+    """The request of `alter`; `others` are options that click has parsed.
 
     Raises:
         RefusedError: one of them is wrong.
@@ -76,7 +76,7 @@ def parse_renames(texts: Iterable[str]) -> dict[str, str]:
 def parse_window(text: str | None) -> Window | None:
     """
     Raises:
-        RefusedError: it is none.
+        RefusedError: it is not a window.
     """
     return None if text is None else Window.parse(text)
 

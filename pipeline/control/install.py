@@ -1,8 +1,8 @@
-"""Creates the control schema, and refuses one that another version made.
+"""Creates the control schema, and refuses one that another version has made.
 
-What a version changes in its tables or in the values that they hold is not migrated: a migration
-ends with the version that it began with. `schema_version` is created first and its row written
-last, so a creation that was cut short is told from an earlier version, and goes on.
+Changes of its tables, or of the values in them, are not migrated: a migration ends with the
+version with which it began. `schema_version` is created first and its row written last, so that
+an interrupted creation is not taken for an earlier version, and goes on.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pipeline.mysql.quoting import quote
 
 
 def install(connection: Connection, server: str) -> None:
-    """Create the control schema on `server` where it isn't there yet.
+    """Create the control schema on `server` unless it exists.
 
     Raises:
-        RefusedError: another version of Tranship made it.
+        RefusedError: another version of Tranship has made it.
     """
     if is_installed(connection, server):
         return
@@ -35,9 +35,9 @@ def is_installed(connection: Connection, server: str) -> bool:
     """Whether `server` has a control schema.
 
     Raises:
-        RefusedError: another version of Tranship made it.
+        RefusedError: another version of Tranship has made it.
     """
-    # One inspector for each: it remembers what it was told.
+    # A new inspector each time, since an inspector remembers its answers.
     if not inspect(connection).has_table(schema_version.name, schema=SCHEMA):
         if inspect(connection).has_table(migrations.name, schema=SCHEMA):
             raise _other_version("an earlier version", server)

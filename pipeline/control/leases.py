@@ -1,9 +1,9 @@
 """Leases with epochs: who holds a role, and the fence that shuts an older holder out (I2).
 
-A lease can be taken when it has expired or was released; taking it raises the epoch. A
-holder proves itself with `fence` inside the very transaction it commits: one row matches
-its epoch, or the transaction rolls back. So a process that was paused for an hour and
-wakes up may compute what it likes, but can commit nothing.
+A lease can be taken when it has expired or was released; taking it raises the epoch. Its holder
+proves itself with `fence` inside the very transaction that it commits: one row matches its epoch,
+or the transaction rolls back. So a process that was paused for an hour and wakes up may compute
+what it likes, but can commit nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipeline.control.schema import NOW, ahead, leases
 from pipeline.domain.role import Role
 from pipeline.errors import FencedError, known
 
-_RENEWALS = 3  # while a lease is good: one may come late, and one may fail
+_RENEWALS = 3  # in the time of a lease: one may come late, and one may fail
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Renewal:
             self.renewed()
 
     def renewed(self) -> None:
-        """Something else has just renewed it: each fenced transaction does."""
+        """Note that something else has just renewed it; each fenced transaction does."""
         self._renewed_at = self._clock()
 
 
@@ -103,7 +103,7 @@ def take_lease(
 
 
 def fence(connection: Connection, held: Lease) -> None:
-    """Prove, in the transaction of `connection`, that `held` is still ours; renews it too.
+    """Prove, in the transaction of `connection`, that `held` is still ours; this also renews it.
 
     Raises:
         FencedError: a later epoch exists. The transaction must be rolled back.
@@ -123,7 +123,7 @@ def fence(connection: Connection, held: Lease) -> None:
 
 
 def release_lease(connection: Connection, held: Lease) -> None:
-    """Give the role back at once, so that the next holder need not wait for the expiry."""
+    """Release the role at once, so that the next holder need not wait for its expiry."""
     connection.execute(
         update(leases)
         .where(

@@ -27,7 +27,7 @@ from pipeline.errors import FencedError, RefusedError
 def create_migration(
     connection: Connection, request: Request, tables: Sequence[PlannedTable], who: str
 ) -> str:
-    """Record a migration and lock its tables, all or nothing; its id.
+    """Record a migration and claim its tables, all or nothing; returns its id.
 
     Raises:
         RefusedError: another migration holds one of the tables.
@@ -67,7 +67,7 @@ def find_migration(connection: Connection, migration_id: str) -> Migration | Non
 
 
 def all_migrations(connection: Connection, target: str) -> list[Migration]:
-    """Those of `target`: a replica of it has copies, and so has a second name for it."""
+    """The migrations of `target`; a replica of it has copies, and so has a second name for it."""
     query = _migrations().where(migrations.c.target == target).order_by(migrations.c.created_at)
     return [Migration(**row._mapping) for row in connection.execute(query)]
 
@@ -133,12 +133,12 @@ def record_failure(connection: Connection, migration_id: str, failure: Failure) 
 
 
 def forget_failure(connection: Connection, migration_id: str) -> None:
-    """A person says that its cause is gone: it goes on at once."""
+    """Take a failure back, because a person says that its cause is gone; it goes on at once."""
     _update(connection, migration_id, failure=None, retry_at=None)
 
 
 def change_request(connection: Connection, migration_id: str, request: Request) -> None:
-    """Ask for something else from now on."""
+    """Change what is asked for, from now on."""
     _update(connection, migration_id, request=request)
 
 
@@ -147,7 +147,7 @@ def ask_for_abort(connection: Connection, migration_id: str) -> None:
 
 
 def postpone_migration(connection: Connection, migration_id: str) -> None:
-    """Hold the cut-over back; who is to be told of that will be told, again if need be."""
+    """Hold the cut-over back; the hook that is told of it will be, again if need be."""
     _update(connection, migration_id, postponed=True)
     forget_hook(connection, migration_id, Hook.BEGIN_POSTPONED)
 
@@ -162,17 +162,17 @@ def retry_not_before(connection: Connection, migration_id: str, moment: datetime
 
 
 def note_rename_connection(connection: Connection, migration_id: str, number: int | None) -> None:
-    """The only connection that may rename; None: none may (I7)."""
+    """Record the only connection that may rename; None: no connection may (I7)."""
     _update(connection, migration_id, rename_connection=number)
 
 
 def forget_lock_connection(connection: Connection, migration_id: str) -> None:
-    """It has been seen gone, and its lock with it."""
+    """Record that the lock connection is gone, and its lock with it."""
     _update(connection, migration_id, lock_connection=None)
 
 
 def mark_cleaned_up(connection: Connection, migration_id: str) -> None:
-    """What it left behind has been dropped."""
+    """Record that what it left behind has been dropped."""
     _update(connection, migration_id, cleaned_at=NOW)
 
 

@@ -1,4 +1,4 @@
-"""What may change in a migration's row together with its stage."""
+"""What can change in a migration's row together with its stage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.mysql.gtid import GtidSet
 
 
 class Keep(Enum):
-    """Leaves a column as it is, where None makes it NULL."""
+    """Leaves a column as it is; None would make it NULL."""
 
     KEEP = "keep"
 
@@ -38,7 +38,7 @@ class StageChange:
     held_s: float | Keep = KEEP
 
     def values(self) -> dict[str, Any]:
-        """By column, what is not to be kept."""
+        """The new values, by column."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in values.items() if value is not KEEP}
 

@@ -30,10 +30,10 @@ def tick(pools: Pools, send_advance: Callable[[str, str], None]) -> None:
             with pools.begin(target) as control:
                 installed = is_installed(control, target)
             if installed:
-                _look_at(pools, target, send_advance)
+                _tick_target(pools, target, send_advance)
 
 
-def _look_at(pools: Pools, target: str, send_advance: Callable[[str, str], None]) -> None:
+def _tick_target(pools: Pools, target: str, send_advance: Callable[[str, str], None]) -> None:
     for migration_id in start_due(pools, target):
         log.info("migration %s: started by its schedule", migration_id)
     with pools.begin(target) as control:

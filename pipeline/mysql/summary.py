@@ -1,4 +1,4 @@
-"""The line in which a server sums up what a statement did to many rows.
+"""The line in which a server sums up what a statement has done to many rows.
 
 Records: 7  Duplicates: 2  Warnings: 2                 INSERT … SELECT, INSERT of many rows
 Records: 7  Deleted: 0  Skipped: 2  Warnings: 2        LOAD DATA
@@ -14,7 +14,7 @@ _COUNT = re.compile(r"(\w+): (\d+)")
 
 @dataclass(frozen=True)
 class StatementSummary:
-    """The counts; 0 for one that the line does not name, or where there is no line."""
+    """The counts; 0 for those that the line does not name, or if there is no line."""
 
     records: int = 0
     duplicates: int = 0  # INSERT IGNORE: left out. REPLACE: rows removed, without a warning

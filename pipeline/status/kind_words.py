@@ -1,6 +1,6 @@
-"""What is said differently of a move and of an alter: one table, by kind.
+"""What is worded differently for a move and for an alter: one table, by kind.
 
-The texts are templates. Their fields are those of `StatusFacts`, and `dirty_chunks`, counted.
+The texts are templates. Their fields are those of `StatusFacts`, and `dirty_chunks`, a count.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from pipeline.domain.stages import Stage
 
 @dataclass(frozen=True)
 class KindWords:
-    """How one kind of migration is spoken of."""
+    """The wording for one kind of migration."""
 
-    untouched: str  # the source, where nothing came of it
+    untouched: str  # the source, if nothing has come of it
     done: str
     left: str  # what an abort leaves until clean-up
     restoring: str
     cutting_over: str  # {waits}: one of `waits`
     waits: Mapping[Stage, str]
-    writes: str  # what the cut-over did to them, for some time
+    writes: str  # what happened to writes for the time of the cut-over
 
 
 KIND_WORDS: dict[MigrationKind, KindWords] = {

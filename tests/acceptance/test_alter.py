@@ -1,4 +1,4 @@
-"""A table is rebuilt in place, and is then what ALTER TABLE would have made of it."""
+"""A table that is rebuilt in place is what ALTER TABLE would have made of it."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_the_rebuilt_table_is_what_alter_table_makes_of_the_old_one(
 def test_a_renamed_column_keeps_its_values_once_that_is_confirmed(
     pools: Pools, connect: Connect, schema: str, shared_stack: Stack
 ) -> None:
-    """The key too; and two columns that swap their names."""
+    """Also the key's, and two columns that swap their names."""
     make_table(connect(SERVER), schema, "t", 500)
     ddl = "CHANGE id number BIGINT AUTO_INCREMENT, RENAME COLUMN v TO n, RENAME COLUMN n TO v"
     renames = {"id": "number", "v": "n", "n": "v"}
@@ -120,7 +120,7 @@ def test_a_renamed_column_keeps_its_values_once_that_is_confirmed(
     assert differences_from_native(connect(SERVER), schema, "t", ddl) == []
 
 
-def test_an_id_that_was_given_is_not_given_again(
+def test_an_id_that_was_given_out_is_not_given_out_again(
     pools: Pools, connect: Connect, schema: str, shared_stack: Stack
 ) -> None:
     make_table(connect(SERVER), schema, "t", 100)

@@ -1,4 +1,4 @@
-"""The swap: never a missing table, never a long wait, and who is in the way is named."""
+"""The swap: the table is never missing, nobody waits for long, and blockers are named."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _same_on_both(here: pymysql.Connection[Any], there: pymysql.Connection[Any])
 
 
 @pytest.mark.long  # short: integration/cutover/test_alter_locks
-def test_who_is_in_the_way_is_named_and_waited_for_only_shortly(
+def test_a_blocker_is_named_and_waited_for_only_briefly(
     pools: Pools, connect: Connect, schema: str, shared_stack: Stack
 ) -> None:
     make_table(connect(SERVER), schema, "t", 100)
@@ -129,7 +129,7 @@ def test_who_is_in_the_way_is_named_and_waited_for_only_shortly(
 
 
 @pytest.mark.long  # the same
-def test_what_blocks_is_killed_only_where_that_was_asked_for(
+def test_a_blocker_is_killed_only_if_that_was_asked_for(
     pools: Pools, connect: Connect, schema: str, shared_stack: Stack
 ) -> None:
     make_table(connect(SERVER), schema, "t", 100)

@@ -1,4 +1,4 @@
-"""Whatever is killed in the middle of a swap: the table is there, writable and complete (I7)."""
+"""Whatever is killed in the middle of a swap, the table exists, writable and complete (I7)."""
 
 from __future__ import annotations
 

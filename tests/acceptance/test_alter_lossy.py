@@ -1,4 +1,4 @@
-"""A conversion that would lose something stops, and names the row: nothing is cut in silence."""
+"""A conversion that would lose something stops, and names the row: nothing is cut silently."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_row_that_does_not_fit_any_more_stops_the_stream_and_is_named(
 def test_a_duplicate_of_a_new_unique_key_that_comes_later_never_swaps(
     pools: Pools, connect: Connect, schema: str, shared_stack: Stack
 ) -> None:
-    """A REPLACE would take the other row away, and no event of that one is coming."""
+    """A REPLACE would remove the other row, and no event of that row is coming."""
     make(connect, schema)
     migration_id = begin_alter(pools, schema, "t", "ADD UNIQUE KEY new_one (y)", postponed=True)
     wait_for(pools, migration_id, Stage.READY, logs=shared_stack.logs)
@@ -133,7 +133,7 @@ def test_a_value_of_a_new_unique_key_may_move_between_rows(
     assert differences_from_native(link, schema, "t", ddl) == []
 
 
-def test_once_the_row_is_mended_the_alter_goes_on(
+def test_once_the_row_is_corrected_the_alter_goes_on(
     pools: Pools, connect: Connect, schema: str, shared_stack: Stack
 ) -> None:
     make(connect, schema)
@@ -146,7 +146,7 @@ def test_once_the_row_is_mended_the_alter_goes_on(
     assert differences_from_native(connect(SERVER), schema, "t", "MODIFY b VARCHAR(3)") == []
 
 
-def test_what_is_accepted_is_taken_as_the_server_makes_it(
+def test_an_accepted_column_holds_what_the_server_makes_of_it(
     pools: Pools, connect: Connect, schema: str, shared_stack: Stack
 ) -> None:
     make(connect, schema)

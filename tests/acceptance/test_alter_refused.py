@@ -158,7 +158,7 @@ def test_triggers_have_to_be_asked_for_and_then_miss_no_write(
         ("ENGINE = InnoDB", None),
     ],
 )
-def test_what_only_touches_metadata_is_done_at_once_and_nothing_else(
+def test_only_what_just_touches_metadata_is_left_to_the_server(
     pools: Pools, connect: Connect, schema: str, ddl: str, algorithm: str | None
 ) -> None:
     make_table(connect(SERVER), schema, "t", 50)

@@ -1,6 +1,6 @@
-"""The whole stack is killed at every point that matters, and started again (I7).
+"""All workers are killed at every point that matters, and started again (I7).
 
-Each point is reached for real: the process that gets there says so and holds still, then
+Each point is really reached: the process that gets there says so and holds still, then
 every worker is killed. What the workers' machine knew is thrown away; the control schema
 alone has to be enough.
 """

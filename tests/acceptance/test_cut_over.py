@@ -152,7 +152,7 @@ def test_a_failing_before_cut_over_hook_leaves_the_source_as_it_was(
 
 
 @pytest.mark.long  # the same
-def test_a_success_hook_that_fails_is_told_again_until_it_has_heard(
+def test_a_success_hook_that_fails_runs_again_until_it_succeeds(
     pools: Pools, connect: Connect, schema: str, entries: str, shared_stack: Stack, hooks: Hooks
 ) -> None:
     hooks.fail("on-success")
@@ -167,7 +167,7 @@ def test_a_success_hook_that_fails_is_told_again_until_it_has_heard(
 
 
 @pytest.mark.long  # short: unit/cutover/test_decisions
-def test_a_postponed_cut_over_waits_for_the_word(
+def test_a_postponed_cut_over_waits_until_it_is_allowed(
     pools: Pools, connect: Connect, schema: str, entries: str, shared_stack: Stack
 ) -> None:
     migration_id = begin_move(pools, schema, ["entries"], postponed=True)
@@ -250,7 +250,7 @@ def test_what_was_added_during_the_copy_is_refused_before_the_rename(
         "RENAME TABLE {} TO {}_2",
     ],
 )
-def test_ddl_on_a_moved_table_stops_the_move_by_name(
+def test_ddl_on_a_table_of_the_move_stops_it_by_name(
     pools: Pools, connect: Connect, schema: str, entries: str, shared_stack: Stack, ddl: str
 ) -> None:
     migration_id = begin_move(pools, schema, ["entries"], postponed=True)
@@ -263,10 +263,10 @@ def test_ddl_on_a_moved_table_stops_the_move_by_name(
     assert ddl.split()[0] in migration.failure.explanation
 
 
-def test_an_id_that_was_given_on_the_source_is_not_given_again(
+def test_an_id_that_the_source_gave_out_is_not_given_out_again(
     pools: Pools, connect: Connect, schema: str, shared_stack: Stack
 ) -> None:
-    """The row with the highest id is gone; the counter that gave it has gone on."""
+    """The row with the highest id is gone, but the counter has gone on."""
     with pools.begin(SOURCE) as source:
         run(source, f"CREATE TABLE {schema}.entries (id INT AUTO_INCREMENT PRIMARY KEY, v INT)")
         run(source, f"INSERT INTO {schema}.entries (v) VALUES (1), (2), (3)")

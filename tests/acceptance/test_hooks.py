@@ -64,7 +64,7 @@ def test_an_alter_asks_the_same_hooks(
     ]  # fmt: skip
 
 
-def test_a_failing_startup_hook_stops_before_anything_is_made(
+def test_a_failing_startup_hook_stops_before_anything_is_created(
     pools: Pools, schema: str, entries: TableName, shared_stack: Stack, hooks: Hooks
 ) -> None:
     hooks.fail("startup")

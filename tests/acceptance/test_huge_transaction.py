@@ -23,7 +23,7 @@ _MAY_GROW = 64 << 20
 @pytest.mark.parametrize(
     ("compressed", "count"), [(0, 2_000_000), (1, 200_000)], ids=["plain", "compressed"]
 )
-def test_a_transaction_of_two_million_rows_is_never_held_whole(
+def test_a_transaction_of_two_million_rows_is_never_held_in_full(
     pools: Pools, connect: Connect, schema: str, stack: Stack, compressed: int, count: int
 ) -> None:
     with pools.begin(SOURCE) as source:

@@ -1,4 +1,4 @@
-"""A whole move with the privileges of ops/examples and no other."""
+"""A complete move with the privileges of ops/examples and no others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole moves with real workers, under writers, compared row by row at the end."""
+"""Complete moves with real workers, under writers, compared row by row at the end."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def minute_after(now: datetime, least_s: float) -> datetime:
 
 
 def heartbeat_arrived(now: Progress) -> bool:
-    """Whether the throttle has been looked at, and the replica was not late."""
+    """Whether the throttle has been assessed, and the replica was not late."""
     return now.chunks_allowed is not None and not now.throttled
 
 

@@ -62,7 +62,7 @@ def test_beat_starts_it_at_its_time_and_it_runs_to_its_end(
     end(pools, kept)
 
 
-def test_two_that_tick_at_once_start_it_once(pools: Pools, kept: Schedule) -> None:
+def test_two_ticks_at_the_same_time_start_it_once(pools: Pools, kept: Schedule) -> None:
     now_is(pools, kept, seconds=1)
     started: list[str] = []
     together = threading.Barrier(4)
@@ -134,9 +134,7 @@ def test_a_paused_schedule_starts_nothing_and_goes_on_from_its_next_time(
         ("2026-10-25 00:31", "2026-10-26 01:30"),  # … and only that
     ],
 )
-def test_the_clock_that_is_put_forward_or_back_loses_no_run_and_doubles_none(
-    after: str, expected: str
-) -> None:
+def test_a_clock_change_loses_no_run_and_doubles_none(after: str, expected: str) -> None:
     found = next_time("30 2 * * *", "Europe/Berlin", datetime.fromisoformat(f"{after}Z"))
     assert found == datetime.fromisoformat(f"{expected}Z")
 
@@ -144,6 +142,6 @@ def test_the_clock_that_is_put_forward_or_back_loses_no_run_and_doubles_none(
 @pytest.mark.parametrize(
     ("cron", "zone"), [("nonsense", "UTC"), ("0 2 31 2 *", "UTC"), ("0 2 * * *", "Mars/Base")]
 )
-def test_what_is_no_time_is_refused(cron: str, zone: str) -> None:
+def test_what_is_not_a_time_is_refused(cron: str, zone: str) -> None:
     with pytest.raises(RefusedError):
         next_time(cron, zone, datetime(2026, 1, 1, tzinfo=UTC))

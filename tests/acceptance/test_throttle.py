@@ -1,4 +1,4 @@
-"""Copy and verification yield: to a replica's lag, to load, to switches, and to a person's word."""
+"""Copy and verification yield: to a replica's lag, to load, to switches, and to a person."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_critical_load_stops_it_in_a_state_that_can_be_resumed(
     wait_for(pools, migration_id, Stage.DONE, logs=throttled_stack.logs)
 
 
-def test_a_persons_word_holds_it_back_within_a_second_and_is_recorded(
+def test_a_throttle_by_hand_holds_it_back_within_a_second_and_is_recorded(
     pools: Pools, connect: Connect, schema: str, shared_stack: Stack
 ) -> None:
     make_table(connect(TARGET), schema, "t", 40_000)
@@ -211,7 +211,7 @@ def test_a_replica_that_stands_still_holds_it_back_though_nothing_is_written(
 
 
 def test_every_limit_of_the_configuration_has_a_sensible_default() -> None:
-    """Without a [throttle] nothing is looked at, and nothing held back."""
+    """Without a [throttle] nothing is read, and nothing held back."""
     wanted = Throttle()
     assert (wanted.replicas, wanted.max_load, wanted.critical_load) == ([], {}, {})
     switches = (wanted.flag_file, wanted.query, wanted.http, wanted.max_history_list)

@@ -1,4 +1,4 @@
-"""Triggers come along, and none of our own writes fires one."""
+"""Triggers arrive, and none of our own writes fires one."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def request(schema: str, *, with_triggers: bool, postponed: bool = False) -> Mov
     )  # fmt: skip
 
 
-def test_triggers_are_made_on_the_target_and_never_fired_by_the_move(
+def test_triggers_are_created_on_the_target_and_never_fired_by_the_move(
     pools: Pools, connect: Connect, schema: str, shared_stack: Stack
 ) -> None:
     create(connect(SOURCE), schema)

@@ -91,7 +91,7 @@ def test_a_script_plans_moves_holds_back_releases_and_cleans_up(
         assert not table_exists(source, TableName(table.split(".")[0], "_t_del"))
 
 
-def test_what_the_server_can_do_at_once_is_not_copied(tranship: Tranship, table: str) -> None:
+def test_what_the_server_can_do_itself_is_not_copied(tranship: Tranship, table: str) -> None:
     name = TableName.parse(table)
     column = AlterRequest(server=SOURCE, table=name, change="ADD COLUMN c INT")
     assert tranship.try_instant(column) == "ALGORITHM=INSTANT"

@@ -1,4 +1,4 @@
-"""Debian's Chromium without a window, driven as a person would; and Flower for it to look at."""
+"""Debian's Chromium without a window, driven as a person would; and a Flower for it to show."""
 
 from __future__ import annotations
 

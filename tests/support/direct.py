@@ -1,4 +1,4 @@
-"""Runs the pipeline in this process, without Celery: for tests of one race at a time."""
+"""Runs the pipeline in this process, without Celery, for tests of one race at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hooks as an operator would write them: small programs that look at their environment."""
+"""Hooks as an operator would write them: small programs that read their environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random writes to random tables: rows born, changed, moved to other keys, and deleted.
+"""Random writes to random tables: rows added, changed, moved to other keys, and deleted.
 
 Sessions differ in what a session may choose: time zone, sql_mode, and whether its
 transactions are compressed in the binary log.

@@ -64,7 +64,7 @@ class Stack:
         )  # fmt: skip
 
     def kill(self, *roles: str) -> None:
-        """SIGKILL whole workers, children included."""
+        """SIGKILL workers, children included."""
         for role in roles or tuple(self.processes):
             process = self.processes.pop(role)
             with suppress(ProcessLookupError):

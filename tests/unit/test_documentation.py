@@ -75,7 +75,7 @@ def test_the_picture_of_the_house_is_what_the_contracts_say() -> None:
     assert house.redrawn(page) == page, "run: make docs"
 
 
-def test_no_package_in_the_picture_is_without_a_word() -> None:
+def test_every_package_in_the_picture_is_explained() -> None:
     mute = [
         line
         for line in house.picture().splitlines()

@@ -144,8 +144,10 @@ def write_both(move: DirectMove, feed: Feed, number: int, text: str) -> None:
 
 
 @pytest.mark.parametrize("point", [Point.VERIFY_SOURCE_READ, Point.VERIFY_TARGET_READ])
-def test_a_range_that_never_rests_is_verified_all_the_same(move: DirectMove, point: Point) -> None:
-    """Whole, but for the rows written meanwhile; then those. A hot table must converge."""
+def test_a_chunk_that_is_always_being_written_is_verified_all_the_same(
+    move: DirectMove, point: Point
+) -> None:
+    """In full, except for the rows written meanwhile; then those. A hot table must converge."""
     drained(move)
     with move.applier() as feed:
         with at(point, lambda: write_both(move, feed, 3, "during")):
@@ -178,7 +180,7 @@ def test_a_touched_row_that_arrived_wrong_is_found_by_its_key(move: DirectMove) 
     with move.applier() as feed:
         write_both(move, feed, 3, "right")
         on_target(move, "UPDATE {t} SET v = 'wrong' WHERE id = 3")
-    assert move.verify(0) is Verdict.INCONCLUSIVE  # and must be verified whole again
+    assert move.verify(0) is Verdict.INCONCLUSIVE  # and must be verified in full again
     assert state(move).never_verified == 1
     assert move.verify(0) is Verdict.REPAIRED
     assert move.verify(0) is Verdict.VERIFIED
@@ -196,7 +198,7 @@ def test_a_key_touched_while_it_is_verified_is_not_forgotten(move: DirectMove) -
     assert (state(move).dirty, touched(move)) == (1, 1)
 
 
-def test_a_row_deleted_and_one_born_are_verified_by_their_keys(move: DirectMove) -> None:
+def test_a_deleted_row_and_a_new_one_are_verified_by_their_keys(move: DirectMove) -> None:
     drained(move)
     assert move.verify(0) is Verdict.VERIFIED
     with move.applier() as feed:

@@ -20,7 +20,7 @@ def table(pools: Pools, schema: str) -> str:
     return f"{schema}.t"
 
 
-def test_a_dry_run_says_what_becomes_of_each_column_and_leaves_nothing(
+def test_a_dry_run_says_what_each_column_becomes_and_leaves_nothing(
     command: Command,  # noqa: F811
     pools: Pools,
     table: str,
@@ -35,7 +35,7 @@ def test_a_dry_run_says_what_becomes_of_each_column_and_leaves_nothing(
         assert run(server, f"SHOW TABLES FROM {schema}").rows == (("t",),)
 
 
-def test_what_can_be_done_at_once_is(
+def test_what_the_server_can_do_itself_is_not_copied(
     command: Command,  # noqa: F811
     pools: Pools,
     table: str,

@@ -58,7 +58,7 @@ def test_a_broker_that_is_away_leaves_it_to_the_next_tick(pools: Pools, migratio
     tick(pools, away)
 
 
-def test_a_step_that_can_not_be_made_is_one_line_of_the_log(
+def test_a_step_that_can_t_be_made_is_one_line_of_the_log(
     one_down: Pools, caplog: pytest.LogCaptureFixture
 ) -> None:
     advance_logged(one_down, "down", "nobody", Recorded(), "test")

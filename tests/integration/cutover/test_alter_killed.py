@@ -1,4 +1,4 @@
-"""Wherever a coordinator is killed in an alter's cut-over, the table is whole and goes on.
+"""Wherever a coordinator is killed in an alter's cut-over, the table is complete and usable.
 
 Its two connections go with it, in no order (I7). Workers, connections and the server itself are
 killed at some of these points in acceptance/test_alter_killed.
@@ -80,7 +80,7 @@ def test_once_swapped_the_next_coordinator_ends_it_whatever_happens(
 def test_a_coordinator_that_was_paused_can_swap_nothing_later(
     alter: ReadyAlter, point: Point
 ) -> None:
-    """Whoever takes over ends the connections that the intent names before it looks."""
+    """Whoever takes over first ends the connections in the intent."""
     with alter.coordinators.paused_at(point) as go_on:
         control.abort(alter.pools, SERVER, alter.id, "test")
         alter.ends_as_it_began(Stage.ABORTED)
@@ -88,7 +88,7 @@ def test_a_coordinator_that_was_paused_can_swap_nothing_later(
         assert alter.tables == ["t"]
 
 
-def test_triggers_made_by_an_attempt_that_was_cut_short_never_fire_for_what_is_applied(
+def test_triggers_of_an_attempt_that_was_cut_short_never_fire_for_what_is_applied(
     alter: ReadyAlter,
 ) -> None:
     """The shadow has them already, and is written to again before the next attempt."""

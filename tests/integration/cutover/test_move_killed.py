@@ -1,7 +1,7 @@
 """Wherever a coordinator is killed in a move's cut-over, the next one ends it.
 
-At each point the control schema alone has to be enough (I7). The whole stack is killed at some
-of these points in acceptance/test_crash.
+At each point the control schema alone has to be enough (I7). All workers are killed at some of
+these points in acceptance/test_crash.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def test_past_the_point_of_no_return_the_next_coordinator_ends_it_whatever_happe
 
 
 def test_a_coordinator_that_was_paused_can_rename_nothing_later(move: ReadyMove) -> None:
-    """Whoever takes over ends the connection that the intent names before it looks."""
+    """Whoever takes over first ends the connection in the intent."""
     with move.coordinators.paused_at(Point.INTENT_WRITTEN) as go_on:
         control.abort(move.pools, TARGET, move.id, "test")
         move.ends_as_it_began(Stage.ABORTED)

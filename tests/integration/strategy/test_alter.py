@@ -47,7 +47,9 @@ def retyping(pools: Pools, schema: str) -> OneServer:
     return started(pools, schema, RETYPED)
 
 
-def test_a_shadow_that_an_interrupted_call_left_is_made_again(pools: Pools, schema: str) -> None:
+def test_a_shadow_that_an_interrupted_call_has_left_is_created_anew(
+    pools: Pools, schema: str
+) -> None:
     sides = started(pools, schema, ADDED)
     with sides.control() as server:
         mark_created_by_us(server, sides.table)

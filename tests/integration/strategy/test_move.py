@@ -75,13 +75,13 @@ def rows(sides: BothSides, move: Strategy) -> list[tuple[object, ...]]:
         return list(run(target, f"SELECT id, v FROM {move.table.target} ORDER BY id").rows)
 
 
-def test_a_target_that_was_made_is_known_to_be_ours_to_drop(
+def test_a_target_that_we_created_is_known_to_be_ours_to_drop(
     sides: BothSides, move: Strategy
 ) -> None:
     assert sides.table.created_by_us
 
 
-def test_a_target_that_is_there_already_is_never_ours_to_drop(
+def test_a_target_that_exists_already_is_never_ours_to_drop(
     sides: BothSides,
 ) -> None:
     table = sides.table

@@ -69,7 +69,7 @@ def replace_settings(move: DirectMove, **values: int) -> Stream:
     return move.pools.settings.stream.model_copy(update=values)
 
 
-def test_a_transaction_larger_than_a_batch_commits_whole_with_its_position(
+def test_a_transaction_larger_than_a_batch_commits_completely_with_its_position(
     move: DirectMove,
 ) -> None:
     with move.applier() as feed:
@@ -147,7 +147,7 @@ def test_what_a_kill_just_before_the_commit_leaves_is_nothing(move: DirectMove) 
     assert rows(move) == set()
 
 
-def test_ddl_on_a_moved_table_stops_at_the_exact_place(move: DirectMove) -> None:
+def test_ddl_on_a_table_of_the_migration_stops_at_the_exact_place(move: DirectMove) -> None:
     name = move.table.source
     with move.applier() as feed:
         feed.applier.settings = replace_settings(move, batch_s=60)

@@ -1,4 +1,4 @@
-"""What the reader makes of whole transactions, of every shape that a source writes."""
+"""What the reader makes of complete transactions, in every shape that a source writes."""
 
 from __future__ import annotations
 

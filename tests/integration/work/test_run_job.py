@@ -104,7 +104,7 @@ def raising(error: Exception) -> Callable[[], None]:
 # --- a chunk ------------------------------------------------------------------------------
 
 
-def test_a_chunk_that_is_copied_lets_the_coordinator_look_at_once(worker: Worker) -> None:
+def test_a_copied_chunk_calls_the_coordinator_at_once(worker: Worker) -> None:
     assert worker.run(COPY, 0) is JobResult.CHANGED
     assert worker.copied == 3
     assert worker.told == [(TARGET, worker.move.migration_id)]
@@ -179,7 +179,7 @@ def test_a_chunk_that_keeps_failing_stops_the_migration_and_says_why(
     assert worker.run(COPY, 0) is JobResult.NOT_WANTED
 
 
-def test_a_row_that_the_target_does_not_take_stops_the_migration_at_the_first_try(
+def test_a_row_that_the_target_rejects_stops_the_migration_at_the_first_try(
     worker: Worker,
 ) -> None:
     worker.control(f"ALTER TABLE {worker.move.table.target} MODIFY v VARCHAR(3)")
@@ -226,7 +226,7 @@ def blocked(worker: Worker) -> None:
     )
 
 
-def test_a_verification_lets_the_coordinator_look_only_at_what_is_new(verifier: Worker) -> None:
+def test_a_verification_calls_the_coordinator_only_if_something_is_new(verifier: Worker) -> None:
     with verifier.move.applier() as feed:
         key = (b"1",)
         with at(Point.VERIFY_TARGET_READ, lambda: feed.update((key, (b"1", b"one")))):
@@ -261,7 +261,7 @@ def test_while_writes_are_blocked_a_verification_neither_yields_to_the_throttle_
     assert time.monotonic() - began < 50
 
 
-def test_a_difference_that_can_not_be_repaired_stops_the_migration_and_names_the_key(
+def test_a_difference_that_can_t_be_repaired_stops_the_migration_and_names_the_key(
     verifier: Worker,
 ) -> None:
     spoil = f"UPDATE {verifier.move.table.target} SET v = 'other' WHERE id = 2"
@@ -292,7 +292,7 @@ def test_a_verification_that_fails_for_now_is_sent_again_and_stops_nothing(
     assert verifier.run(VERIFY, 0) is JobResult.CHANGED
 
 
-def test_a_verification_that_can_not_succeed_stops_the_migration(verifier: Worker) -> None:
+def test_a_verification_that_can_t_succeed_stops_the_migration(verifier: Worker) -> None:
     with at(Point.VERIFY_SOURCE_READ, raising(FatalError("no", "Do this."))):
         assert verifier.run(VERIFY, 0) is JobResult.STOPPED
     assert verifier.failure == Failure(Role.CHECKSUM, "no", "Do this.")

@@ -45,12 +45,12 @@ LOUD = (
 
 
 @pytest.mark.parametrize(("old", "new"), SILENT)
-def test_what_a_server_may_lose_in_silence_is_checked(old: Column, new: Column) -> None:
+def test_what_a_server_may_lose_silently_is_checked(old: Column, new: Column) -> None:
     assert not reports_loss(old, new)
 
 
 @pytest.mark.parametrize(("old", "new"), LOUD)
-def test_what_a_server_speaks_up_about_costs_no_check(old: Column, new: Column) -> None:
+def test_a_loss_that_a_server_reports_costs_no_check(old: Column, new: Column) -> None:
     assert reports_loss(old, new)
 
 

@@ -30,6 +30,6 @@ def test_without_a_reason_nothing_is_held_back() -> None:
     assert ThrottleState(manual="ann@db1").throttled
 
 
-def test_a_persons_word_and_a_servers_load_are_both_told() -> None:
+def test_a_throttle_by_hand_and_a_servers_load_are_both_reported() -> None:
     state = ThrottleState(manual="ann@db1", reasons=READINGS[:1])
     assert state.all_reasons == (asked_for_by("ann@db1"), READINGS[0])

@@ -1,4 +1,4 @@
-"""Stage × abort × failure × overdue → what the coordinator does: the whole table.
+"""Stage × abort × failure × overdue → what the coordinator does: the complete table.
 
 A migration that diverts too late undoes a switch that the application knows of; one that does
 not divert keeps the source's tables away.
@@ -147,7 +147,7 @@ def test_a_failed_cut_over_begins_again_from_ready(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("stage", Stage)
-def test_passing_trouble_does_not_keep_the_application_waiting_for_the_next_tick(
+def test_temporary_trouble_does_not_keep_the_application_waiting_for_the_next_tick(
     stage: Stage,
 ) -> None:
     assert after_trouble(stage) is (Outcome.POLL if stage in WRITES_BLOCKED else Outcome.WAIT)

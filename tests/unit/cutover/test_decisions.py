@@ -38,7 +38,7 @@ def test_a_cut_over_begins_when_nothing_stops_it(request_: MoveRequest | AlterRe
     assert found(replace(READY, request=request_)) is None
 
 
-def test_one_that_is_postponed_waits_for_the_word() -> None:
+def test_one_that_is_postponed_waits_until_it_is_allowed() -> None:
     assert found(replace(READY, postponed=True)) is Hindrance.POSTPONED
 
 
@@ -96,7 +96,7 @@ def test_each_attempt_is_later_than_the_one_before_but_never_very_late(
 
 
 def test_no_attempt_follows_at_once() -> None:
-    """Or writes would be refused again before the application has caught its breath."""
+    """Or writes would be refused again before the application has recovered."""
     for attempt in range(20):
         again = replace(READY, attempt=attempt)
         assert too_early(replace(again, retry_at=next_attempt(again, retry_s=10)))
@@ -118,7 +118,7 @@ def test_after_so_many_attempts_a_person_has_to_allow_the_next(attempt: int, out
         (0.0, None, True),
     ],
 )
-def test_a_blocker_is_killed_only_where_that_was_asked_for_and_not_before(
+def test_a_blocker_is_killed_only_if_that_was_asked_for_and_not_before(
     force_after_s: float | None, tried_s_ago: int | None, may: bool
 ) -> None:
     first = None if tried_s_ago is None else NOW - timedelta(seconds=tried_s_ago)

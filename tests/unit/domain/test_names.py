@@ -23,7 +23,7 @@ def test_the_second_alter_gives_it_its_first_name_again(name: str) -> None:
 
 
 @given(names, names)
-def test_the_name_set_aside_is_one_that_a_server_takes(schema: str, name: str) -> None:
+def test_a_retired_name_is_one_that_a_server_accepts(schema: str, name: str) -> None:
     retired_name = retired_name_of(TableName(schema, name))
     assert retired_name.schema == schema
     assert len(retired_name.name) <= 64
@@ -33,16 +33,16 @@ def test_the_name_set_aside_is_one_that_a_server_takes(schema: str, name: str) -
 
 
 @given(st.text(min_size=1, max_size=59))
-def test_the_name_set_aside_keeps_a_name_that_fits_whole(name: str) -> None:
+def test_a_retired_name_keeps_all_of_a_name_that_fits(name: str) -> None:
     assert retired_name_of(TableName("s", name)) == TableName("s", f"_{name}_del")
 
 
 @given(names)
-def test_tables_of_two_schemas_are_set_aside_in_their_own(name: str) -> None:
+def test_tables_of_two_schemas_keep_their_schemas_when_they_are_retired(name: str) -> None:
     assert retired_name_of(TableName("a", name)) != retired_name_of(TableName("b", name))
 
 
-def test_two_long_names_are_not_set_aside_under_one() -> None:
+def test_two_long_names_do_not_share_a_retired_name() -> None:
     one, other = ("x" * 60 + end for end in ("_202", "_203"))
     assert retired_name_of(TableName("s", one)) != retired_name_of(TableName("s", other))
 

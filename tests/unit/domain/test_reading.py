@@ -18,5 +18,5 @@ def test_a_reading_is_near_its_limit_before_it_is_over(
     assert (reading.near, reading.over) == (near, over)
 
 
-def test_a_persons_word_holds_back_whatever_the_servers_say() -> None:
+def test_a_throttle_by_hand_holds_back_whatever_the_servers_say() -> None:
     assert asked_for_by("ann@db1").over

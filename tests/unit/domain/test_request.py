@@ -70,6 +70,6 @@ def test_a_stored_window_can_be_read_where_its_zone_is_not_known() -> None:
     assert str(window) == "02:00-04:00 Mars/Base"
 
 
-def test_the_first_line_of_the_event_log_never_leaves_out_what_was_asked_for() -> None:
+def test_the_first_event_never_leaves_out_what_was_asked_for() -> None:
     assert MOVE.summary == "move shop.orders from old to new"
     assert ALTER.summary == "alter shop.orders on new: ADD COLUMN c INT"

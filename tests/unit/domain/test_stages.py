@@ -52,7 +52,7 @@ def test_past_the_point_of_no_return_there_is_only_forward() -> None:
 
 
 def test_only_the_proof_leads_past_it() -> None:
-    """Of a move; an alter has written down that it will let the swap happen, and sees it."""
+    """In a move; an alter has recorded that it will let the swap happen, and sees it."""
     assert [stage for stage in Stage if allowed(stage, Stage.SWITCHING)] == [
         Stage.VERIFYING,
         Stage.SWAPPING,

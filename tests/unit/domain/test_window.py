@@ -1,4 +1,4 @@
-"""A window is by the clock on the wall: past midnight, and on the days when that is put."""
+"""A window goes by the wall clock: past midnight, and on days when the clock changes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def minutes(window: Window, day: str) -> int:
     return sum(window.contains(start + timedelta(minutes=each)) for each in range(24 * 60))
 
 
-def test_where_the_clock_is_put_it_is_shorter_or_longer_and_never_missing() -> None:
+def test_a_clock_change_makes_it_shorter_or_longer_but_never_missing() -> None:
     assert minutes(BERLIN, "2026-03-28 12:00") == 60  # 02:00 becomes 03:00
     assert minutes(BERLIN, "2026-10-24 12:00") == 180  # 02:00 to 03:00 comes twice
     assert minutes(BERLIN, "2026-05-05 12:00") == 120
@@ -47,7 +47,7 @@ def test_it_may_go_past_midnight() -> None:
 @pytest.mark.parametrize(
     "text", ["", "2-4", "02:00", "25:00-26:00", "02:00-04:00 Mars/Base", "02:00-02:00", "a-b c"]
 )
-def test_what_is_no_window_is_refused(text: str) -> None:
+def test_what_is_not_a_window_is_refused(text: str) -> None:
     with pytest.raises(RefusedError):
         Window.parse(text)
 

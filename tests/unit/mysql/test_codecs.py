@@ -105,7 +105,7 @@ def test_a_literal_holds_every_byte_as_hex(field: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", NUMERIC)
-def test_numbers_travel_bare(kind: ValueKind) -> None:
+def test_numbers_are_not_quoted(kind: ValueKind) -> None:
     wanted = {ValueKind.FLOAT: b"CAST(-12e0 AS FLOAT)", ValueKind.DOUBLE: b"-12e0"}
     assert literal(column(kind), b"-12") == wanted.get(kind, b"-12")
 
@@ -118,7 +118,7 @@ def test_minus_zero_keeps_its_sign_as_a_literal() -> None:
 @pytest.mark.parametrize(
     "kind", [ValueKind.DATE, ValueKind.TIME, ValueKind.DATETIME, ValueKind.TIMESTAMP]
 )
-def test_times_travel_quoted(kind: ValueKind) -> None:
+def test_times_are_quoted(kind: ValueKind) -> None:
     assert literal(column(kind), b"-00:00:01.50") == b"'-00:00:01.50'"
 
 

@@ -42,7 +42,7 @@ def test_adjacent_chunks_hold_every_key_exactly_once(cuts: list[tuple[int, int]]
 
 
 @given(st.sampled_from(EVERY), st.sampled_from(EVERY))
-def test_a_range_is_above_its_lower_bound_and_up_to_its_upper(
+def test_a_chunk_is_above_its_lower_bound_and_up_to_its_upper(
     lower: tuple[int, int], upper: tuple[int, int]
 ) -> None:
     found = rows(KeyRange(literals(lower), literals(upper)).condition(KEY))

@@ -117,5 +117,5 @@ def test_bounds_that_a_server_wrote_are_text_whatever_the_driver_gave() -> None:
     )  # fmt: skip
 
 
-def test_a_range_says_which_side_is_open() -> None:
+def test_an_interval_says_which_side_is_open() -> None:
     assert str(KeyRange(None, ("1", "2"))) == "(open, 1, 2]"

@@ -1,4 +1,4 @@
-"""What a server sums up of a statement is read whole."""
+"""A server's summary of a statement is read completely."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def test_a_beginning_that_two_have_is_refused_and_names_both(given: str) -> None
     assert refused.value.remedy == "Give more of the id."
 
 
-def test_a_whole_id_is_meant_even_where_it_begins_another() -> None:
+def test_a_full_id_is_meant_even_if_another_begins_with_it() -> None:
     short = ("new", "ab12")
     assert only_match("ab12", [ONE, short], {}) == short
 
@@ -58,7 +58,7 @@ def test_a_server_that_will_answer_later_comes_before_one_that_never_will() -> N
         only_match("ab1", [], {**OLD, **DOWN})
 
 
-def test_a_server_that_can_not_be_asked_at_all_is_no_reason_to_try_again() -> None:
+def test_a_server_that_can_t_be_asked_at_all_is_no_reason_to_try_again() -> None:
     with pytest.raises(RefusedError, match="on the servers that can be asked") as refused:
         only_match("ab1", [], OLD)
     assert refused.value.remedy == str(OLD["older"])

@@ -62,7 +62,7 @@ def test_the_retired_table_never_takes_a_name_that_the_other_kind_gives() -> Non
 
 
 def test_keys_are_never_kept_as_the_new_definition_would_have_them() -> None:
-    """Of an alter the original's key is followed, and it is on the target's server."""
+    """In an alter the original's key is followed, and it is on the target's server."""
     assert MOVED.placement.key_model == MOVED.target
     assert ALTERED.placement.key_model == ALTERED.source
 

@@ -2,7 +2,7 @@
 
 One test for each part, named after the failure that its loss would be; the message says which
 library, which version, which part. The upper bounds in pyproject.toml keep a new minor version
-out until somebody raises them: these tests then say what has to be mended first. What needs a
+out until somebody raises them: these tests then say what has to be fixed first. What needs a
 server to be seen is in tests/integration/stream_decoding/test_client_contract.py.
 """
 
@@ -175,7 +175,7 @@ def test_warnings_of_a_statement_never_go_unseen() -> None:
     assert counts, gone(DRIVER, "Cursor.warning_count", POOLS)
 
 
-# what keeps the list above whole, and new versions out
+# what keeps the list above complete, and new versions out
 
 
 def private_parts() -> set[str]:

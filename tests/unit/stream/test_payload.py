@@ -62,7 +62,7 @@ def test_an_unknown_compression_is_refused() -> None:
         unpacked(payload(7, b"", 0))
 
 
-def test_a_large_transaction_is_never_in_memory_as_a_whole() -> None:
+def test_a_large_transaction_is_never_completely_in_memory() -> None:
     one = event(b"x" * 10_000)
     packer = zstandard.ZstdCompressor().compressobj()
     content = b"".join(packer.compress(one) for _ in range(10_000)) + packer.flush()  # 100 MB

@@ -89,7 +89,9 @@ def test_what_time_does_not_heal_stops_the_migration_at_once(error: Exception) -
 
 
 @pytest.mark.parametrize("error", [RetryableError("deadlock"), KeyError("a defect")])
-def test_passing_trouble_and_a_defect_stop_it_only_when_they_do_not_pass(error: Exception) -> None:
+def test_temporary_trouble_and_a_defect_stop_it_only_when_they_do_not_pass(
+    error: Exception,
+) -> None:
     assert stop_reason(error, context(), attempts=9, limit=10) is None
     reason = stop_reason(error, context(), attempts=10, limit=10)
     assert reason is not None
@@ -106,7 +108,7 @@ def test_being_fenced_out_stops_nothing_however_often_it_happens() -> None:
     assert stop_reason(FencedError("newer"), context(), attempts=99, limit=10) is None
 
 
-def test_only_what_somebody_should_look_at_is_a_failure() -> None:
+def test_only_what_somebody_should_look_into_is_a_failure() -> None:
     assert {result for result in JobResult if result.failed} == {
         JobResult.STOPPED,
         JobResult.FAILED,
