@@ -117,9 +117,9 @@ class Sandbox:
     def status(self) -> dict[str, dict[str, Any]]:
         """The running servers: name to port and process."""
         return {
-            name: known
-            for name, known in self._known().items()
-            if Identity(known["pid"], known["started"]).alive
+            name: facts
+            for name, facts in self._known().items()
+            if Identity(facts["pid"], facts["started"]).alive
         }
 
     @property
