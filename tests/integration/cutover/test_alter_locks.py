@@ -24,10 +24,10 @@ def once(action: Callable[[], None]) -> Callable[[], None]:
 @pytest.mark.parametrize(
     ("point", "which"),
     [
-        (Point.LOCKED, "lock_connection"),
+        pytest.param(Point.LOCKED, "lock_connection", marks=pytest.mark.long),
         (Point.VERIFYING, "rename_connection"),
         (Point.PROVED, "lock_connection"),
-        (Point.SENTRY_DROPPED, "rename_connection"),
+        pytest.param(Point.SENTRY_DROPPED, "rename_connection", marks=pytest.mark.long),
     ],
 )
 def test_a_connection_that_is_lost_costs_an_attempt_and_no_row(
