@@ -32,7 +32,8 @@ from pipeline.commands import control, schedules
 from pipeline.commands import settings as tuning
 from pipeline.commands.instant import try_instant
 from pipeline.commands.start import Plan, examine, make_plan, start
-from pipeline.configuration.load import PATH_VARIABLE, load_settings
+from pipeline.configuration.load import load_settings
+from pipeline.configuration.path import PATH_VARIABLE
 from pipeline.control.events import LoggedEvent, read_events
 from pipeline.control.schedules import Schedule
 from pipeline.domain.hook_names import commands_by_hook

@@ -74,7 +74,7 @@ def _name_configuration() -> None:
         RefusedError: there is none. The remedy does not mention our `--config`, which means
             something else to Celery.
     """
-    from pipeline.configuration.load import PATH_VARIABLE, config_path
+    from pipeline.configuration.path import PATH_VARIABLE, config_path
     from pipeline.errors import RefusedError
 
     path = config_path().absolute()

@@ -66,15 +66,14 @@ def _leftovers(pools: Pools, target: str, migration_id: str) -> list[str]:
     """
     with pools.begin(target) as connection:
         migration = read_migration(connection, migration_id)
-        table = read_tables(connection, migration_id)
-    assert migration is not None
+        tables = read_tables(connection, migration_id)
     if migration.stage not in ENDED:
         raise RefusedError(
             f"Migration {migration_id} is {migration.stage}; only one that has ended can be"
             " cleaned up.",
             f"End it first: tranship abort {migration_id}",
         )
-    return [what for one in table if (what := _leftover(migration, one))]
+    return [what for one in tables if (what := _leftover(migration, one))]
 
 
 def _leftover(migration: Migration, table: MigrationTable) -> str:

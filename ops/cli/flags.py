@@ -15,6 +15,8 @@ from collections.abc import Iterator
 
 import click
 
+from ops.cli.lazy import commands_of
+
 _OPTION = re.compile(r"`(\w+)=([^`]*)`")
 
 
@@ -25,6 +27,8 @@ def say(text: str, *, err: bool = False) -> None:
 
 def in_flags(text: str, command: click.Command | None = None) -> str:
     """`text` with flags of `command` and its subcommands; by default of the running command."""
+    if _OPTION.search(text) is None:  # then no command need be loaded
+        return text
     flags = dict(_flags(command or click.get_current_context().find_root().command))
 
     def spelled(found: re.Match[str]) -> str:
@@ -42,7 +46,7 @@ def _flags(command: click.Command) -> Iterator[tuple[str, str]]:
         if isinstance(option, click.Option) and option.name is not None:
             yield option.name, option.opts[0]
     if isinstance(command, click.Group):
-        for inner in command.commands.values():
+        for inner in commands_of(command).values():
             yield from _flags(inner)
 
 

@@ -10,26 +10,10 @@ from pathlib import Path
 
 import click
 
-from ops.cli.abort import abort
-from ops.cli.alter import alter
-from ops.cli.clean_up import clean_up
-from ops.cli.cut_over import cut_over
-from ops.cli.doctor import doctor
-from ops.cli.events import events
 from ops.cli.exits import MEANINGS, ExitCode, exit_code
 from ops.cli.flags import in_flags
-from ops.cli.list_migrations import list_migrations
-from ops.cli.metrics import metrics
-from ops.cli.move import move
-from ops.cli.postpone import postpone
-from ops.cli.resume import resume
-from ops.cli.schedule import schedule
-from ops.cli.session import Session
-from ops.cli.set_limit import set_limit
-from ops.cli.status import status
-from ops.cli.throttle import throttle, unthrottle
-from ops.cli.worker import worker
-from pipeline.configuration.load import PATH_VARIABLE
+from ops.cli.lazy import LazyCommand
+from pipeline.configuration.path import PATH_VARIABLE
 from pipeline.errors import TranshipError
 
 _EPILOG = "\b\nExit codes:\n" + "\n".join(
@@ -44,23 +28,41 @@ _EPILOG = "\b\nExit codes:\n" + "\n".join(
 )  # fmt: skip
 @click.option("--debug", is_flag=True, help="Show the log, and a traceback with an error.")
 @click.version_option(package_name="tranship")
-@click.pass_context
-def cli(context: click.Context, config: Path | None, debug: bool) -> None:
+def cli(config: Path | None, debug: bool) -> None:
     """Move and rebuild live MySQL tables while the application keeps writing."""
     if config is not None:
         # By the environment: the workers' modules and the hooks read it there.
         os.environ[PATH_VARIABLE] = str(config.absolute())
     logging.basicConfig(level=logging.DEBUG if debug else logging.CRITICAL)
-    session = Session(debug)
-    context.obj = session
-    context.call_on_close(session.close)
 
 
-for _command in (
-    move, alter, doctor, status, events, list_migrations, cut_over, postpone, throttle, unthrottle,
-    set_limit, abort, resume, clean_up, schedule, worker, metrics,
+# Name, module of ops.cli and attribute, first sentence of the help.
+for _name, _place, _about in (
+    ("move", "move:move", "Start moving tables; prints the migration's id."),
+    ("alter", "alter:alter", "Rebuild a table in place; prints the migration's id."),
+    ("doctor", "doctor:doctor", "Check whether a move is possible; change nothing."),
+    ("status", "status:status", "Show how far a migration is and what it waits for."),
+    ("events", "events:events", "Print what happened to a migration, oldest first."),
+    ("list", "list_migrations:list_migrations", "List the migrations on all configured servers."),
+    ("cut-over", "cut_over:cut_over",
+     "Let the cut-over happen as soon as the checksums have converged."),
+    ("postpone", "postpone:postpone", "Hold the cut-over back until `cut-over` allows it."),
+    ("throttle", "throttle:throttle", "Hold copy and verification back until `unthrottle`."),
+    ("unthrottle", "throttle:unthrottle", "Take back what `throttle` asked for."),
+    ("set", "set_limit:set_limit",
+     "Set a limit for this migration alone; NAME= takes it back."),
+    ("abort", "abort:abort", "End a migration; the source has, or gets back, its tables."),
+    ("resume", "resume:resume",
+     "Go on with a failed migration, from the stage in which it failed."),
+    ("clean-up", "clean_up:clean_up", "Drop what an ended migration has left behind, gently."),
+    ("schedule", "schedule:schedule",
+     "Start migrations at their times; a coordinator has to run then."),
+    ("worker", "worker:worker",
+     "Run a worker in this process until it is stopped (SIGTERM drains it)."),
+    ("metrics", "metrics:metrics",
+     "Serve metrics of all migrations to Prometheus until stopped."),
 ):  # fmt: skip
-    cli.add_command(_command)
+    cli.add_command(LazyCommand(_name, f"ops.cli.{_place}", _about))
 
 
 def main() -> None:

@@ -14,25 +14,22 @@ from pipeline.mysql.pools import Pools
 class Session:
     """One invocation of the command. Nothing is opened before it is needed."""
 
-    debug: bool = False
     _made: list[Tranship] = field(default_factory=list)
 
     @property
     def api(self) -> Tranship:
         if not self._made:
             self._made.append(Tranship(on_trouble=_say))
+            click.get_current_context().call_on_close(self._made[0].close)
         return self._made[0]
 
     @property
     def pools(self) -> Pools:
         return self.api.pools
 
-    def close(self) -> None:
-        for api in self._made:
-            api.close()
 
-
-pass_session = click.make_pass_decorator(Session)
+# Made by the command that asks for it: the group must not import what this needs.
+pass_session = click.make_pass_decorator(Session, ensure=True)
 
 
 def _say(trouble: str) -> None:

@@ -8,7 +8,7 @@ import sys
 import click
 
 from ops.cli.session import Session, pass_session
-from pipeline.configuration.load import PATH_VARIABLE, config_path
+from pipeline.configuration.path import PATH_VARIABLE, config_path
 from pipeline.configuration.settings import LogFormat
 from pipeline.errors import RefusedError
 from tasks.queues import CHECKSUM, COORDINATE, COPY, STREAM

@@ -34,6 +34,7 @@ from pipeline.domain.request import Request
 from pipeline.domain.window import zone_named
 from pipeline.errors import FencedError, RefusedError
 from pipeline.mysql.pools import Pools, ask_every_server
+from pipeline.status.listing import refuse_short
 
 LATE = timedelta(hours=1)
 
@@ -88,8 +89,9 @@ def find_schedule(pools: Pools, given: str) -> Schedule:
     """The only schedule whose id begins with `given`.
 
     Raises:
-        RefusedError: there is none, or more than one.
+        RefusedError: there is none, or more than one, or `given` is too short.
     """
+    refuse_short(given)
     found = [one for one in all_schedules(pools)[0] if one.id.startswith(given)]
     if len(found) != 1:
         many = f"{len(found)} schedules begin" if found else "No schedule begins"

@@ -9,17 +9,11 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_settings import SettingsConfigDict, SettingsError
 
+from pipeline.configuration.path import PATH_VARIABLE, config_path
 from pipeline.configuration.settings import Server, Settings
 from pipeline.errors import RefusedError
 
-PATH_VARIABLE = "TRANSHIP_CONFIG"
-DEFAULT_PATH = Path("tranship.toml")
 _PREFIX = str(Settings.model_config["env_prefix"])
-
-
-def config_path(given: Path | None = None) -> Path:
-    """The file to read: the one given, `$TRANSHIP_CONFIG`, or ./tranship.toml."""
-    return given or Path(os.environ.get(PATH_VARIABLE, DEFAULT_PATH))
 
 
 def load_settings(given: Path | None = None) -> Settings:

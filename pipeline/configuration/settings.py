@@ -32,31 +32,91 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Tls(_Strict):
-    """TLS to one server. With `ca`, the server's certificate is verified against it."""
+class TlsMode(StrEnum):
+    """Whether the sessions on a server use TLS, and whether they know who answers."""
 
+    DISABLED = "disabled"  # never
+    PREFERRED = "preferred"  # where the server offers it; whoever answers is trusted
+    REQUIRED = "required"  # TLS or no connection; whoever answers is trusted
+    VERIFY = "verify"  # TLS or no connection; the server's certificate is verified
+
+
+# The settings that each mode has a use for. `preferred` takes no certificate of ours either: where
+# it falls back to no TLS, nothing would show it.
+_TLS_FILES = {
+    TlsMode.DISABLED: frozenset[str](),
+    TlsMode.PREFERRED: frozenset[str](),
+    TlsMode.REQUIRED: frozenset({"cert", "key"}),
+    TlsMode.VERIFY: frozenset({"ca", "cert", "key", "verify_hostname"}),
+}
+
+
+class Tls(_Strict):
+    """TLS to one server, for every session: pools, binary log, replicas of the throttle.
+
+    `disabled`: never. `preferred`: where the server offers it, without verifying anything.
+    `required`: TLS or no connection, without verifying anything. `verify`: TLS or no connection,
+    and the server's certificate is verified.
+    """
+
+    # As the servers' own clients and PyMySQL have it. It needs no files and works with every
+    # server, and who only listens reads nothing; the other modes are decisions to be taken.
+    mode: TlsMode = TlsMode.PREFERRED
     ca: Path | None = None
     cert: Path | None = None
     key: Path | None = None
     verify_hostname: bool = True
 
+    @model_validator(mode="after")
+    def _only_what_the_mode_uses(self) -> Tls:
+        # A `ca` that verifies nothing would pass for protection.
+        useless = sorted(self.model_fields_set - {"mode"} - _TLS_FILES[self.mode])
+        if useless:
+            fitting = [mode for mode in TlsMode if _TLS_FILES[mode].issuperset(useless)]
+            raise ValueError(
+                f"{', '.join(useless)}: of no use with mode {self.mode},"
+                f" only with {' or '.join(fitting)}"
+            )
+        if self.key is not None and self.cert is None:
+            raise ValueError("key is given without its cert")
+        return self
+
 
 class Server(_Strict):
-    """How to reach one server. The password comes from at most one of three places."""
+    """How to reach one server: by host and port, or by its Unix socket on the same machine.
+
+    The password comes from at most one of three places.
+    """
 
     host: str = "127.0.0.1"
     port: Port = 3306
+    socket: Path | None = None
     user: str
     password: SecretStr | None = None
     password_file: Path | None = None
     password_env: str | None = None
-    tls: Tls | None = None
+    tls: Tls = Tls()
+
+    @property
+    def address(self) -> str:
+        """Where it is, for a person."""
+        return f"{self.host}:{self.port}" if self.socket is None else str(self.socket)
 
     @model_validator(mode="after")
     def _one_password(self) -> Server:
         given = [self.password, self.password_file, self.password_env]
         if sum(place is not None for place in given) > 1:
             raise ValueError("give only one of password, password_file, password_env")
+        return self
+
+    @model_validator(mode="after")
+    def _one_address(self) -> Server:
+        if self.socket is None:
+            return self
+        if self.model_fields_set & {"host", "port"}:
+            raise ValueError("give either socket, or host and port")
+        if "tls" in self.model_fields_set and self.tls.mode is not TlsMode.DISABLED:
+            raise ValueError("a socket has no TLS: leave tls out, or set its mode to disabled")
         return self
 
 

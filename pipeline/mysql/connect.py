@@ -10,7 +10,6 @@ only the server can release them.
 
 from __future__ import annotations
 
-import ssl
 from typing import Any
 
 import pymysql
@@ -18,9 +17,9 @@ from pymysql.connections import Connection
 from pymysql.constants import CLIENT
 
 from pipeline.configuration.load import server_password
-from pipeline.configuration.settings import Server, Timeouts, Tls
-from pipeline.errors import RefusedError
+from pipeline.configuration.settings import Server, Timeouts, TlsMode
 from pipeline.mysql.failures import translate
+from pipeline.mysql.tls import tls_context
 
 # STRICT: a value that does not fit is an error, never a truncation. The other modes let a
 # session write what any source may hold: id 0, zero dates and impossible dates.
@@ -34,12 +33,12 @@ def open_connection(name: str, server: Server, timeouts: Timeouts, **extra: Any)
 
     Raises:
         RetryableError: the server can't be reached now.
-        RefusedError: it answers, but refuses the login.
+        RefusedError: it answers, but refuses the login, or its TLS is not what was asked for.
     """
     try:
-        connection: Connection[Any] = pymysql.connect(**{**_arguments(server, timeouts), **extra})
+        connection = _connect(server, {**_arguments(server, timeouts), **extra})
     except pymysql.err.MySQLError as error:
-        raise translate(error, f"{name} ({server.host}:{server.port})") from None
+        raise translate(error, f"{name} ({server.address})") from None
     try:
         with connection.cursor() as cursor:
             for statement in session_statements(timeouts):
@@ -47,8 +46,18 @@ def open_connection(name: str, server: Server, timeouts: Timeouts, **extra: Any)
         connection.commit()
     except pymysql.err.MySQLError as error:
         connection.close()
-        raise translate(error, f"{name} ({server.host}:{server.port})") from None
+        raise translate(error, f"{name} ({server.address})") from None
     return connection
+
+
+def _connect(server: Server, arguments: dict[str, Any]) -> Connection[Any]:
+    connection: Any = pymysql.connect(**arguments, defer_connect=True)
+    if server.socket is None and server.tls.mode is TlsMode.PREFERRED:
+        # The driver's own way to prefer TLS is to be told nothing of it. It then reads all the
+        # certificates of the system for each connection, and verifies nothing by them.
+        connection.ssl, connection.ctx = True, tls_context(server.tls)
+    connection.connect()
+    return connection  # type: ignore[no-any-return]
 
 
 def session_statements(timeouts: Timeouts) -> tuple[str, ...]:
@@ -67,23 +76,13 @@ def session_statements(timeouts: Timeouts) -> tuple[str, ...]:
     )
 
 
-def credentials(server: Server, timeouts: Timeouts) -> dict[str, Any]:
-    """What pymysql needs to log in. Never log it."""
-    arguments: dict[str, Any] = {
-        "host": server.host,
-        "port": server.port,
+def _arguments(server: Server, timeouts: Timeouts) -> dict[str, Any]:
+    """What the driver needs to log in. Never log it."""
+    return {
+        **_transport(server),
         "user": server.user,
         "password": server_password(server),
         "connect_timeout": max(1, round(timeouts.connect_s)),
-    }
-    if server.tls is not None:
-        arguments["ssl"] = tls_context(server.tls)
-    return arguments
-
-
-def _arguments(server: Server, timeouts: Timeouts) -> dict[str, Any]:
-    return {
-        **credentials(server, timeouts),
         "charset": "utf8mb4",
         "autocommit": False,
         "local_infile": True,
@@ -95,20 +94,12 @@ def _arguments(server: Server, timeouts: Timeouts) -> dict[str, Any]:
     }
 
 
-def tls_context(tls: Tls) -> ssl.SSLContext:
-    """An ssl context; without a `ca` the system's certificates decide.
-
-    Raises:
-        RefusedError: one of its files can't be used.
-    """
-    try:
-        context = ssl.create_default_context(cafile=str(tls.ca) if tls.ca else None)
-        context.check_hostname = tls.verify_hostname
-        if tls.cert is not None:
-            context.load_cert_chain(str(tls.cert), str(tls.key) if tls.key else None)
-    except (OSError, ssl.SSLError) as error:
-        raise RefusedError(
-            f"The TLS files of the configuration can't be used: {error}.",
-            "Check the paths, their mode, and that key and certificate belong together.",
-        ) from None
-    return context
+def _transport(server: Server) -> dict[str, Any]:
+    """Where the server is, and how the driver gets there."""
+    if server.socket is not None:
+        # A server offers TLS on its socket, too, where it protects nothing and costs the same.
+        return {"unix_socket": str(server.socket), "ssl_disabled": True}
+    address = {"host": server.host, "port": server.port}
+    if server.tls.mode in (TlsMode.REQUIRED, TlsMode.VERIFY):
+        return {**address, "ssl": tls_context(server.tls)}
+    return {**address, "ssl_disabled": True}

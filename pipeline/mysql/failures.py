@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -29,6 +30,7 @@ _PASSING = {
     2002, 2003, 2006, 2013, 2014, 2055,
 }  # fmt: skip
 _ENTRY = {1044, 1045, 1049, 1130, 1698, 2059, 2061}
+_NO_TLS, _ONLY_TLS = 2026, 3159
 
 
 def code_of(error: BaseException) -> int:
@@ -47,12 +49,37 @@ def translate(error: BaseException, server: str) -> TranshipError:
         return RefusedError(
             f"Server {server} refuses the login: {text}.", "Check user, password and host."
         )
+    if refusal := _tls_refusal(original, code, server):
+        return refusal
     if code in _PASSING or isinstance(original, pymysql.err.InterfaceError | OSError):
         return RetryableError(f"Server {server}: {text}.")
     return FatalError(
         f"Server {server}: {text} (error {code}).",
         "Fix what the server complains about; if a migration stopped, then: tranship resume ID.",
     )
+
+
+def _tls_refusal(error: BaseException | None, code: int, server: str) -> RefusedError | None:
+    if code == _NO_TLS:
+        return RefusedError(
+            f"Server {server} offers no TLS, which its tls.mode demands.",
+            "Give the server a certificate, or set tls.mode to preferred or disabled.",
+        )
+    if code == _ONLY_TLS:
+        return RefusedError(
+            f"Server {server} lets nobody in without TLS.", "Set tls.mode to required or verify."
+        )
+    cause = getattr(error, "original_exception", None)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return RefusedError(
+            f"Server {server} shows a certificate that does not pass: {_reason(cause)}.",
+            "Check tls.ca, and whether the certificate names the host (tls.verify_hostname).",
+        )
+    return None
+
+
+def _reason(error: ssl.SSLCertVerificationError) -> str:
+    return error.verify_message.rstrip(".")
 
 
 def _text(error: BaseException | None) -> str:

@@ -39,6 +39,11 @@ def server_facts(connection: Connection) -> ServerFacts:
     )
 
 
+def tls_cipher(connection: Connection) -> str:
+    """The cipher of this connection; empty without TLS."""
+    return str(run(connection, "SHOW SESSION STATUS LIKE 'Ssl_cipher'").rows[0][1])
+
+
 def create_statement(connection: Connection, name: TableName) -> str:
     """SHOW CREATE TABLE.
 

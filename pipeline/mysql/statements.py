@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from pipeline.mysql.table import TableName
-from pipeline.mysql.tokens import Token, tokens
+from pipeline.mysql.token_reader import TokenReader
+from pipeline.mysql.tokens import tokens
 
 
 class StatementKind(Enum):
@@ -53,77 +54,12 @@ def _same(one: str, other: str, ignore_case: bool) -> bool:
     return one == other or (ignore_case and one.lower() == other.lower())
 
 
-class _Reader:
-    """A cursor over tokens."""
-
-    def __init__(self, items: list[Token], schema: str) -> None:
-        self.items, self.at, self.schema = items, 0, schema
-
-    @property
-    def token(self) -> Token:
-        return self.items[self.at] if self.at < len(self.items) else Token("")
-
-    def take(self, *words: str) -> bool:
-        """Step over one of `words`, if it is next."""
-        if self.token.word in words:
-            self.at += 1
-            return True
-        return False
-
-    def skip(self, *words: str) -> None:
-        while self.take(*words):
-            pass
-
-    def punctuation(self, text: str) -> bool:
-        if self.token.text == text and not self.token.is_name:
-            self.at += 1
-            return True
-        return False
-
-    def until(self, *words: str) -> bool:
-        """Move past the next of `words` outside parentheses."""
-        depth = 0
-        while self.at < len(self.items):
-            depth += self._step()
-            if depth <= 0 and self.take(*words):
-                return True
-            self.at += 1
-        return False
-
-    def _step(self) -> int:
-        return 0 if self.token.is_name else {"(": 1, ")": -1}.get(self.token.text, 0)
-
-    def name(self) -> list[TableName]:
-        """A table's name, if one is next; in the default schema if it names none."""
-        schema = self.schema
-        if self.punctuation("."):  # `.t` is an old spelling of `t`
-            pass
-        if not self.token.is_name:
-            return []
-        first = self._part()
-        if self.punctuation("."):
-            return [TableName(first, self._part())]
-        return [TableName(schema, first)]
-
-    def _part(self) -> str:
-        text = self.token.text
-        self.at += 1
-        return text
-
-    def names(self) -> list[TableName]:
-        found = self.name()
-        while self.punctuation(","):
-            found += self.name()
-        return found
-
-
-_Targets = Callable[[_Reader], list[TableName]]
 _EXISTS = ("IF", "NOT", "EXISTS")
 
 
 def classify(sql: str, schema: str, sql_mode: int = 0) -> Classified:
     """Classify the statement `sql`, which ran with the default schema `schema`."""
-    reader = _Reader(list(tokens(sql, sql_mode)), schema)
+    reader = TokenReader(list(tokens(sql, sql_mode)), schema)
     while reader.punctuation("("):
         pass
     _skip_prefix(reader)
@@ -142,7 +78,7 @@ def classify(sql: str, schema: str, sql_mode: int = 0) -> Classified:
 _RUN_CODE = frozenset({"SELECT", "DO", "CALL", "EXECUTE", "TABLE", "VALUES", "HANDLER"})
 
 
-def _skip_prefix(reader: _Reader) -> None:
+def _skip_prefix(reader: TokenReader) -> None:
     """MariaDB's `SET STATEMENT … FOR <statement>` and `ANALYZE <statement>`."""
     words = [token.word for token in reader.items[:2]]
     if words == ["SET", "STATEMENT"]:
@@ -151,7 +87,7 @@ def _skip_prefix(reader: _Reader) -> None:
         reader.at = 1
 
 
-def _control(reader: _Reader) -> StatementKind | None:
+def _control(reader: TokenReader) -> StatementKind | None:
     words = [token.word for token in reader.items[:3]]
     match words:
         case ["BEGIN", *_] | ["START", "TRANSACTION", *_]:
@@ -183,7 +119,7 @@ def _change(verb: str, targets: list[TableName], opens: bool = False) -> Classif
     return Classified(StatementKind.CHANGE, verb, tuple(targets), opens)
 
 
-def _with(reader: _Reader) -> Classified:
+def _with(reader: TokenReader) -> Classified:
     """Common table expressions before UPDATE, DELETE or a SELECT."""
     if reader.until("UPDATE"):
         return _update(reader, "UPDATE")
@@ -193,7 +129,7 @@ def _with(reader: _Reader) -> Classified:
     return Classified(StatementKind.OPAQUE, "WITH")
 
 
-def _create(reader: _Reader, verb: str) -> Classified:
+def _create(reader: TokenReader, verb: str) -> Classified:
     if reader.take("OR"):
         reader.take("REPLACE")
     if reader.take("TEMPORARY"):
@@ -205,7 +141,7 @@ def _create(reader: _Reader, verb: str) -> Classified:
     return _create_on_table(reader, verb)
 
 
-def _create_on_table(reader: _Reader, verb: str) -> Classified:
+def _create_on_table(reader: TokenReader, verb: str) -> Classified:
     """An index or a trigger; a view, routine or event changes no table."""
     while reader.at < len(reader.items):
         word = reader.token.word
@@ -217,7 +153,7 @@ def _create_on_table(reader: _Reader, verb: str) -> Classified:
     return Classified(StatementKind.OTHER, verb)
 
 
-def _alter(reader: _Reader, verb: str) -> Classified:
+def _alter(reader: TokenReader, verb: str) -> Classified:
     reader.skip("ONLINE", "OFFLINE", "IGNORE")
     if not reader.take("TABLE"):
         return Classified(StatementKind.OTHER, verb)
@@ -233,7 +169,7 @@ def _alter(reader: _Reader, verb: str) -> Classified:
     return _change("ALTER TABLE", found)
 
 
-def _drop(reader: _Reader, verb: str) -> Classified:
+def _drop(reader: TokenReader, verb: str) -> Classified:
     if reader.take("TEMPORARY"):
         return Classified(StatementKind.OTHER, verb)
     if reader.take("TABLE", "TABLES"):
@@ -247,12 +183,12 @@ def _drop(reader: _Reader, verb: str) -> Classified:
     return Classified(StatementKind.OTHER, verb)
 
 
-def _truncate(reader: _Reader, verb: str) -> Classified:
+def _truncate(reader: TokenReader, verb: str) -> Classified:
     reader.take("TABLE")
     return _change("TRUNCATE TABLE", reader.name())
 
 
-def _rename(reader: _Reader, verb: str) -> Classified:
+def _rename(reader: TokenReader, verb: str) -> Classified:
     if not reader.take("TABLE", "TABLES"):
         return Classified(StatementKind.OTHER, verb)
     reader.skip(*_EXISTS)
@@ -268,18 +204,18 @@ def _rename(reader: _Reader, verb: str) -> Classified:
 _MODIFIERS = ("LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "IGNORE")
 
 
-def _insert(reader: _Reader, verb: str) -> Classified:
+def _insert(reader: TokenReader, verb: str) -> Classified:
     reader.skip(*_MODIFIERS)
     reader.take("INTO")
     return _change(verb, reader.name())
 
 
-def _update(reader: _Reader, verb: str) -> Classified:
+def _update(reader: TokenReader, verb: str) -> Classified:
     reader.skip(*_MODIFIERS)
     return _change(verb, _table_references(reader, "SET"))
 
 
-def _delete(reader: _Reader, verb: str) -> Classified:
+def _delete(reader: TokenReader, verb: str) -> Classified:
     """Read a DELETE; the tables that lose rows stand before FROM, or between FROM and USING."""
     reader.skip(*_MODIFIERS, "QUICK")
     found = [] if reader.token.word == "FROM" else _table_references(reader, "FROM")
@@ -287,7 +223,7 @@ def _delete(reader: _Reader, verb: str) -> Classified:
     return _change(verb, found + _table_references(reader, "WHERE", "ORDER", "LIMIT", "RETURNING"))
 
 
-def _table_references(reader: _Reader, *ends: str) -> list[TableName]:
+def _table_references(reader: TokenReader, *ends: str) -> list[TableName]:
     """The tables of a join, those that are only read included."""
     found, expected = [], True
     while reader.at < len(reader.items) and reader.token.word not in ends:
@@ -305,13 +241,13 @@ def _table_references(reader: _Reader, *ends: str) -> list[TableName]:
     return found
 
 
-def _load(reader: _Reader, verb: str) -> Classified:
+def _load(reader: TokenReader, verb: str) -> Classified:
     if reader.until("INTO") and reader.take("TABLE"):
         return _change("LOAD DATA", reader.name())
     return Classified(StatementKind.OTHER, verb)
 
 
-_CHANGES: dict[str, Callable[[_Reader, str], Classified]] = {
+_CHANGES: dict[str, Callable[[TokenReader, str], Classified]] = {
     "CREATE": _create,
     "ALTER": _alter,
     "DROP": _drop,

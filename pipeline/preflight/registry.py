@@ -32,6 +32,7 @@ _ALTER = frozenset({MigrationKind.ALTER})
 # In the order in which a person wants to read them.
 CHECKS = (
     Check("version", servers.versions, _NOT_AT_CUT_OVER),
+    Check("TLS", servers.encryption, _NOT_AT_CUT_OVER),
     Check("two servers", servers.two_servers, _NOT_AT_CUT_OVER, _MOVE),
     Check("replication", servers.replication, _ALWAYS, _MOVE),
     Check("read-only", servers.read_only, _ALWAYS),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection
 
 from pipeline.mysql.flavours import replica_sources, variable
-from pipeline.mysql.servers import server_facts
+from pipeline.mysql.servers import server_facts, tls_cipher
 from pipeline.preflight.findings import CheckContext, Finding, info, refused, warning
 
 _OLDEST = (8, 0, 22)  # SHOW REPLICA STATUS
@@ -29,6 +29,18 @@ def versions(context: CheckContext) -> Iterator[Finding]:
             )
         else:
             yield info(f"{name} is {kind} {facts.version_text}.")
+
+
+def encryption(context: CheckContext) -> Iterator[Finding]:
+    """What `tls.mode` came to, which depends on the server: a person should not have to guess."""
+    for name, connection in _both(context):
+        server = context.pools.settings.servers[name]
+        if server.socket is not None:
+            yield info(f"{name} is reached by its Unix socket {server.socket}, without TLS.")
+        else:
+            cipher = tls_cipher(connection)
+            used = f"encrypted by {cipher}" if cipher else "no TLS"
+            yield info(f"{name} is reached with tls.mode {server.tls.mode}: {used}.")
 
 
 def two_servers(context: CheckContext) -> Iterator[Finding]:

@@ -18,6 +18,8 @@ from pipeline.errors import RefusedError, RetryableError, TranshipError
 from pipeline.mysql.pools import Pools, ask_every_server
 from pipeline.status.to_json import plain
 
+SHORTEST_ID = 4
+
 
 @dataclass(frozen=True)
 class Listed:
@@ -43,12 +45,25 @@ def list_migrations(pools: Pools) -> tuple[list[Listed], dict[str, str]]:
     return found, {server: str(error) for server, error in troubles.items()}
 
 
+def refuse_short(given: str) -> None:
+    """An id may be shortened, but not to what anything begins with: `abort "$UNSET"`.
+
+    Raises:
+        RefusedError: it has fewer characters than a person would mean.
+    """
+    if len(given) < SHORTEST_ID:
+        raise RefusedError(
+            f"'{given}' is too short for an id.", f"Give at least {SHORTEST_ID} characters of it."
+        )
+
+
 def find_target(pools: Pools, given: str) -> tuple[str, str]:
     """(target, full id) of the only migration whose id begins with `given`.
 
     Raises:
-        RefusedError, RetryableError: as `only_match` does.
+        RefusedError, RetryableError: as `refuse_short` and `only_match` do.
     """
+    refuse_short(given)
     found, silent = ask_every_server(
         pools,
         lambda control, server: [

@@ -103,6 +103,7 @@ def _same_on_both(here: pymysql.Connection[Any], there: pymysql.Connection[Any])
     assert sums[0] == sums[1]
 
 
+@pytest.mark.long  # short: integration/cutover/test_alter_locks
 def test_a_blocker_is_named_and_waited_for_only_briefly(
     pools: Pools, connect: Connect, schema: str, shared_stack: Stack
 ) -> None:
@@ -127,6 +128,7 @@ def test_a_blocker_is_named_and_waited_for_only_briefly(
     assert scalar(link, f"SELECT COUNT(*) FROM {schema}.t WHERE v = 'in between'") == 1
 
 
+@pytest.mark.long  # the same
 def test_a_blocker_is_killed_only_if_that_was_asked_for(
     pools: Pools, connect: Connect, schema: str, shared_stack: Stack
 ) -> None:

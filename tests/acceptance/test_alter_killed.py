@@ -74,7 +74,7 @@ def test_every_worker_is_killed_and_the_alter_goes_on(
     assert leftovers(swap.pools, swap.schema) == ["t"]
 
 
-@pytest.mark.parametrize("point", some(BEFORE_THE_SWAP, Point.PROVED))
+@pytest.mark.parametrize("point", some(BEFORE_THE_SWAP))
 def test_every_worker_is_killed_and_an_abort_leaves_the_table_alone(
     swap: Swap, tmp_path: Path, point: Point
 ) -> None:
@@ -86,8 +86,9 @@ def test_every_worker_is_killed_and_an_abort_leaves_the_table_alone(
     assert leftovers(swap.pools, swap.schema) == ["t"]
 
 
-@pytest.mark.parametrize("which", some(["lock_connection", "rename_connection"], "lock_connection"))
-@pytest.mark.parametrize("point", some(POINTS[:-1], Point.PROVED))
+@pytest.mark.long
+@pytest.mark.parametrize("which", ["lock_connection", "rename_connection"])
+@pytest.mark.parametrize("point", POINTS[:-1])
 def test_a_connection_is_killed_and_the_alter_goes_on(
     swap: Swap, tmp_path: Path, point: Point, which: str
 ) -> None:

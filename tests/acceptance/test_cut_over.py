@@ -135,6 +135,7 @@ def test_one_short_refusal_no_lost_write_and_never_two_writable_copies(
         assert {row[0] for row in cursor.fetchall()} == written[SOURCE]
 
 
+@pytest.mark.long  # short: integration/cutover/test_hooks
 def test_a_failing_before_cut_over_hook_leaves_the_source_as_it_was(
     pools: Pools, connect: Connect, schema: str, entries: str, shared_stack: Stack, hooks: Hooks
 ) -> None:
@@ -150,6 +151,7 @@ def test_a_failing_before_cut_over_hook_leaves_the_source_as_it_was(
     assert hooks.attempts("before-cut-over") == [1, 2]
 
 
+@pytest.mark.long  # the same
 def test_a_success_hook_that_fails_runs_again_until_it_succeeds(
     pools: Pools, connect: Connect, schema: str, entries: str, shared_stack: Stack, hooks: Hooks
 ) -> None:
@@ -164,6 +166,7 @@ def test_a_success_hook_that_fails_runs_again_until_it_succeeds(
     assert attempts == list(range(1, len(attempts) + 1))
 
 
+@pytest.mark.long  # short: unit/cutover/test_decisions
 def test_a_postponed_cut_over_waits_until_it_is_allowed(
     pools: Pools, connect: Connect, schema: str, entries: str, shared_stack: Stack
 ) -> None:
@@ -176,6 +179,7 @@ def test_a_postponed_cut_over_waits_until_it_is_allowed(
     wait_for(pools, migration_id, Stage.DONE, logs=shared_stack.logs)
 
 
+@pytest.mark.long  # the same
 def test_a_cut_over_waits_for_its_window(
     pools: Pools, connect: Connect, schema: str, entries: str, shared_stack: Stack
 ) -> None:
@@ -197,6 +201,7 @@ def test_a_cut_over_waits_for_its_window(
     wait_for(pools, migration_id, Stage.DONE, logs=shared_stack.logs)
 
 
+@pytest.mark.long  # short: integration/cutover/test_move_late
 def test_a_table_locked_by_a_long_transaction_is_not_waited_for_long(
     pools: Pools, connect: Connect, schema: str, entries: str, shared_stack: Stack
 ) -> None:

@@ -17,6 +17,7 @@ from tests.support.moves import SOURCE, begin_move, wait_for, wait_until
 from tests.support.stack import Stack
 
 
+@pytest.mark.long  # short: integration/cutover/test_move_drain
 @pytest.mark.parametrize(
     "last",
     [

@@ -10,6 +10,7 @@ from typing import Any
 import click
 import pytest
 
+from ops.cli.lazy import commands_of
 from ops.cli.main import cli
 from pipeline.domain.reading import asked_for_by
 from pipeline.domain.request import AlterRequest, MoveRequest
@@ -54,7 +55,7 @@ def table(pools: Pools, schema: str) -> str:
 
 def test_no_command_is_missing_from_the_api() -> None:
     commands = set()
-    for name, command in cli.commands.items():
+    for name, command in commands_of(cli).items():
         inner = command.commands if isinstance(command, click.Group) else {}
         commands |= {f"{name} {one}" for one in inner} or {name}
     assert commands - _PROCESSES == set(_CALLS)

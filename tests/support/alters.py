@@ -79,7 +79,7 @@ def _shape(connection: pymysql.Connection[Any], schema: str, name: str) -> str:
     text = definition(connection, schema, name)
     head, _, rest = text.partition("(")
     assert quoted(name) in head + rest
-    return re.sub(r"CONSTRAINT `[^`]*_chk_(\d+)`", r"CONSTRAINT \1", rest)
+    return re.sub(r"CONSTRAINT `(?:[^`]|``)*_chk_(\d+)`", r"CONSTRAINT \1", rest)
 
 
 def _plain(cursor: Any, schema: str, table: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import tranship
+from ops.cli.lazy import commands_of
 from ops.cli.main import cli
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -51,7 +52,7 @@ def test_no_package_is_missing_from_the_wheel_and_no_developers_tool_is_in_it() 
 
 def test_every_command_is_in_a_file_of_its_name() -> None:
     shared = {"unthrottle": "throttle", "set": "set_limit", "list": "list_migrations"}
-    for name, command in cli.commands.items():
+    for name, command in commands_of(cli).items():
         assert command.callback is not None
         wanted = shared.get(name, name.replace("-", "_"))
         assert command.callback.__module__ == f"ops.cli.{wanted}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import click
 
+from ops.cli.lazy import commands_of
 from ops.cli.main import cli
 from ops.dev.reference.markdown import code, head
 
@@ -28,8 +29,8 @@ def _helps(
     )  # fmt: skip
     yield context.command_path, command.get_help(context)
     if isinstance(command, click.Group):
-        for one in sorted(command.commands):
-            yield from _helps(command.commands[one], one, context)
+        for one, inner in sorted(commands_of(command).items()):
+            yield from _helps(inner, one, context)
 
 
 _INTRODUCTION = """

@@ -45,7 +45,7 @@ def _fields(section: type[BaseModel], comments: dict[tuple[str, str], str], name
 
 
 def _shown(value: Any) -> str:
-    if value is None:
+    if value is None or isinstance(value, BaseModel):
         return ""
     if isinstance(value, SecretStr):
         value = value.get_secret_value()

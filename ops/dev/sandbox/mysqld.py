@@ -19,6 +19,7 @@ from ops.dev.sandbox import process
 from ops.dev.sandbox.errors import SandboxError
 from ops.dev.sandbox.packages import MYSQL, Prefix
 from ops.dev.sandbox.process import Identity
+from pipeline.errors import known
 
 USER = "tranship"
 OPTIONS = {
@@ -90,20 +91,21 @@ class MySQLServer:
 
     def kill(self) -> None:
         """Send SIGKILL, which is what a crash of the machine amounts to."""
-        assert self.identity is not None
-        process.kill(self.identity)
+        process.kill(self._process)
 
     def restart(self) -> None:
         self.stop()
         self.start()
 
     def pause(self) -> None:
-        assert self.identity is not None
-        process.send(self.identity, signal.SIGSTOP)
+        process.send(self._process, signal.SIGSTOP)
 
     def resume(self) -> None:
-        assert self.identity is not None
-        process.send(self.identity, signal.SIGCONT)
+        process.send(self._process, signal.SIGCONT)
+
+    @property
+    def _process(self) -> Identity:
+        return known(self.identity, "the process of a server that was started")
 
     def admin(self) -> pymysql.Connection[Any]:
         """A connection as root, over the socket."""

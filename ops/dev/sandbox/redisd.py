@@ -10,6 +10,7 @@ import redis
 from ops.dev.sandbox import process
 from ops.dev.sandbox.packages import REDIS, Prefix
 from ops.dev.sandbox.process import Identity
+from pipeline.errors import known
 
 
 @dataclass
@@ -41,8 +42,11 @@ class RedisServer:
             process.end(self.identity)
 
     def kill(self) -> None:
-        assert self.identity is not None
-        process.kill(self.identity)
+        process.kill(self._process)
+
+    @property
+    def _process(self) -> Identity:
+        return known(self.identity, "the process of a server that was started")
 
     def restart(self) -> None:
         self.stop()

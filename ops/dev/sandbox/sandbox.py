@@ -21,6 +21,7 @@ from ops.dev.sandbox.mysqld import MySQLServer, clear_socket
 from ops.dev.sandbox.packages import REDIS, fetch
 from ops.dev.sandbox.process import Identity, free_port
 from ops.dev.sandbox.redisd import RedisServer
+from pipeline.errors import known
 
 AnyServer = TypeVar("AnyServer", bound=MySQLServer)
 _ROOT = Path(__file__).resolve().parents[3] / ".sandbox"
@@ -107,18 +108,18 @@ class Sandbox:
         """End what this sandbox started, from this process or an earlier one."""
         for server in self._servers.values():
             server.stop()
-        for known in self._known().values():
-            process.end(Identity(known["pid"], known["started"]))
-            clear_socket(known["port"])
+        for facts in self._known().values():
+            process.end(Identity(facts["pid"], facts["started"]))
+            clear_socket(facts["port"])
         self.state.unlink(missing_ok=True)
         self._servers.clear()
 
     def status(self) -> dict[str, dict[str, Any]]:
         """The running servers: name to port and process."""
         return {
-            name: known
-            for name, known in self._known().items()
-            if Identity(known["pid"], known["started"]).alive
+            name: facts
+            for name, facts in self._known().items()
+            if Identity(facts["pid"], facts["started"]).alive
         }
 
     @property
@@ -130,8 +131,8 @@ class Sandbox:
 
     def _remember(self, name: str, server: MySQLServer | RedisServer) -> None:
         self._servers[name] = server
-        assert server.identity is not None
-        facts: dict[str, Any] = {**asdict(server.identity), "port": server.port}
+        identity = known(server.identity, "the process of a server that was started")
+        facts: dict[str, Any] = {**asdict(identity), "port": server.port}
         if isinstance(server, MySQLServer):
             facts |= {"user": server.user, "password": server.password}
         state = {**self._known(), name: facts}

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from pipeline.control.chunks import release_stale_claim, stale_claims
+from pipeline.control.chunks import StaleClaim, release_stale_claim, stale_claims
 from pipeline.errors import FencedError, RetryableError
 from pipeline.mysql.pools import Pools, kill_connection, run
 from pipeline.pausepoints import Point, at
@@ -44,7 +44,7 @@ def test_two_deliveries_at_once_copy_once(move: DirectMove) -> None:
     assert results[1] is not None
 
 
-def claimed(move: DirectMove) -> list[tuple[int, int]]:
+def claimed(move: DirectMove) -> list[StaleClaim]:
     with move.pools.begin(TARGET) as control:
         return stale_claims(control, move.table, 0)
 

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.configuration.load import (
-    PATH_VARIABLE,
-    config_path,
     load_settings,
     server_password,
     server_settings,
 )
+from pipeline.configuration.path import PATH_VARIABLE, config_path
 from pipeline.configuration.settings import Settings
 from pipeline.errors import RefusedError
 

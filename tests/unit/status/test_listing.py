@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import RefusedError, RetryableError
-from pipeline.status.listing import only_match
+from pipeline.status.listing import only_match, refuse_short
 
 ONE, OTHER = ("new", "ab12cd34"), ("newer", "ab99ffff")
 DOWN = {"newer": RetryableError("Server newer: can't connect.")}
@@ -62,3 +62,13 @@ def test_a_server_that_can_t_be_asked_at_all_is_no_reason_to_try_again() -> None
     with pytest.raises(RefusedError, match="on the servers that can be asked") as refused:
         only_match("ab1", [], OLD)
     assert refused.value.remedy == str(OLD["older"])
+
+
+@pytest.mark.parametrize("given", ["", "a", "abc"])
+def test_an_unset_variable_never_names_the_only_migration(given: str) -> None:
+    with pytest.raises(RefusedError, match="too short for an id"):
+        refuse_short(given)
+
+
+def test_four_characters_of_an_id_are_enough() -> None:
+    refuse_short("253a")

@@ -30,6 +30,7 @@ from pipeline.stream.dump import BinlogDump, NoGtids
 
 ROOT = Path(__file__).parents[3]
 DUMP, POOLS = "pipeline/stream/dump.py", "pipeline/mysql/pools.py"
+CONNECT = "pipeline/mysql/connect.py"
 REPLICATION, DRIVER = "mysql-replication", "pymysql"
 ASK = "_BinLogStreamReader__connect_to_stream"
 PARTS = {DUMP: {ASK, "_read_packet", "_force_close", "_sock"}, POOLS: {"_result"}}
@@ -173,6 +174,15 @@ def test_the_first_count_of_a_summary_never_hides_behind_the_byte_of_its_length(
 def test_warnings_of_a_statement_never_go_unseen() -> None:
     counts = hasattr(unconnected().cursor(), "warning_count")
     assert counts, gone(DRIVER, "Cursor.warning_count", POOLS)
+
+
+def test_tls_that_a_server_offers_never_goes_unused() -> None:
+    # Public names, but in no documentation: what `tls.mode = "preferred"` sets.
+    connection: Any = Connection(defer_connect=True, ssl_disabled=True)
+    assert connection.ssl is False, gone(DRIVER, "Connection.ssl", CONNECT)
+    read = {"ssl", "ctx"} <= names_inside(Connection)
+    assert read, gone(DRIVER, "Connection.ssl and Connection.ctx", CONNECT)
+    assert connection._ssl_required is False, gone(DRIVER, "TLS where it is offered", CONNECT)
 
 
 # what keeps the list above complete, and new versions out

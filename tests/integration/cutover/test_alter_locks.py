@@ -1,0 +1,77 @@
+"""An alter's locks: who is in the way is named, and a connection that is lost costs an attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pymysql
+import pytest
+
+from pipeline.mysql.pools import Pools, run
+from pipeline.pausepoints import Point, at
+from tests.conftest import Connect
+from tests.support.alters import SERVER
+from tests.support.cut_overs import ReadyAlter, ready_alter
+from tests.support.moves import read, story
+
+
+def once(action: Callable[[], None]) -> Callable[[], None]:
+    left = [action]
+    return lambda: left.pop()() if left else None
+
+
+@pytest.mark.parametrize(
+    ("point", "which"),
+    [
+        pytest.param(Point.LOCKED, "lock_connection", marks=pytest.mark.long),
+        (Point.VERIFYING, "rename_connection"),
+        (Point.PROVED, "lock_connection"),
+        pytest.param(Point.SENTRY_DROPPED, "rename_connection", marks=pytest.mark.long),
+    ],
+)
+def test_a_connection_that_is_lost_costs_an_attempt_and_no_row(
+    alter: ReadyAlter, point: Point, which: str
+) -> None:
+    def kill() -> None:
+        number = getattr(read(alter.pools, alter.id), which)
+        with alter.pools.begin(SERVER) as server:
+            run(server, f"KILL {number}")
+
+    with at(point, once(kill)):
+        alter.ends_done()
+    assert read(alter.pools, alter.id).attempt == 2
+
+
+def test_who_holds_the_table_is_named_and_others_wait_only_shortly(
+    pools: Pools, connect: Connect, schema: str, tmp_path: Path
+) -> None:
+    with ready_alter(pools, schema, tmp_path, lock_timeout_s=1.0) as alter:
+        blocker = connect(SERVER)
+        with blocker.cursor() as cursor:
+            cursor.execute(f"UPDATE {schema}.t SET v = 'x' WHERE id = 2")  # not committed
+        alter.allow()
+        alter.coordinators.until_true(lambda: read(pools, alter.id).attempt == 2)
+        said = story(pools, alter.id)
+        held_by = f"held by connection {blocker.thread_id()}"
+        assert f"could not be locked within 1 s; {held_by}" in said
+        assert f"UPDATE {schema}.t SET v = 'x'" in said
+        alter.write(3)
+        blocker.rollback()
+        alter.ends_done()
+
+
+def test_who_holds_the_table_is_killed_only_where_that_was_asked_for_and_not_at_first(
+    pools: Pools, connect: Connect, schema: str, tmp_path: Path
+) -> None:
+    options = {"lock_timeout_s": 1.0, "force_after_s": 1.5}
+    with ready_alter(pools, schema, tmp_path, **options) as alter:
+        blocker = connect(SERVER)
+        with blocker.cursor() as cursor:
+            cursor.execute(f"UPDATE {schema}.t SET v = 'x' WHERE id = 2")
+        alter.allow()
+        alter.ends_done()
+        assert read(pools, alter.id).attempt > 1
+        assert f"force: killed: connection {blocker.thread_id()}" in story(pools, alter.id)
+        with pytest.raises(pymysql.err.MySQLError):
+            blocker.commit()
