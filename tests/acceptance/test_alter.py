@@ -54,15 +54,14 @@ def test_a_live_table_is_rebuilt_and_no_write_is_lost(
     writers = Bookkeeper(lambda: connect(SERVER), f"{schema}.t", 10_000, seed=3, truth=truth)
     writers.start()
     migration_id = begin_alter(pools, schema, "t", ALL_OF_IT, chunk_rows=1000)
-    migration = wait_for(pools, migration_id, Stage.DONE, logs=shared_stack.logs)
+    wait_for(pools, migration_id, Stage.DONE, logs=shared_stack.logs)
     before = writers.written
     wait_until(lambda: writers.written > before + 100, "nobody writes to the new table")
     writers.stop()
     link = connect(SERVER)
     assert writers.broken_promises(link) == []
     assert scalar(link, f"SELECT COUNT(*) FROM {schema}.t WHERE c <> 0") == 0
-    assert migration.held_s is not None
-    print(f"writes waited for {migration.held_s:.2f} s; the longest took {writers.longest_s:.2f} s")
+    print(f"the longest write took {writers.longest_s:.2f} s")
     # Statistics of an empty table would make bad plans.
     known = f"FROM mysql.innodb_table_stats WHERE database_name = '{schema}' AND table_name = 't'"
     assert scalar(link, f"SELECT n_rows {known}") > 10_000
