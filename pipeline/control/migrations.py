@@ -68,6 +68,12 @@ def find_migration(connection: Connection, migration_id: str) -> Migration | Non
     return Migration(**row._mapping) if row else None
 
 
+def read_stage(connection: Connection, migration_id: str) -> Stage:
+    """The stage of a migration that is known to be there."""
+    query = select(migrations.c.stage).where(migrations.c.id == migration_id)
+    return Stage(connection.execute(query).scalar_one())
+
+
 def all_migrations(connection: Connection, target: str) -> list[Migration]:
     """The migrations of `target`; a replica of it has copies, and so has a second name for it."""
     query = _migrations().where(migrations.c.target == target).order_by(migrations.c.created_at)
