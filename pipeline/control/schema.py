@@ -14,6 +14,7 @@ Catalogue:
     throttles         what holds a migration back, and what was set for it alone
     heartbeat         one row: the present time, by which replicas show how late they are
     schedules         migrations to be started at certain times
+    cut_over_parts    what the time of each cut-over attempt was spent on
     hooks             each hook that has run: status and number of attempts
     events            what happened, in order, for people
     schema_version    one row: which version of these tables it is (install.py)
@@ -59,6 +60,7 @@ from sqlalchemy import (
 from pipeline.control.types import Gtids, Json, UtcDateTime, enumerated
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.chunk_state import ChunkState
+from pipeline.domain.cut_over_parts import Part
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook, HookStatus
 from pipeline.domain.migration import Failure
@@ -96,7 +98,6 @@ migrations = Table(
     Column("rename_connection", BigInteger),  # the only one that may rename (I7)
     Column("lock_connection", BigInteger),  # alter only: the only one that may lock
     Column("first_attempt_at", Moment),  # alter only: what force_after_s counts from
-    Column("held_s", Float),  # alter only: how long writes had to wait for the swap
     Column("blocked_at", Moment),  # since when writes are blocked
     Column("drain_gtids", Gtids),  # executed when writes stopped: to be applied before the switch
     Column("failure", Json(Failure)),  # why it stopped
@@ -240,6 +241,17 @@ leases = Table(
     Column("connection_id", BigInteger),
     Column("expires_at", Moment, nullable=False),
     PrimaryKeyConstraint("migration_id", "role"),
+    **_OPTIONS,
+)
+
+cut_over_parts = Table(
+    "cut_over_parts",
+    metadata,
+    Column("migration_id", Identity, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("part", enumerated(Part, 16), nullable=False),
+    Column("ms", Double, nullable=False),  # the parts of an attempt add up to its time
+    PrimaryKeyConstraint("migration_id", "attempt", "part"),
     **_OPTIONS,
 )
 

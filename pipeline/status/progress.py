@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from pipeline.control.cut_over_parts import read_attempts
 from pipeline.control.events import LoggedEvent, last_events
 from pipeline.control.leases import holder
 from pipeline.control.migration_tables import read_tables
@@ -26,6 +27,7 @@ from pipeline.control.summary import (
 )
 from pipeline.control.throttles import read_throttle
 from pipeline.control.touched_keys import count_touched
+from pipeline.domain.cut_over_parts import CutOverAttempt
 from pipeline.domain.migration import Failure, Migration, MigrationTable
 from pipeline.domain.reading import Reading
 from pipeline.domain.request import MigrationKind
@@ -101,6 +103,7 @@ class Progress:
     abort_asked: bool
     cut_over_attempt: int
     refused_s: float | None  # how long writes were refused (move) or had to wait (alter)
+    cut_overs: tuple[CutOverAttempt, ...]
     failure: Failure | None
     events: tuple[LoggedEvent, ...]
     next: str
@@ -138,6 +141,7 @@ def _from_control(
     pace = _pace(control, migration, tables)
     coordinator = holder(control, migration.id, Role.COORDINATE)
     throttle = read_throttle(control, migration.id)
+    attempts = read_attempts(control, migration.id)
     return Progress(
         id=migration.id, kind=migration.kind,
         change=tables[0].placement.change if tables else None,
@@ -152,7 +156,8 @@ def _from_control(
         slowed=throttle.slowed,
         postponed=migration.postponed, abort_asked=migration.abort_asked,
         cut_over_attempt=migration.attempt,
-        refused_s=_refused(migration),
+        refused_s=attempts[-1].total_s if migration.stage is Stage.DONE and attempts else None,
+        cut_overs=attempts,
         failure=migration.failure,
         events=tuple(last_events(control, migration.id, _EVENTS)),
         next="", command="",
@@ -178,13 +183,6 @@ def _pace(control: Connection, migration: Migration, tables: list[MigrationTable
         return 0.0
     over = min(_PACE_S, max(1.0, _seconds(migration.stage_since, migration.now)))
     return rows_copied_lately(control, tables, over) / over
-
-
-def _refused(migration: Migration) -> float | None:
-    """For how long writes had to wait, or were refused: from the rename's intent to `done`."""
-    if migration.stage is not Stage.DONE or migration.blocked_at is None:
-        return migration.held_s
-    return _seconds(migration.blocked_at, migration.stage_since)
 
 
 def _eta(stage: Stage, tables: Sequence[TableProgress], pace: float) -> float | None:
