@@ -21,18 +21,20 @@ class StreamState:
     logs_keys: bool
     batches: int
     rows_applied: int
-    source_time: int
+    source_time: float  # all that was committed up to then is applied
     applied_at: datetime
     now: datetime
 
 
 def create_stream(
-    connection: Connection, migration_id: str, position: GtidSet, prepared_xa: tuple[str, ...]
-) -> None:
+    connection: Connection, migration_id: str, position: GtidSet, prepared_xa: tuple[str, ...],
+    source_time: float,
+) -> None:  # fmt: skip
+    """Record the first position; `source_time` is when that was read, by the source's clock."""
     connection.execute(
         streams.insert().values(
             migration_id=migration_id, position=position, prepared_xa=prepared_xa,
-            logs_keys=False, batches=0, rows_applied=0, source_time=0, applied_at=NOW,
+            logs_keys=False, batches=0, rows_applied=0, source_time=source_time, applied_at=NOW,
         )
     )  # fmt: skip
 
@@ -62,7 +64,7 @@ def find_stream(
 
 def move_position(
     connection: Connection, migration_id: str, position: GtidSet, prepared_xa: tuple[str, ...],
-    rows: int, source_time: int,
+    rows: int, source_time: float,
 ) -> None:  # fmt: skip
     """Record the position; commit it together with the row changes that it stands for."""
     connection.execute(

@@ -19,6 +19,7 @@ from pipeline.hooks.runner import require
 from pipeline.mysql.flavours import visible_gtids
 from pipeline.mysql.xa import prepared_xa, wait_for_xa
 from pipeline.step.context import Context, Outcome
+from pipeline.step.lag import source_now
 from pipeline.strategy.choice import strategy_of
 
 XA_LIMIT_S = 5.0
@@ -43,10 +44,11 @@ def prepare(context: Context) -> Outcome:
 
 def _note_position(context: Context) -> None:
     with context.source() as source:
+        now = source_now(source)  # before the position: the lag is never understated
         position = visible_gtids(source)
         before = _prepared_before(source)
     with context.control() as control:
-        create_stream(control, context.migration.id, position, before)
+        create_stream(control, context.migration.id, position, before, now)
 
 
 def _prepared_before(source: Connection) -> tuple[str, ...]:

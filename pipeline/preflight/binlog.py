@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
+from pipeline.mysql.connect import PROGRAM
 from pipeline.mysql.flavours import is_mariadb, variable
 from pipeline.mysql.pools import run
 from pipeline.mysql.servers import binlog_filters
@@ -67,7 +68,10 @@ def sessions(context: CheckContext) -> Iterator[Finding]:
 
 
 def _logging_otherwise(source: Connection) -> list[tuple[int, str, str]]:
-    """Number and user of each such session, and its setting."""
+    """Number and user of each such session, and its setting.
+
+    Ours are left out: the pools renew them.
+    """
     otherwise = " OR ".join(
         f"(variable_name = '{name}' AND variable_value <> '{_WANTED[name][0]}')"
         for name in _OF_A_SESSION
@@ -76,7 +80,10 @@ def _logging_otherwise(source: Connection) -> list[tuple[int, str, str]]:
         source,
         "SELECT processlist_id, COALESCE(processlist_user, ''), variable_name, variable_value"
         " FROM performance_schema.variables_by_thread JOIN performance_schema.threads"
-        f" USING (thread_id) WHERE processlist_id IS NOT NULL AND ({otherwise}) ORDER BY 1",
+        f" USING (thread_id) WHERE processlist_id IS NOT NULL AND ({otherwise}) AND NOT EXISTS"
+        " (SELECT 1 FROM performance_schema.session_connect_attrs AS attrs WHERE"
+        " attrs.processlist_id = threads.processlist_id AND attr_name = 'program_name'"
+        f" AND attr_value = '{PROGRAM}') ORDER BY 1",
     ).rows
     return [(int(number), str(user), f"{name} = {value}") for number, user, name, value in rows]
 

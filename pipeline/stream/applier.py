@@ -57,6 +57,7 @@ class Applier:
     batches: int  # committed so far, by any streamer
     logs_keys: bool  # verification has begun
     tombstones: bool = True
+    source_time: float = 0.0  # of the last transaction, by the source's clock
     swap_seen: bool = False  # the swap was seen; nothing after it is ours
     _batches: dict[TableName, TableBatch] = field(default_factory=dict)
     _inside: bool = False  # within a source transaction
@@ -67,7 +68,6 @@ class Applier:
     _rows_written: int = 0
     _keys_logged: int = 0
     _since: float = 0.0
-    _source_time: int = 0
 
     def handle(self, event: Event) -> None:
         """Take in the next event; write or commit if the batch is full.
@@ -145,7 +145,7 @@ class Applier:
         self.position.add(event.gtid)
         self.prepared_xa = event.prepared_xa
         self._inside, self._transaction_ended = False, True
-        self._source_time = event.timestamp or self._source_time
+        self.source_time = event.timestamp
         if self.due:
             self.commit()
 
@@ -206,7 +206,7 @@ class Applier:
                 self._begin_log()
             move_position(
                 target, migration_id, self.position, self.prepared_xa, self._rows_written,
-                self._source_time,
+                self.source_time,
             )  # fmt: skip
             fence(target, self.lease)
             reached(Point.STREAM_BEFORE_COMMIT)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import Connection
 
 from pipeline.control.streams import find_stream
 from pipeline.coordinate import prepare
 from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools, run
-from pipeline.mysql.xa import prepared_xa
+from pipeline.mysql.xa import prepared_xa, wait_for_xa
 from pipeline.preflight import binlog
 from pipeline.preflight.findings import Scope, Severity
 from pipeline.preflight.registry import run_preflight
@@ -62,17 +62,16 @@ def test_rows_of_an_xa_transaction_prepared_before_the_position_are_not_missed(
 
 
 def test_an_xa_transaction_that_ends_soon_is_waited_for_and_its_end_is_known(
-    pools: Pools, schema: str, prepared: None
+    pools: Pools, schema: str, prepared: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def commit() -> None:
-        with pools.begin(SOURCE) as source:
-            run(source, f"XA COMMIT {XID}")
+    def commit_then_wait(source: Connection, names: tuple[str, ...], limit_s: float) -> object:
+        with pools.begin(SOURCE) as other:
+            run(other, f"XA COMMIT {XID}")
+        return wait_for_xa(source, names, limit_s)
 
     move = begun(pools, schema)
-    committing = threading.Timer(0.2, commit)
-    committing.start()
+    monkeypatch.setattr(prepare, "wait_for_xa", commit_then_wait)
     move.advance()
-    committing.join()
     assert read(pools, move.migration_id).stage is Stage.COPYING
     with pools.begin(TARGET) as control:
         stream = find_stream(control, move.migration_id)
