@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from pipeline.control.chunk_checks import unverified_chunks, void_attempts
+from pipeline.control.cut_over_parts import end_part, read_attempts
 from pipeline.control.leases import revoke_lease
 from pipeline.control.migrations import postpone_migration
 from pipeline.control.streams import read_stream
@@ -12,6 +13,7 @@ from pipeline.control.touched_keys import count_touched
 from pipeline.cutover.counters import keep_counter
 from pipeline.cutover.decisions import Hindrance, hindrance
 from pipeline.cutover.triggers import create_triggers, rehearse_triggers
+from pipeline.domain.cut_over_parts import Part
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.role import Role
@@ -21,6 +23,7 @@ from pipeline.hooks.runner import ask, tell_once
 from pipeline.mysql.gtid import GtidSet
 from pipeline.preflight.findings import Scope, refuse
 from pipeline.preflight.registry import run_preflight
+from pipeline.status.wording import attempt_text
 from pipeline.step.context import Context
 from pipeline.step.ddl import end_connection
 from pipeline.step.dispatch import converged, ensure_stream, send_verifications
@@ -105,6 +108,7 @@ def is_proved(control: Connection, context: Context, drain: GtidSet) -> bool:
     Each chunk was verified in full, every key touched since was verified after that, and the
     target has everything. Until the caller commits no batch can.
     """
+    end_part(control, context.migration.id, Part.VERIFY)  # the proof is a part of its own
     stream = read_stream(control, context.migration.id, lock=True)
     return not anything_left(control, context) and stream.position.contains(drain)
 
@@ -115,6 +119,14 @@ def anything_left(control: Connection, context: Context) -> bool:
         unverified_chunks(control, table, 1) or count_touched(control, table, 1)
         for table in context.tables
     )
+
+
+def note_parts(control: Connection, context: Context) -> None:
+    """Write to the event log for how long writes were blocked, and what that was spent on."""
+    attempts = read_attempts(control, context.migration.id)
+    if attempts:
+        text = attempt_text(context.migration.kind, attempts[-1])
+        context.note_in(control, EventKind.CUT_OVER, text)
 
 
 def drain_set(context: Context) -> GtidSet:

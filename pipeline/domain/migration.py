@@ -53,7 +53,6 @@ class Migration:
     lock_connection: int | None
     ddl_connection: DdlConnection | None
     first_attempt_at: datetime | None
-    held_s: float | None
     blocked_at: datetime | None  # since when writes are blocked
     drain_gtids: GtidSet | None
     failure: Failure | None
