@@ -132,7 +132,7 @@ class Applier:
             table = self.tables[change.table]
             batch = self._batches[change.table] = TableBatch(table, self.tombstones)
         batch.add(change)
-        self._rows += len(change.after or change.before or ())
+        self._rows += max(len(change.before), len(change.after))
         self._bytes += change.size
         # Some slack over batch_rows: most transactions end soon, and can be retried then.
         too_many = self._rows >= 4 * self.settings.batch_rows

@@ -14,14 +14,13 @@ from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
 from pipeline.pausepoints import Point, at
 from pipeline.stream.events import (
-    ChangeKind,
     Heartbeat,
     RowsChange,
     StatementSeen,
     TransactionBegin,
     TransactionEnd,
 )
-from tests.support.direct import DirectMove, rows_of
+from tests.support.direct import DirectMove, rows_change, rows_of
 from tests.support.moves import SOURCE, TARGET
 
 GTID = "22222222-2222-2222-2222-222222222222"
@@ -46,8 +45,7 @@ def rows(move: DirectMove) -> set[tuple[bytes | None, ...]]:
 
 
 def insert(move: DirectMove, *numbers: int) -> RowsChange:
-    after: list[tuple[bytes | None, ...]] = [(b"%d" % number, b"x") for number in numbers]
-    return RowsChange(move.table.source, ChangeKind.INSERT, None, after, 100)
+    return rows_change(move.table, (), [(b"%d" % number, b"x") for number in numbers], 100)
 
 
 def test_the_position_does_not_take_a_transaction_in_at_its_start(move: DirectMove) -> None:
