@@ -69,7 +69,7 @@ class TableBatch:
             if self.tombstones:
                 write_lines(target, dead, dead.name, _lines(deleted), replace=True)
             self._delete(target, self.table.target, self.table.target_table, deleted)
-            if self.tombstones:
+            if self.tombstones and _has_rows(target, dead.name):
                 self._delete(target, dead.name, dead, replaced)
             rows = _lines(row for row in self.rows.values() if row is not None)
             strategy_of(self.table).apply_images(target, rows)
@@ -88,6 +88,10 @@ class TableBatch:
         for some in in_slices(keys, _KEYS_PER_DELETE):
             condition = is_one_of(table, [bound(key) for key in some])
             run(target, f"DELETE FROM {quote_name(name)} WHERE {condition}")
+
+
+def _has_rows(target: Connection, name: TableName) -> bool:
+    return bool(run(target, f"SELECT 1 FROM {quote_name(name)} LIMIT 1").rows)
 
 
 def _lines(rows: Iterable[bytes]) -> bytes:

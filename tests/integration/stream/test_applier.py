@@ -183,6 +183,19 @@ def test_the_last_image_of_a_key_wins_within_a_batch(
     assert rows(move) == {second}
 
 
+def test_a_row_that_changes_again_and_again_does_not_fill_a_batch(move: DirectMove) -> None:
+    with move.applier() as feed:
+        feed.applier.settings = replace_settings(move, batch_rows=10, batch_s=60)
+        for number in range(1, 51):
+            feed.applier.handle(TransactionBegin(f"{GTID}:{number}"))
+            feed.applier.handle(insert(move, 1, 2))
+            feed.applier.handle(TransactionEnd(f"{GTID}:{number}", 5))
+        assert rows(move) == set()
+        feed.applier.commit()
+    assert len(rows(move)) == 2
+    assert f"{GTID}:1-50" in str(position(move))
+
+
 def test_a_chain_of_key_changes_in_one_event_ends_with_the_last(move: DirectMove) -> None:
     with move.applier() as feed:
         feed.insert((b"1", b"a"), (b"2", b"b"))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.mysql.codecs import NULL, escape, literal, load_columns, unescape
+from pipeline.mysql.codecs import NULL, bound_maker, escape, literal, load_columns, unescape
 from pipeline.mysql.documents import is_typed
 from pipeline.mysql.table import Column, Field, Key, Table, TableName, ValueKind
-from tests.support.lines import line, rows_in
+from tests.support.lines import Row, line, rows_in
 
 SPECIAL = {b"\\": b"\\\\", b"\t": b"\\t", b"\n": b"\\n"}
 MEANINGS = {b"0": b"\0", b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"Z": b"\x1a"}
@@ -91,6 +93,21 @@ def test_null_is_not_confused_with_text_that_looks_like_it(text: bytes) -> None:
 @pytest.mark.parametrize("kind", ValueKind)
 def test_null_is_null_for_every_kind(kind: ValueKind) -> None:
     assert literal(column(kind, "latin1" if kind is ValueKind.TEXT else None), None) == b"NULL"
+
+
+@given(st.tuples(contents, contents))
+def test_no_byte_of_a_key_is_lost_between_its_line_and_its_literals(key: Row) -> None:
+    two = table(column(ValueKind.BINARY, name="a"), column(ValueKind.TEXT, "latin1", name="b"))
+    two = replace(two, key=Key("PRIMARY", ("a", "b")))
+    expected = [literal(one, part).decode() for one, part in zip(two.columns, key, strict=True)]
+    assert list(bound_maker(two)(line(key))) == expected
+
+
+def test_the_literal_of_a_real_is_never_its_field() -> None:
+    """`1` is an INTEGER or a DECIMAL, and no FLOAT is equal to 0.1."""
+    two = table(column(ValueKind.FLOAT, name="a"), column(ValueKind.INTEGER, name="b"))
+    two = replace(two, key=Key("PRIMARY", ("a", "b")))
+    assert bound_maker(two)(b"0.1\t7") == ("CAST(0.1e0 AS FLOAT)", "7")
 
 
 @given(contents)
