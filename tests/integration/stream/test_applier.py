@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.configuration.settings import Stream
-from pipeline.control.chunk_map import BATCH, PLACE, touched_table
+from pipeline.control.chunk_map import BATCH, PLACE, tombstones_table, touched_table
 from pipeline.control.streams import log_keys_from_now, read_stream
 from pipeline.domain.role import Role
 from pipeline.errors import FatalError, FencedError, RetryableError
@@ -201,6 +201,20 @@ def test_a_chain_of_key_changes_in_one_event_ends_with_the_last(move: DirectMove
         feed.insert((b"1", b"a"), (b"2", b"b"))
         feed.update(((b"2",), (b"3", b"b")), ((b"1",), (b"2", b"a")))
     assert rows(move) == {(b"2", b"a"), (b"3", b"b")}
+
+
+def test_a_key_that_becomes_one_equal_by_collation_is_neither_deleted_nor_dead(
+    pools: Pools, schema: str
+) -> None:
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE TABLE {schema}.t (k VARCHAR(9) PRIMARY KEY, v INT) CHARSET latin1")
+    move = DirectMove.of(pools, schema, "t")
+    with move.applier() as feed:
+        feed.insert((b"a", b"1"))
+        feed.update(((b"a",), (b"A", b"2")))
+    assert rows(move) == {(b"A", b"2")}
+    with pools.begin(TARGET) as control:
+        assert run(control, f"SELECT * FROM {tombstones_table(move.table)}").rows == ()
 
 
 def logged(move: DirectMove) -> list[tuple[object, ...]]:
