@@ -4,7 +4,8 @@
     blocking    one RENAME of all source tables; the executed set that is read after it is the
                 drain set: it contains every write that the source has taken
     draining    until the position contains the drain set
-    verifying   until every chunk touched since its last verification is verified (I6)
+    verifying   the stream has ended; until every chunk touched since its last verification is
+                verified (I6); then the new tables get their counters and triggers
     switching   the on-success hook. The point of no return is the step into this stage
     restoring   the tables are renamed back, if they were renamed
 
@@ -14,16 +15,16 @@ again. If it takes too long before SWITCHING, `advance` sends the migration to R
 
 from __future__ import annotations
 
+import time
+
 from pipeline.checksum.sides import sides_of
 from pipeline.checksum.verify import ChunkVerifier
 from pipeline.checksum.verify_keys import KeyVerifier
 from pipeline.control.chunk_checks import unverified_chunks
-from pipeline.control.leases import fence
-from pipeline.control.migrations import note_rename_connection
+from pipeline.control.cut_over_parts import note_blocked_for
 from pipeline.control.schema import NOW
 from pipeline.control.stage_change import StageChange
 from pipeline.control.streams import read_stream
-from pipeline.cutover.counters import keep_counter
 from pipeline.cutover.decisions import next_attempt
 from pipeline.cutover.finish import finish, leave_restoring
 from pipeline.cutover.rename import (
@@ -34,15 +35,23 @@ from pipeline.cutover.rename import (
     rename,
     rename_statement,
 )
-from pipeline.cutover.shared import drain_set, enter_verifying, is_proved, may_begin
-from pipeline.cutover.triggers import create_triggers
+from pipeline.cutover.shared import (
+    anything_left,
+    drain_set,
+    enter_verifying,
+    hand_over,
+    is_proved,
+    may_begin,
+    note_parts,
+)
+from pipeline.cutover.triggers import drop_triggers
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.gtid import GtidSet
-from pipeline.mysql.pools import raw_connection_id
+from pipeline.mysql.pools import raw_connection_id, run
 from pipeline.pausepoints import Point, reached
 from pipeline.step.context import Context, Outcome, Step
 from pipeline.step.dispatch import ensure_stream
@@ -72,9 +81,10 @@ def _begin(context: Context) -> Outcome:
         )
         reached(Point.INTENT_WRITTEN)
         context = context.at(Stage.BLOCKING)
+        sent = time.monotonic()
         drain = rename(connection, context)
         reached(Point.RENAMED)
-        return _renamed(context, drain)
+        return _renamed(context, drain, time.monotonic() - sent)
     except RetryableError as error:
         context.note(EventKind.RENAME, f"did not succeed at once: {error}")
         return Outcome.ADVANCED  # `blocking` reads the source's state and decides
@@ -82,12 +92,17 @@ def _begin(context: Context) -> Outcome:
         connection.close()
 
 
-def _renamed(context: Context, drain: GtidSet) -> Outcome:
-    return context.enter(
-        Stage.DRAINING,
-        "the source's tables are renamed; writes to them are refused from here on",
-        StageChange(drain_gtids=drain, rename_connection=None),
-    )
+def _renamed(context: Context, drain: GtidSet, blocked_s: float | None = None) -> Outcome:
+    with context.control() as control:
+        if blocked_s is not None:
+            note_blocked_for(control, context.migration.id, blocked_s)
+        context.enter_in(
+            control,
+            Stage.DRAINING,
+            "the source's tables are renamed; writes to them are refused from here on",
+            StageChange(drain_gtids=drain, rename_connection=None),
+        )
+    return Outcome.ADVANCED
 
 
 def blocking(context: Context) -> Outcome:
@@ -96,7 +111,10 @@ def blocking(context: Context) -> Outcome:
     if read_source_state(context) is SourceState.IN_PLACE:
         again = next_attempt(context.migration, context.settings.cut_over.retry_s)
         change = StageChange(retry_at=again, blocked_at=None)
-        return context.enter(Stage.READY, "the rename did not happen", change)
+        with context.control() as control:
+            context.enter_in(control, Stage.READY, "the rename did not happen", change)
+            note_parts(control, context)
+        return Outcome.ADVANCED
     with context.source() as source:
         # Reading it later than at the rename is safe: nothing writes to the tables any more.
         drain = executed_gtids(source)
@@ -122,9 +140,12 @@ def _drained(context: Context) -> bool:
 def verifying(context: Context) -> Outcome:
     """Verify what is left; the proof and the point of no return are one transaction."""
     reached(Point.VERIFYING)
-    ensure_stream(context)
     for table in context.tables:
         _verify_rest(context, table)
+    with context.control() as control:
+        if anything_left(control, context):
+            return Outcome.POLL
+    hand_over(context)
     with context.control() as control:
         if is_proved(control, context, drain_set(context)):
             proof = "every row was verified later than its last change"
@@ -140,15 +161,15 @@ def _verify_rest(context: Context, table: MigrationTable) -> None:
     KeyVerifier(sides).verify_for(_LOOK_UP_S)
     with context.control() as control:
         numbers = unverified_chunks(control, table, 1)
+    if numbers:
+        drop_triggers(context)  # a repair would fire them
     for number in numbers:
         ChunkVerifier(sides).verify(number)
 
 
 def switching(context: Context) -> Outcome:
-    """The target is the truth: set counters, create triggers, tell the operator's side."""
-    for table in context.tables:
-        keep_counter(context, table.retired_name, table.target)
-    return finish(context, "the tables live on the target", create_triggers)
+    """The target is the truth, and complete: tell the operator's side."""
+    return finish(context, "the tables live on the target")
 
 
 def restoring(context: Context) -> Outcome:
@@ -160,21 +181,15 @@ def restoring(context: Context) -> Outcome:
         and read_source_state(context) is SourceState.RETIRED
     ):
         _rename_back(context)
+    drop_triggers(context)
     return leave_restoring(context, "the source has its tables")
 
 
 def _rename_back(context: Context) -> None:
-    connection = open_rename_connection(context)
-    try:
-        with context.control() as control:
-            fence(control, context.lease)
-            number = raw_connection_id(connection)
-            note_rename_connection(control, context.migration.id, number)
-        rename(connection, context, back=True)
-        with context.control() as control:
-            note_rename_connection(control, context.migration.id, None)
-    finally:
-        connection.close()
+    limit_s = context.settings.cut_over.lock_wait_s
+    with context.ddl(context.migration.source, limit_s) as source:
+        run(source, "SET SESSION foreign_key_checks = 1")
+        run(source, rename_statement(context, back=True))
 
 
 STEPS: dict[Stage, Step] = {

@@ -9,17 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.commands import control
-from pipeline.control.migrations import record_failure
+from pipeline.control.cut_over_parts import read_attempts
+from pipeline.control.migrations import read_migration, record_failure
+from pipeline.domain.cut_over_parts import Part
 from pipeline.domain.migration import Failure
 from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools, run
+from pipeline.mysql.servers import auto_increment, create_statement
+from pipeline.mysql.table import TableName
 from tests.support.alters import SERVER, begin_alter, leftovers
 from tests.support.coordinators import Coordinators, hurried, streaming
 from tests.support.hooks import Hooks
 from tests.support.moves import SOURCE, TARGET, begin_move
 
 TABLES = ("one", "two")  # of a move
+TRIGGER, COUNTER = "note", 11
 LOG = "log"  # of the trigger on an alter's table
 
 
@@ -62,12 +67,27 @@ class ReadyMove:
         with self.pools.begin(server) as link:
             return list(run(link, f"SELECT * FROM {self.schema}.{name} ORDER BY id").rows)
 
+    @property
+    def next_id(self) -> int | None:
+        """The first id that the new `one` would give out."""
+        with self.pools.begin(TARGET) as target:
+            name = TableName(self.schema, "one")
+            return auto_increment(create_statement(target, name))
+
+    @property
+    def triggers(self) -> list[str]:
+        """Those of the target's tables."""
+        with self.pools.begin(TARGET) as target:
+            return [str(row[0]) for row in run(target, f"SHOW TRIGGERS FROM {self.schema}").rows]
+
     def ends_done(self) -> None:
         self.coordinators.until(Stage.DONE)
         assert self.source_tables == [f"_{name}_del" for name in TABLES]
         for name in TABLES:
             assert self.rows(TARGET, name) == [(1, "x"), (2, "b"), (3, "y")]
         assert self.hooks.writes_to == TARGET
+        parts = [Part.LOCK, Part.DRAIN, Part.VERIFY, Part.PROOF, Part.HOOK]
+        _is_accounted_for(self.pools, TARGET, self.id, parts)
 
     def ends_as_it_began(self, stage: Stage) -> None:
         self.coordinators.until(stage)
@@ -78,15 +98,25 @@ class ReadyMove:
 
 @contextmanager
 def ready_move(
-    pools: Pools, schema: str, directory: Path, **cut_over: float
+    pools: Pools, schema: str, directory: Path, *, with_triggers: bool = False, **cut_over: float
 ) -> Iterator[ReadyMove]:
-    """Postponed still: nothing is cut over before `allow`."""
+    """Postponed still: nothing is cut over before `allow`.
+
+    `with_triggers`: the source has a trigger, and a counter that its rows do not tell.
+    """
+    key = "id INT AUTO_INCREMENT PRIMARY KEY"
     with pools.begin(SOURCE) as source:
         for name in TABLES:
-            run(source, f"CREATE TABLE {schema}.{name} (id INT PRIMARY KEY, v VARCHAR(9))")
+            run(source, f"CREATE TABLE {schema}.{name} ({key}, v VARCHAR(9))")
             run(source, f"INSERT INTO {schema}.{name} VALUES (1, 'a'), (2, 'b')")
+        if with_triggers:
+            run(source, f"CREATE TRIGGER {schema}.{TRIGGER} BEFORE INSERT ON {schema}.one"
+                        " FOR EACH ROW SET NEW.v = NEW.v")  # fmt: skip
+            run(source, f"ALTER TABLE {schema}.one AUTO_INCREMENT = {COUNTER}")
     hooks = Hooks(directory)
-    migration_id = begin_move(pools, schema, TABLES, postponed=True, hooks=hooks.commands)
+    migration_id = begin_move(
+        pools, schema, TABLES, postponed=True, hooks=hooks.commands, with_triggers=with_triggers
+    )
     with hurried(pools, **cut_over) as quick, streaming(pools, migration_id):
         move = ReadyMove(pools, schema, hooks, Coordinators(quick, migration_id))
         move.coordinators.until(Stage.READY)
@@ -139,6 +169,8 @@ class ReadyAlter:
         rows = self.run(f"SELECT id, v, c FROM {self.schema}.t ORDER BY id")
         assert rows == [(1, "x", 7), (2, "b", 7), (3, "y", 7)]
         self.write(4)
+        parts = [Part.LOCK, Part.DRAIN, Part.VERIFY, Part.PROOF, Part.SWAP]
+        _is_accounted_for(self.pools, SERVER, self.id, parts)
 
     def ends_as_it_began(self, stage: Stage) -> None:
         self.coordinators.until(stage)
@@ -168,3 +200,15 @@ def ready_alter(pools: Pools, schema: str, directory: Path, **options: Any) -> I
         alter.coordinators.until(Stage.READY)
         alter.write(3)
         yield alter
+
+
+def _is_accounted_for(pools: Pools, target: str, migration_id: str, parts: list[Part]) -> None:
+    """Whoever died on the way, all the time in which writes were blocked is in one of the parts."""
+    with pools.begin(target) as link:
+        migration, attempts = read_migration(link, migration_id), read_attempts(link, migration_id)
+    assert [one.attempt for one in attempts] == list(range(1, migration.attempt + 1))
+    assert [one.part for one in attempts[-1].parts] == parts
+    assert all(one.ms >= 0 for attempt in attempts for one in attempt.parts)
+    if migration.blocked_at is not None:  # an alter no longer says since when
+        blocked_s = (migration.stage_since - migration.blocked_at).total_seconds()
+        assert abs(attempts[-1].total_s - blocked_s) < 0.1
