@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from pipeline.alter.convert_rows import drop_templates
 from pipeline.commands.drop import drop_table
+from pipeline.control.chunk_checks import forget_repairs
 from pipeline.control.chunk_map import delete_chunks, drop_key_tables
 from pipeline.control.claims import release_claims, written_by
 from pipeline.control.events import log_event
@@ -147,6 +148,8 @@ def resume(
         if json_as_text:
             _accept_documents_as_text(control, migration)
         forget_failure(control, migration_id)
+        for table in read_tables(control, migration_id):
+            forget_repairs(control, table)
         if migration.stage is Stage.FAILED:
             stage = migration.resume_stage or Stage.PREPARING
             change = StageChange(resume_stage=None)

@@ -104,6 +104,13 @@ def repairs_so_far(connection: Connection, claim: CheckClaim) -> int:
     return 0 if row is None else int(row.repairs)
 
 
+def forget_repairs(connection: Connection, table: MigrationTable) -> None:
+    """Count repairs anew: somebody has looked at what differed."""
+    connection.execute(
+        update(chunk_checks).where(chunk_checks.c.table_id == table.id).values(repairs=0)
+    )
+
+
 def _fence(claim: CheckClaim, found: int) -> None:
     if found != 1:
         raise FencedError(f"Chunk {claim.number} of {claim.table.source} has a newer verification.")

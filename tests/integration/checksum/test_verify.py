@@ -8,6 +8,7 @@ from pipeline.checksum.digest import range_digest
 from pipeline.checksum.row_sources import Rows
 from pipeline.checksum.verify import Verdict
 from pipeline.checksum.verify_keys import SliceVerdict
+from pipeline.commands.control import resume
 from pipeline.control.chunk_map import cut_open_chunk
 from pipeline.errors import FatalError, FencedError
 from pipeline.mysql.keyrange import KeyRange
@@ -238,3 +239,5 @@ def test_a_difference_that_comes_back_stops_with_the_keys(move: DirectMove) -> N
     on_target(move, "UPDATE {t} SET v = 'Y' WHERE id = 3")
     with pytest.raises(FatalError, match=r"at the keys 3\."):
         move.verify(0)
+    resume(move.pools, TARGET, move.migration_id, "test")
+    assert move.verify(0) is Verdict.REPAIRED  # a person has looked: the count begins anew
