@@ -18,7 +18,7 @@ from pipeline.domain.request import AlterRequest, MoveRequest, Request
 from pipeline.mysql.catalogue import table_facts
 from pipeline.mysql.introspect import read_table_to_move
 from pipeline.mysql.pools import Pools
-from pipeline.mysql.servers import stored_name
+from pipeline.mysql.servers import definition_text, stored_name
 from pipeline.mysql.table import TableName
 from pipeline.preflight.findings import Finding, Scope, Severity, refuse
 from pipeline.preflight.registry import run_preflight
@@ -116,5 +116,6 @@ def _planned_table(
         rows_estimate=facts.rows if facts else 0,
         bytes_estimate=facts.data_bytes if facts else 0,
         chunk_rows=chunk_rows,
+        definition_text=definition_text(source, name),
         alter_plan=plan,
     )

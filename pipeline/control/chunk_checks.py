@@ -125,6 +125,15 @@ def require_again(connection: Connection, table: MigrationTable, numbers: Iterab
     )
 
 
+def require_all_again(connection: Connection, table: MigrationTable) -> None:
+    """Have the whole table verified again; attempts that have begun are void."""
+    connection.execute(
+        update(chunk_checks)
+        .where(chunk_checks.c.table_id == table.id)
+        .values(fully_verified=False, **_VOID)
+    )
+
+
 def void_attempt(connection: Connection, table: MigrationTable, number: int) -> None:
     """End the attempt on a chunk whose bounds change."""
     connection.execute(_of(table, number).values(**_VOID))

@@ -18,8 +18,9 @@ from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
-from pipeline.errors import known
+from pipeline.errors import RetryableError, known
 from pipeline.hooks.runner import ask, tell_once
+from pipeline.mysql.flavours import identity
 from pipeline.mysql.gtid import GtidSet
 from pipeline.preflight.findings import Scope, refuse
 from pipeline.preflight.registry import run_preflight
@@ -28,6 +29,7 @@ from pipeline.step.context import Context
 from pipeline.step.ddl import end_connection
 from pipeline.step.dispatch import converged, ensure_stream, send_verifications
 from pipeline.step.lag import apply_lag_s
+from pipeline.step.source import require_history
 from pipeline.throttle.assess import assess
 
 
@@ -57,10 +59,26 @@ def may_begin(context: Context) -> bool:
 def _checked_again(context: Context) -> bool:
     """Check again what may have changed since the start; stopping still costs nothing here."""
     refuse(run_preflight(context.pools, context.migration.request, Scope.CUT_OVER))
+    require_same_source(context)
     rehearse_triggers(context)
     for table in context.tables:  # as far as it goes now, so that little is left for later
         keep_counter(context, table.source, table.target)
     return _before_cut_over(context)
+
+
+def require_same_source(context: Context) -> None:
+    """Make sure that what was applied is what the source has, and that it is the same server.
+
+    Raises:
+        FatalError: the source has lost transactions that were applied.
+        RetryableError: the stream has to begin again, on another server.
+    """
+    with context.control() as control:
+        stream = read_stream(control, context.migration.id)
+    with context.source() as source:
+        if identity(source) != stream.source_identity:
+            raise RetryableError("The source is another server than the one that is streamed from.")
+        require_history(source, stream)
 
 
 def _before_cut_over(context: Context) -> bool:

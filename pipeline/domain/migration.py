@@ -81,6 +81,7 @@ class PlannedTable:
     rows_estimate: int
     bytes_estimate: int
     chunk_rows: int
+    definition_text: str  # as the source's server writes it
     alter_plan: AlterPlan | None = None  # alter only
 
 
@@ -110,6 +111,7 @@ class MigrationTable:
     planned: bool
     copied: bool
     chunk_rows: int
+    definition_text: str  # as the source's server writes it
     alter_plan: AlterPlan | None = None  # alter only
 
     @property

@@ -25,6 +25,7 @@ from pipeline.preflight.findings import Check, CheckContext, Finding, Scope
 
 _START = frozenset({Scope.START})
 _NOT_AT_CUT_OVER = frozenset({Scope.START, Scope.RESUME})
+_LATER = frozenset(Scope) - _START
 _ALWAYS = frozenset(Scope)
 _MOVE = frozenset({MigrationKind.MOVE})
 _ALTER = frozenset({MigrationKind.ALTER})
@@ -59,6 +60,7 @@ CHECKS = (
     Check("foreign keys", foreign_keys.inside, _ALWAYS, _MOVE),
     Check("views, routines, grants", dependents.named, _START, _MOVE),
     Check("target tables", tables.targets_usable, _START, _MOVE),
+    Check("target definitions", tables.targets_alike, _LATER, _MOVE),
     Check("names beside the table", alters.names_free, _ALWAYS, _ALTER),
     Check("shadow", alters.shadow_free, _START, _ALTER),
     Check("triggers", alters.triggers, _ALWAYS, _ALTER),

@@ -19,6 +19,7 @@ from pipeline.domain.window import Window
 from pipeline.errors import RetryableError
 from pipeline.mysql.introspect import read_table_to_move
 from pipeline.mysql.pools import Pools
+from pipeline.mysql.servers import definition_text
 from pipeline.mysql.table import TableName
 
 SOURCE, TARGET = "old", "new"
@@ -40,6 +41,7 @@ def begin_move(
         definitions = [
             read_table_to_move(source, target, TableName(schema, name)) for name in tables
         ]
+        texts = {table.name: definition_text(source, table.name) for table in definitions}
     with pools.begin(TARGET) as control:
         install(control, TARGET)
     request = move_request(
@@ -48,7 +50,10 @@ def begin_move(
         cut_over_window=None if window is None else Window.parse(window),
     )  # fmt: skip
     with pools.begin(TARGET) as control:
-        planned = [PlannedTable(table, table.name, 0, 0, chunk_rows) for table in definitions]
+        planned = [
+            PlannedTable(table, table.name, 0, 0, chunk_rows, texts[table.name])
+            for table in definitions
+        ]
         return create_migration(control, request, planned, "test")
 
 
