@@ -4,13 +4,13 @@ One line of text carries a row: fields in the order of `Table.written`, separate
 NULL as \\N, and backslash, tab and newline escaped with a backslash. The source's server
 writes such lines (row copy), the row decoder writes them (binlog), and the target reads
 them with LOAD DATA in character set `binary`, which converts nothing: text arrives as the
-bytes it was stored in, whatever its character set. The digest hashes the same line, so
-what is verified is what was moved.
+bytes it was stored in, whatever its character set. The digest hashes the same Fields
+(checksum/row_hash.py), so what is verified is what was moved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from pipeline.mysql.documents import document_literal
 from pipeline.mysql.keyrange import Bound
@@ -121,13 +121,11 @@ def _as_text(document: str) -> str:
     return f"CAST({document} AS CHAR CHARACTER SET utf8mb4)"
 
 
-def line_expression(
-    columns: tuple[Column, ...], *, field: Callable[[Column], str] = field_expression
-) -> str:
-    """SQL that yields one row as one line, without its newline; `field` makes its parts."""
+def line_expression(columns: tuple[Column, ...]) -> str:
+    """SQL that yields one row as one line, without its newline."""
     fields = []
     for column in columns:
-        part = field(column)
+        part = field_expression(column)
         if column.kind in _ESCAPED:
             part = _escaped_expression(part)
         if column.nullable:

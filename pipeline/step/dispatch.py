@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from pipeline.control.chunk_checks import send_unverified, unverified_chunks, waits_to_be_sent
+from sqlalchemy import Connection
+
+from pipeline.control.check_messages import (
+    due_checks,
+    mark_checks_sent,
+    runs_in_flight,
+    waits_to_be_sent,
+)
+from pipeline.control.chunk_checks import CHUNKS_AT_ONCE, unverified_chunks
 from pipeline.control.chunk_map import last_chunk
 from pipeline.control.leases import holder
 from pipeline.control.touched_keys import count_touched, send_keys
@@ -10,6 +18,8 @@ from pipeline.copy.chunker import plan_chunk
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.role import Role
 from pipeline.step.context import Context
+from pipeline.step.runs import in_runs
+from pipeline.strategy.choice import strategy_of
 
 
 def ensure_stream(context: Context) -> None:
@@ -22,16 +32,29 @@ def ensure_stream(context: Context) -> None:
 
 def send_verifications(context: Context) -> None:
     """Keep chunks to be verified in full, and touched keys, in the hands of checksum workers."""
-    settings = context.settings.checksum
+    resend_s = context.settings.checksum.resend_s
     for table in context.tables:
         _cut_open_chunk(context, table)
         with context.control() as control:
-            numbers = send_unverified(control, table, settings.window, settings.resend_s)
-            keys = send_keys(control, table, settings.resend_s)
-        for number in numbers:
-            context.messenger.verify_chunk(context.target, table, number)
+            runs = _mark_runs(context, control, table)
+            keys = send_keys(control, table, resend_s)
+        for run in runs:
+            context.messenger.verify_chunk(context.target, table, run[0])
         if keys:
             context.messenger.verify_keys(context.target, table)
+
+
+def _mark_runs(context: Context, control: Connection, table: MigrationTable) -> list[range]:
+    """Chunks to be verified in full, each run of them noted as sent in one message."""
+    settings = context.settings.checksum
+    most = settings.window - runs_in_flight(control, table, settings.resend_s)
+    if most <= 0:
+        return []
+    due = due_checks(control, table, most * CHUNKS_AT_ONCE, settings.resend_s)
+    runs = in_runs(due, most, in_place=strategy_of(table).compares_in_place)
+    for run in runs:
+        mark_checks_sent(control, table, run)
+    return runs
 
 
 def _cut_open_chunk(context: Context, table: MigrationTable) -> None:
