@@ -149,7 +149,7 @@ chunks = Table(
     Column("worker", String(255)),
     Column("connection_id", BigInteger),
     Column("sent_at", Moment),
-    Column("claimed_at", Moment),
+    Column("claimed_at", Moment),  # or when its worker was last seen alive
     Column("done_at", Moment),
     Column("rows", BigInteger),
     Column("bytes", BigInteger),

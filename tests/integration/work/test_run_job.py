@@ -24,6 +24,7 @@ from pipeline.work.run import run_job
 from pipeline.work.verify import VERIFY, VERIFY_KEYS
 from tests.support.direct import DirectMove, rows_of
 from tests.support.moves import SOURCE, TARGET
+from tests.support.settings import changed
 
 
 @dataclass
@@ -256,6 +257,24 @@ def test_touched_keys_are_sent_once_and_again_when_their_worker_has_yielded(
     assert verifier.run(VERIFY_KEYS, WHOLE_TABLE) is JobResult.UNCHANGED
     move.advance()
     assert move.sent.keys == 2
+
+
+def test_touched_keys_that_outlast_the_resend_time_are_not_sent_again(
+    verifier: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move = verifier.move
+    changed(monkeypatch, move.pools, checksum={"resend_s": 0.4})
+    with move.applier() as feed:
+        feed.update(((b"1",), (b"1", b"one")))
+    drained(verifier)
+
+    def outlast() -> None:
+        time.sleep(0.6)
+        move.advance()
+
+    with at(Point.VERIFY_SOURCE_READ, outlast):
+        verifier.run(VERIFY_KEYS, WHOLE_TABLE)
+    assert move.sent.keys == 0
 
 
 def test_a_difference_that_can_t_be_repaired_stops_the_migration_and_names_the_key(
