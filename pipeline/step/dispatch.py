@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from pipeline.configuration.settings import Checksum
 from pipeline.control.check_messages import (
     due_checks,
     mark_checks_sent,
     runs_in_flight,
     waits_to_be_sent,
 )
-from pipeline.control.chunk_checks import CHUNKS_AT_ONCE, unverified_chunks
+from pipeline.control.chunk_checks import unverified_chunks
 from pipeline.control.chunk_map import last_chunk
 from pipeline.control.leases import holder
+from pipeline.control.throttles import ThrottleState, read_throttle
 from pipeline.control.touched_keys import count_touched, send_keys
 from pipeline.copy.chunker import plan_chunk
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.role import Role
 from pipeline.step.context import Context
-from pipeline.step.runs import in_runs
+from pipeline.step.runs import chunks_at_once, in_runs
 from pipeline.strategy.choice import strategy_of
 
 
@@ -32,26 +34,31 @@ def ensure_stream(context: Context) -> None:
 
 def send_verifications(context: Context) -> None:
     """Keep chunks to be verified in full, and touched keys, in the hands of checksum workers."""
-    resend_s = context.settings.checksum.resend_s
+    settings = context.settings.checksum
+    with context.control() as control:
+        throttle = read_throttle(control, context.migration.id)
     for table in context.tables:
         _cut_open_chunk(context, table)
         with context.control() as control:
-            runs = _mark_runs(context, control, table)
-            keys = send_keys(control, table, resend_s)
+            runs = _mark_runs(control, table, settings, throttle)
+            keys = send_keys(control, table, settings.resend_s)
         for run in runs:
             context.messenger.verify_chunk(context.target, table, run[0])
         if keys:
             context.messenger.verify_keys(context.target, table)
 
 
-def _mark_runs(context: Context, control: Connection, table: MigrationTable) -> list[range]:
+def _mark_runs(
+    control: Connection, table: MigrationTable, settings: Checksum, throttle: ThrottleState
+) -> list[range]:
     """Chunks to be verified in full, each run of them noted as sent in one message."""
-    settings = context.settings.checksum
-    most = settings.window - runs_in_flight(control, table, settings.resend_s)
+    window = min(settings.window, throttle.window or settings.window)
+    most = window - runs_in_flight(control, table, settings.resend_s)
     if most <= 0:
         return []
-    due = due_checks(control, table, most * CHUNKS_AT_ONCE, settings.resend_s)
-    runs = in_runs(due, most, in_place=strategy_of(table).compares_in_place)
+    at_once = 1 if throttle.slowed else chunks_at_once(strategy_of(table).compares_in_place)
+    due = due_checks(control, table, most * at_once, settings.resend_s)
+    runs = in_runs(due, most)
     for run in runs:
         mark_checks_sent(control, table, run)
     return runs

@@ -16,21 +16,24 @@ _BYTES_AT_ONCE = 64 << 20
 _CONVERTED_AT_ONCE = 2  # a copy of all their rows is made
 
 
-def in_runs(due: Sequence[DueCheck], most: int, *, in_place: bool) -> list[range]:
+def chunks_at_once(compares_in_place: bool) -> int:
+    """How many chunks a run may have."""
+    return CHUNKS_AT_ONCE if compares_in_place else _CONVERTED_AT_ONCE
+
+
+def in_runs(due: Sequence[DueCheck], most: int) -> list[range]:
     """Up to `most` runs of adjoining chunks among `due`, in their order.
 
-    Where few are due, there are as many runs as may be sent, so that all workers get some.
-    `in_place`: their rows are compared as they are.
+    All runs are of about the same length, so that where few chunks are due, all workers get some.
     """
-    at_once = CHUNKS_AT_ONCE if in_place else _CONVERTED_AT_ONCE
-    chunks_at_once = min(at_once, math.ceil(len(due) / most))
+    length = math.ceil(len(due) / most)
     runs: list[range] = []
     size = 0
     for check in due:
         size += check.bytes or 0
         run = runs[-1] if runs else range(0)
         adjoins = bool(run) and check.number == run.stop
-        if adjoins and len(run) < chunks_at_once and size <= _BYTES_AT_ONCE:
+        if adjoins and len(run) < length and size <= _BYTES_AT_ONCE:
             runs[-1] = range(run.start, check.number + 1)
         else:
             runs.append(range(check.number, check.number + 1))

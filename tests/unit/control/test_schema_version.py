@@ -19,7 +19,7 @@ from pipeline.domain.window import Window
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from tests.support.examples import ALTER, MOVE
 
-_SHAPES = {1: "3a78b2e4c0f09875"}
+_SHAPES = {1: "552e93e9e954ddf5"}
 
 _TABLE = Table(
     TableName("s", "t"),
