@@ -119,10 +119,15 @@ class Applier:
     @property
     def _full(self) -> bool:
         return (
-            self._rows >= self.settings.batch_rows
+            self._distinct_rows >= self.settings.batch_rows
             or self._bytes >= self.settings.batch_bytes
             or self._spilled
         )
+
+    @property
+    def _distinct_rows(self) -> int:
+        """How many rows are to be written, however often each of them was changed."""
+        return sum(len(batch.rows) for batch in self._batches.values())
 
     def _add(self, change: RowsChange) -> None:
         self._inside = True  # rows belong to a transaction, whatever announces it
@@ -132,10 +137,10 @@ class Applier:
             table = self.tables[change.table]
             batch = self._batches[change.table] = TableBatch(table, self.tombstones)
         batch.add(change)
-        self._rows += len(change.after or change.before or ())
+        self._rows += max(len(change.before), len(change.after))
         self._bytes += change.size
         # Some slack over batch_rows: most transactions end soon, and can be retried then.
-        too_many = self._rows >= 4 * self.settings.batch_rows
+        too_many = self._distinct_rows >= 4 * self.settings.batch_rows
         if too_many or self._bytes >= self.settings.batch_bytes:
             self._spill()
 

@@ -20,8 +20,9 @@ from pipeline.mysql.introspect import read_table
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.table import Table, TableName
 from pipeline.stream.dump import Connect
-from pipeline.stream.events import Event, Row, RowsChange, TransactionEnd
+from pipeline.stream.events import Event, RowsChange, TransactionEnd
 from pipeline.stream.reader import BinlogReader
+from tests.support.lines import Row
 
 
 @dataclass
