@@ -10,7 +10,7 @@ bytes it was stored in, whatever its character set. The digest hashes the same F
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pipeline.mysql.documents import document_literal
 from pipeline.mysql.keyrange import Bound
