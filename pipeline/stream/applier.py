@@ -50,6 +50,7 @@ class Applier:
     connection: Connection
     lease: Lease
     position: GtidSet
+    prepared_xa: tuple[str, ...]  # at the position
     tables: Mapping[TableName, MigrationTable]
     settings: Stream
     target_name: str
@@ -147,6 +148,7 @@ class Applier:
     def _end(self, event: TransactionEnd) -> None:
         self._started()
         self.position.add(event.gtid)
+        self.prepared_xa = event.prepared_xa
         self._inside, self._transaction_ended = False, True
         self.source_time = event.timestamp
         if self.due:
@@ -207,8 +209,10 @@ class Applier:
             # Locks the stream's row: a verification begins before this batch, or after it.
             if read_stream(target, migration_id, lock=True).logs_keys and not self.logs_keys:
                 self._begin_log()
-            rows = self._rows_written
-            move_position(target, migration_id, self.position, rows, self.source_time)
+            move_position(
+                target, migration_id, self.position, self.prepared_xa, self._rows_written,
+                self.source_time,
+            )  # fmt: skip
             fence(target, self.lease)
             reached(Point.STREAM_BEFORE_COMMIT)
             target.commit()

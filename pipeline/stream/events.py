@@ -62,6 +62,7 @@ class TransactionEnd:
 
     gtid: str
     timestamp: float  # when it was committed by the source's clock, in epoch seconds
+    prepared_xa: tuple[str, ...]  # what is still to be committed or rolled back (mysql/xa.py)
 
 
 @dataclass(frozen=True, slots=True)

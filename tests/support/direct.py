@@ -115,7 +115,7 @@ class DirectMove:
             state = read_stream(control, self.migration_id)
         assert state is not None
         return Applier(
-            data, lease, state.position, {table.source: table}, self.pools.settings.stream,
+            data, lease, state.position, (), {table.source: table}, self.pools.settings.stream,
             TARGET, state.batches, state.logs_keys, tombstones,
         )  # fmt: skip
 
@@ -142,7 +142,7 @@ class Feed:
     def _transaction(self, change: RowsChange) -> None:
         self.number += 1
         gtid = f"11111111-1111-1111-1111-111111111111:{self.number}"
-        for event in (TransactionBegin(gtid), change, TransactionEnd(gtid, 1)):
+        for event in (TransactionBegin(gtid), change, TransactionEnd(gtid, 1, ())):
             self.applier.handle(event)
         if not self.applier.idle:
             self.applier.commit()

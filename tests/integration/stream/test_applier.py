@@ -76,7 +76,7 @@ def test_a_transaction_larger_than_a_batch_commits_completely_with_its_position(
         feed.applier.handle(TransactionBegin(f"{GTID}:1"))
         for start in range(0, 1000, 50):
             feed.applier.handle(insert(move, *range(start, start + 50)))
-        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5))
+        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5, ()))
     assert len(rows(move)) == 1000
     assert f"{GTID}:1" in position(move)
 
@@ -88,7 +88,7 @@ def test_a_heartbeat_never_moves_the_position_past_unapplied_changes(move: Direc
         for event in (TransactionBegin(f"{GTID}:1"), insert(move, 1)):
             feed.applier.handle(event)
         feed.applier.handle(Heartbeat())
-        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5))
+        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5, ()))
         feed.applier.handle(Heartbeat())
         assert f"{GTID}:1" not in position(move)
         assert rows(move) == set()
@@ -102,9 +102,9 @@ def test_a_foreign_transaction_never_moves_the_position_past_unapplied_changes(
         for event in (
             TransactionBegin(f"{GTID}:1"),
             insert(move, 1),
-            TransactionEnd(f"{GTID}:1", 5),
+            TransactionEnd(f"{GTID}:1", 5, ()),
             TransactionBegin(f"{GTID}:2"),  # on another table: no rows for us
-            TransactionEnd(f"{GTID}:2", 5),
+            TransactionEnd(f"{GTID}:2", 5, ()),
         ):
             feed.applier.handle(event)
             assert f"{GTID}:2" not in position(move)
@@ -118,7 +118,7 @@ def test_empty_and_foreign_transactions_alone_move_the_position(move: DirectMove
     """Or the drain never ends when the last transactions before the rename are such."""
     with move.applier() as feed:
         feed.applier.handle(TransactionBegin(f"{GTID}:1"))
-        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5))
+        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5, ()))
         feed.applier.commit()
     assert f"{GTID}:1" in position(move)
 
@@ -153,7 +153,7 @@ def test_ddl_on_a_table_of_the_migration_stops_at_the_exact_place(move: DirectMo
         for event in (
             TransactionBegin(f"{GTID}:1"),
             insert(move, 1),
-            TransactionEnd(f"{GTID}:1", 5),
+            TransactionEnd(f"{GTID}:1", 5, ()),
             TransactionBegin(f"{GTID}:2"),
         ):
             feed.applier.handle(event)
@@ -245,7 +245,7 @@ def test_the_log_holds_every_key_of_a_transaction_larger_than_a_batch(move: Dire
         for _ in range(2):  # the same keys again, in the same batch
             for start in range(0, 200, 50):
                 feed.applier.handle(insert(move, *range(start, start + 50)))
-        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5))
+        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5, ()))
     assert {key for _, key in logged(move)} == set(range(200))
 
 
@@ -281,6 +281,6 @@ def test_a_large_transaction_during_which_verification_began_is_applied_again(
         feed.applier.handle(insert(move, *range(50)))
         begin_log(move)
         with pytest.raises(RetryableError):
-            feed.applier.handle(TransactionEnd(f"{GTID}:1", 5))
+            feed.applier.handle(TransactionEnd(f"{GTID}:1", 5, ()))
     assert rows(move) == set()
     assert f"{GTID}:1" not in position(move)

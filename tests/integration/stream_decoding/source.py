@@ -91,6 +91,7 @@ class SourceServer:
         position: str,
         *tables: Table,
         aliases: dict[TableName, TableName] | None = None,
+        prepared_xa: tuple[str, ...] = (),
         heartbeat_s: float = 0.5,
         connect: Connect | None = None,
         server_id: int | None = None,
@@ -101,6 +102,7 @@ class SourceServer:
             tables={table.name: table for table in tables},
             aliases=aliases or {},
             position=position,
+            prepared_xa=prepared_xa,
             heartbeat_s=heartbeat_s,
         )
 

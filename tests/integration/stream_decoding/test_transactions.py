@@ -159,15 +159,6 @@ def test_dropping_the_schema_is_seen(source: SourceServer, table: Table) -> None
     assert shape(source.events(position, table)) == "(s)"
 
 
-def test_statement_logged_dml_is_seen(source: SourceServer, table: Table) -> None:
-    events = after(
-        source, table, "SET TRANSACTION_ISOLATION = 'REPEATABLE-READ'",
-        "SET binlog_format = STATEMENT", "INSERT INTO t VALUES (1, 'it''s')",
-        "INSERT INTO other VALUES (1, 't')", "UPDATE other JOIN t USING (id) SET t.v = 'x'",
-    )  # fmt: skip
-    assert shape(events) == "(s)()(s)"
-
-
 def test_xa_rows_are_refused_unless_they_commit_in_one_phase(
     source: SourceServer, table: Table
 ) -> None:
