@@ -1,21 +1,25 @@
 """Turns raw binary log events into the reader's events, for the migration's tables.
 
-Its state is small: the open GTID, whether a transaction is open, and whether that holds rows of
-the migration's tables. Every GTID yields TransactionBegin and TransactionEnd. An event type that
-is not known to be without rows stops the stream: nothing is skipped because it is unknown.
+Its state is small: the open GTID, whether a transaction is open, whether that holds rows of the
+migration's tables, and which XA transactions are prepared. Every GTID yields TransactionBegin and
+TransactionEnd. An event type that is not known to be without rows stops the stream: nothing is
+skipped because it is unknown. Neither is text that may change rows: a view, a trigger or a function
+may take it to a table that it does not name.
 
 Rows are trusted only if they take effect as logged, at the end of this GTID. So rows of the
 migration's tables in a prepared XA transaction, or before a ROLLBACK that the log holds, are
-refused.
+refused. So is the commit of an XA transaction that was prepared before the stream began: its rows
+are where it was prepared. Which ones the stream has seen goes along with the position.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from pipeline.errors import FatalError
+from pipeline.errors import FatalError, StartOverError
 from pipeline.mysql.statements import Classified, StatementKind, classify
 from pipeline.mysql.table import Table, TableName
+from pipeline.mysql.xa import xa_name
 from pipeline.stream import decode_log as log
 from pipeline.stream.decode_log import RawEvent
 from pipeline.stream.decode_tablemap import parse_table_map, table_id, table_name
@@ -40,7 +44,6 @@ WITHOUT_ROWS = frozenset(
     }
 )  # fmt: skip
 _NO_TABLE = 0xFFFFFF  # table id of a rows event that only ends a statement
-_AGAIN = "Abort, clean up and start again."
 
 
 class TransactionDecoder:
@@ -51,15 +54,19 @@ class TransactionDecoder:
         tables: Mapping[TableName, Table],
         aliases: Mapping[TableName, TableName],
         ignore_case: bool = False,
+        prepared_xa: tuple[str, ...] = (),
     ) -> None:
-        self._tables = {**tables, **{alias: tables[name] for alias, name in aliases.items()}}
         self._ignore_case = ignore_case
+        named = {**tables, **{alias: tables[name] for alias, name in aliases.items()}}
+        self._tables = {self._folded(name): table for name, table in named.items()}
         self._decoders: dict[bytes, RowDecoder] = {}
         self._by_id: dict[int, RowDecoder | None] = {}
         self._gtid = ""
         self._committed: float | None = None  # when, if its GTID event says so
         self._open = False  # between BEGIN and its end
         self._touched = False  # there were rows of the migration's tables since BEGIN
+        self._prepared_xa = prepared_xa
+        self._xa = ""  # the XA transaction that has begun
 
     def feed(self, event: RawEvent) -> Iterator[Event]:
         """The reader's events for `event`.
@@ -103,9 +110,9 @@ class TransactionDecoder:
 
     def _begin(self, gtid: str) -> Event:
         if self._gtid:
-            raise FatalError(
+            raise StartOverError(
                 f"Transaction {self._gtid} of the source's binary log has no end before {gtid}.",
-                "Tranship does not know this case. " + _AGAIN,
+                "Tranship does not know this case.",
             )
         self._gtid, self._open, self._touched = gtid, False, False
         return TransactionBegin(gtid)
@@ -114,14 +121,21 @@ class TransactionDecoder:
         if not self._gtid:
             raise _no_gtid()
         # Whole seconds are told as if each was over, or a stream without lag would show some.
-        yield TransactionEnd(self._gtid, self._committed or event.timestamp + 1)
+        committed = self._committed or event.timestamp + 1
+        yield TransactionEnd(self._gtid, committed, self._prepared_xa)
         self._gtid, self._open, self._touched = "", False, False
         self._by_id.clear()
+
+    def _folded(self, name: TableName) -> TableName:
+        """A server that ignores case may log another spelling than the one it shows."""
+        if not self._ignore_case:
+            return name
+        return TableName(name.schema.lower(), name.name.lower())
 
     def _map(self, event: RawEvent) -> None:
         number = table_id(event.data, event.at)
         name, _ = table_name(event.data, event.at)
-        table = self._tables.get(name)
+        table = self._tables.get(self._folded(name))
         self._by_id[number] = None if table is None else self._decoder(table, event)
 
     def _decoder(self, table: Table, event: RawEvent) -> RowDecoder:
@@ -138,8 +152,8 @@ class TransactionDecoder:
         if number == _NO_TABLE and number not in self._by_id:
             return
         if number not in self._by_id:
-            raise FatalError(
-                f"A rows event of the source's binary log ({self._gtid}) names no table.", _AGAIN
+            raise StartOverError(
+                f"A rows event of the source's binary log ({self._gtid}) names no table."
             )
         decoder = self._by_id[number]
         if decoder is not None:
@@ -151,9 +165,9 @@ class TransactionDecoder:
     def _refuse_partial(self, event: RawEvent) -> None:
         decoder = self._by_id.get(table_id(event.data, event.at))
         if decoder is not None:
-            raise FatalError(
+            raise StartOverError(
                 f"{decoder.table.name}: the source logs partial JSON updates.",
-                "Set binlog_row_value_options = '' for every session of the source. " + _AGAIN,
+                "Set binlog_row_value_options = '' for every session of the source.",
             )
 
     def _statement(self, event: RawEvent) -> Iterator[Event]:
@@ -161,28 +175,40 @@ class TransactionDecoder:
         found = classify(text.sql, text.schema, text.sql_mode)
         yield from self._seen(found, text.sql)
         match found.kind:
-            case StatementKind.BEGIN | StatementKind.XA_START:
+            case StatementKind.BEGIN:
                 self._open = True
+            case StatementKind.XA_START:
+                self._open, self._xa = True, xa_name(text.sql)
+            case StatementKind.XA_COMMIT | StatementKind.XA_ROLLBACK:
+                self._xa_ended(found.kind, xa_name(text.sql))
+                yield from self._end(event)
             case StatementKind.COMMIT:
                 yield from self._end(event)
             case StatementKind.ROLLBACK | StatementKind.ROLLBACK_TO if self._touched:
-                raise FatalError(
+                raise StartOverError(
                     f"Transaction {self._gtid} changes one of the tables and is partly rolled"
                     " back.",
-                    "It mixes transactional and other tables. " + _AGAIN,
+                    "It mixes transactional and other tables.",
                 )
             case StatementKind.ROLLBACK:
                 yield from self._end(event)
-            case StatementKind.OPAQUE:
-                raise FatalError(
-                    f"Transaction {self._gtid} runs code that may change one of the tables, logged"
-                    f" as the statement {text.sql[:200]!r}.",
-                    "Set binlog_format = ROW for every session of the source. " + _AGAIN,
-                )
+            case StatementKind.ROWS | StatementKind.OPAQUE:
+                raise self._text_refused(text.sql)
             case _ if found.opens_transaction:
                 self._open = True
             case _ if not self._open:
                 yield from self._end(event)
+
+    def _text_refused(self, sql: str) -> FatalError:
+        """Refuse text that changes rows, whatever it names.
+
+        A view, a trigger, a foreign key or a function may take it to one of the tables.
+        """
+        return StartOverError(
+            f"Transaction {self._gtid} may change one of the tables, logged as the statement"
+            f" {sql[:200]!r} instead of rows.",
+            "Some session has another binlog_format than ROW: end it, or set it there.",
+        )
 
     def _seen(self, found: Classified, sql: str) -> Iterator[Event]:
         """One event for each table that a statement names, by the table's own name if aliased."""
@@ -199,21 +225,31 @@ class TransactionDecoder:
         one_phase = bool(event.data[event.at])
         if self._touched and not one_phase:
             raise _xa_refused(self._gtid)
+        if not one_phase:
+            self._prepared_xa = (*self._prepared_xa, self._xa)
         yield from self._end(event)
+
+    def _xa_ended(self, kind: StatementKind, name: str) -> None:
+        if kind is StatementKind.XA_COMMIT and name not in self._prepared_xa:
+            raise StartOverError(
+                f"Transaction {self._gtid} commits XA transaction {name}, which was prepared before"
+                " the stream began: it may hold rows of the tables."
+            )
+        self._prepared_xa = tuple(one for one in self._prepared_xa if one != name)
 
 
 def _xa_refused(gtid: str) -> FatalError:
-    return FatalError(
+    return StartOverError(
         f"Transaction {gtid} is an XA transaction that changes one of the tables: when its rows"
         " take effect is decided later.",
-        "Keep XA transactions away from these tables. " + _AGAIN,
+        "Keep XA transactions away from these tables.",
     )
 
 
 def _no_gtid() -> FatalError:
-    return FatalError(
+    return StartOverError(
         "The source's binary log holds a transaction without a GTID.",
-        "Set gtid_mode = ON on the source. " + _AGAIN,
+        "Set gtid_mode = ON on the source.",
     )
 
 
@@ -221,16 +257,16 @@ def _unknown(number: int) -> FatalError:
     if number == log.ANONYMOUS_GTID:
         return _no_gtid()
     if number == log.GTID_TAGGED:
-        return FatalError(
+        return StartOverError(
             "The source's binary log holds a GTID with a tag, which is not supported.",
-            "Use no tags in gtid_next while a migration runs. " + _AGAIN,
+            "Use no tags in gtid_next while a migration runs.",
         )
     if number == log.INCIDENT:
-        return FatalError(
-            "The source's binary log reports an incident: changes may be missing from it.", _AGAIN
+        return StartOverError(
+            "The source's binary log reports an incident: changes may be missing from it."
         )
-    return FatalError(
+    return StartOverError(
         f"The source's binary log holds an event of type {number}, which Tranship does not know."
         " It might hold rows, so it is not skipped.",
-        "Check the server's version and its binary log options. " + _AGAIN,
+        "Check the server's version and its binary log options.",
     )
