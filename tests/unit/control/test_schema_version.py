@@ -20,7 +20,7 @@ from pipeline.domain.window import Window
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from tests.support.examples import ALTER, MOVE
 
-_SHAPES = {1: "498b52fb719aa73b"}
+_SHAPES = {1: "046a0e94e023762a"}
 
 _TABLE = Table(
     TableName("s", "t"),
