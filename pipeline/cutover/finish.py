@@ -52,7 +52,7 @@ def finish(
 
 
 def _told(context: Context) -> bool:
-    with context.control() as control:
+    with context.reading() as control:
         told = last_run(control, context.migration.id, Hook.ON_SUCCESS)
     return told is not None and told.succeeded
 

@@ -28,6 +28,7 @@ from pipeline.step.lag import apply_lag_s
 from pipeline.throttle.assess import assess
 from pipeline.waiting import wait_until
 
+POLL_S = 0.003  # while writes are blocked
 _GONE_S = 10.0
 _POLL_S = 0.05
 

@@ -14,7 +14,7 @@ from pipeline.step.context import Context
 
 def ensure_stream(context: Context) -> None:
     """Ask for a streamer if nobody holds the role now."""
-    with context.control() as control:
+    with context.reading() as control:
         held = holder(control, context.migration.id, Role.STREAM)
     if held is None or not held.alive:
         context.messenger.serve_stream(context.target, context.migration.id)
