@@ -49,6 +49,8 @@ def status_lines(progress: Progress) -> list[str]:
     if progress.stage is Stage.COPYING:
         lines.append(_pace_line(progress))
     lines += [f"throttled: {reading_text(reason)}" for reason in progress.throttled]
+    if progress.slowed:
+        lines.append(_slowed_line(progress))
     if progress.stream is not None:
         lines.append(_stream_line(progress.stream, progress.stage))
     if progress.cut_overs:
@@ -70,6 +72,11 @@ def _pace_line(progress: Progress) -> str:
             " server's estimate leaves, at the pace of the last 10 s"
         )
     return f"pace: {progress.rows_per_s:,.0f} rows/s, {eta}"
+
+
+def _slowed_line(progress: Progress) -> str:
+    chunks = amount(progress.chunks_allowed or 1, "chunk")
+    return f"slowed down: the stream lagged, and comes first; {chunks} in flight at most"
 
 
 def _what(progress: Progress) -> str:

@@ -37,6 +37,10 @@ MIGRATION: dict[str, Figure[Progress]] = {
     "throttled": Figure(
         "How many reasons hold copy and verification back.", lambda one: len(one.throttled)
     ),
+    "slowed": Figure(
+        "1: copy and verification are slowed down, since the stream has lagged.",
+        lambda one: one.slowed,
+    ),
     "chunks_allowed": Figure(
         "Chunks that the throttle allows in flight.", lambda one: one.chunks_allowed
     ),

@@ -184,7 +184,7 @@ streams = Table(
     Column("logs_keys", Boolean, nullable=False),  # each batch from now on: verification has begun
     Column("batches", BigInteger, nullable=False),
     Column("rows_applied", BigInteger, nullable=False),
-    Column("source_time", BigInteger, nullable=False),  # epoch s of the last transaction
+    Column("source_time", Double, nullable=False),  # epoch s: all up to then is applied
     Column("applied_at", Moment, nullable=False),
     **_OPTIONS,
 )
@@ -197,6 +197,9 @@ throttles = Table(
     Column("reasons", Json(tuple[Reading, ...])),  # what is over its limit
     Column("since", Moment),
     Column("window", Integer),  # chunks that may be in flight
+    Column("slowed_since", Moment),  # the stream lagged; until the window is at its most again
+    Column("slowing_noted_at", Moment),  # in the event log, which is for people
+    Column("caught_up_at", Double),  # epoch s of the source: all up to then was applied
     Column("overrides", Json(dict[str, float])),
     Column("checked_at", Moment),
     **_OPTIONS,

@@ -98,6 +98,7 @@ class Progress:
     coordinator: str | None
     throttled: tuple[Reading, ...]  # what holds copy and verification back now
     chunks_allowed: int | None  # in flight, according to the throttle
+    slowed: bool  # since the stream has lagged; until chunks_allowed is at its most again
     postponed: bool
     abort_asked: bool
     cut_over_attempt: int
@@ -125,8 +126,10 @@ def read_progress(pools: Pools, target: str, migration_id: str) -> Progress:
         tables = read_tables(control, migration_id)
         progress = _from_control(control, migration, tables)
         state = find_stream(control, migration_id)
+        caught_up_at = read_throttle(control, migration_id).caught_up_at
     if state is not None and progress.stream is not None and wants_stream(migration.stage):
-        progress = replace(progress, stream=_with_lag(pools, migration, state, progress.stream))
+        stream = _with_lag(pools, migration, state, caught_up_at, progress.stream)
+        progress = replace(progress, stream=stream)
     view = next_step(_status_facts(pools, migration, progress))
     return replace(progress, next=view.sentence, command=view.command)
 
@@ -150,6 +153,7 @@ def _from_control(
         coordinated_s_ago=coordinated_s_ago(control, migration.id),
         coordinator=coordinator.owner if coordinator and coordinator.alive else None,
         throttled=throttle.all_reasons, chunks_allowed=throttle.window,
+        slowed=throttle.slowed,
         postponed=migration.postponed, abort_asked=migration.abort_asked,
         cut_over_attempt=migration.attempt,
         refused_s=attempts[-1].total_s if migration.stage is Stage.DONE and attempts else None,
@@ -201,7 +205,11 @@ def _stream(control: Connection, migration_id: str) -> StreamProgress | None:
 
 
 def _with_lag(
-    pools: Pools, migration: Migration, state: StreamState, stream: StreamProgress
+    pools: Pools,
+    migration: Migration,
+    state: StreamState,
+    caught_up_at: float | None,
+    stream: StreamProgress,
 ) -> StreamProgress:
     try:
         with pools.begin(migration.source) as source:
@@ -209,7 +217,7 @@ def _with_lag(
     except TranshipError:
         return stream
     behind = there.executed.missing_from(state.position)
-    return replace(stream, lag_s=there.lag_s(state), transactions_behind=behind)
+    return replace(stream, lag_s=there.lag_s(state, caught_up_at), transactions_behind=behind)
 
 
 def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> StatusFacts:

@@ -19,7 +19,7 @@ _WORDS = {
     Signal.HISTORY_LIST: ("history list length on {server}", _NUMBER),
     Signal.APPLY_LAG: ("apply lag", _SECONDS),
     Signal.FLAG_FILE: ("flag file {subject}", "exists"),
-    Signal.QUERY: ("throttle query on {server}", _NUMBER),
+    Signal.QUERY: ("throttle query on {server}", "gives neither 0 nor NULL"),
     Signal.HTTP: ("HTTP check {subject}", "did not answer 200"),
     Signal.BY_HAND: ("asked for", "by {subject}"),
 }

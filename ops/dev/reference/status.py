@@ -39,6 +39,8 @@ ABOUT: dict[type, dict[str, str]] = {
         "coordinator": "who is coordinating at this moment; mostly null, since a step is short",
         "throttled": "what holds copy and verification back now, see below; empty: nothing",
         "chunks_allowed": "chunks in flight that the throttle allows; null: not assessed yet",
+        "slowed": "copy and verification are slowed down, as the stream has lagged; until as many"
+        " chunks are allowed as is configured",
         "postponed": "the cut-over waits for `tranship cut-over`",
         "abort_asked": "`tranship abort` was called",
         "cut_over_attempt": "how many cut-overs have begun",
@@ -109,7 +111,7 @@ SIGNALS = {
     Signal.HISTORY_LIST: "InnoDB's history list length on `server`",
     Signal.APPLY_LAG: "how far the stream is behind, in seconds",
     Signal.FLAG_FILE: "whether the file `subject` exists where the coordinator runs",
-    Signal.QUERY: "what the configured query returns on `server`",
+    Signal.QUERY: "whether the configured query on `server` gives anything but 0 or NULL",
     Signal.HTTP: "whether the URL `subject` answers anything but 200",
     Signal.BY_HAND: "`tranship throttle`, called by `subject`",
 }
