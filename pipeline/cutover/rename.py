@@ -17,7 +17,7 @@ from pymysql.connections import Connection as RawConnection
 from pipeline.control.migrations import note_rename_connection
 from pipeline.cutover.blockers import BlockerWatch
 from pipeline.cutover.lock_wait import Waiting
-from pipeline.cutover.shared import end_connection
+from pipeline.cutover.shared import end_noted_connection
 from pipeline.domain.migration import MigrationTable
 from pipeline.errors import AmbiguousError, RetryableError
 from pipeline.mysql.failures import driver_errors
@@ -55,16 +55,16 @@ def open_rename_connection(context: Context) -> RawConnection[Any]:
     return connection
 
 
-def rename(connection: RawConnection[Any], context: Context, *, back: bool = False) -> GtidSet:
+def rename(connection: RawConnection[Any], context: Context) -> GtidSet:
     """Rename, and return what the source had executed just after.
 
     Raises:
         RetryableError: somebody holds a table for longer than `cut_over.lock_wait_s`; named.
     """
-    names = tuple(one.retired_name if back else one.source for one in context.tables)
+    names = tuple(table.source for table in context.tables)
     watch = BlockerWatch(context, names, (raw_connection_id(connection),))
     began = time.monotonic()
-    waiting = Waiting(connection, rename_statement(context, back=back), context.migration.source)
+    waiting = Waiting(connection, rename_statement(context), context.migration.source)
     while not waiting.ended(_LOOK_S):
         watch.check(time.monotonic() - began)
     try:
@@ -104,7 +104,7 @@ def end_rename_connection(context: Context) -> None:
     number = context.migration.rename_connection
     if number is None:
         return
-    end_connection(context, number)
+    end_noted_connection(context, number)
     with context.control() as control:
         note_rename_connection(control, context.migration.id, None)
 
