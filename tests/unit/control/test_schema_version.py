@@ -20,7 +20,7 @@ from pipeline.domain.window import Window
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from tests.support.examples import ALTER, MOVE
 
-_SHAPES = {1: "7c7e0c0d5457460f"}
+_SHAPES = {1: "555899f2b2378b0f"}
 
 _TABLE = Table(
     TableName("s", "t"),
