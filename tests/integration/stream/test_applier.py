@@ -294,12 +294,12 @@ def test_our_own_rename_commits_what_came_before_it_at_once(move: DirectMove) ->
         feed.applier.settings = replace_settings(move, batch_s=3600)
         feed.applier.handle(TransactionBegin(f"{GTID}:1"))
         feed.applier.handle(insert(move, 1))
-        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5))
+        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5, ()))
         assert not feed.applier.idle
         feed.applier.handle(TransactionBegin(f"{GTID}:2"))
         sql = f"RENAME TABLE t TO _t_del /* tranship {move.migration_id} */"
         feed.applier.handle(StatementSeen(move.table.source, "RENAME", sql, f"{GTID}:2"))
-        feed.applier.handle(TransactionEnd(f"{GTID}:2", 5))
+        feed.applier.handle(TransactionEnd(f"{GTID}:2", 5, ()))
         assert feed.applier.idle
     assert f"{GTID}:2" in position(move)
 
@@ -308,7 +308,7 @@ def test_while_writes_are_blocked_no_batch_is_waited_for(move: DirectMove) -> No
     with move.applier() as feed:
         feed.applier.settings = replace_settings(move, batch_s=3600)
         feed.applier.handle(TransactionBegin(f"{GTID}:1"))
-        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5))
+        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5, ()))
         time.sleep(0.03)
         assert not feed.applier.due
         feed.applier.hurries = True
