@@ -20,7 +20,7 @@ from pipeline.domain.window import Window
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from tests.support.examples import ALTER, MOVE
 
-_SHAPES = {1: "555899f2b2378b0f"}
+_SHAPES = {1: "7a2b4d1665c67ae9"}
 
 _TABLE = Table(
     TableName("s", "t"),
