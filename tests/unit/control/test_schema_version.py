@@ -9,13 +9,21 @@ from typing import Any
 from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import CreateTable
 
-from pipeline.control.schema import VERSION, metadata, migration_tables, migrations, throttles
+from pipeline.control.schema import (
+    VERSION,
+    index_builds,
+    metadata,
+    migration_tables,
+    migrations,
+    throttles,
+)
 from pipeline.domain.alter_plan import AlterPlan, Fill
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import Failure
 from pipeline.domain.reading import Reading, Signal
 from pipeline.domain.role import Role
 from pipeline.domain.window import Window
+from pipeline.mysql.indexes import DeferredIndex
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from tests.support.examples import ALTER, MOVE
 
@@ -35,6 +43,7 @@ _VALUES: tuple[tuple[Any, Any], ...] = (
     (migrations.c.request, replace(MOVE, **_TERMS)),
     (migrations.c.request, replace(ALTER, renames={"a": "b"}, **_TERMS)),
     (migrations.c.failure, Failure(Role.COPY, "why", "what to do")),
+    (index_builds.c.indexes, (DeferredIndex("i", "KEY `i` (`a`)"),)),
     (throttles.c.reasons, (Reading(Signal.LOAD, 2, 1, "new", "Threads_running"),)),
 )
 

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from sqlalchemy.dialects import mysql
 
-from pipeline.control.schema import metadata, migration_tables, migrations, schedules, throttles
+from pipeline.control.schema import (
+    index_builds,
+    metadata,
+    migration_tables,
+    migrations,
+    schedules,
+    throttles,
+)
 from pipeline.control.types import Gtids, Json, UtcDateTime
 from pipeline.domain.request import Request
 from pipeline.errors import DefectError
@@ -40,6 +47,8 @@ STORED = {
     migration_tables.c.alter_plan: strategies.alter_plans,
     migrations.c.request: strategies.requests,
     migrations.c.failure: strategies.failures,
+    index_builds.c.indexes: st.lists(strategies.deferred_indexes, max_size=3).map(tuple),
+    index_builds.c.failure: strategies.failures,
     schedules.c.request: strategies.requests,
     throttles.c.reasons: st.lists(strategies.readings, max_size=3).map(tuple),
     throttles.c.overrides: st.dictionaries(strategies.texts, strategies.numbers, max_size=3),
