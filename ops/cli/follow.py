@@ -17,10 +17,11 @@ from rich.text import Text
 from ops.api import Tranship
 from ops.cli.exits import ExitCode
 from ops.cli.flags import say
-from ops.cli.format import amount, duration, refusal
+from ops.cli.format import amount, duration
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
 from pipeline.status.progress import Progress, read_progress
+from pipeline.status.wording import attempt_text
 
 _POLL_S = 0.5
 _LINE_S = 10.0
@@ -80,7 +81,7 @@ def summary(progress: Progress) -> str:
 
 def _last_words(progress: Progress) -> None:
     if progress.refused_s is not None:
-        click.echo(f"done; {refusal(progress.kind, progress.refused_s)}")
+        click.echo(f"done; {attempt_text(progress.kind, progress.cut_overs[-1])}")
     if progress.failure is not None:
         say(f"{progress.failure.explanation} {progress.failure.remedy}".rstrip(), err=True)
     click.echo(f"next: {progress.next}")

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pipeline.domain.request import MigrationKind
-from pipeline.status.kind_words import KIND_WORDS
-
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -47,8 +44,3 @@ def share(part: int, total: int) -> str:
     if total <= 0:
         return "?"
     return f"{min(99 if part < total else 100, int(100 * part / total))}%"
-
-
-def refusal(kind: MigrationKind, seconds: float) -> str:
-    """What the application noticed of the cut-over."""
-    return f"writes {KIND_WORDS[kind].writes} for {duration(seconds)}"

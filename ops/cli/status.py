@@ -9,13 +9,13 @@ import click
 from ops.cli.exits import ExitCode
 from ops.cli.flags import say
 from ops.cli.follow import follow
-from ops.cli.format import amount, duration, moment, refusal, share, size
+from ops.cli.format import amount, duration, moment, share, size
 from ops.cli.options import MIGRATION_ID
 from ops.cli.session import Session, pass_session
 from pipeline.domain.stages import Stage
 from pipeline.status.indexes import BuildState, IndexProgress
 from pipeline.status.progress import Progress, StreamProgress, TableProgress
-from pipeline.status.wording import reading_text
+from pipeline.status.wording import attempt_text, reading_text
 
 
 @click.command()
@@ -50,10 +50,12 @@ def status_lines(progress: Progress) -> list[str]:
     if progress.stage is Stage.COPYING:
         lines.append(_pace_line(progress))
     lines += [f"throttled: {reading_text(reason)}" for reason in progress.throttled]
+    if progress.slowed:
+        lines.append(_slowed_line(progress))
     if progress.stream is not None:
         lines.append(_stream_line(progress.stream, progress.stage))
-    if progress.refused_s is not None:
-        lines.append(refusal(progress.kind, progress.refused_s))
+    if progress.cut_overs:
+        lines.append(_cut_over_line(progress))
     if progress.failure is not None:
         failure = progress.failure
         lines.append(f"failure ({failure.role}): {failure.explanation} {failure.remedy}".rstrip())
@@ -71,6 +73,11 @@ def _pace_line(progress: Progress) -> str:
             " server's estimate leaves, at the pace of the last 10 s"
         )
     return f"pace: {progress.rows_per_s:,.0f} rows/s, {eta}"
+
+
+def _slowed_line(progress: Progress) -> str:
+    chunks = amount(progress.chunks_allowed or 1, "chunk")
+    return f"slowed down: the stream lagged, and comes first; {chunks} in flight at most"
 
 
 def _what(progress: Progress) -> str:
@@ -111,6 +118,12 @@ def _index_lines(indexes: IndexProgress | None) -> list[str]:
     took = "" if indexes.state is BuildState.DEFERRED else f", {duration(indexes.seconds)}"
     done = "" if indexes.share is None else f", {indexes.share:.0%}"
     return [f"  indexes: {indexes.state}{took}{done}: {', '.join(indexes.names)}"]
+
+
+def _cut_over_line(progress: Progress) -> str:
+    last = progress.cut_overs[-1]
+    said = attempt_text(progress.kind, last)
+    return said if progress.stage is Stage.DONE else f"cut-over attempt {last.attempt}: {said}"
 
 
 def _stream_line(stream: StreamProgress, stage: Stage) -> str:

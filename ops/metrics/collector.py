@@ -16,9 +16,12 @@ from prometheus_client.registry import Collector
 from ops.metrics.figures import (
     MIGRATION,
     OF_MIGRATION,
+    OF_PART,
     OF_REASON,
     OF_STAGE,
     OF_TABLE,
+    PART,
+    PART_TEXT,
     REASON,
     REASON_TEXT,
     SERVER_UP,
@@ -74,6 +77,7 @@ def families(found: list[Progress]) -> Iterator[Metric]:
     tables = [([*_labels(one), table.source], table) for one in found for table in one.tables]
     yield _stages(found)
     yield _reasons(found)
+    yield _parts(found)
     yield from _figures(MIGRATION, OF_MIGRATION, migrations)
     yield from _figures(STREAM, OF_MIGRATION, streams)
     yield from _figures(TABLE, OF_TABLE, tables)
@@ -91,6 +95,14 @@ def _reasons(found: list[Progress]) -> Metric:
     for progress in found:
         for labels in {_of_reason(one) for one in progress.throttled}:
             family.add_metric([*_labels(progress), *labels], 1.0)
+    return family
+
+
+def _parts(found: list[Progress]) -> Metric:
+    family = GaugeMetricFamily(PART, PART_TEXT, labels=list(OF_PART))
+    for progress in found:
+        for one in progress.cut_overs[-1].parts if progress.cut_overs else ():
+            family.add_metric([*_labels(progress), str(one.part)], one.ms / 1000)
     return family
 
 

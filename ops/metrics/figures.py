@@ -14,6 +14,7 @@ OF_MIGRATION = ("migration", "kind", "source", "target")
 OF_TABLE = (*OF_MIGRATION, "table")
 OF_REASON = (*OF_MIGRATION, "signal", "server", "subject")
 OF_STAGE = (*OF_MIGRATION, "stage")
+OF_PART = (*OF_MIGRATION, "part")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ MIGRATION: dict[str, Figure[Progress]] = {
     ),
     "throttled": Figure(
         "How many reasons hold copy and verification back.", lambda one: len(one.throttled)
+    ),
+    "slowed": Figure(
+        "1: copy and verification are slowed down, since the stream has lagged.",
+        lambda one: one.slowed,
     ),
     "chunks_allowed": Figure(
         "Chunks that the throttle allows in flight.", lambda one: one.chunks_allowed
@@ -77,6 +82,8 @@ SERVER_UP = "tranship_server_up"
 REASON = "tranship_throttle_reason"
 REASON_TEXT = "1 for each signal that holds copy and verification back."
 STAGE = "tranship_stage"
+PART = "tranship_refused_part_seconds"
+PART_TEXT = "What the last attempt to cut over was spent on, while writes were refused or waited."
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,7 @@ def described() -> list[Described]:
         Described(SERVER_UP, "gauge", ("server",), "1: the server answers."),
         Described(STAGE, "gauge", OF_STAGE, "1 for the present one."),
         Described(REASON, "gauge", OF_REASON, REASON_TEXT),
+        Described(PART, "gauge", OF_PART, PART_TEXT),
     ]
     found += _described(MIGRATION, OF_MIGRATION)
     found += _described(STREAM, OF_MIGRATION)

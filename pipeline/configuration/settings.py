@@ -199,6 +199,9 @@ class Throttle(_Strict):
     `replicas` are servers of this file that replicate from the target. `max_load` and
     `critical_load` are limits of status variables, as in `{ Threads_running = 40 }`; a critical
     one stops the migration. The query runs on the source: anything but 0 or NULL throttles.
+
+    The stream comes first, without a limit of yours: while it is `yield_lag_s` or more behind, one
+    chunk is in flight. So the copy always goes on, unless `max_apply_lag_s` stops it.
     """
 
     replicas: list[str] = []
@@ -206,6 +209,7 @@ class Throttle(_Strict):
     max_load: dict[str, Seconds] = {}
     critical_load: dict[str, Seconds] = {}
     max_history_list: Seconds | None = None
+    yield_lag_s: Seconds = 2
     max_apply_lag_s: Seconds | None = None
     flag_file: Path | None = None
     query: str | None = None

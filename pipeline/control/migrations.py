@@ -10,12 +10,14 @@ from typing import Any
 from sqlalchemy import Connection, Select, select, update
 
 from pipeline.control.claims import claim
+from pipeline.control.cut_over_parts import end_part
 from pipeline.control.events import log_event
 from pipeline.control.hooks import forget_hook
 from pipeline.control.leases import Lease, fence
 from pipeline.control.migration_tables import insert_table
 from pipeline.control.schema import NOW, migrations
 from pipeline.control.stage_change import NOTHING_ELSE, StageChange
+from pipeline.domain.cut_over_parts import part_ended
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import Failure, Migration, PlannedTable
@@ -66,6 +68,12 @@ def find_migration(connection: Connection, migration_id: str) -> Migration | Non
     return Migration(**row._mapping) if row else None
 
 
+def read_stage(connection: Connection, migration_id: str) -> Stage:
+    """The stage of a migration that is known to be there."""
+    query = select(migrations.c.stage).where(migrations.c.id == migration_id)
+    return Stage(connection.execute(query).scalar_one())
+
+
 def all_migrations(connection: Connection, target: str) -> list[Migration]:
     """The migrations of `target`; a replica of it has copies, and so has a second name for it."""
     query = _migrations().where(migrations.c.target == target).order_by(migrations.c.created_at)
@@ -105,6 +113,9 @@ def transition(
         FencedError: it is no longer in `old`, or the lease is no longer ours.
     """
     fence(connection, held)
+    ended = part_ended(old, new)
+    if ended is not None:
+        end_part(connection, held.migration_id, ended)
     matched = connection.execute(
         update(migrations)
         .where(migrations.c.id == held.migration_id, migrations.c.stage == old)

@@ -15,6 +15,7 @@ Catalogue:
     throttles         what holds a migration back, and what was set for it alone
     heartbeat         one row: the present time, by which replicas show how late they are
     schedules         migrations to be started at certain times
+    cut_over_parts    what the time of each cut-over attempt was spent on
     hooks             each hook that has run: status and number of attempts
     events            what happened, in order, for people
     schema_version    one row: which version of these tables it is (install.py)
@@ -43,6 +44,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Double,
     Float,
     Index,
     Integer,
@@ -59,6 +61,7 @@ from sqlalchemy import (
 from pipeline.control.types import Gtids, Json, UtcDateTime, enumerated
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.chunk_state import ChunkState
+from pipeline.domain.cut_over_parts import Part
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook, HookStatus
 from pipeline.domain.migration import Failure
@@ -97,7 +100,6 @@ migrations = Table(
     Column("rename_connection", BigInteger),  # the only one that may rename (I7)
     Column("lock_connection", BigInteger),  # alter only: the only one that may lock
     Column("first_attempt_at", Moment),  # alter only: what force_after_s counts from
-    Column("held_s", Float),  # alter only: how long writes had to wait for the swap
     Column("blocked_at", Moment),  # since when writes are blocked
     Column("drain_gtids", Gtids),  # executed when writes stopped: to be applied before the switch
     Column("failure", Json(Failure)),  # why it stopped
@@ -197,7 +199,7 @@ streams = Table(
     Column("logs_keys", Boolean, nullable=False),  # each batch from now on: verification has begun
     Column("batches", BigInteger, nullable=False),
     Column("rows_applied", BigInteger, nullable=False),
-    Column("source_time", BigInteger, nullable=False),  # epoch s of the last transaction
+    Column("source_time", Double, nullable=False),  # epoch s: all up to then is applied
     Column("applied_at", Moment, nullable=False),
     **_OPTIONS,
 )
@@ -210,6 +212,9 @@ throttles = Table(
     Column("reasons", Json(tuple[Reading, ...])),  # what is over its limit
     Column("since", Moment),
     Column("window", Integer),  # chunks that may be in flight
+    Column("slowed_since", Moment),  # the stream lagged; until the window is at its most again
+    Column("slowing_noted_at", Moment),  # in the event log, which is for people
+    Column("caught_up_at", Double),  # epoch s of the source: all up to then was applied
     Column("overrides", Json(dict[str, float])),
     Column("checked_at", Moment),
     **_OPTIONS,
@@ -251,6 +256,17 @@ leases = Table(
     Column("connection_id", BigInteger),
     Column("expires_at", Moment, nullable=False),
     PrimaryKeyConstraint("migration_id", "role"),
+    **_OPTIONS,
+)
+
+cut_over_parts = Table(
+    "cut_over_parts",
+    metadata,
+    Column("migration_id", Identity, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("part", enumerated(Part, 16), nullable=False),
+    Column("ms", Double, nullable=False),  # the parts of an attempt add up to its time
+    PrimaryKeyConstraint("migration_id", "attempt", "part"),
     **_OPTIONS,
 )
 

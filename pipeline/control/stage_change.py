@@ -35,7 +35,6 @@ class StageChange:
     drain_gtids: GtidSet | Keep | None = KEEP
     after_restore: Stage | Keep | None = KEEP
     resume_stage: Stage | Keep | None = KEEP
-    held_s: float | Keep = KEEP
 
     def values(self) -> dict[str, Any]:
         """The new values, by column."""

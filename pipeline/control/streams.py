@@ -20,16 +20,19 @@ class StreamState:
     logs_keys: bool
     batches: int
     rows_applied: int
-    source_time: int
+    source_time: float  # all that was committed up to then is applied
     applied_at: datetime
     now: datetime
 
 
-def create_stream(connection: Connection, migration_id: str, position: GtidSet) -> None:
+def create_stream(
+    connection: Connection, migration_id: str, position: GtidSet, source_time: float
+) -> None:
+    """Record the first position; `source_time` is when that was read, by the source's clock."""
     connection.execute(
         streams.insert().values(
             migration_id=migration_id, position=position, logs_keys=False, batches=0,
-            rows_applied=0, source_time=0, applied_at=NOW,
+            rows_applied=0, source_time=source_time, applied_at=NOW,
         )
     )  # fmt: skip
 
@@ -58,7 +61,7 @@ def find_stream(
 
 
 def move_position(
-    connection: Connection, migration_id: str, position: GtidSet, rows: int, source_time: int
+    connection: Connection, migration_id: str, position: GtidSet, rows: int, source_time: float
 ) -> None:
     """Record the position; commit it together with the row changes that it stands for."""
     connection.execute(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, or_, select, update
 from sqlalchemy.dialects.mysql import insert
 
 from pipeline.control.schema import NOW, ago, heartbeat, throttles
@@ -19,13 +19,36 @@ _ONLY = 1
 
 @dataclass(frozen=True)
 class ThrottleState:
-    """What holds a migration back. `window`: how many chunks may be in flight; None: no limit."""
+    """What holds a migration back. `window`: how many chunks may be in flight; None: no limit.
+
+    `slowed_since`: the stream has lagged, and the window is not back at its most. `slowing_noted`:
+    the event log says so. `caught_up_at`: when nothing was missing on the target, by the source's
+    clock.
+    """
 
     manual: str | None = None  # who asked for it
     reasons: tuple[Reading, ...] = ()  # those over their limits
     since: datetime | None = None
     window: int | None = None
     overrides: dict[str, float] = field(default_factory=dict)
+    slowed_since: datetime | None = None
+    slowing_noted: bool = False
+    caught_up_at: float | None = None
+
+    @property
+    def slowed(self) -> bool:
+        return self.slowed_since is not None
+
+    def windows(self, most: int, tables: int) -> list[int]:
+        """How many chunks of each of `tables` tables may be in flight, where `most` are allowed.
+
+        While it is slowed down, they share one window: one chunk for each table would be many.
+        """
+        window = min(most, self.window or most)
+        if not self.slowed:
+            return [window] * tables
+        each, more = divmod(window, max(1, tables))
+        return [each + (number < more) for number in range(tables)]
 
     @property
     def throttled(self) -> bool:
@@ -40,14 +63,15 @@ class ThrottleState:
 
 def read_throttle(connection: Connection, migration_id: str) -> ThrottleState:
     row = connection.execute(
-        select(
-            throttles.c.manual, throttles.c.reasons, throttles.c.since, throttles.c.window,
-            throttles.c.overrides,
-        ).where(throttles.c.migration_id == migration_id)
-    ).one_or_none()  # fmt: skip
+        select(throttles).where(throttles.c.migration_id == migration_id)
+    ).one_or_none()
     if row is None:
         return ThrottleState()
-    return ThrottleState(row.manual, row.reasons or (), row.since, row.window, row.overrides or {})
+    noted = row.slowed_since is not None and row.slowed_since == row.slowing_noted_at
+    return ThrottleState(
+        row.manual, row.reasons or (), row.since, row.window, row.overrides or {},
+        row.slowed_since, noted, row.caught_up_at,
+    )  # fmt: skip
 
 
 def throttle_is_due(connection: Connection, migration_id: str, every_s: float) -> bool:
@@ -61,14 +85,33 @@ def throttle_is_due(connection: Connection, migration_id: str, every_s: float) -
 
 
 def record_assessment(
-    connection: Connection, migration_id: str, reasons: Sequence[Reading], window: int
+    connection: Connection,
+    migration_id: str,
+    reasons: Sequence[Reading],
+    window: int,
+    *,
+    slowed: bool = False,
+    caught_up_at: float | None = None,
 ) -> None:
     """Record what holds it back now, since when, and how many chunks may be in flight."""
     since = func.coalesce(throttles.c.since, NOW) if reasons else None
+    slowed_since = func.coalesce(throttles.c.slowed_since, NOW) if slowed else None
     _change(
         connection, migration_id, reasons=tuple(reasons), window=window, checked_at=NOW,
-        since=since,
+        since=since, slowed_since=slowed_since, caught_up_at=caught_up_at,
     )  # fmt: skip
+
+
+def note_slowing(connection: Connection, migration_id: str, every_s: float) -> bool:
+    """Whether the event log is to say that it is slowed down: not more than once in `every_s`."""
+    noted_at = throttles.c.slowing_noted_at
+    noted = connection.execute(
+        update(throttles)
+        .where(throttles.c.migration_id == migration_id)
+        .where(or_(noted_at.is_(None), noted_at < ago(every_s)))
+        .values(slowing_noted_at=throttles.c.slowed_since)
+    )
+    return bool(noted.rowcount)
 
 
 def set_manual(connection: Connection, migration_id: str, who: str | None) -> None:

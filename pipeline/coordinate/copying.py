@@ -38,15 +38,14 @@ def copy(context: Context) -> Outcome:
     require(context, Hook.BEFORE_ROW_COPY)
     ensure_stream(context)
     throttle = assess(context)
-    for table in context.tables:
-        if not table.copied:
-            _release_stuck(context, table)
-            if not throttle.throttled:
-                row_copy = copy_of(context.settings.row_copy, throttle)
-                window = min(row_copy.window, throttle.window or row_copy.window)
-                _advance_table(context, table, row_copy, window)
+    left = [table for table in context.tables if not table.copied]
+    for table in left:
+        _release_stuck(context, table)
+    if not throttle.throttled:
+        row_copy = copy_of(context.settings.row_copy, throttle)
+        for table, window in zip(left, throttle.windows(row_copy.window, len(left)), strict=True):
+            _advance_table(context, table, row_copy, window)
     with context.control() as control:
-        left = [table for table in context.tables if not table.copied]
         copied = [
             table for table in left if table.planned and not unfinished_chunks(control, table)
         ]

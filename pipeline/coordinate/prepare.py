@@ -13,6 +13,7 @@ from pipeline.domain.stages import Stage
 from pipeline.hooks.runner import require
 from pipeline.mysql.flavours import visible_gtids
 from pipeline.step.context import Context, Outcome
+from pipeline.step.lag import source_now
 from pipeline.strategy.choice import strategy_of
 
 
@@ -30,7 +31,8 @@ def prepare(context: Context) -> Outcome:
         known = find_stream(control, context.migration.id)
     if known is None:
         with context.source() as source:
+            now = source_now(source)  # before the position: the lag is never understated
             position = visible_gtids(source)
         with context.control() as control:
-            create_stream(control, context.migration.id, position)
+            create_stream(control, context.migration.id, position, now)
     return context.enter(Stage.COPYING, "the target tables exist")

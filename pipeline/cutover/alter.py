@@ -27,7 +27,7 @@ from pipeline.cutover.decisions import next_attempt
 from pipeline.cutover.finish import finish, leave_restoring
 from pipeline.cutover.rename import end_rename_connection
 from pipeline.cutover.sentry import SwapState, drop_sentry, read_swap_state
-from pipeline.cutover.shared import end_connection, may_begin
+from pipeline.cutover.shared import end_connection, may_begin, note_parts
 from pipeline.cutover.triggers import drop_from_shadow
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.request import alter_request
@@ -105,8 +105,11 @@ def swapping(context: Context) -> Outcome:
     with context.source() as server:
         state = read_swap_state(server, table)
     if state is SwapState.SWAPPED:
-        message = f"{table.source} is the rebuilt table"
-        return context.enter(Stage.SWITCHING, message, StageChange(blocked_at=None))
+        with context.control() as control:
+            message = f"{table.source} is the rebuilt table"
+            context.enter_in(control, Stage.SWITCHING, message, StageChange(blocked_at=None))
+            note_parts(control, context)
+        return Outcome.ADVANCED
     with context.source() as server:
         # Before any stage that streams: what is applied to the shadow must not fire triggers.
         drop_from_shadow(server, table)

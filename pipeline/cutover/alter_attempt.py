@@ -12,15 +12,16 @@ from dataclasses import dataclass, field
 
 from pipeline.checksum.sides import sides_of
 from pipeline.checksum.verify_keys import KeyVerifier, SliceVerdict
+from pipeline.control.cut_over_parts import note_blocked_for
 from pipeline.control.leases import revoke_lease
 from pipeline.control.migrations import read_migration
-from pipeline.control.stage_change import NOTHING_ELSE, StageChange
+from pipeline.control.stage_change import StageChange
 from pipeline.control.streams import read_stream
 from pipeline.cutover.alter_locks import POLL_S, Swap
 from pipeline.cutover.blockers import BlockerWatch
 from pipeline.cutover.counters import keep_counter
 from pipeline.cutover.sentry import create_sentry
-from pipeline.cutover.shared import enter_verifying, is_proved
+from pipeline.cutover.shared import enter_verifying, is_proved, note_parts
 from pipeline.cutover.triggers import create_on_shadow
 from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
@@ -53,7 +54,8 @@ class Attempt:
         table = self.swap.table
         with self.context.source() as server:
             create_sentry(server, table)
-        waited_s = self._lock()
+        asked = time.monotonic()
+        self._lock()
         locked = time.monotonic()
         self._deadline = locked + self.limit_s
         reached(Point.LOCKED)
@@ -61,8 +63,7 @@ class Attempt:
         reached(Point.RENAME_WAITS)
         # Nobody can write to the table any more, so this contains every write to it.
         drain = executed_gtids(self.swap.lock)
-        what = f"locked after {waited_s:.2f} s, and the rename waits"
-        self._enter(Stage.DRAINING, what, StageChange(drain_gtids=drain))
+        self._begin_drain(drain, time.monotonic() - asked)
         self._drain(drain)
         enter_verifying(self.context, "the shadow has every change of the table")
         self.context = self.context.at(Stage.VERIFYING)
@@ -73,11 +74,10 @@ class Attempt:
         reached(Point.PROVED)
         self.swap.let_through()
         reached(Point.SWAPPED)
-        held_s = time.monotonic() - locked
-        return self._swapped(held_s)
+        return self._swapped()
 
-    def _lock(self) -> float:
-        table, began = self.swap.table, time.monotonic()
+    def _lock(self) -> None:
+        table = self.swap.table
         watch = BlockerWatch(self.context, table.source, self.swap.numbers)
 
         def while_waiting(waited_s: float) -> None:
@@ -90,7 +90,14 @@ class Attempt:
             raise RetryableError(
                 f"{table.source} could not be locked within {self.limit_s:g} s{watch.found}."
             ) from error
-        return time.monotonic() - began
+
+    def _begin_drain(self, drain: GtidSet, blocked_s: float) -> None:
+        with self.context.control() as control:
+            note_blocked_for(control, self.context.migration.id, blocked_s)
+            what = "the table is locked, and the rename waits"
+            change = StageChange(drain_gtids=drain)
+            self.context.enter_in(control, Stage.DRAINING, what, change)
+        self.context = self.context.at(Stage.DRAINING)
 
     def _drain(self, drain: GtidSet) -> None:
         reached(Point.DRAINING)
@@ -137,21 +144,17 @@ class Attempt:
             self.context.enter_in(control, Stage.SWAPPING, proof)
         self.context = self.context.at(Stage.SWAPPING)
 
-    def _swapped(self, held_s: float) -> Outcome:
-        return self.context.enter(
-            Stage.SWITCHING,
-            f"{self.swap.table.source} is the rebuilt table; writes had to wait for {held_s:.2f} s",
-            StageChange(
-                held_s=held_s,
-                blocked_at=None,  # writes no longer wait; `held_s` says for how long they did
-                lock_connection=None,
-                rename_connection=None,
-            ),
-        )
-
-    def _enter(self, stage: Stage, message: str, change: StageChange = NOTHING_ELSE) -> None:
-        self.context.enter(stage, message, change)
-        self.context = self.context.at(stage)
+    def _swapped(self) -> Outcome:
+        with self.context.control() as control:
+            self.context.enter_in(
+                control,
+                Stage.SWITCHING,
+                f"{self.swap.table.source} is the rebuilt table",
+                # Writes no longer wait.
+                StageChange(blocked_at=None, lock_connection=None, rename_connection=None),
+            )
+            note_parts(control, self.context)
+        return Outcome.ADVANCED
 
     def _check(self, late: str) -> None:
         """

@@ -14,6 +14,7 @@ from pipeline.control.hooks import last_run
 from pipeline.control.migrations import postpone_migration, retry_not_before
 from pipeline.control.stage_change import StageChange
 from pipeline.cutover.decisions import out_of_attempts, too_early
+from pipeline.cutover.shared import note_parts
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.stages import Stage
@@ -44,6 +45,8 @@ def finish(
     reached(Point.AFTER_SUCCESS_HOOK)
     with context.control() as control:
         context.enter_in(control, Stage.DONE, ended)
+        if context.migration.blocked_at is not None:  # an alter has told it after the swap
+            note_parts(control, context)
         release_claims(control, context.migration.id)
     return Outcome.ADVANCED
 
@@ -92,6 +95,8 @@ def leave_restoring(context: Context, what: str) -> Outcome:
             postpone_migration(control, context.migration.id)
         change = StageChange(after_restore=None, blocked_at=None)
         context.enter_in(control, after, what, change)
+        if context.migration.blocked_at is not None:
+            note_parts(control, context)
         if after is Stage.ABORTED:
             release_claims(control, context.migration.id)
     return Outcome.ADVANCED

@@ -14,10 +14,13 @@ again. If it takes too long before SWITCHING, `advance` sends the migration to R
 
 from __future__ import annotations
 
+import time
+
 from pipeline.checksum.sides import sides_of
 from pipeline.checksum.verify import ChunkVerifier
 from pipeline.checksum.verify_keys import KeyVerifier
 from pipeline.control.chunk_checks import unverified_chunks
+from pipeline.control.cut_over_parts import note_blocked_for
 from pipeline.control.leases import fence
 from pipeline.control.migrations import note_rename_connection
 from pipeline.control.schema import NOW
@@ -34,7 +37,13 @@ from pipeline.cutover.rename import (
     rename,
     rename_statement,
 )
-from pipeline.cutover.shared import drain_set, enter_verifying, is_proved, may_begin
+from pipeline.cutover.shared import (
+    drain_set,
+    enter_verifying,
+    is_proved,
+    may_begin,
+    note_parts,
+)
 from pipeline.cutover.triggers import create_triggers
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import MigrationTable
@@ -73,9 +82,10 @@ def _begin(context: Context) -> Outcome:
         )
         reached(Point.INTENT_WRITTEN)
         context = context.at(Stage.BLOCKING)
+        sent = time.monotonic()
         drain = rename(connection, context)
         reached(Point.RENAMED)
-        return _renamed(context, drain)
+        return _renamed(context, drain, time.monotonic() - sent)
     except RetryableError as error:
         context.note(EventKind.RENAME, f"did not succeed at once: {error}")
         return Outcome.ADVANCED  # `blocking` reads the source's state and decides
@@ -83,12 +93,17 @@ def _begin(context: Context) -> Outcome:
         connection.close()
 
 
-def _renamed(context: Context, drain: GtidSet) -> Outcome:
-    return context.enter(
-        Stage.DRAINING,
-        "the source's tables are renamed; writes to them are refused from here on",
-        StageChange(drain_gtids=drain, rename_connection=None),
-    )
+def _renamed(context: Context, drain: GtidSet, blocked_s: float | None = None) -> Outcome:
+    with context.control() as control:
+        if blocked_s is not None:
+            note_blocked_for(control, context.migration.id, blocked_s)
+        context.enter_in(
+            control,
+            Stage.DRAINING,
+            "the source's tables are renamed; writes to them are refused from here on",
+            StageChange(drain_gtids=drain, rename_connection=None),
+        )
+    return Outcome.ADVANCED
 
 
 def blocking(context: Context) -> Outcome:
@@ -97,7 +112,10 @@ def blocking(context: Context) -> Outcome:
     if read_source_state(context) is SourceState.IN_PLACE:
         again = next_attempt(context.migration, context.settings.cut_over.retry_s)
         change = StageChange(retry_at=again, blocked_at=None)
-        return context.enter(Stage.READY, "the rename did not happen", change)
+        with context.control() as control:
+            context.enter_in(control, Stage.READY, "the rename did not happen", change)
+            note_parts(control, context)
+        return Outcome.ADVANCED
     with context.source() as source:
         # Reading it later than at the rename is safe: nothing writes to the tables any more.
         drain = executed_gtids(source)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from pipeline.control.chunk_checks import unverified_chunks, void_attempts
+from pipeline.control.cut_over_parts import end_part, read_attempts
 from pipeline.control.migrations import postpone_migration
 from pipeline.control.streams import read_stream
 from pipeline.control.touched_keys import count_touched
 from pipeline.cutover.decisions import Hindrance, hindrance
 from pipeline.cutover.triggers import rehearse_triggers
+from pipeline.domain.cut_over_parts import Part
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.stages import Stage
@@ -19,6 +21,7 @@ from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import connection_is_alive, kill_connection
 from pipeline.preflight.findings import Scope, refuse
 from pipeline.preflight.registry import run_preflight
+from pipeline.status.wording import attempt_text
 from pipeline.step.context import Context
 from pipeline.step.dispatch import converged, ensure_stream, send_verifications
 from pipeline.step.lag import apply_lag_s
@@ -83,12 +86,21 @@ def is_proved(control: Connection, context: Context, drain: GtidSet) -> bool:
     Each chunk was verified in full, every key touched since was verified after that, and the
     target has everything. Until the caller commits no batch can.
     """
+    end_part(control, context.migration.id, Part.VERIFY)  # the proof is a part of its own
     stream = read_stream(control, context.migration.id, lock=True)
     left = any(
         unverified_chunks(control, table, 1) or count_touched(control, table, 1)
         for table in context.tables
     )
     return not left and stream.position.contains(drain)
+
+
+def note_parts(control: Connection, context: Context) -> None:
+    """Write to the event log for how long writes were blocked, and what that was spent on."""
+    attempts = read_attempts(control, context.migration.id)
+    if attempts:
+        text = attempt_text(context.migration.kind, attempts[-1])
+        context.note_in(control, EventKind.CUT_OVER, text)
 
 
 def drain_set(context: Context) -> GtidSet:

@@ -43,7 +43,6 @@ class Migration:
     rename_connection: int | None
     lock_connection: int | None
     first_attempt_at: datetime | None
-    held_s: float | None
     blocked_at: datetime | None  # since when writes are blocked
     drain_gtids: GtidSet | None
     failure: Failure | None

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from pipeline.control.cut_over_parts import read_attempts
 from pipeline.control.events import LoggedEvent, last_events
 from pipeline.control.leases import holder
 from pipeline.control.migration_tables import read_tables
@@ -26,6 +27,7 @@ from pipeline.control.summary import (
 )
 from pipeline.control.throttles import read_throttle
 from pipeline.control.touched_keys import count_touched
+from pipeline.domain.cut_over_parts import CutOverAttempt
 from pipeline.domain.migration import Failure, Migration, MigrationTable
 from pipeline.domain.reading import Reading
 from pipeline.domain.request import MigrationKind
@@ -98,10 +100,12 @@ class Progress:
     coordinator: str | None
     throttled: tuple[Reading, ...]  # what holds copy and verification back now
     chunks_allowed: int | None  # in flight, according to the throttle
+    slowed: bool  # since the stream has lagged; until chunks_allowed is at its most again
     postponed: bool
     abort_asked: bool
     cut_over_attempt: int
     refused_s: float | None  # how long writes were refused (move) or had to wait (alter)
+    cut_overs: tuple[CutOverAttempt, ...]
     failure: Failure | None
     events: tuple[LoggedEvent, ...]
     next: str
@@ -124,8 +128,10 @@ def read_progress(pools: Pools, target: str, migration_id: str) -> Progress:
         tables = read_tables(control, migration_id)
         progress = _from_control(control, migration, tables)
         state = find_stream(control, migration_id)
+        caught_up_at = read_throttle(control, migration_id).caught_up_at
     if state is not None and progress.stream is not None and wants_stream(migration.stage):
-        progress = replace(progress, stream=_with_lag(pools, migration, state, progress.stream))
+        stream = _with_lag(pools, migration, state, caught_up_at, progress.stream)
+        progress = replace(progress, stream=stream)
     view = next_step(_status_facts(pools, migration, progress))
     return replace(progress, next=view.sentence, command=view.command)
 
@@ -137,6 +143,7 @@ def _from_control(
     pace = _pace(control, migration, tables)
     coordinator = holder(control, migration.id, Role.COORDINATE)
     throttle = read_throttle(control, migration.id)
+    attempts = read_attempts(control, migration.id)
     return Progress(
         id=migration.id, kind=migration.kind,
         change=tables[0].placement.change if tables else None,
@@ -148,9 +155,11 @@ def _from_control(
         coordinated_s_ago=coordinated_s_ago(control, migration.id),
         coordinator=coordinator.owner if coordinator and coordinator.alive else None,
         throttled=throttle.all_reasons, chunks_allowed=throttle.window,
+        slowed=throttle.slowed,
         postponed=migration.postponed, abort_asked=migration.abort_asked,
         cut_over_attempt=migration.attempt,
-        refused_s=_refused(migration),
+        refused_s=attempts[-1].total_s if migration.stage is Stage.DONE and attempts else None,
+        cut_overs=attempts,
         failure=migration.failure,
         events=tuple(last_events(control, migration.id, _EVENTS)),
         next="", command="",
@@ -179,13 +188,6 @@ def _pace(control: Connection, migration: Migration, tables: list[MigrationTable
     return rows_copied_lately(control, tables, over) / over
 
 
-def _refused(migration: Migration) -> float | None:
-    """For how long writes had to wait, or were refused: from the rename's intent to `done`."""
-    if migration.stage is not Stage.DONE or migration.blocked_at is None:
-        return migration.held_s
-    return _seconds(migration.blocked_at, migration.stage_since)
-
-
 def _eta(stage: Stage, tables: Sequence[TableProgress], pace: float) -> float | None:
     """Seconds of copying left; the estimate of rows may be too low."""
     if stage is not Stage.COPYING or pace <= 0:
@@ -206,7 +208,11 @@ def _stream(control: Connection, migration_id: str) -> StreamProgress | None:
 
 
 def _with_lag(
-    pools: Pools, migration: Migration, state: StreamState, stream: StreamProgress
+    pools: Pools,
+    migration: Migration,
+    state: StreamState,
+    caught_up_at: float | None,
+    stream: StreamProgress,
 ) -> StreamProgress:
     try:
         with pools.begin(migration.source) as source:
@@ -214,7 +220,7 @@ def _with_lag(
     except TranshipError:
         return stream
     behind = there.executed.missing_from(state.position)
-    return replace(stream, lag_s=there.lag_s(state), transactions_behind=behind)
+    return replace(stream, lag_s=there.lag_s(state, caught_up_at), transactions_behind=behind)
 
 
 def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> StatusFacts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.control.chunk_checks import send_unverified, unverified_chunks, waits_to_be_sent
 from pipeline.control.chunk_map import last_chunk
 from pipeline.control.leases import holder
+from pipeline.control.throttles import read_throttle
 from pipeline.control.touched_keys import count_touched, send_keys
 from pipeline.copy.chunker import plan_chunk
 from pipeline.domain.migration import MigrationTable
@@ -23,10 +24,13 @@ def ensure_stream(context: Context) -> None:
 def send_verifications(context: Context) -> None:
     """Keep chunks to be verified in full, and touched keys, in the hands of checksum workers."""
     settings = context.settings.checksum
+    with context.control() as control:
+        throttle = read_throttle(control, context.migration.id)
+    window = min(settings.window, throttle.window or settings.window)
     for table in context.tables:
         _cut_open_chunk(context, table)
         with context.control() as control:
-            numbers = send_unverified(control, table, settings.window, settings.resend_s)
+            numbers = send_unverified(control, table, window, settings.resend_s)
             keys = send_keys(control, table, settings.resend_s)
         for number in numbers:
             context.messenger.verify_chunk(context.target, table, number)

@@ -56,6 +56,7 @@ class Applier:
     batches: int  # committed so far, by any streamer
     logs_keys: bool  # verification has begun
     tombstones: bool = True
+    source_time: float = 0.0  # of the last transaction, by the source's clock
     swap_seen: bool = False  # the swap was seen; nothing after it is ours
     _batches: dict[TableName, TableBatch] = field(default_factory=dict)
     _inside: bool = False  # within a source transaction
@@ -66,7 +67,6 @@ class Applier:
     _rows_written: int = 0
     _keys_logged: int = 0
     _since: float = 0.0
-    _source_time: int = 0
 
     def handle(self, event: Event) -> None:
         """Take in the next event; write or commit if the batch is full.
@@ -143,7 +143,7 @@ class Applier:
         self._started()
         self.position.add(event.gtid)
         self._inside, self._transaction_ended = False, True
-        self._source_time = event.timestamp or self._source_time
+        self.source_time = event.timestamp
         if self.due:
             self.commit()
 
@@ -203,7 +203,7 @@ class Applier:
             if read_stream(target, migration_id, lock=True).logs_keys and not self.logs_keys:
                 self._begin_log()
             rows = self._rows_written
-            move_position(target, migration_id, self.position, rows, self._source_time)
+            move_position(target, migration_id, self.position, rows, self.source_time)
             fence(target, self.lease)
             reached(Point.STREAM_BEFORE_COMMIT)
             target.commit()

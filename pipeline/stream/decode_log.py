@@ -21,6 +21,7 @@ XA_PREPARE, PARTIAL_UPDATE_ROWS, TRANSACTION_PAYLOAD, HEARTBEAT_V2, GTID_TAGGED 
 MARIADB_ANNOTATE_ROWS, MARIADB_CHECKPOINT, MARIADB_GTID, MARIADB_GTID_LIST = 160, 161, 162, 163
 
 HEADER = struct.Struct("<IBIIIH")
+_COMMIT_TIME_AT = 42  # after flags, GTID, and the logical clock
 _QUERY_HEAD = struct.Struct("<IIBHH")
 _MARIADB_GTID = struct.Struct("<QIB")
 _MARIADB_STANDALONE, _MARIADB_PREPARED_XA, _MARIADB_COMPLETED_XA = 1, 64, 128
@@ -67,6 +68,18 @@ def mysql_gtid(event: RawEvent) -> str:
     data, at = event.data, event.at + 1
     source = uuid.UUID(bytes=bytes(data[at : at + 16]))
     return f"{source}:{int.from_bytes(data[at + 16 : at + 24], 'little')}"
+
+
+def mysql_commit_time(event: RawEvent) -> float | None:
+    """When the server committed a GTID event's transaction, in epoch seconds with a fraction.
+
+    The times in the headers are whole seconds, and those at which statements began.
+    """
+    at = event.at + _COMMIT_TIME_AT
+    if at + 7 > event.end:
+        return None
+    # The highest bit says that the original server's time follows.
+    return (int.from_bytes(event.data[at : at + 7], "little") & (1 << 55) - 1) / 1e6
 
 
 @dataclass(frozen=True, slots=True)

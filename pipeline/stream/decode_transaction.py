@@ -57,6 +57,7 @@ class TransactionDecoder:
         self._decoders: dict[bytes, RowDecoder] = {}
         self._by_id: dict[int, RowDecoder | None] = {}
         self._gtid = ""
+        self._committed: float | None = None  # when, if its GTID event says so
         self._open = False  # between BEGIN and its end
         self._touched = False  # there were rows of the migration's tables since BEGIN
 
@@ -85,6 +86,7 @@ class TransactionDecoder:
 
     def _rarer(self, event: RawEvent) -> Iterator[Event]:
         if event.type == log.GTID:
+            self._committed = log.mysql_commit_time(event)
             yield self._begin(log.mysql_gtid(event))
         elif event.type == log.MARIADB_GTID:
             found = log.mariadb_gtid(event)
@@ -111,7 +113,8 @@ class TransactionDecoder:
     def _end(self, event: RawEvent) -> Iterator[Event]:
         if not self._gtid:
             raise _no_gtid()
-        yield TransactionEnd(self._gtid, event.timestamp)
+        # Whole seconds are told as if each was over, or a stream without lag would show some.
+        yield TransactionEnd(self._gtid, self._committed or event.timestamp + 1)
         self._gtid, self._open, self._touched = "", False, False
         self._by_id.clear()
 

@@ -59,7 +59,7 @@ class TransactionEnd:
     """The transaction is complete on the source."""
 
     gtid: str
-    timestamp: int  # the source's clock, in epoch seconds
+    timestamp: float  # when it was committed by the source's clock, in epoch seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,7 @@ class StreamSession:
             batches=state.batches,
             logs_keys=state.logs_keys,
             tombstones=not all(table.copied for table in self.tables),
+            source_time=state.source_time,
         )
 
     def _new_reader(self, position: str) -> BinlogReader:

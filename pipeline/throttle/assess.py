@@ -1,18 +1,19 @@
 """Decides how much a migration may load the servers now, and stops it if the load is critical.
 
-Whoever coordinates reads the signals every `check_s`. Over a limit nothing new is sent. Close to
-one the number of chunks in flight is halved, down to one; far from all of them it grows by a
-quarter, up to `row_copy.window`. So a migration mostly slows down before it has to stop.
+Whoever coordinates reads the signals every `check_s`. Over a limit nothing new is sent; how much is
+sent otherwise is decided in pace.py.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
+
+from sqlalchemy import Connection
 
 from pipeline.configuration.settings import Throttle
 from pipeline.control.throttles import (
     ThrottleState,
+    note_slowing,
     read_throttle,
     record_assessment,
     throttle_is_due,
@@ -23,11 +24,13 @@ from pipeline.domain.reading import Reading, Signal
 from pipeline.errors import FatalError
 from pipeline.status.wording import reading_text, reasons_text
 from pipeline.step.context import Context
-from pipeline.step.lag import apply_lag_s
+from pipeline.step.lag import Lag, read_lag
 from pipeline.throttle.limits import copy_of, throttle_of
+from pipeline.throttle.pace import Pace, next_pace
 from pipeline.throttle.signals import load, readings
 
-_GROWTH = 4
+# Under a heavy writer the lag passes the limit again and again: nobody wants to read that often.
+_SLOWING_NOTED_S = 600.0
 
 
 def assess(context: Context) -> ThrottleState:
@@ -44,40 +47,48 @@ def assess(context: Context) -> ThrottleState:
         write_heartbeat(control)
     limits = throttle_of(settings.throttle, before)
     _stop_if_critical(context, limits)
+    lag = read_lag(context)
     found = [
         *readings(context.pools, limits, migration.source, migration.target),
-        *_apply_lag(context, limits),
+        *_apply_lag(lag, limits),
     ]
-    window = next_window(before.window, copy_of(settings.row_copy, before).window, found)
-    return _record(context, before, [reading for reading in found if reading.over], window)
+    most = copy_of(settings.row_copy, before).window
+    pace = next_pace(
+        Pace(before.window or most, before.slowed), most, found, lag.seconds, limits.yield_lag_s
+    )
+    return _record(context, before, [one for one in found if one.over], pace, lag)
 
 
 def _record(
-    context: Context, before: ThrottleState, reasons: Sequence[Reading], window: int
+    context: Context, before: ThrottleState, reasons: Sequence[Reading], pace: Pace, lag: Lag
 ) -> ThrottleState:
     """Record it for the workers, and log for people when it begins and when it ends."""
     with context.control() as control:
-        record_assessment(control, context.migration.id, reasons, window)
+        record_assessment(
+            control, context.migration.id, reasons, pace.window, slowed=pace.slowed,
+            caught_up_at=lag.caught_up_at,
+        )  # fmt: skip
         if bool(reasons) != bool(before.reasons):
             what = f"throttled: {reasons_text(reasons)}" if reasons else "no longer throttled"
             context.note_in(control, EventKind.THROTTLE, what)
+        _note_slowing(context, control, before, pace, lag)
         return read_throttle(control, context.migration.id)
 
 
-def _apply_lag(context: Context, limits: Throttle) -> Iterator[Reading]:
+def _note_slowing(
+    context: Context, control: Connection, before: ThrottleState, pace: Pace, lag: Lag
+) -> None:
+    if pace.slowed and not before.slowed:
+        if note_slowing(control, context.migration.id, _SLOWING_NOTED_S):
+            what = f"slowed down: the stream is {lag.seconds:.1f} s behind, and comes first"
+            context.note_in(control, EventKind.THROTTLE, what)
+    elif before.slowing_noted and not pace.slowed:
+        context.note_in(control, EventKind.THROTTLE, "no longer slowed down")
+
+
+def _apply_lag(lag: Lag, limits: Throttle) -> Iterator[Reading]:
     if limits.max_apply_lag_s is not None:
-        lag_s = apply_lag_s(context)
-        # Before the first transaction arrives the lag is unknown.
-        known_s = 0.0 if math.isinf(lag_s) else lag_s
-        yield Reading(Signal.APPLY_LAG, known_s, limits.max_apply_lag_s)
-
-
-def next_window(before: int | None, most: int, found: Sequence[Reading]) -> int:
-    """How many chunks may be in flight: fewer near a limit, more again far from it."""
-    now = min(before or most, most)
-    if any(reading.near for reading in found):
-        return max(1, now // 2)
-    return min(most, now + max(1, now // _GROWTH))
+        yield Reading(Signal.APPLY_LAG, lag.seconds, limits.max_apply_lag_s)
 
 
 def _stop_if_critical(context: Context, limits: Throttle) -> None:

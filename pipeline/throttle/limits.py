@@ -26,6 +26,7 @@ class Limit:
 OF_THROTTLE = {
     "max_lag_s": Limit("seconds that a replica may be late"),
     "max_history_list": Limit("InnoDB's history list length"),
+    "yield_lag_s": Limit("seconds that the stream may be behind at full speed"),
     "max_apply_lag_s": Limit("seconds that the stream may be behind"),
     "nice_ratio": Limit("pause after each chunk, as a multiple of its time", zero=True),
 }

@@ -93,7 +93,7 @@ def _history_list(connection: Connection) -> float:
 
 
 def _query(connection: Connection, query: str) -> float:
-    return float(run(connection, query).rows[0][0] or 0)
+    return float(bool(float(run(connection, query).rows[0][0] or 0)))
 
 
 def _http(url: str, timeout_s: float) -> float:

@@ -17,6 +17,7 @@ from tests.support.alters import (
     make_table,
 )
 from tests.support.moves import scalar, story, wait_for, wait_until
+from tests.support.selection import some
 from tests.support.stack import Stack
 
 ALL_OF_IT = "ADD COLUMN c INT DEFAULT 0, ADD INDEX by_v (v), CONVERT TO CHARACTER SET utf8mb4"
@@ -54,15 +55,14 @@ def test_a_live_table_is_rebuilt_and_no_write_is_lost(
     writers = Bookkeeper(lambda: connect(SERVER), f"{schema}.t", 10_000, seed=3, truth=truth)
     writers.start()
     migration_id = begin_alter(pools, schema, "t", ALL_OF_IT, chunk_rows=1000)
-    migration = wait_for(pools, migration_id, Stage.DONE, logs=shared_stack.logs)
+    wait_for(pools, migration_id, Stage.DONE, logs=shared_stack.logs)
     before = writers.written
     wait_until(lambda: writers.written > before + 100, "nobody writes to the new table")
     writers.stop()
     link = connect(SERVER)
     assert writers.broken_promises(link) == []
     assert scalar(link, f"SELECT COUNT(*) FROM {schema}.t WHERE c <> 0") == 0
-    assert migration.held_s is not None
-    print(f"writes waited for {migration.held_s:.2f} s; the longest took {writers.longest_s:.2f} s")
+    print(f"the longest write took {writers.longest_s:.2f} s")
     # Statistics of an empty table would make bad plans.
     known = f"FROM mysql.innodb_table_stats WHERE database_name = '{schema}' AND table_name = 't'"
     assert scalar(link, f"SELECT n_rows {known}") > 10_000
@@ -76,9 +76,7 @@ def test_a_live_table_is_rebuilt_and_no_write_is_lost(
     assert leftovers(pools, schema) == ["t"]
 
 
-@pytest.mark.parametrize(
-    "ddl", [*CHANGES[:7], *(pytest.param(ddl, marks=pytest.mark.long) for ddl in CHANGES[7:])]
-)
+@pytest.mark.parametrize("ddl", some(CHANGES, *CHANGES[1:5:2]))
 def test_the_rebuilt_table_is_what_alter_table_makes_of_the_old_one(
     pools: Pools, connect: Connect, schema: str, shared_stack: Stack, ddl: str
 ) -> None:
@@ -136,8 +134,7 @@ def test_an_id_that_was_given_out_is_not_given_out_again(
 
 @pytest.mark.parametrize(
     "name",
-    ["A", "t" * 64, "sp ace`d"]
-    + [pytest.param(name, marks=pytest.mark.long) for name in ("zzz", "_under", "é" * 60, "~~~")],
+    some(["A", "t" * 64, "sp ace`d", "zzz", "_under", "é" * 60, "~~~"], "A", "sp ace`d"),
 )
 def test_the_shadow_stays_writable_whatever_the_table_is_called(
     pools: Pools, connect: Connect, schema: str, shared_stack: Stack, name: str

@@ -102,7 +102,7 @@ def test_a_connection_is_killed_and_the_alter_goes_on(
     assert leftovers(swap.pools, swap.schema) == ["t"]
 
 
-@pytest.mark.parametrize("point", some(POINTS, Point.PROVED))
+@pytest.mark.parametrize("point", some(POINTS))
 def test_the_server_is_killed_and_the_alter_goes_on(tmp_path: Path, point: Point) -> None:
     with own_primary(tmp_path, with_replica=False) as primary:
         swap = Swap(primary.pools, lambda *_: primary.connect(), "s", primary.stack)

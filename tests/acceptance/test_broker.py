@@ -57,7 +57,7 @@ def test_a_move_goes_on_by_itself_when_the_broker_loses_everything(
     writers = Workload(lambda: connect(SOURCE), schema, ROWS, seed=5).start()
     stack.start(pause={"copy.claimed": {"delay": [0.1, 0.3]}})
     migration_id = begin_move(pools, schema, TABLES, chunk_rows=500)
-    for more in (3, 8, 15):
+    for more in (3, 10):
         wait_until(
             lambda more=more: chunks_done(pools, migration_id) >= more,
             f"the copy does not go on\n{story(pools, migration_id)}\n{stack.logs()}",

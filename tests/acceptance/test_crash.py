@@ -110,7 +110,7 @@ def test_a_move_killed_there_goes_on_to_an_exact_end(crash: Crash, point: Point)
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("point", some(BEFORE_SWITCHING, Point.STREAM_BEFORE_COMMIT))
+@pytest.mark.parametrize("point", some(BEFORE_SWITCHING))  # short: integration/cutover
 def test_an_abort_gives_the_source_its_tables_back_whatever_was_killed_before(
     crash: Crash, point: Point
 ) -> None:

@@ -74,6 +74,7 @@ def test_rows_as_wide_as_a_row_may_be(
     assert_same(connect, schema)
 
 
+@pytest.mark.long
 def test_values_of_more_than_16_megabytes(
     pools: Pools, connect: Connect, schema: str, shared_stack: Stack
 ) -> None:

@@ -79,6 +79,7 @@ def test_a_move_needs_no_privilege_that_the_examples_do_not_grant(
     assert len(control.clean_up(pools, TARGET, migration_id, "test")) == len(TABLES)
 
 
+@pytest.mark.long
 def test_a_trigger_that_the_target_refuses_is_found_before_the_rename(
     least: tuple[Pools, Stack], pools: Pools, connect: Connect, schema: str
 ) -> None:

@@ -63,6 +63,7 @@ def stands_still(pools: Pools, migration_id: str) -> None:
     assert "goes on once it is no longer throttled" in after.next
 
 
+@pytest.mark.long  # short: by hand
 def test_a_flag_file_holds_it_back_until_it_is_gone(
     pools: Pools, connect: Connect, schema: str, throttled_stack: Stack, tmp_path: Path
 ) -> None:
@@ -193,6 +194,7 @@ def _late(primary: Primary) -> str:
     return begin_alter(primary.pools, "s", "t", "ADD COLUMN c INT", chunk_rows=100)
 
 
+@pytest.mark.long
 def test_a_replica_that_stands_still_holds_it_back_though_nothing_is_written(
     tmp_path: Path,
 ) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.commands import control
-from pipeline.control.migrations import record_failure
+from pipeline.control.cut_over_parts import read_attempts
+from pipeline.control.migrations import read_migration, record_failure
+from pipeline.domain.cut_over_parts import Part
 from pipeline.domain.migration import Failure
 from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
@@ -68,6 +70,8 @@ class ReadyMove:
         for name in TABLES:
             assert self.rows(TARGET, name) == [(1, "x"), (2, "b"), (3, "y")]
         assert self.hooks.writes_to == TARGET
+        parts = [Part.LOCK, Part.DRAIN, Part.VERIFY, Part.PROOF, Part.HOOK]
+        _is_accounted_for(self.pools, TARGET, self.id, parts)
 
     def ends_as_it_began(self, stage: Stage) -> None:
         self.coordinators.until(stage)
@@ -139,6 +143,8 @@ class ReadyAlter:
         rows = self.run(f"SELECT id, v, c FROM {self.schema}.t ORDER BY id")
         assert rows == [(1, "x", 7), (2, "b", 7), (3, "y", 7)]
         self.write(4)
+        parts = [Part.LOCK, Part.DRAIN, Part.VERIFY, Part.PROOF, Part.SWAP]
+        _is_accounted_for(self.pools, SERVER, self.id, parts)
 
     def ends_as_it_began(self, stage: Stage) -> None:
         self.coordinators.until(stage)
@@ -168,3 +174,15 @@ def ready_alter(pools: Pools, schema: str, directory: Path, **options: Any) -> I
         alter.coordinators.until(Stage.READY)
         alter.write(3)
         yield alter
+
+
+def _is_accounted_for(pools: Pools, target: str, migration_id: str, parts: list[Part]) -> None:
+    """Whoever died on the way, all the time in which writes were blocked is in one of the parts."""
+    with pools.begin(target) as link:
+        migration, attempts = read_migration(link, migration_id), read_attempts(link, migration_id)
+    assert [one.attempt for one in attempts] == list(range(1, migration.attempt + 1))
+    assert [one.part for one in attempts[-1].parts] == parts
+    assert all(one.ms >= 0 for attempt in attempts for one in attempt.parts)
+    if migration.blocked_at is not None:  # an alter no longer says since when
+        blocked_s = (migration.stage_since - migration.blocked_at).total_seconds()
+        assert abs(attempts[-1].total_s - blocked_s) < 0.1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from pipeline.domain.reading import Reading, Signal, asked_for_by
 
 READINGS = (
@@ -10,8 +12,9 @@ READINGS = (
     Reading(Signal.HISTORY_LIST, 2000, 1000, server="new"),
     Reading(Signal.APPLY_LAG, 3, 2.5),
     Reading(Signal.FLAG_FILE, 1, 1, subject="/run/{stop}"),
-    Reading(Signal.QUERY, 7, 1, server="old"),
+    Reading(Signal.QUERY, 1, 1, server="old"),
     Reading(Signal.HTTP, 1, 1, subject="http://calm/is it"),
     Reading(Signal.HTTP, None, 1, subject="http://calm/", trouble="HTTPError: 503 {}"),
     asked_for_by("ann@db1"),
 )
+NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -49,7 +49,7 @@ class Servers:
             "[timeouts]\nlease_s = 3\nlock_wait_s = 5\nidle_s = 10\n",
             "[workers]\ntick_s = 0.5\n",
             "[row_copy]\nresend_s = 3\nstale_claim_s = 6\n",
-            "[checksum]\nresend_s = 3\n",
+            "[checksum]\nresend_s = 3\ndrain_wait_s = 2\n",
             "[cut_over]\nretry_s = 1\n",
             "[hooks]\nstatus_s = 1\n",
         ]

@@ -10,6 +10,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from ops.dev.reference.markdown import head, table
 from pipeline.control.events import LoggedEvent
+from pipeline.domain.cut_over_parts import CutOverAttempt, Part, PartTime
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Failure
 from pipeline.domain.reading import Reading, Signal
@@ -39,10 +40,13 @@ ABOUT: dict[type, dict[str, str]] = {
         "coordinator": "who is coordinating at this moment; mostly null, since a step is short",
         "throttled": "what holds copy and verification back now, see below; empty: nothing",
         "chunks_allowed": "chunks in flight that the throttle allows; null: not assessed yet",
+        "slowed": "copy and verification are slowed down, as the stream has lagged; until as many"
+        " chunks are allowed as is configured",
         "postponed": "the cut-over waits for `tranship cut-over`",
         "abort_asked": "`tranship abort` was called",
         "cut_over_attempt": "how many cut-overs have begun",
         "refused_s": "once it is done: for how long writes were refused (move) or waited (alter)",
+        "cut_overs": "every attempt to cut over so far, see below; the last one is the latest",
         "failure": "why it has stopped, see below; null if it has not",
         "events": "the last five of the event log, oldest first",
         "next": "what happens next and what that waits for, for a person",
@@ -87,6 +91,15 @@ ABOUT: dict[type, dict[str, str]] = {
         "subject": "what was read: a status variable, a file, a URL, a person",
         "trouble": "why it can't be read",
     },
+    CutOverAttempt: {
+        "attempt": "its number",
+        "parts": "what its time was spent on, see below: those parts that have ended, in order",
+    },
+    PartTime: {
+        "part": "one of those below",
+        "ms": "milliseconds; all parts of an attempt add up to the time in which writes were"
+        " refused (move) or waited (alter)",
+    },
     Failure: {
         "role": "what was being done: " + ", ".join(f"`{one}`" for one in Role),
         "explanation": "why",
@@ -106,9 +119,19 @@ SIGNALS = {
     Signal.HISTORY_LIST: "InnoDB's history list length on `server`",
     Signal.APPLY_LAG: "how far the stream is behind, in seconds",
     Signal.FLAG_FILE: "whether the file `subject` exists where the coordinator runs",
-    Signal.QUERY: "what the configured query returns on `server`",
+    Signal.QUERY: "whether the configured query on `server` gives anything but 0 or NULL",
     Signal.HTTP: "whether the URL `subject` answers anything but 200",
     Signal.BY_HAND: "`tranship throttle`, called by `subject`",
+}
+PARTS = {
+    Part.LOCK: "move: until the rename has its locks and has happened; alter: until the table is"
+    " locked and the rename is seen to wait",
+    Part.DRAIN: "until the target has everything that the source had executed",
+    Part.VERIFY: "until the rows touched since their last verification are verified",
+    Part.PROOF: "until the proof is about to be committed",
+    Part.SWAP: "alter only: from there until the rename has happened",
+    Part.HOOK: "move only: from there until the hook `on-success` has succeeded",
+    Part.RESTORE: "of an attempt that did not succeed: until writes go on as before",
 }
 EVENT_KINDS = {
     EventKind.CREATED: "the migration was started",
@@ -121,7 +144,8 @@ EVENT_KINDS = {
     EventKind.DIFFERENCE: "a verification found a difference, which is repaired",
     EventKind.RENAME: "the rename of a move's cut-over did not succeed at once",
     EventKind.SWAP: "only the server can say whether an alter's tables were swapped",
-    EventKind.CUT_OVER: "the cut-over is postponed, since the last attempt has failed, too",
+    EventKind.CUT_OVER: "for how long writes were refused or waited, and what that was spent on;"
+    " or: the cut-over is postponed, since the last attempt has failed, too",
     EventKind.FORCE: "a connection that blocked the cut-over was killed",
     EventKind.FAILURE: "why it has stopped",
 }
@@ -131,6 +155,8 @@ _TITLES = {
     IndexProgress: "tables[].indexes",
     StreamProgress: "stream",
     Reading: "throttled[]",
+    CutOverAttempt: "cut_overs[]",
+    PartTime: "cut_overs[].parts[]",
     Failure: "failure",
     LoggedEvent: "events[]",
 }
@@ -142,6 +168,8 @@ def page() -> str:
     for one, title in _TITLES.items():
         parts.append(f"## {title}\n\n{table(('field', 'type', ''), _rows(one))}")
     parts.append(f"## Signals\n\n{table(('signal', 'what it reads'), _members(SIGNALS))}")
+    cut_over_parts = table(("part", "what ends it"), _members(PARTS))
+    parts.append(f"## Parts of a cut-over\n\n{cut_over_parts}")
     kinds = table(("kind", "what it tells"), _members(EVENT_KINDS))
     parts.append(f"## Kinds of events\n\n{kinds}")
     stages = [(f"`{stage}`", RULES[stage].purpose, RULES[stage].undo.value) for stage in Stage]

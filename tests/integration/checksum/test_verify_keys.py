@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from pipeline.checksum import digest, verify_keys
 from pipeline.checksum.verify import Verdict
-from pipeline.checksum.verify_keys import SliceVerdict
+from pipeline.checksum.verify_keys import KeyVerifier, SliceVerdict
 from pipeline.mysql.pools import Pools, run
 from pipeline.pausepoints import Point, at
 from tests.support.direct import DirectMove, Feed
-from tests.support.moves import SOURCE
+from tests.support.moves import SOURCE, TARGET
 from tests.support.verification import (
     drained,
     equal,
@@ -97,6 +98,22 @@ def test_a_target_that_is_only_behind_is_not_different(move: DirectMove, feed: F
     on_source(move, "UPDATE {t} SET v = 'two' WHERE id = 3")
     assert move.verify_keys() is SliceVerdict.INCONCLUSIVE
     assert (unverified(move), touched(move)) == ([], 1)
+
+
+@pytest.mark.timeout(30)
+def test_a_rename_never_waits_for_a_verification_that_waits_for_the_stream(
+    move: DirectMove, feed: Feed
+) -> None:
+    write_both(move, feed, 3, "one")
+    on_source(move, "UPDATE {t} SET v = 'two' WHERE id = 3")
+    patient = move.pools.settings.checksum.model_copy(update={"drain_wait_s": 300.0})
+    with move.pools.begin(TARGET) as control:
+        run(
+            control,
+            f"UPDATE tranship.migrations SET stage = 'blocking' WHERE id = '{move.migration_id}'",
+        )
+    verifier = KeyVerifier(replace(move.sides(), settings=patient))
+    assert verifier.verify_slice() is SliceVerdict.INCONCLUSIVE
 
 
 def test_a_key_that_differs_sends_its_chunk_back_which_is_repaired(

@@ -153,7 +153,7 @@ def test_a_move_from_beginning_to_clean_up(
     code, out, _ = command("move", *MOVE, "--table", table, "--wait")
     assert code is ExitCode.OK, shared_stack.logs()
     migration_id = out.split()[0]
-    assert re.search(r"done; writes were refused for [\d.]+ s", out)
+    assert re.search(r"done; writes were refused for [\d,]+ ms: locks \d", out)
     for too_late in ("abort", "postpone", "cut-over", "resume"):
         code, _, err = command(too_late, migration_id)
         assert code is ExitCode.REFUSED, too_late

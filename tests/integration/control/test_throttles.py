@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from pipeline.control.install import install
 from pipeline.control.throttles import (
     ThrottleState,
+    note_slowing,
     read_throttle,
     record_assessment,
     set_manual,
@@ -53,3 +54,22 @@ def test_what_a_person_set_outlives_an_assessment(pools: Pools, migration_id: st
         set_override(control, migration_id, "nice_ratio", 0.5)
         state = assessed(control, migration_id)
     assert (state.manual, state.overrides, state.window) == ("ann@db1", {"nice_ratio": 0.5}, 4)
+
+
+def slowed(control: Connection, migration_id: str, now: bool) -> ThrottleState:
+    record_assessment(control, migration_id, (), 1, slowed=now)
+    if now:
+        note_slowing(control, migration_id, every_s=600)
+    return read_throttle(control, migration_id)
+
+
+def test_a_lag_that_comes_and_goes_does_not_flood_the_event_log(
+    pools: Pools, migration_id: str
+) -> None:
+    with pools.begin(TARGET) as control:
+        first = slowed(control, migration_id, now=True)
+        over = slowed(control, migration_id, now=False)
+    with pools.begin(TARGET) as control:
+        again = slowed(control, migration_id, now=True)
+    told = [(one.slowed, one.slowing_noted) for one in (first, over, again)]
+    assert told == [(True, True), (False, False), (True, False)]

@@ -255,3 +255,18 @@ def test_the_hidden_columns_of_an_index_do_not_shift_the_others(
     source.run("INSERT INTO t VALUES (1, 5, JSON_OBJECT('n', JSON_ARRAY(3, 4)), 'Words')")
     found = changes(source.events(before, table))
     assert [change.after for change in found] == [[(b"1", b"5", b'{"n": [3, 4]}', b"Words")]]
+
+
+def test_a_transaction_is_as_old_as_its_commit_not_as_its_first_statement(
+    source: SourceServer, table: Table
+) -> None:
+    """The headers say when statements began, in whole seconds: a lag of an hour, here."""
+
+    def now() -> float:
+        return float(source.run("SELECT UNIX_TIMESTAMP(SYSDATE(6))")[0][0])
+
+    before = now()
+    hour_ago = "SET timestamp = UNIX_TIMESTAMP() - 3600"
+    events = after(source, table, hour_ago, "INSERT INTO t VALUES (1, 'a')")
+    (ended,) = [event for event in events if isinstance(event, TransactionEnd)]
+    assert before <= ended.timestamp <= now()

@@ -23,8 +23,8 @@ def test_none_makes_a_column_null() -> None:
 
 def test_a_value_is_written_as_it_is() -> None:
     again = datetime(2026, 1, 1, tzinfo=UTC)
-    change = StageChange(after_restore=Stage.READY, retry_at=again, held_s=0.0)
-    assert change.values() == {"after_restore": Stage.READY, "retry_at": again, "held_s": 0.0}
+    change = StageChange(after_restore=Stage.READY, retry_at=again, attempt=0)
+    assert change.values() == {"after_restore": Stage.READY, "retry_at": again, "attempt": 0}
 
 
 def test_every_field_is_a_column_and_none_is_the_stage_itself() -> None:

@@ -6,10 +6,15 @@ from dataclasses import replace
 
 from ops.metrics.collector import families
 from ops.metrics.figures import described
+from pipeline.domain.cut_over_parts import CutOverAttempt, Part, PartTime
 from pipeline.domain.reading import Reading, Signal, asked_for_by
 from pipeline.status.progress import StreamProgress, TableProgress
 from tests.support.progress import copying
 from tests.support.readings import READINGS
+
+
+def attempt(number: int, **parts: float) -> CutOverAttempt:
+    return CutOverAttempt(number, tuple(PartTime(Part(name), ms) for name, ms in parts.items()))
 
 
 def reasons(*throttled: Reading) -> set[tuple[str, ...]]:
@@ -31,8 +36,9 @@ def test_every_metric_that_is_described_is_told_and_no_other() -> None:
     table = TableProgress("s.t", "s.t", 1, 2, 3, 4, 5, 6, True, True, 7, 8, 0)
     stream = StreamProgress(1, 2, 3.0, 4, True, "host:1", 5.0)
     progress = replace(
-        copying(READINGS), stream=stream, tables=(table,), chunks_allowed=1, refused_s=2
-    )
+        copying(READINGS), stream=stream, tables=(table,), chunks_allowed=1, refused_s=2,
+        cut_overs=(attempt(1, drain=2000),),
+    )  # fmt: skip
     told = {
         sample.name: set(sample.labels)
         for family in families([progress])
@@ -61,3 +67,17 @@ def test_a_reason_stays_one_time_series_while_its_value_changes() -> None:
 
 def test_a_replica_that_is_configured_twice_is_told_once() -> None:
     assert reasons(READINGS[0], READINGS[0]) == {(Signal.REPLICA_LAG, "replica-1", "")}
+
+
+def test_the_parts_of_the_last_attempt_are_told_in_seconds_and_no_others() -> None:
+    """An alert on a part would go on for as long as an attempt that was given up is told."""
+    progress = replace(
+        copying(), cut_overs=(attempt(1, drain=30_000), attempt(2, lock=4, drain=20))
+    )
+    found = {
+        sample.labels["part"]: sample.value
+        for family in families([progress])
+        for sample in family.samples
+        if sample.name == "tranship_refused_part_seconds"
+    }
+    assert found == {"lock": 0.004, "drain": 0.02}

@@ -1,0 +1,25 @@
+"""A switch holds back exactly as its page says, whatever the server answers."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.configuration.settings import Throttle
+from pipeline.mysql.pools import Pools
+from pipeline.throttle.signals import readings
+from tests.support.moves import SOURCE, TARGET
+
+
+@pytest.mark.parametrize(
+    ("answer", "throttles"),
+    [
+        ("0", False), ("NULL", False), ("0.0", False), ("'0'", False),
+        ("1", True), ("7", True), ("0.5", True), ("-1", True), ("'yes'", True), ("1 FROM dual"
+        " WHERE FALSE", True),
+    ],
+)  # fmt: skip
+def test_a_query_throttles_at_anything_but_0_or_null(
+    pools: Pools, answer: str, throttles: bool
+) -> None:
+    (reading,) = readings(pools, Throttle(query=f"SELECT {answer}"), SOURCE, TARGET)
+    assert reading.over is throttles
