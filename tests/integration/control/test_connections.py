@@ -37,13 +37,15 @@ def test_a_number_from_before_the_servers_start_is_somebody_elses_now(
 def test_a_pooled_connection_that_was_lost_while_idle_is_opened_again(
     pools: Pools, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pools.begin(TARGET) as connection:
+    ours = Pools(pools.settings)  # with one connection, which is the one that comes next
+    with ours.begin(TARGET) as connection:
         lost = connection_id(connection)
     connect(TARGET).query(f"KILL {lost}")
     monkeypatch.setattr(pooled, "_IDLE_S", 0.0)
-    with pools.begin(TARGET) as connection:
+    with ours.begin(TARGET) as connection:
         assert connection_id(connection) != lost
         assert run(connection, "SELECT 1").rows == ((1,),)
+    ours.close()
 
 
 def test_what_fails_halfway_leaves_no_transaction_to_the_next_user(
