@@ -23,7 +23,7 @@ help:
 	@echo "make demo-alter           rebuild a live table in place, compare it with what it was"
 	@echo "make test                 the short tests (make test-long: the long ones; test-mariadb)"
 	@echo "make lint types           linters, mypy"
-	@echo "make docs                 write docs/reference and docs/compatibility.md from code and tests"
+	@echo "make docs                 write the pages that come from code, tests and measurements"
 	@echo "make screenshots          take the documentation's pictures of Flower"
 	@echo "make bench [BENCH=…]      measure, write docs/performance.md (hours; BENCH=--list: the rows)"
 	@echo "make lock                 pin the dependencies again"
@@ -73,6 +73,7 @@ check: lint types test
 docs: $(STAMP)
 	$(BIN)/python -m ops.dev.compatibility
 	$(BIN)/python -m ops.dev.reference
+	$(BIN)/python -m ops.dev.bench --render
 
 screenshots: $(STAMP)
 	mkdir -p docs/images

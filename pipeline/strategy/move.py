@@ -40,10 +40,9 @@ class MoveStrategy(Strategy):
             if deferred is not None:
                 defer_indexes(control, table, deferred)
                 statement = without_indexes(statement, deferred)
-        with sides.control() as control:
-            create_schema(control, table.target.schema)
-        with sides.control() as control:
-            run(control, under_name(statement, table.source, table.target))
+        with sides.ddl() as target:
+            create_schema(target, table.target.schema)
+            run(target, under_name(statement, table.source, table.target))
         with sides.control() as control:
             self._check_target(control)
 

@@ -18,12 +18,11 @@ from ops.dev.bench.page import for_terminal, render
 from ops.dev.bench.programs import Programs
 from ops.dev.bench.results import Circumstances, Measured, load, merge, save
 from ops.dev.bench.row import Bench, Row
-from ops.dev.bench.rows import ROWS
+from ops.dev.bench.rows import ROWS, TITLES
 from ops.dev.sandbox.errors import SandboxError
 from ops.dev.sandbox.sandbox import default_root
 
 _DOCS = Path(__file__).resolve().parents[3] / "docs"
-_TITLES = {row.name: row.title for row in ROWS.values()}
 
 
 def _chosen(_context: click.Context, _parameter: click.Parameter, text: str | None) -> list[Row]:
@@ -53,7 +52,10 @@ def _named(
               help="Where a program of others is, if not on the PATH.")  # fmt: skip
 @click.option("--docs", type=click.Path(path_type=Path, file_okay=False), default=_DOCS,
               show_default=True, help="Where performance.json and performance.md are.")  # fmt: skip
-@click.option("--list", "listing", is_flag=True, help="Name the rows, with minutes they take.")
+@click.option(
+    "--list", "listing", is_flag=True, help="Only name the rows, and the minutes they take."
+)
+@click.option("--render", "rendering", is_flag=True, help="Only write the page again.")
 def main(
     rows: list[Row],
     rounds: int,
@@ -62,11 +64,15 @@ def main(
     named: dict[str, Path],
     docs: Path,
     listing: bool,
+    rendering: bool,
 ) -> None:
     """Measure, print, and replace the rows in docs/performance.md."""
     if listing:
         for row in rows:
             click.echo(f"{row.name:12} {row.minutes:5.0f} min  {row.title}")
+        return
+    if rendering:
+        _write_page(docs)
         return
     bench = Bench(Programs(named, default_root() / "cache"), rounds, scale, tls)
     failed = list(_measured(bench, rows, docs))
@@ -107,10 +113,15 @@ def _versions(bench: Bench, row: Row) -> dict[str, str]:
 
 
 def _write(docs: Path, name: str, measured: Measured) -> None:
-    results = merge(load(docs / "performance.json"), {name: measured})
     docs.mkdir(parents=True, exist_ok=True)
-    save(docs / "performance.json", results)
-    (docs / "performance.md").write_text(render(_TITLES, results))
+    data = docs / "performance.json"
+    save(data, merge(load(data), {name: measured}))
+    _write_page(docs)
+
+
+def _write_page(docs: Path) -> None:
+    page = render(TITLES, load(docs / "performance.json"))
+    (docs / "performance.md").write_text(page)
 
 
 if __name__ == "__main__":

@@ -20,21 +20,23 @@ from ops.dev.bench import tables
 from ops.dev.bench.programs import Programs
 from ops.dev.bench.tables import SCHEMA, TableKind
 from ops.dev.demo.stack import Stack, running_stack
-from pipeline.commands.control import abort, clean_up
+from pipeline.commands.control import abort, clean_up, cut_over
 from pipeline.commands.start import start
 from pipeline.configuration.load import load_settings
 from pipeline.configuration.path import PATH_VARIABLE
 from pipeline.control.migration_tables import read_tables
 from pipeline.control.migrations import read_migration
+from pipeline.control.touched_keys import count_touched
 from pipeline.domain.migration import Migration
-from pipeline.domain.request import MoveRequest
+from pipeline.domain.request import AlterRequest, MoveRequest, Request
 from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
 
 WHO = "bench"
 LIMIT_S = 1800.0
-_POLL_S = 0.01
+_POLL_S = 0.03  # asking costs CPU, of which there may be little
+_COUNTED = 10_000_000
 _OPTIONS = {
     "innodb-flush-log-at-trx-commit": "1",
     "sync-binlog": "1",
@@ -54,6 +56,7 @@ class Stand:
     tls: str
     source: str = "old"
     target: str = "new"
+    control: str = "new"  # where the control schema of the last migration is
 
     def connect(self, server: str) -> pymysql.Connection[Any]:
         return self.stack.connect(server)
@@ -66,10 +69,13 @@ class Stand:
 
     def value(self, server: str, query: str) -> Any:
         """The first value of the first row."""
+        return next(iter(self.column(server, query)), None)
+
+    def column(self, server: str, query: str) -> list[Any]:
+        """The first value of each row."""
         with self.connect(server) as connection, connection.cursor() as cursor:
             cursor.execute(query)
-            row = cursor.fetchone()
-        return None if row is None else row[0]
+            return [row[0] for row in cursor.fetchall()]
 
     def status(self, server: str, name: str) -> int:
         """A status variable of the server."""
@@ -117,18 +123,40 @@ class Stand:
 
     def begin(self, names: Iterable[str], **terms: Any) -> str:
         """Start a move that does not cut over by itself, as `tranship move` does."""
+        moved = tuple(TableName(SCHEMA, name) for name in names)
+        terms = {"postpone_cut_over": True, **terms}
+        request = MoveRequest(source=self.source, target=self.target, tables=moved, **terms)
+        return self._start(request)
+
+    def begin_alter(self, name: str, change: str) -> str:
+        """Start an alter on the source that does not cut over by itself."""
+        table = TableName(SCHEMA, name)
+        request = AlterRequest(
+            server=self.source, table=table, change=change, postpone_cut_over=True
+        )
+        return self._start(request)
+
+    def _start(self, request: Request) -> str:
         from tasks.messages import send_advance  # needs the app that `stand` has made
 
-        terms = {"postpone_cut_over": True, **terms}
-        moved = tuple(TableName(SCHEMA, name) for name in names)
-        request = MoveRequest(source=self.source, target=self.target, tables=moved, **terms)
         migration_id = start(self.pools, request, WHO)
-        send_advance(self.target, migration_id)
+        send_advance(request.target, migration_id)
+        self.control = request.target
         return migration_id
 
+    def turn_round(self) -> None:
+        """What was the target is the source of the next move."""
+        self.source, self.target = self.target, self.source
+
     def migration(self, migration_id: str) -> Migration:
-        with self.pools.begin(self.target) as control:
+        with self.pools.begin(self.control) as control:
             return read_migration(control, migration_id)
+
+    def keys_touched(self, migration_id: str) -> int:
+        """How many rows the touched key logs have."""
+        with self.pools.begin(self.control) as control:
+            tables = read_tables(control, migration_id)
+            return sum(count_touched(control, table, _COUNTED) for table in tables)
 
     def wait_copied(self, migration_id: str) -> None:
         deadline = Deadline(f"{migration_id} is not copied")
@@ -136,11 +164,23 @@ class Stand:
             self.refuse_failed(migration_id)
             deadline.pause()
 
-    def wait_stage(self, migration_id: str, *stages: Stage, limit_s: float = LIMIT_S) -> None:
-        deadline = Deadline(f"{migration_id} does not get to {stages[0]}", limit_s)
+    def wait_stage(self, migration_id: str, *stages: Stage) -> None:
+        """
+        Raises:
+            SystemExit: it fails, or does not get there.
+        """
+        if not self.gets_to(migration_id, *stages):
+            raise SystemExit(f"{migration_id} does not get to {stages[0]}")
+
+    def gets_to(self, migration_id: str, *stages: Stage, limit_s: float = LIMIT_S) -> bool:
+        """Whether it gets to one of the stages in time."""
+        deadline = time.monotonic() + limit_s
         while self.migration(migration_id).stage not in stages:
+            if time.monotonic() > deadline:
+                return False
             self.refuse_failed(migration_id)
-            deadline.pause()
+            time.sleep(_POLL_S)
+        return True
 
     def refuse_failed(self, migration_id: str) -> None:
         """
@@ -153,12 +193,18 @@ class Stand:
 
     def discard(self, migration_id: str) -> None:
         """Abort the migration and remove what it has left behind."""
-        abort(self.pools, self.target, migration_id, WHO)
+        abort(self.pools, self.control, migration_id, WHO)
         self.wait_stage(migration_id, Stage.ABORTED)
-        clean_up(self.pools, self.target, migration_id, WHO)
+        self.clean_up(migration_id)
+
+    def cut_over(self, migration_id: str) -> None:
+        cut_over(self.pools, self.control, migration_id, WHO)
+
+    def clean_up(self, migration_id: str) -> None:
+        clean_up(self.pools, self.control, migration_id, WHO)
 
     def is_copied(self, migration_id: str) -> bool:
-        with self.pools.begin(self.target) as control:
+        with self.pools.begin(self.control) as control:
             found = read_tables(control, migration_id)
         return bool(found) and all(table.copied for table in found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import blake2s
 from typing import Any
 
@@ -19,7 +20,7 @@ from pipeline.control.schema import (
 )
 from pipeline.domain.alter_plan import AlterPlan, Fill
 from pipeline.domain.hook_names import Hook
-from pipeline.domain.migration import Failure
+from pipeline.domain.migration import DdlConnection, Failure
 from pipeline.domain.reading import Reading, Signal
 from pipeline.domain.role import Role
 from pipeline.domain.window import Window
@@ -27,7 +28,7 @@ from pipeline.mysql.indexes import DeferredIndex
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from tests.support.examples import ALTER, MOVE
 
-_SHAPES = {1: "376d9b7b84481a81"}
+_SHAPES = {1: "2ea67b3686eeef3a"}
 
 _TABLE = Table(
     TableName("s", "t"),
@@ -42,6 +43,7 @@ _VALUES: tuple[tuple[Any, Any], ...] = (
     (migration_tables.c.alter_plan, _PLAN),
     (migrations.c.request, replace(MOVE, **_TERMS)),
     (migrations.c.request, replace(ALTER, renames={"a": "b"}, **_TERMS)),
+    (migrations.c.ddl_connection, DdlConnection("new", 1, datetime(2026, 1, 2, tzinfo=UTC))),
     (migrations.c.failure, Failure(Role.COPY, "why", "what to do")),
     (index_builds.c.indexes, (DeferredIndex("i", "KEY `i` (`a`)"),)),
     (throttles.c.reasons, (Reading(Signal.LOAD, 2, 1, "new", "Threads_running"),)),

@@ -19,6 +19,7 @@ from pipeline.control.schema import (
     migration_tables,
     migrations,
     schedules,
+    streams,
     throttles,
 )
 from pipeline.control.types import Gtids, Json, UtcDateTime
@@ -49,7 +50,9 @@ STORED = {
     migrations.c.failure: strategies.failures,
     index_builds.c.indexes: st.lists(strategies.deferred_indexes, max_size=3).map(tuple),
     index_builds.c.failure: strategies.failures,
+    migrations.c.ddl_connection: strategies.ddl_connections,
     schedules.c.request: strategies.requests,
+    streams.c.prepared_xa: st.lists(strategies.texts, max_size=3).map(tuple),
     throttles.c.reasons: st.lists(strategies.readings, max_size=3).map(tuple),
     throttles.c.overrides: st.dictionaries(strategies.texts, strategies.numbers, max_size=3),
 }

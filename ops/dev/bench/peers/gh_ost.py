@@ -24,7 +24,6 @@ def move_tables(stand: Stand, table: TableKind, *more: str) -> Command:
 
 def _copy(stand: Stand, table: TableKind) -> None:
     pipe(move_tables(stand, table, f"--target-database={SCHEMA}"))
-    stand.run(stand.source, f"RENAME TABLE {SCHEMA}._{table.name}_del TO {table.full_name}")
 
 
 PEER = Peer("gh-ost --move-tables", ("gh-ost",), _copy)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from ops.dev.bench.stand import LIMIT_S, Stand
-from ops.dev.bench.tables import TableKind
+from ops.dev.bench.tables import SCHEMA, TableKind
 from ops.dev.sandbox.process import Identity, end, spawn
 
 
@@ -32,7 +32,17 @@ class Peer:
         stand.empty(stand.target)
         began = time.monotonic()
         self.copy(stand, table)
-        return time.monotonic() - began
+        seconds = time.monotonic() - began
+        _give_back(stand, table)
+        return seconds
+
+
+def _give_back(stand: Stand, table: TableKind) -> None:
+    """Give the source's table its name again, if the peer has cut over."""
+    names = stand.column(stand.source, f"SHOW TABLES FROM {SCHEMA}")
+    retired = [name for name in names if table.name in name]
+    if table.name not in names and len(retired) == 1:
+        stand.run(stand.source, f"RENAME TABLE {SCHEMA}.{retired[0]} TO {table.full_name}")
 
 
 @dataclass(frozen=True)
