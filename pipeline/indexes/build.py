@@ -12,8 +12,6 @@ the control schema does not know. Whatever ends it, the server takes back what w
 
 from __future__ import annotations
 
-import logging
-
 from pipeline.control.index_builds import (
     IndexBuild,
     begin_build,
@@ -23,22 +21,19 @@ from pipeline.control.index_builds import (
 )
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import MigrationTable
-from pipeline.errors import FatalError, RetryableError
+from pipeline.errors import FatalError
 from pipeline.indexes.statement import open_index_connection, send
 from pipeline.mysql.indexes import DeferredIndex, add_indexes_statement, index_names
 from pipeline.mysql.pools import (
-    connection_is_alive,
     connection_is_busy,
-    kill_connection,
     raw_connection_id,
 )
 from pipeline.pausepoints import Point, reached
 from pipeline.step.context import Context
+from pipeline.step.ddl import end_connection
 from pipeline.waiting import wait_until
 
-log = logging.getLogger(__name__)
 _SENT_S = 5.0
-_GONE_S = 10.0
 _POLL_S = 0.01
 
 
@@ -97,17 +92,9 @@ def _goes_on(context: Context, build: IndexBuild) -> bool:
 
 def _end(context: Context, build: IndexBuild) -> None:
     """Make sure that the connection of an earlier intent adds no index any more."""
-    number = build.connection_id
-    if number is None:
+    if build.connection_id is None:
         return
-    kill_connection(context.pools, context.target, number, build.seconds)
-
-    def gone() -> bool:
-        with context.pools.begin(context.target) as target:
-            return not connection_is_alive(target, number, build.seconds)
-
-    if not wait_until(gone, _GONE_S, _POLL_S):
-        raise RetryableError(f"Connection {number}, which adds indexes, does not end.")
+    end_connection(context.pools, context.target, build.connection_id, build.seconds)
     with context.control() as control:
         end_build(control, build)
 

@@ -124,7 +124,7 @@ def test_a_coordinator_that_holds_still_before_it_sends_can_send_nothing_later(
         move.run(f"DROP INDEX by_a ON {move.table.target}")  # or it could not be added again
         control.abort(move.pools, TARGET, move.id, "test")
         go_on()
-    assert read(move.pools, move.id).stage is Stage.ABORTED
+    move.coordinators.until(Stage.ABORTED)
     assert "by_a" not in move.indexes
 
 
