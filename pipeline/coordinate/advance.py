@@ -153,7 +153,7 @@ def _record(context: Context, error: TranshipError) -> Outcome:
     stage = context.migration.stage
     log.error("%s: %s", stage, error)
     with context.control() as control:
-        failure = Failure(Role.COORDINATE, error.explanation, error.remedy)
+        failure = Failure.of(Role.COORDINATE, error)
         record_failure(control, context.migration.id, failure)
     return after_failure(stage, first=context.migration.failure is None)
 

@@ -23,7 +23,7 @@ from pipeline.configuration.settings import Stream
 from pipeline.control.leases import Lease, fence
 from pipeline.control.streams import move_position, read_stream
 from pipeline.domain.migration import MigrationTable
-from pipeline.errors import DefectError, FatalError, RetryableError
+from pipeline.errors import DefectError, RetryableError, StartOverError
 from pipeline.mysql.failures import DEADLOCK, LOCK_WAIT_TIMEOUT, code_of, driver_errors
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.table import TableName
@@ -165,10 +165,10 @@ class Applier:
             return
         self._inside = False
         self.commit()
-        raise FatalError(
+        raise StartOverError(
             f"{seen.verb} on {seen.table} was seen in the source's binary log at {seen.gtid}:"
             " the table is no longer what it was at the start.",
-            "Abort, clean up and start again; change tables before or after a migration.",
+            "Change tables before or after a migration.",
         )
 
     def _spill(self) -> None:
