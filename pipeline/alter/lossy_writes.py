@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from pipeline.alter.conversions import goes_by_number
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.migration import MigrationTable
-from pipeline.errors import FatalError, RetryableError
+from pipeline.errors import FatalError, RetryableError, StartOverError
 from pipeline.mysql.codecs import key_literals
 from pipeline.mysql.definition_diff import same_values
 from pipeline.mysql.failures import (
@@ -120,10 +120,10 @@ def _refuse_new_duplicate(table: MigrationTable, plan: AlterPlan, text: str) -> 
         )
 
 
-def _duplicate(table: MigrationTable, text: str) -> FatalError:
-    return FatalError(
+def _duplicate(table: MigrationTable, text: str) -> StartOverError:
+    return StartOverError(
         f"{table.source}: a change gives two rows the same value of a new unique key: {text}.",
-        "The table is as it was. Make the values differ, abort, and start again.",
+        "The table is as it was. Make the values differ.",
     )
 
 

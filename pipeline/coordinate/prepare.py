@@ -15,7 +15,7 @@ from pipeline.control.streams import create_stream, find_stream
 from pipeline.cutover.triggers import rehearse_triggers
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.stages import Stage
-from pipeline.errors import FatalError
+from pipeline.errors import FatalError, StartOverError
 from pipeline.hooks.runner import require
 from pipeline.mysql.flavours import identity, visible_gtids
 from pipeline.mysql.xa import prepared_xa, wait_for_xa
@@ -62,13 +62,13 @@ def _note_position(context: Context) -> None:
 def _require_as_planned(context: Context, source: Connection) -> None:
     """
     Raises:
-        FatalError: DDL since the definitions were read; it is not in the stream.
+        StartOverError: DDL since the definitions were read; it is not in the stream.
     """
     changed = [str(table.source) for table in context.tables if not is_as_planned(source, table)]
     if changed:
-        raise FatalError(
+        raise StartOverError(
             f"The definition of {', '.join(changed)} has changed since the migration was planned.",
-            "Nothing was copied. Abort, clean up and start again.",
+            "Nothing was copied.",
         )
 
 

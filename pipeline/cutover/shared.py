@@ -32,6 +32,8 @@ from pipeline.step.lag import apply_lag_s
 from pipeline.step.source import require_history
 from pipeline.throttle.assess import assess
 
+POLL_S = 0.003  # while writes are blocked
+
 
 def may_begin(context: Context) -> bool:
     """Keep the tables verified; whether a cut-over may begin now, its hook included.

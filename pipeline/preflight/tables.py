@@ -134,13 +134,14 @@ def targets_usable(context: CheckContext) -> Iterator[Finding]:
 
 
 def targets_alike(context: CheckContext) -> Iterator[Finding]:
-    """Each target table that exists is defined like the source's."""
+    """Each target table that exists is defined like the source's; deferred indexes apart."""
+    deferred = context.move.defer_secondary_indexes
     with context.source() as source, context.target() as target:
         for name in context.request.tables:
             there = context.request.target_name(name)
             if not (table_exists(source, name) and table_exists(target, there)):
                 continue
-            if server_facts(source).version == server_facts(target).version:
+            if not deferred and server_facts(source).version == server_facts(target).version:
                 yield from _same(context, source, target, name)
             else:  # two versions may write one definition differently
                 yield from _same_shape(source, target, name, there, context.request.target)

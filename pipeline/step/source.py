@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from pipeline.control.streams import StreamState
 from pipeline.domain.migration import MigrationTable
-from pipeline.errors import FatalError
+from pipeline.errors import StartOverError
 from pipeline.mysql.flavours import executed_gtids, wait_until_executed
 from pipeline.mysql.servers import definition_text, table_exists
 
@@ -24,14 +24,14 @@ def require_history(source: Connection, stream: StreamState) -> None:
 
     Raises:
         RetryableError: it does not answer.
-        FatalError: it has not: it was restored, has crashed or failed over, and has lost some.
+        StartOverError: it has not: it was restored, has crashed or failed over, and has lost some.
     """
     if wait_until_executed(source, stream.position, EXECUTED_LIMIT_S):
         return
     executed = executed_gtids(source)
-    raise FatalError(
+    raise StartOverError(
         "The source has lost transactions that were applied already: it has executed"
         f" {executed}, the stream is at {stream.position}. It was restored, or has crashed or"
         " failed over with a loss.",
-        "The target may hold rows that the source has no more. Abort, clean up and start again.",
+        "The target may hold rows that the source has no more.",
     )
