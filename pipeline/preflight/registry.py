@@ -19,6 +19,7 @@ from pipeline.preflight import (
     indexes,
     privileges,
     servers,
+    settings,
     tables,
     triggers,
 )
@@ -41,6 +42,7 @@ CHECKS = (
     Check("read-only", servers.read_only, _ALWAYS),
     Check("names", servers.lower_case_names, _START, _MOVE),
     Check("auto_increment", servers.auto_increment, _START, _MOVE),
+    Check("settings", settings.inherited, _NOT_AT_CUT_OVER),
     Check("packets", servers.packets, _NOT_AT_CUT_OVER),
     Check("local_infile", servers.local_infile, _NOT_AT_CUT_OVER),
     Check("binary log", binlog.written, _ALWAYS),

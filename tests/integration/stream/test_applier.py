@@ -191,7 +191,7 @@ def test_a_row_that_changes_again_and_again_does_not_fill_a_batch(move: DirectMo
         for number in range(1, 51):
             feed.applier.handle(TransactionBegin(f"{GTID}:{number}"))
             feed.applier.handle(insert(move, 1, 2))
-            feed.applier.handle(TransactionEnd(f"{GTID}:{number}", 5))
+            feed.applier.handle(TransactionEnd(f"{GTID}:{number}", 5, ()))
         assert rows(move) == set()
         feed.applier.commit()
     assert len(rows(move)) == 2
@@ -298,7 +298,7 @@ def test_our_own_rename_commits_what_came_before_it_at_once(move: DirectMove) ->
         assert not feed.applier.idle
         feed.applier.handle(TransactionBegin(f"{GTID}:2"))
         sql = f"RENAME TABLE t TO _t_del /* tranship {move.migration_id} */"
-        feed.applier.handle(StatementSeen(move.table.source, "RENAME", sql, f"{GTID}:2"))
+        feed.applier.handle(StatementSeen(move.table.source, "RENAME", sql, f"{GTID}:2", False))
         feed.applier.handle(TransactionEnd(f"{GTID}:2", 5, ()))
         assert feed.applier.idle
     assert f"{GTID}:2" in position(move)
