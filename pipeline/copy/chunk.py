@@ -51,13 +51,14 @@ def copy_chunk(
     with pools.engine(target).connect() as session:
         with pools.begin(target) as control:
             claim = claim_chunk(control, table, number, worker, connection_id(session))
-        if claim is None:
-            return None
+            if claim is None:
+                return None
+            keys = key_range(control, table, number)
         session.rollback()
         reached(Point.COPY_CLAIMED)
         try:
             with bound_contextvars(epoch=claim.attempt):
-                copied = _copy(pools, source, target, session, claim)
+                copied = _copy(pools, source, target, session, claim, keys)
                 log.info("copied %d rows in %.2f s", copied.rows, copied.seconds)
                 return copied
         except FencedError:
@@ -67,11 +68,11 @@ def copy_chunk(
             raise
 
 
-def _copy(pools: Pools, source: str, target: str, session: Connection, claim: Claim) -> Copied:
+def _copy(
+    pools: Pools, source: str, target: str, session: Connection, claim: Claim, keys: KeyRange
+) -> Copied:
     table = claim.table
     started = time.monotonic()
-    with pools.begin(target) as control:
-        keys = key_range(control, table, claim.number)
     with pools.begin(source) as reader:
         write = strategy_of(table).read_chunk(reader, table.source, keys)
     reached(Point.COPY_READ)
