@@ -20,7 +20,7 @@ from pipeline.domain.window import Window
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from tests.support.examples import ALTER, MOVE
 
-_SHAPES = {1: "7a2b4d1665c67ae9"}
+_SHAPES = {1: "334bc2e5cfefe345"}
 
 _TABLE = Table(
     TableName("s", "t"),
