@@ -16,6 +16,7 @@ from pipeline.commands.drop import drop_table
 from pipeline.control.chunk_map import delete_chunks, drop_key_tables
 from pipeline.control.claims import release_claims
 from pipeline.control.events import log_event
+from pipeline.control.index_builds import delete_build
 from pipeline.control.leases import Lease, fence
 from pipeline.control.migration_tables import read_tables
 from pipeline.control.migrations import lock_migration, mark_cleaned_up, read_migration
@@ -68,6 +69,7 @@ def clean_up(
             fence(control, lease)
             for table in tables:
                 delete_chunks(control, table)
+                delete_build(control, table)
             release_claims(control, migration_id)
             mark_cleaned_up(control, migration_id)
             log_event(control, migration_id, EventKind.CONTROL, "cleaned up", who)

@@ -21,6 +21,7 @@ def insert_table(
             rows_estimate=table.rows_estimate, bytes_estimate=table.bytes_estimate,
             created_by_us=False, target_identity=table.target_identity, planned=False,
             copied=False, chunk_rows=table.chunk_rows, alter_plan=table.alter_plan,
+            keys_attempt=0, keys_failures=0,
         )
     )  # fmt: skip
 
@@ -85,6 +86,7 @@ def _update(connection: Connection, table: MigrationTable, **values: Any) -> Non
 
 def _from_row(row: Row[Any]) -> MigrationTable:
     values = dict(row._mapping)
-    values.pop("keys_sent_at")  # of a message, not of the table
+    for name in ("keys_sent_at", "keys_attempt", "keys_failures"):
+        values.pop(name)  # of a message, not of the table
     target = TableName(values.pop("target_schema"), values.pop("target_name"))
     return MigrationTable(target=target, **values)

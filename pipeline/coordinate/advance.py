@@ -98,7 +98,7 @@ def _steps(pools: Pools, target: str, lease: Lease, messenger: Messenger, budget
             return stage
         if outcome is Outcome.POLL:
             time.sleep(_POLL_S)
-        context.renew()
+            context.renew()
 
 
 def _context(pools: Pools, target: str, lease: Lease, messenger: Messenger) -> Context:

@@ -45,7 +45,7 @@ def finish(context: Context, ended: str) -> Outcome:
 
 
 def _told(context: Context) -> bool:
-    with context.control() as control:
+    with context.reading() as control:
         told = last_run(control, context.migration.id, Hook.ON_SUCCESS)
     return told is not None and told.succeeded
 

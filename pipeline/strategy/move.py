@@ -6,10 +6,13 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from pipeline.control.index_builds import defer_indexes
 from pipeline.control.migration_tables import mark_created_by_us, mark_dropped, note_created
+from pipeline.domain.request import move_request
 from pipeline.errors import DefectError, FatalError, StartOverError
 from pipeline.mysql.catalogue import table_identity
 from pipeline.mysql.definition_diff import differences
+from pipeline.mysql.indexes import DeferredIndex, deferrable_indexes, without_indexes
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.keyrange import KeyRange
 from pipeline.mysql.pools import run
@@ -29,18 +32,16 @@ class MoveStrategy(Strategy):
         with sides.control() as control:
             if self._is_there(control):
                 return
-            # Noted first, so that clean-up may drop it, whatever happens in between.
-            mark_created_by_us(control, table)
         with sides.source() as source:
             statement = create_statement(source, table.source)
-        try:
-            with sides.ddl() as target:
-                create_schema(target, table.target.schema)
-                run(target, under_name(statement, table.source, table.target))
-        except FatalError:
-            with sides.control() as control:
-                mark_dropped(control, table)  # none was created, and one that is there is not ours
-            raise
+            deferred = self._deferred(sides, source, statement)
+        with sides.control() as control:
+            # Noted first, so that clean-up may drop it, whatever happens in between.
+            mark_created_by_us(control, table)
+            if deferred is not None:
+                defer_indexes(control, table, deferred)
+                statement = without_indexes(statement, deferred)
+        self._create(sides, statement)
         with sides.control() as control:
             note_created(control, table, table_identity(control, table.target))
             self._check_target(control)
@@ -67,6 +68,24 @@ class MoveStrategy(Strategy):
         """Whether a crash has come between its creation and the note of it."""
         table = self.table
         return table.created_by_us and table.target_identity is None
+
+    def _deferred(
+        self, sides: Sides, source: Connection, statement: str
+    ) -> tuple[DeferredIndex, ...] | None:
+        if not move_request(sides.migration.request).defer_secondary_indexes:
+            return None
+        return deferrable_indexes(source, self.table.source, statement)
+
+    def _create(self, sides: Sides, statement: str) -> None:
+        table = self.table
+        try:
+            with sides.ddl() as target:
+                create_schema(target, table.target.schema)
+                run(target, under_name(statement, table.source, table.target))
+        except FatalError:
+            with sides.control() as control:
+                mark_dropped(control, table)  # none was created, and one that is there is not ours
+            raise
 
     def _check_target(self, target: Connection) -> None:
         """Refuse a table of which the target's server has left out what it does not know."""
