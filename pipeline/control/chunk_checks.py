@@ -16,13 +16,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, false, func, or_, select, update
 
 from pipeline.control.schema import NOW, ago, ahead, chunk_checks
+from pipeline.control.totals import add_verified
 from pipeline.domain.migration import MigrationTable
 from pipeline.errors import FencedError
 
-UNVERIFIED = ~chunk_checks.c.fully_verified
+UNVERIFIED = chunk_checks.c.fully_verified == false()  # MariaDB finds no index for NOT
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def record_fully_verified(connection: Connection, claim: CheckClaim) -> None:
         )
     )
     _fence(claim, recorded.rowcount)
+    add_verified(connection, claim.table, 1)
 
 
 def count_repair(connection: Connection, claim: CheckClaim) -> None:
@@ -111,11 +113,12 @@ def _fence(claim: CheckClaim, found: int) -> None:
 
 def require_again(connection: Connection, table: MigrationTable, numbers: Iterable[int]) -> None:
     """Have chunks verified in full again; attempts on them that have begun are void."""
-    connection.execute(
-        update(chunk_checks)
-        .where(chunk_checks.c.table_id == table.id, chunk_checks.c.number.in_(sorted(numbers)))
-        .values(fully_verified=False, **_VOID)
+    those = (chunk_checks.c.table_id == table.id) & chunk_checks.c.number.in_(sorted(numbers))
+    connection.execute(update(chunk_checks).where(those, UNVERIFIED).values(**_VOID))
+    verified = connection.execute(
+        update(chunk_checks).where(those, ~UNVERIFIED).values(fully_verified=False, **_VOID)
     )
+    add_verified(connection, table, -verified.rowcount)
 
 
 def void_attempt(connection: Connection, table: MigrationTable, number: int) -> None:
@@ -141,7 +144,7 @@ _VOID: dict[str, Any] = {
 def first_claimed_batch(connection: Connection, table: MigrationTable) -> int | None:
     """The batch that the oldest attempt still going on began at; None if there is none."""
     query = select(func.min(chunk_checks.c.claimed_batch)).where(
-        chunk_checks.c.table_id == table.id, UNVERIFIED
+        chunk_checks.c.table_id == table.id, chunk_checks.c.claimed_batch.is_not(None)
     )
     first = connection.execute(query).scalar_one()
     return None if first is None else int(first)
@@ -160,7 +163,7 @@ def send_unverified(
     due = or_(chunk_checks.c.not_before.is_(None), chunk_checks.c.not_before < NOW)
     mine = (chunk_checks.c.table_id == table.id) & UNVERIFIED
     busy = connection.execute(
-        select(func.count()).select_from(chunk_checks).where(mine, in_flight)
+        select(func.count()).where(chunk_checks.c.table_id == table.id, in_flight)
     ).scalar_one()
     # Those with the fewest attempts come first, so that none starves.
     query = (
@@ -178,14 +181,9 @@ def send_unverified(
 
 
 def unverified_chunks(connection: Connection, table: MigrationTable, most: int) -> list[int]:
-    """The numbers of up to `most` chunks that have to be verified in full."""
-    query = (
-        select(chunk_checks.c.number)
-        .where(chunk_checks.c.table_id == table.id, UNVERIFIED)
-        .order_by(chunk_checks.c.number)
-        .limit(most)
-    )
-    return [int(number) for number in connection.execute(query).scalars()]
+    """The numbers of up to `most` chunks that have to be verified in full, whichever they are."""
+    query = select(chunk_checks.c.number).where(chunk_checks.c.table_id == table.id, UNVERIFIED)
+    return sorted(int(number) for number in connection.execute(query.limit(most)).scalars())
 
 
 def waits_to_be_sent(

@@ -135,6 +135,9 @@ migration_tables = Table(
     Column("chunk_rows", Integer, nullable=False),  # adapted as the copy goes on
     Column("keys_sent_at", Moment),  # the message to verify its touched keys
     Column("alter_plan", Json(AlterPlan)),  # alter only
+    Column("rows_copied", BigInteger, nullable=False),  # totals, for people (totals.py)
+    Column("bytes_copied", BigInteger, nullable=False),
+    Column("chunks_verified", Integer, nullable=False),
     UniqueConstraint("migration_id", "ordinal"),
     **_OPTIONS,
 )
@@ -156,6 +159,8 @@ chunks = Table(
     Column("seconds", Float),
     Column("error", Text),
     PrimaryKeyConstraint("table_id", "number"),
+    Index("by_state", "table_id", "state", "number"),
+    Index("by_end", "table_id", "done_at"),
     **_OPTIONS,
 )
 
@@ -172,7 +177,9 @@ chunk_checks = Table(
     Column("verified_at", Moment),
     Column("repairs", Integer, nullable=False),
     PrimaryKeyConstraint("table_id", "number"),
-    Index("unverified", "table_id", "fully_verified"),
+    Index("unverified", "table_id", "fully_verified", "attempt"),
+    Index("sent", "table_id", "sent_at"),
+    Index("claimed", "table_id", "claimed_batch"),
     **_OPTIONS,
 )
 

@@ -19,7 +19,7 @@ from pipeline.domain.window import Window
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from tests.support.examples import ALTER, MOVE
 
-_SHAPES = {1: "6ac0a1d974212d51"}
+_SHAPES = {1: "cec7d885218ffdd8"}
 
 _TABLE = Table(
     TableName("s", "t"),
