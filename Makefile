@@ -23,9 +23,9 @@ help:
 	@echo "make demo-alter           rebuild a live table in place, compare it with what it was"
 	@echo "make test                 the short tests (make test-long: the long ones; test-mariadb)"
 	@echo "make lint types           linters, mypy"
-	@echo "make docs                 write docs/reference and docs/compatibility.md from code and tests"
+	@echo "make docs                 write the pages that come from code, tests and measurements"
 	@echo "make screenshots          take the documentation's pictures of Flower"
-	@echo "make bench                memory and copy rate (minutes)"
+	@echo "make bench [BENCH=…]      measure, write docs/performance.md (hours; BENCH=--list: the rows)"
 	@echo "make lock                 pin the dependencies again"
 	@echo "make clean                stop the sandbox, remove everything that was made"
 
@@ -73,6 +73,7 @@ check: lint types test
 docs: $(STAMP)
 	$(BIN)/python -m ops.dev.compatibility
 	$(BIN)/python -m ops.dev.reference
+	$(BIN)/python -m ops.dev.bench --render
 
 screenshots: $(STAMP)
 	mkdir -p docs/images
@@ -89,10 +90,9 @@ lock:
 	$(LOCKING)/bin/pip-compile --quiet --upgrade --output-file requirements.lock pyproject.toml
 	rm -rf $(LOCKING)
 
+# BENCH="--rows copy,apply --rounds 3": some rows only; BENCH=--help: everything else.
 bench: $(STAMP)
-	$(BIN)/python -m ops.dev.bench.copy $(BENCH)
-	$(BIN)/python -m ops.dev.bench.memory $(BENCH)
-	$(BIN)/python -m ops.dev.bench.alter
+	@$(BIN)/python -m ops.dev.bench $(BENCH)
 
 clean:
 	@test ! -x $(BIN)/python || $(BIN)/python -m ops.dev.sandbox clean

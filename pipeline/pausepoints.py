@@ -39,6 +39,7 @@ class Point(StrEnum):
     VERIFY_SOURCE_READ = "verify.source-read"
     VERIFY_TARGET_READ = "verify.target-read"
     REPAIR_READ = "repair.read"
+    DDL_NOTED = "ddl.noted"
     INTENT_WRITTEN = "cut-over.intent-written"
     RENAMED = "cut-over.renamed"
     DRAINING = "cut-over.draining"

@@ -20,7 +20,7 @@ from pipeline.control.stage_change import NOTHING_ELSE, StageChange
 from pipeline.domain.cut_over_parts import part_ended
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
-from pipeline.domain.migration import Failure, Migration, PlannedTable
+from pipeline.domain.migration import DdlConnection, Failure, Migration, PlannedTable
 from pipeline.domain.request import Request
 from pipeline.domain.stages import ENDED, Stage
 from pipeline.errors import FencedError, RefusedError
@@ -175,6 +175,13 @@ def retry_not_before(connection: Connection, migration_id: str, moment: datetime
 def note_rename_connection(connection: Connection, migration_id: str, number: int | None) -> None:
     """Record the only connection that may rename; None: no connection may (I7)."""
     _update(connection, migration_id, rename_connection=number)
+
+
+def note_ddl_connection(
+    connection: Connection, migration_id: str, noted: DdlConnection | None
+) -> None:
+    """Record the only connection that may send DDL; None: no connection may (I7)."""
+    _update(connection, migration_id, ddl_connection=noted)
 
 
 def forget_lock_connection(connection: Connection, migration_id: str) -> None:

@@ -63,7 +63,7 @@ from pipeline.domain.chunk_state import ChunkState
 from pipeline.domain.cut_over_parts import Part
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook, HookStatus
-from pipeline.domain.migration import Failure
+from pipeline.domain.migration import DdlConnection, Failure
 from pipeline.domain.reading import Reading
 from pipeline.domain.request import Request
 from pipeline.domain.role import Role
@@ -97,6 +97,7 @@ migrations = Table(
     Column("retry_at", Moment),  # no attempt before this
     Column("rename_connection", BigInteger),  # the only one that may rename (I7)
     Column("lock_connection", BigInteger),  # alter only: the only one that may lock
+    Column("ddl_connection", Json(DdlConnection)),  # the only one that may send DDL (I7)
     Column("first_attempt_at", Moment),  # alter only: what force_after_s counts from
     Column("blocked_at", Moment),  # since when writes are blocked
     Column("drain_gtids", Gtids),  # executed when writes stopped: to be applied before the switch

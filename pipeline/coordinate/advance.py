@@ -38,6 +38,7 @@ from pipeline.errors import FencedError, RetryableError, TranshipError, defect
 from pipeline.hooks.runner import tell_status
 from pipeline.mysql.pools import Pools
 from pipeline.step.context import Context, Messenger, Outcome, Step
+from pipeline.step.ddl import end_ddl
 
 log = logging.getLogger(__name__)
 _POLL_S = 0.03
@@ -129,6 +130,7 @@ def _guarded(step: Step, context: Context) -> Outcome:
     """Do a step; temporary trouble is tried again, anything else is recorded as a failure."""
     stage = context.migration.stage
     try:
+        end_ddl(context.pools, context.target, context.lease, context.migration)
         if stage not in MAY_BE_RETIRED:
             tell_status(context)
         return step(context)

@@ -19,7 +19,7 @@ from pipeline.step.context import Outcome
 # What was not finished in time, by stage.
 _LIMITED = {
     Stage.DRAINING: "the target did not catch up",
-    Stage.VERIFYING: "not every chunk could be verified",
+    Stage.VERIFYING: "the proof was not complete",
 }
 
 

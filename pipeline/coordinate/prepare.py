@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pipeline.control.chunk_map import create_first_chunk, create_key_tables
 from pipeline.control.streams import create_stream, find_stream
+from pipeline.cutover.triggers import rehearse_triggers
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.stages import Stage
 from pipeline.hooks.runner import require
@@ -22,10 +23,11 @@ def prepare(context: Context) -> Outcome:
     require(context, Hook.STARTUP)
     for table in context.tables:
         strategy_of(table).prepare_target(context)
-        with context.control() as control:
-            create_key_tables(control, table)
+        with context.ddl() as target:
+            create_key_tables(target, table)
         with context.control() as control:
             create_first_chunk(control, table)
+    rehearse_triggers(context)
     require(context, Hook.VALIDATED)
     with context.control() as control:
         known = find_stream(control, context.migration.id)

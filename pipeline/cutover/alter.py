@@ -27,8 +27,8 @@ from pipeline.cutover.decisions import next_attempt
 from pipeline.cutover.finish import finish, leave_restoring
 from pipeline.cutover.rename import end_rename_connection
 from pipeline.cutover.sentry import SwapState, drop_sentry, read_swap_state
-from pipeline.cutover.shared import end_connection, may_begin, note_parts
-from pipeline.cutover.triggers import drop_from_shadow
+from pipeline.cutover.shared import end_noted_connection, may_begin, note_parts
+from pipeline.cutover.triggers import drop_triggers
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.request import alter_request
 from pipeline.domain.stages import Stage
@@ -110,9 +110,6 @@ def swapping(context: Context) -> Outcome:
             context.enter_in(control, Stage.SWITCHING, message, StageChange(blocked_at=None))
             note_parts(control, context)
         return Outcome.ADVANCED
-    with context.source() as server:
-        # Before any stage that streams: what is applied to the shadow must not fire triggers.
-        drop_from_shadow(server, table)
     return interrupted(context)
 
 
@@ -125,12 +122,14 @@ def restoring(context: Context) -> Outcome:
     """Leave the table as it was, without lock, sentry or waiting rename; then go on."""
     _end_connections(context)
     (table,) = context.tables
-    with context.source() as server:
+    with context.ddl() as server:
         drop_sentry(server, table)
+    drop_triggers(context)
     if context.migration.after_restore is Stage.ABORTED and table.created_by_us:
-        with context.control() as server:
+        with context.ddl() as server:
             run(server, f"DROP TABLE IF EXISTS {quote_name(table.target)}")
-            mark_dropped(server, table)
+        with context.control() as control:
+            mark_dropped(control, table)
     return leave_restoring(context, "the table is as it was, and unlocked")
 
 
@@ -142,7 +141,7 @@ def _end_connections(context: Context) -> None:
     """
     end_rename_connection(context)
     if context.migration.lock_connection is not None:
-        end_connection(context, context.migration.lock_connection)
+        end_noted_connection(context, context.migration.lock_connection)
         with context.control() as control:
             forget_lock_connection(control, context.migration.id)
 

@@ -13,19 +13,16 @@ from dataclasses import dataclass, field
 from pipeline.checksum.sides import sides_of
 from pipeline.checksum.verify_keys import KeyVerifier, SliceVerdict
 from pipeline.control.cut_over_parts import note_blocked_for
-from pipeline.control.leases import revoke_lease
 from pipeline.control.migrations import read_migration
 from pipeline.control.stage_change import StageChange
 from pipeline.control.streams import read_stream
 from pipeline.cutover.alter_locks import POLL_S, Swap
 from pipeline.cutover.blockers import BlockerWatch
-from pipeline.cutover.counters import keep_counter
 from pipeline.cutover.sentry import create_sentry
-from pipeline.cutover.shared import enter_verifying, is_proved, note_parts
-from pipeline.cutover.triggers import create_on_shadow
-from pipeline.domain.role import Role
+from pipeline.cutover.shared import enter_verifying, hand_over, is_proved, note_parts
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
+from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.gtid import GtidSet
 from pipeline.pausepoints import Point, reached
@@ -52,9 +49,9 @@ class Attempt:
             RetryableError: it is not possible now.
         """
         table = self.swap.table
-        with self.context.source() as server:
-            create_sentry(server, table)
         asked = time.monotonic()
+        with driver_errors(self.context.migration.source):
+            create_sentry(self.swap.lock, table)
         self._lock()
         locked = time.monotonic()
         self._deadline = locked + self.limit_s
@@ -68,9 +65,8 @@ class Attempt:
         enter_verifying(self.context, "the shadow has every change of the table")
         self.context = self.context.at(Stage.VERIFYING)
         self._verify()
-        keep_counter(self.context, table.source, table.target, reader=self.swap.lock)
+        hand_over(self.context, reader=self.swap.lock)
         self._prove(drain)
-        create_on_shadow(self.context, table)
         reached(Point.PROVED)
         self.swap.let_through()
         reached(Point.SWAPPED)
@@ -129,9 +125,7 @@ class Attempt:
             self._check("touched rows were left to verify")
 
     def _prove(self, drain: GtidSet) -> None:
-        """Record the proof and the intent, and end the stream, in one transaction.
-
-        From here on the shadow may have triggers, which must not fire for what is applied.
+        """Record the proof and the intent to release the lock, in one transaction.
 
         Raises:
             RetryableError: the proof fails.
@@ -139,7 +133,6 @@ class Attempt:
         with self.context.control() as control:
             if not is_proved(control, self.context, drain):
                 raise RetryableError("Something was written to the shadow after it was verified.")
-            revoke_lease(control, self.context.migration.id, Role.STREAM)
             proof = "every row was verified later than its last change; the lock is released now"
             self.context.enter_in(control, Stage.SWAPPING, proof)
         self.context = self.context.at(Stage.SWAPPING)

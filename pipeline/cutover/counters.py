@@ -10,7 +10,7 @@ from pipeline.mysql.servers import auto_increment, create_statement
 from pipeline.mysql.table import TableName
 from pipeline.step.context import Context
 
-_WAIT_S = 1  # the application is waiting, too
+_WAIT_S = 1  # the application may be waiting, too
 
 
 def keep_counter(
@@ -19,15 +19,22 @@ def keep_counter(
     """Raise the counter of `new`, on the target, to that of `old`, on the source.
 
     `reader` is the connection that may read `old` if it is locked.
+
+    Raises:
+        RetryableError: somebody holds `new`.
     """
-    if reader is not None:
-        wanted = auto_increment(create_statement(reader, old))
-    else:
-        with context.source() as source:
-            wanted = auto_increment(create_statement(source, old))
+    wanted = _counter_of_old(context, old, reader)
+    if wanted is None:
+        return
     with context.control() as control:
-        run(control, f"SET SESSION lock_wait_timeout = {_WAIT_S}")
         there = auto_increment(create_statement(control, new))
-        if wanted is not None and (there is None or there < wanted):
-            run(control, f"ALTER TABLE {quote_name(new)} AUTO_INCREMENT = {wanted}")
-        run(control, f"SET SESSION lock_wait_timeout = {context.settings.timeouts.lock_wait_s}")
+    if there is None or there < wanted:
+        with context.ddl(lock_wait_s=_WAIT_S) as target:
+            run(target, f"ALTER TABLE {quote_name(new)} AUTO_INCREMENT = {wanted}")
+
+
+def _counter_of_old(context: Context, old: TableName, reader: Connection | None) -> int | None:
+    if reader is not None:
+        return auto_increment(create_statement(reader, old))
+    with context.source() as source:
+        return auto_increment(create_statement(source, old))

@@ -6,7 +6,6 @@ RESTORING a migration goes on to the stage that was recorded when it entered RES
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 
 from pipeline.control.claims import release_claims
@@ -18,28 +17,19 @@ from pipeline.cutover.shared import note_parts
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.stages import Stage
-from pipeline.errors import AmbiguousError, TranshipError
+from pipeline.errors import AmbiguousError
 from pipeline.hooks.runner import ask, tell_failure
 from pipeline.pausepoints import Point, reached
 from pipeline.step.context import Context, Outcome
 
 
-def _nothing(_: Context) -> None:
-    return
-
-
-def finish(
-    context: Context, ended: str, make_triggers: Callable[[Context], None] = _nothing
-) -> Outcome:
-    """Tell the operator's side that the target is the truth, until that succeeds; then DONE.
-
-    `make_triggers` is called before each try: the application is told only once they exist.
-    """
+def finish(context: Context, ended: str) -> Outcome:
+    """Tell the operator's side that the target is the truth, until that succeeds; then DONE."""
     reached(Point.BEFORE_SUCCESS_HOOK)
     if not _told(context):
         if too_early(context.migration):
             return Outcome.WAIT
-        trouble = _tell(context, make_triggers)
+        trouble = _tell(context)
         if trouble is not None:
             return _again(context, trouble)
     reached(Point.AFTER_SUCCESS_HOOK)
@@ -57,12 +47,8 @@ def _told(context: Context) -> bool:
     return told is not None and told.succeeded
 
 
-def _tell(context: Context, make_triggers: Callable[[Context], None]) -> str | None:
+def _tell(context: Context) -> str | None:
     """What failed, if anything did."""
-    try:
-        make_triggers(context)
-    except TranshipError as error:
-        return f"triggers: {error}"
     result = ask(context, Hook.ON_SUCCESS)
     if result is None or result.succeeded:
         return None

@@ -4,7 +4,8 @@
     blocking    one RENAME of all source tables; the executed set that is read after it is the
                 drain set: it contains every write that the source has taken
     draining    until the position contains the drain set
-    verifying   until every chunk touched since its last verification is verified (I6)
+    verifying   the stream has ended; until every chunk touched since its last verification is
+                verified (I6); then the new tables get their counters and triggers
     switching   the on-success hook. The point of no return is the step into this stage
     restoring   the tables are renamed back, if they were renamed
 
@@ -21,12 +22,9 @@ from pipeline.checksum.verify import ChunkVerifier
 from pipeline.checksum.verify_keys import KeyVerifier
 from pipeline.control.chunk_checks import unverified_chunks
 from pipeline.control.cut_over_parts import note_blocked_for
-from pipeline.control.leases import fence
-from pipeline.control.migrations import note_rename_connection
 from pipeline.control.schema import NOW
 from pipeline.control.stage_change import StageChange
 from pipeline.control.streams import read_stream
-from pipeline.cutover.counters import keep_counter
 from pipeline.cutover.decisions import next_attempt
 from pipeline.cutover.finish import finish, leave_restoring
 from pipeline.cutover.rename import (
@@ -38,20 +36,22 @@ from pipeline.cutover.rename import (
     rename_statement,
 )
 from pipeline.cutover.shared import (
+    anything_left,
     drain_set,
     enter_verifying,
+    hand_over,
     is_proved,
     may_begin,
     note_parts,
 )
-from pipeline.cutover.triggers import create_triggers
+from pipeline.cutover.triggers import drop_triggers
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.gtid import GtidSet
-from pipeline.mysql.pools import raw_connection_id
+from pipeline.mysql.pools import raw_connection_id, run
 from pipeline.pausepoints import Point, reached
 from pipeline.step.context import Context, Outcome, Step
 from pipeline.step.dispatch import ensure_stream
@@ -140,9 +140,12 @@ def _drained(context: Context) -> bool:
 def verifying(context: Context) -> Outcome:
     """Verify what is left; the proof and the point of no return are one transaction."""
     reached(Point.VERIFYING)
-    ensure_stream(context)
     for table in context.tables:
         _verify_rest(context, table)
+    with context.control() as control:
+        if anything_left(control, context):
+            return Outcome.POLL
+    hand_over(context)
     with context.control() as control:
         if is_proved(control, context, drain_set(context)):
             proof = "every row was verified later than its last change"
@@ -158,15 +161,15 @@ def _verify_rest(context: Context, table: MigrationTable) -> None:
     KeyVerifier(sides).verify_for(_LOOK_UP_S)
     with context.control() as control:
         numbers = unverified_chunks(control, table, 1)
+    if numbers:
+        drop_triggers(context)  # a repair would fire them
     for number in numbers:
         ChunkVerifier(sides).verify(number)
 
 
 def switching(context: Context) -> Outcome:
-    """The target is the truth: set counters, create triggers, tell the operator's side."""
-    for table in context.tables:
-        keep_counter(context, table.retired_name, table.target)
-    return finish(context, "the tables live on the target", create_triggers)
+    """The target is the truth, and complete: tell the operator's side."""
+    return finish(context, "the tables live on the target")
 
 
 def restoring(context: Context) -> Outcome:
@@ -178,21 +181,15 @@ def restoring(context: Context) -> Outcome:
         and read_source_state(context) is SourceState.RETIRED
     ):
         _rename_back(context)
+    drop_triggers(context)
     return leave_restoring(context, "the source has its tables")
 
 
 def _rename_back(context: Context) -> None:
-    connection = open_rename_connection(context)
-    try:
-        with context.control() as control:
-            fence(control, context.lease)
-            number = raw_connection_id(connection)
-            note_rename_connection(control, context.migration.id, number)
-        rename(connection, context, back=True)
-        with context.control() as control:
-            note_rename_connection(control, context.migration.id, None)
-    finally:
-        connection.close()
+    limit_s = context.settings.cut_over.lock_wait_s
+    with context.ddl(context.migration.source, limit_s) as source:
+        run(source, "SET SESSION foreign_key_checks = 1")
+        run(source, rename_statement(context, back=True))
 
 
 STEPS: dict[Stage, Step] = {

@@ -14,7 +14,7 @@ from typing import Any
 from pymysql.connections import Connection as RawConnection
 
 from pipeline.control.migrations import note_rename_connection
-from pipeline.cutover.shared import end_connection
+from pipeline.cutover.shared import end_noted_connection
 from pipeline.domain.migration import MigrationTable
 from pipeline.errors import AmbiguousError
 from pipeline.mysql.failures import driver_errors
@@ -50,14 +50,14 @@ def open_rename_connection(context: Context) -> RawConnection[Any]:
     return connection
 
 
-def rename(connection: RawConnection[Any], context: Context, *, back: bool = False) -> GtidSet:
+def rename(connection: RawConnection[Any], context: Context) -> GtidSet:
     """Rename, and return what the source had executed just after.
 
     Raises:
         RetryableError: somebody holds a table for longer than `cut_over.lock_wait_s`.
     """
     with driver_errors(context.migration.source):
-        run_raw(connection, rename_statement(context, back=back))
+        run_raw(connection, rename_statement(context))
         return raw_executed_gtids(connection)
 
 
@@ -90,7 +90,7 @@ def end_rename_connection(context: Context) -> None:
     number = context.migration.rename_connection
     if number is None:
         return
-    end_connection(context, number)
+    end_noted_connection(context, number)
     with context.control() as control:
         note_rename_connection(control, context.migration.id, None)
 

@@ -6,30 +6,29 @@ from sqlalchemy import Connection
 
 from pipeline.control.chunk_checks import unverified_chunks, void_attempts
 from pipeline.control.cut_over_parts import end_part, read_attempts
+from pipeline.control.leases import revoke_lease
 from pipeline.control.migrations import postpone_migration
 from pipeline.control.streams import read_stream
 from pipeline.control.touched_keys import count_touched
+from pipeline.cutover.counters import keep_counter
 from pipeline.cutover.decisions import Hindrance, hindrance
-from pipeline.cutover.triggers import rehearse_triggers
+from pipeline.cutover.triggers import create_triggers, rehearse_triggers
 from pipeline.domain.cut_over_parts import Part
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
+from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
-from pipeline.errors import RetryableError, known
+from pipeline.errors import known
 from pipeline.hooks.runner import ask, tell_once
 from pipeline.mysql.gtid import GtidSet
-from pipeline.mysql.pools import connection_is_alive, kill_connection
 from pipeline.preflight.findings import Scope, refuse
 from pipeline.preflight.registry import run_preflight
 from pipeline.status.wording import attempt_text
 from pipeline.step.context import Context
+from pipeline.step.ddl import end_connection
 from pipeline.step.dispatch import converged, ensure_stream, send_verifications
 from pipeline.step.lag import apply_lag_s
 from pipeline.throttle.assess import assess
-from pipeline.waiting import wait_until
-
-_GONE_S = 10.0
-_POLL_S = 0.05
 
 
 def may_begin(context: Context) -> bool:
@@ -38,10 +37,12 @@ def may_begin(context: Context) -> bool:
     Raises:
         RefusedError: something has changed that rules it out for good.
     """
-    ensure_stream(context)
+    streaming = ensure_stream(context)
     if assess(context).throttled:
         return False
     send_verifications(context)
+    if not streaming:
+        return False  # after an attempt that turned back, it begins anew
     found = hindrance(
         context.migration,
         lambda: converged(context),
@@ -57,6 +58,8 @@ def _checked_again(context: Context) -> bool:
     """Check again what may have changed since the start; stopping still costs nothing here."""
     refuse(run_preflight(context.pools, context.migration.request, Scope.CUT_OVER))
     rehearse_triggers(context)
+    for table in context.tables:  # as far as it goes now, so that little is left for later
+        keep_counter(context, table.source, table.target)
     return _before_cut_over(context)
 
 
@@ -73,11 +76,30 @@ def _before_cut_over(context: Context) -> bool:
 
 
 def enter_verifying(context: Context, message: str) -> None:
-    """Writes are blocked and the target is drained: what workers were verifying is void."""
+    """Writes are blocked and the target is drained: end the stream, and what workers verify.
+
+    From here on nothing that may still be under way changes the target, whenever it wakes up. So
+    the target can get triggers, and what is proved stays true.
+    """
     with context.control() as control:
+        revoke_lease(control, context.migration.id, Role.STREAM)
         for table in context.tables:
             void_attempts(control, table)
         context.enter_in(control, Stage.VERIFYING, message)
+
+
+def hand_over(context: Context, reader: Connection | None = None) -> None:
+    """Give the new tables what the application needs beside rows, before there is no way back.
+
+    A counter or a trigger may have to wait for whoever has an open transaction on the target, and
+    both are read from the source. `reader`: the connection that may read a table that is locked.
+
+    Raises:
+        RetryableError: somebody holds a table of the target.
+    """
+    for table in context.tables:
+        keep_counter(context, table.blocked_name, table.target, reader)
+    create_triggers(context)
 
 
 def is_proved(control: Connection, context: Context, drain: GtidSet) -> bool:
@@ -88,11 +110,15 @@ def is_proved(control: Connection, context: Context, drain: GtidSet) -> bool:
     """
     end_part(control, context.migration.id, Part.VERIFY)  # the proof is a part of its own
     stream = read_stream(control, context.migration.id, lock=True)
-    left = any(
+    return not anything_left(control, context) and stream.position.contains(drain)
+
+
+def anything_left(control: Connection, context: Context) -> bool:
+    """Whether a chunk, or a touched key, is still to be verified."""
+    return any(
         unverified_chunks(control, table, 1) or count_touched(control, table, 1)
         for table in context.tables
     )
-    return not left and stream.position.contains(drain)
 
 
 def note_parts(control: Connection, context: Context) -> None:
@@ -108,7 +134,7 @@ def drain_set(context: Context) -> GtidSet:
     return known(context.migration.drain_gtids, "the drain set")
 
 
-def end_connection(context: Context, number: int) -> None:
+def end_noted_connection(context: Context, number: int) -> None:
     """Kill connection `number` of the source, and wait until it is gone.
 
     Raises:
@@ -117,11 +143,4 @@ def end_connection(context: Context, number: int) -> None:
     migration = context.migration
     # The connection was there when the stage was entered.
     known_s = (migration.now - migration.stage_since).total_seconds()
-    kill_connection(context.pools, migration.source, number, known_s)
-
-    def gone() -> bool:
-        with context.source() as source:
-            return not connection_is_alive(source, number, known_s)
-
-    if not wait_until(gone, _GONE_S, _POLL_S):
-        raise RetryableError(f"Connection {number} of the cut-over does not end.")
+    end_connection(context.pools, migration.source, number, known_s)

@@ -1,23 +1,29 @@
 """`with_triggers`: creates the source's triggers on the target, once we no longer write there.
 
 Our own writes must never fire them: what a trigger on the source has done is in its binary log
-already. So they are created after the point of no return, when the stream has ended, and before
-the application is told. Creating them is rehearsed before the rename, on an empty table of the
-same definition, where a failure still costs nothing.
+already. So they are created once the stream has ended and all is verified, but before the point of
+no return, since whoever reads the target makes CREATE TRIGGER wait. If the cut-over turns back,
+they are dropped before anything is written again. Creating them is rehearsed before the rename, on
+an empty table of the same definition, where a failure still costs nothing.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.names import other_name
-from pipeline.errors import FatalError, TranshipError
+from pipeline.errors import FatalError
+from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.table import TableName
 from pipeline.mysql.triggers import Trigger, create_trigger, read_triggers
 from pipeline.step.context import Context
+
+_WAIT_S = 1  # the application may be waiting, too
 
 
 def rehearse_triggers(context: Context) -> None:
@@ -35,67 +41,75 @@ def rehearse_triggers(context: Context) -> None:
 
 def _rehearse(context: Context, table: MigrationTable, triggers: list[Trigger]) -> None:
     scratch = TableName(table.target.schema, f"_tranship_{table.id}_trg")
-    with context.control() as target:
+    with context.ddl() as target:
         run(target, f"DROP TABLE IF EXISTS {quote_name(scratch)}")
         run(target, f"CREATE TABLE {quote_name(scratch)} LIKE {quote_name(table.target)}")
-    try:
-        for number, trigger in enumerate(triggers):
-            _try(context, table, trigger, scratch, f"_tranship_{table.id}_{number}")
-    finally:
-        with context.control() as target:
+        try:
+            for number, trigger in enumerate(triggers):
+                _try(target, table, trigger, scratch, f"_tranship_{table.id}_{number}")
+        finally:
             run(target, f"DROP TABLE IF EXISTS {quote_name(scratch)}")
 
 
 def _try(
-    context: Context, table: MigrationTable, trigger: Trigger, scratch: TableName, name: str
+    target: Connection, table: MigrationTable, trigger: Trigger, scratch: TableName, name: str
 ) -> None:
     try:
-        with context.control() as target:
+        with driver_errors("here"):
             create_trigger(target, trigger, scratch, name)
-    except TranshipError as error:
+    except FatalError as error:
+        said = error.explanation.removeprefix("Server here: ")
         raise FatalError(
-            f"Trigger {trigger.name} of {table.source} can't be created on the target:"
-            f" {error.explanation}",
+            f"Trigger {trigger.name} of {table.source} can't be created on the target: {said}",
             "Make that possible there (its definer, log_bin_trust_function_creators, the tables"
             " that it names), then: tranship resume ID.",
         ) from error
 
 
 def create_triggers(context: Context) -> None:
-    """Create the triggers that are missing; the source's tables have their retired names."""
+    """Create the triggers that are missing; the source's rows may be under another name now.
+
+    Raises:
+        RetryableError: somebody holds a table of the target.
+    """
+    for table, triggers in _of_source(context):
+        with context.control() as control:
+            there = {trigger.name for trigger in read_triggers(control, table.target)}
+        missing = [one for one in triggers if _name_of(table, one) not in there]
+        if missing:
+            with context.ddl(lock_wait_s=_WAIT_S) as target:
+                for trigger in missing:
+                    create_trigger(target, trigger, table.target, _name_of(table, trigger))
+
+
+def drop_triggers(context: Context) -> None:
+    """Drop those that `create_triggers` has made: what we write next must not fire them.
+
+    Raises:
+        RetryableError: somebody holds a table of the target.
+    """
+    for table, triggers in _of_source(context):
+        ours = {_name_of(table, trigger) for trigger in triggers}
+        with context.control() as control:
+            there = [one.name for one in read_triggers(control, table.target) if one.name in ours]
+        if there:
+            with context.ddl(lock_wait_s=_WAIT_S) as target:
+                for name in there:
+                    trigger = quote_name(TableName(table.target.schema, name))
+                    run(target, f"DROP TRIGGER IF EXISTS {trigger}")
+
+
+def _of_source(context: Context) -> Iterator[tuple[MigrationTable, list[Trigger]]]:
+    """Each table, and the triggers that it has on the source, whatever it is called there now."""
     for table in _with_triggers(context):
         with context.source() as source:
-            triggers = read_triggers(source, table.retired_name)
-        with context.control() as target:
-            _create_missing(target, table, triggers)
+            found = read_triggers(source, table.blocked_name) or read_triggers(source, table.source)
+        yield table, found
 
 
-def create_on_shadow(context: Context, table: MigrationTable) -> None:
-    """Alter only: create triggers on the shadow, under the lock, once the stream is shut out.
-
-    The old table keeps its triggers until it is dropped, so these get other names.
-    """
-    if not context.migration.request.with_triggers:
-        return
-    with context.source() as source:
-        triggers = read_triggers(source, table.source)
-    with context.control() as target:
-        for trigger in triggers:
-            create_trigger(target, trigger, table.target, other_name(trigger.name))
-
-
-def drop_from_shadow(server: Connection, table: MigrationTable) -> None:
-    """Alter only: the swap has not happened, so what we write next must not fire these."""
-    for trigger in read_triggers(server, table.target):
-        name = quote_name(TableName(table.target.schema, trigger.name))
-        run(server, f"DROP TRIGGER IF EXISTS {name}")
-
-
-def _create_missing(target: Connection, table: MigrationTable, triggers: list[Trigger]) -> None:
-    there = {trigger.name for trigger in read_triggers(target, table.target)}
-    for trigger in triggers:
-        if trigger.name not in there:
-            create_trigger(target, trigger, table.target, trigger.name)
+def _name_of(table: MigrationTable, trigger: Trigger) -> str:
+    # In an alter the old table keeps its triggers, and their names, until it is dropped.
+    return other_name(trigger.name) if table.placement.swapped else trigger.name
 
 
 def _with_triggers(context: Context) -> list[MigrationTable]:

@@ -25,6 +25,15 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class DdlConnection:
+    """The only connection that may send DDL, and since when it is there (step/ddl.py)."""
+
+    server: str
+    number: int
+    since: datetime
+
+
+@dataclass(frozen=True)
 class Migration:
     """One migration: a row of the table `migrations`."""
 
@@ -42,6 +51,7 @@ class Migration:
     retry_at: datetime | None
     rename_connection: int | None
     lock_connection: int | None
+    ddl_connection: DdlConnection | None
     first_attempt_at: datetime | None
     blocked_at: datetime | None  # since when writes are blocked
     drain_gtids: GtidSet | None

@@ -7,9 +7,10 @@ from hashlib import blake2s
 
 from pipeline.mysql.table import TableName
 
-# Of 64 characters, less `_` and `_del`, or `_tranship_new`.
-_RETIRED_KEEPS = 59
-_SHADOW_KEEPS = 51
+# Of 64 characters, less `_` and `_del`, or `_tranship_new`, and less `_ibfk_999`: a server gives a
+# renamed table's checks and foreign keys its name, too, and a RENAME fails if those get too long.
+_RETIRED_KEEPS = 50
+_SHADOW_KEEPS = 42
 _TRIGGER_SUFFIX = "_tranship"
 _LONGEST = 64
 
@@ -20,10 +21,7 @@ def retired_name_of(name: TableName) -> TableName:
     A name too long for that keeps its beginning and gets a digest of all of it, so that no two
     tables share one.
     """
-    kept = name.name
-    if len(kept) > _RETIRED_KEEPS:
-        kept = f"{kept[: _RETIRED_KEEPS - 9]}_{_digest(kept)}"
-    return TableName(name.schema, f"_{kept}_del")
+    return TableName(name.schema, f"_{_shortened(name.name, _RETIRED_KEEPS)}_del")
 
 
 def shadow_name(name: TableName) -> TableName:
@@ -68,4 +66,9 @@ def other_name(name: str) -> str:
     """
     if name.endswith(_TRIGGER_SUFFIX) and name != _TRIGGER_SUFFIX:
         return name.removesuffix(_TRIGGER_SUFFIX)
-    return name[: _LONGEST - len(_TRIGGER_SUFFIX)] + _TRIGGER_SUFFIX
+    return _shortened(name, _LONGEST - len(_TRIGGER_SUFFIX)) + _TRIGGER_SUFFIX
+
+
+def _shortened(name: str, length: int) -> str:
+    """At most `length` characters; a longer name gets a digest of all of it, so none share one."""
+    return name if len(name) <= length else f"{name[: length - 9]}_{_digest(name)}"

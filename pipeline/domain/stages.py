@@ -83,7 +83,7 @@ RULES: dict[Stage, Rule] = {
         "apply the last changes of the source",
     ),
     S.VERIFYING: _rule(
-        {S.SWITCHING, S.SWAPPING, S.RESTORING}, Undo.RENAME_BACK, True,
+        {S.SWITCHING, S.SWAPPING, S.RESTORING}, Undo.RENAME_BACK, False,
         "verify the rows touched since",
     ),
     S.SWAPPING: _rule(
@@ -94,7 +94,7 @@ RULES: dict[Stage, Rule] = {
         {S.DONE}, Undo.IMPOSSIBLE, False, "run the on-success hook: writes can go on",
     ),
     S.RESTORING: _rule(
-        {S.READY, S.ABORTED, S.FAILED}, Undo.RENAME_BACK, True,
+        {S.READY, S.ABORTED, S.FAILED}, Undo.RENAME_BACK, False,
         "give the source its tables back",
     ),
     S.DONE: _rule(set(), Undo.IMPOSSIBLE, False, "clean-up"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -71,6 +72,12 @@ def triggers_of_schema(connection: Connection, schema: str) -> set[str]:
         f" WHERE trigger_schema = {text_literal(schema)}",
     ).rows
     return {str(row[0]) for row in rows}
+
+
+def taken_names(wanted: Iterable[str], there: Iterable[str]) -> list[str]:
+    """Those of `wanted` that are taken; names of triggers are the same in any case."""
+    taken = {name.casefold() for name in there}
+    return sorted(name for name in set(wanted) if name.casefold() in taken)
 
 
 def foreign_keys(connection: Connection, name: TableName) -> list[ForeignKey]:

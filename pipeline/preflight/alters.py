@@ -10,7 +10,7 @@ from pipeline.alter.plan import plan_alter
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.names import alter_retired_name, other_name, shadow_name
 from pipeline.errors import RefusedError
-from pipeline.mysql.catalogue import foreign_keys, trigger_names, triggers_of_schema
+from pipeline.mysql.catalogue import foreign_keys, taken_names, trigger_names, triggers_of_schema
 from pipeline.mysql.flavours import is_mariadb, variable
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.pools import run
@@ -133,7 +133,7 @@ def triggers(context: CheckContext) -> Iterator[Finding]:
                 )
                 continue
             wanted = [other_name(one) for one in found]
-            taken = sorted(set(wanted) & triggers_of_schema(server, name.schema))
+            taken = taken_names(wanted, triggers_of_schema(server, name.schema))
             if taken:
                 yield refused(
                     f"Schema {name.schema} already has triggers with the names that those of"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from pipeline.mysql.catalogue import trigger_names, triggers_of_schema
+from pipeline.mysql.catalogue import taken_names, trigger_names, triggers_of_schema
 from pipeline.mysql.table import TableName
 from pipeline.preflight.findings import CheckContext, Finding, info, refused
 
@@ -31,6 +31,24 @@ def triggers(context: CheckContext) -> Iterator[Finding]:
             found = trigger_names(source, table)
             if found:
                 yield from _of_source(context, target, table, found)
+    if request.with_triggers:
+        yield from _two_of_one_name(context)
+
+
+def _two_of_one_name(context: CheckContext) -> Iterator[Finding]:
+    """A trigger's name is unique in its schema, and two schemas may become one."""
+    seen: dict[tuple[str, str], str] = {}
+    with context.source() as source:
+        for table in context.request.tables:
+            schema = context.request.target_name(table).schema
+            for name in trigger_names(source, table):
+                other = seen.setdefault((schema, name.casefold()), f"{table.schema}.{name}")
+                if other != f"{table.schema}.{name}":
+                    yield refused(
+                        f"The triggers {other} and {table.schema}.{name} would have one name in"
+                        f" schema {schema} on {context.request.target}.",
+                        "Rename one, or move these tables in two moves, to two schemas.",
+                    )
 
 
 def _of_source(
@@ -46,7 +64,7 @@ def _of_source(
         )
         return
     schema = request.target_name(table).schema
-    taken = sorted(set(found) & triggers_of_schema(target, schema))
+    taken = taken_names(found, triggers_of_schema(target, schema))
     if taken:
         yield refused(
             f"Schema {schema} on {request.target} already has triggers with the same names"

@@ -20,6 +20,7 @@ from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.stages import Stage, allowed
 from pipeline.errors import DefectError
 from pipeline.mysql.pools import Pools
+from pipeline.step.ddl import ddl_connection
 
 
 class Messenger(Protocol):
@@ -71,6 +72,19 @@ class Context:
     @contextmanager
     def source(self) -> Iterator[Connection]:
         with self.pools.begin(self.migration.source) as connection:
+            yield connection
+
+    @contextmanager
+    def ddl(
+        self, server: str | None = None, lock_wait_s: int | None = None
+    ) -> Iterator[Connection]:
+        """A connection to the target, or to `server`, for what commits by itself (step/ddl.py).
+
+        Raises:
+            FencedError: somebody else coordinates now.
+        """
+        where = server or self.target
+        with ddl_connection(self.pools, self.target, self.lease, where, lock_wait_s) as connection:
             yield connection
 
     def enter(self, new: Stage, message: str, change: StageChange = NOTHING_ELSE) -> Outcome:

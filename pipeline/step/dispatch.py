@@ -13,12 +13,14 @@ from pipeline.domain.role import Role
 from pipeline.step.context import Context
 
 
-def ensure_stream(context: Context) -> None:
-    """Ask for a streamer if nobody holds the role now."""
+def ensure_stream(context: Context) -> bool:
+    """Whether somebody holds the streamer's role now; if not, ask for one."""
     with context.control() as control:
         held = holder(control, context.migration.id, Role.STREAM)
-    if held is None or not held.alive:
-        context.messenger.serve_stream(context.target, context.migration.id)
+    if held is not None and held.alive:
+        return True
+    context.messenger.serve_stream(context.target, context.migration.id)
+    return False
 
 
 def send_verifications(context: Context) -> None:

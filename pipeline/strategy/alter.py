@@ -37,17 +37,18 @@ class AlterStrategy(Strategy):
                 )
             # Noted first, so that clean-up may drop it, whatever happens in between.
             mark_created_by_us(control, table)
-        with sides.control() as control:
+        with sides.ddl() as target:
             # One that an interrupted call has left behind is created anew.
-            run(control, f"DROP TABLE IF EXISTS {quote_name(table.target)}")
-            create_shadow(control, table.source, table.target, plan.ddl)
+            run(target, f"DROP TABLE IF EXISTS {quote_name(table.target)}")
+            create_shadow(target, table.source, table.target, plan.ddl)
         with sides.control() as control:
             if map_columns(control, table.target, request) != plan:
                 raise FatalError(
                     f"The definition of {table.source} has changed since the alter was planned.",
                     "Nothing was copied. Abort, clean up and start again.",
                 )
-            create_templates(control, table, plan)
+        with sides.ddl() as target:
+            create_templates(target, table, plan)
 
     def read_chunk(self, source: Connection, name: TableName, keys: KeyRange) -> WriteChunk:
         return lambda target: Written(*copy_range(target, self.table, keys))

@@ -39,12 +39,16 @@ WriteChunk = Callable[[Connection], Written]
 
 
 class Sides(Protocol):
-    """A migration, and transactions on either side; those on the target are fenced (I2)."""
+    """A migration, and transactions on either side; those on the target are fenced (I2).
+
+    `ddl` gives a connection to the target for what commits by itself.
+    """
 
     @property
     def migration(self) -> Migration: ...
     def control(self) -> AbstractContextManager[Connection]: ...
     def source(self) -> AbstractContextManager[Connection]: ...
+    def ddl(self) -> AbstractContextManager[Connection]: ...
 
 
 @dataclass(frozen=True)

@@ -32,10 +32,9 @@ class MoveStrategy(Strategy):
             mark_created_by_us(control, table)
         with sides.source() as source:
             statement = create_statement(source, table.source)
-        with sides.control() as control:
-            create_schema(control, table.target.schema)
-        with sides.control() as control:
-            run(control, under_name(statement, table.source, table.target))
+        with sides.ddl() as target:
+            create_schema(target, table.target.schema)
+            run(target, under_name(statement, table.source, table.target))
         with sides.control() as control:
             self._check_target(control)
 

@@ -129,14 +129,16 @@ class Coordinators:
         Yields, once it does, what lets it go on and waits for its end.
         """
         (reached, tell_reached), (wait_on, let_go) = os.pipe(), os.pipe()
+        paused = threading.Event()
 
         def hold() -> None:
+            paused.set()
             os.close(let_go)  # or its own end of the pipe would keep it open
             os.write(tell_reached, b"x")
             os.read(wait_on, 1)
 
         with at(point, hold):
-            child = self._fork()
+            child = self._fork(paused.is_set)
         os.close(tell_reached)
         assert os.read(reached, 1) == b"x", f"{point} was not reached"
 
@@ -150,11 +152,12 @@ class Coordinators:
             for end in (reached, wait_on, let_go):
                 os.close(end)
 
-    def _fork(self) -> int:
+    def _fork(self, enough: Callable[[], bool] = lambda: False) -> int:
+        """Coordinate in another process until the migration has ended, or `enough`."""
         child = os.fork()
         if child == 0:
             try:
-                while self.once("first") not in (None, *_ENDS):
+                while self.once("first") not in _ENDS and not enough():
                     time.sleep(0.02)
             finally:
                 os._exit(0)

@@ -16,12 +16,15 @@ from pipeline.domain.migration import Failure
 from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools, run
+from pipeline.mysql.servers import auto_increment, create_statement
+from pipeline.mysql.table import TableName
 from tests.support.alters import SERVER, begin_alter, leftovers
 from tests.support.coordinators import Coordinators, hurried, streaming
 from tests.support.hooks import Hooks
 from tests.support.moves import SOURCE, TARGET, begin_move
 
 TABLES = ("one", "two")  # of a move
+TRIGGER, COUNTER = "note", 11
 LOG = "log"  # of the trigger on an alter's table
 
 
@@ -64,6 +67,19 @@ class ReadyMove:
         with self.pools.begin(server) as link:
             return list(run(link, f"SELECT * FROM {self.schema}.{name} ORDER BY id").rows)
 
+    @property
+    def next_id(self) -> int | None:
+        """The first id that the new `one` would give out."""
+        with self.pools.begin(TARGET) as target:
+            name = TableName(self.schema, "one")
+            return auto_increment(create_statement(target, name))
+
+    @property
+    def triggers(self) -> list[str]:
+        """Those of the target's tables."""
+        with self.pools.begin(TARGET) as target:
+            return [str(row[0]) for row in run(target, f"SHOW TRIGGERS FROM {self.schema}").rows]
+
     def ends_done(self) -> None:
         self.coordinators.until(Stage.DONE)
         assert self.source_tables == [f"_{name}_del" for name in TABLES]
@@ -82,15 +98,25 @@ class ReadyMove:
 
 @contextmanager
 def ready_move(
-    pools: Pools, schema: str, directory: Path, **cut_over: float
+    pools: Pools, schema: str, directory: Path, *, with_triggers: bool = False, **cut_over: float
 ) -> Iterator[ReadyMove]:
-    """Postponed still: nothing is cut over before `allow`."""
+    """Postponed still: nothing is cut over before `allow`.
+
+    `with_triggers`: the source has a trigger, and a counter that its rows do not tell.
+    """
+    key = "id INT AUTO_INCREMENT PRIMARY KEY"
     with pools.begin(SOURCE) as source:
         for name in TABLES:
-            run(source, f"CREATE TABLE {schema}.{name} (id INT PRIMARY KEY, v VARCHAR(9))")
+            run(source, f"CREATE TABLE {schema}.{name} ({key}, v VARCHAR(9))")
             run(source, f"INSERT INTO {schema}.{name} VALUES (1, 'a'), (2, 'b')")
+        if with_triggers:
+            run(source, f"CREATE TRIGGER {schema}.{TRIGGER} BEFORE INSERT ON {schema}.one"
+                        " FOR EACH ROW SET NEW.v = NEW.v")  # fmt: skip
+            run(source, f"ALTER TABLE {schema}.one AUTO_INCREMENT = {COUNTER}")
     hooks = Hooks(directory)
-    migration_id = begin_move(pools, schema, TABLES, postponed=True, hooks=hooks.commands)
+    migration_id = begin_move(
+        pools, schema, TABLES, postponed=True, hooks=hooks.commands, with_triggers=with_triggers
+    )
     with hurried(pools, **cut_over) as quick, streaming(pools, migration_id):
         move = ReadyMove(pools, schema, hooks, Coordinators(quick, migration_id))
         move.coordinators.until(Stage.READY)

@@ -33,6 +33,7 @@ def begin_move(
     postponed: bool = False,
     hooks: Mapping[Hook, str] = {},
     window: str | None = None,
+    with_triggers: bool = False,
 ) -> str:
     """Record a move of `tables`; whoever runs the workers does the rest."""
     with pools.begin(SOURCE) as source, pools.begin(TARGET) as target:
@@ -43,7 +44,7 @@ def begin_move(
         install(control, TARGET)
     request = move_request(
         schema, *(table.name.name for table in definitions), postpone_cut_over=postponed,
-        hooks=hooks,
+        hooks=hooks, with_triggers=with_triggers,
         cut_over_window=None if window is None else Window.parse(window),
     )  # fmt: skip
     with pools.begin(TARGET) as control:

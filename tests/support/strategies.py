@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from hypothesis import strategies as st
 
 from pipeline.domain.alter_plan import AlterPlan, Fill
 from pipeline.domain.hook_names import Hook
-from pipeline.domain.migration import Failure
+from pipeline.domain.migration import DdlConnection, Failure
 from pipeline.domain.reading import Reading, Signal
 from pipeline.domain.request import AlterRequest, MoveRequest
 from pipeline.domain.role import Role
@@ -60,6 +62,8 @@ requests = st.builds(
     lock_timeout_s=_seconds, force_after_s=_seconds, **_terms,
 )  # fmt: skip
 
+_moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
+ddl_connections = st.builds(DdlConnection, texts, st.integers(1), _moments)
 failures = st.builds(Failure, st.sampled_from(Role), texts, texts)
 readings = st.builds(
     Reading, st.sampled_from(Signal), st.none() | numbers, numbers, *[st.none() | texts] * 3

@@ -1,1 +1,1 @@
-"""Benchmarks: the rate of the copy, memory, an alter. `make bench` runs them."""
+"""Benchmarks: one command, one table, each row a ratio or a limit. `make bench` runs them."""

@@ -1,55 +1,32 @@
-"""python -m ops.dev.bench.memory: memory of coordinator and streamer does not grow with the table.
-
-It moves narrow tables of two sizes under a light writer, each on a fresh stack, and reports the
-peak resident memory of the workers' processes and their ratios.
-"""
+"""Peak memory of the workers' processes, as the kernel has counted it."""
 
 from __future__ import annotations
 
-import click
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
 import psutil
 
-from ops.dev.bench.move import light_writer, move, stack_with_table
+from ops.dev.bench.stand import Stand
 
-_ROLES = ("coordinate", "stream")
-
-
-@click.command()
-@click.option(
-    "--rows",
-    "sizes",
-    type=click.IntRange(min=1000),
-    multiple=True,
-    default=(100_000, 2_000_000),
-    help="Give it twice: the small and the large table.",
-)
-def main(sizes: tuple[int, ...]) -> None:
-    """Peak memory of coordinator and streamer, for two sizes of table."""
-    peaks = [peak_memory(rows) for rows in sizes]
-    click.echo(f"{'rows':>12} " + " ".join(f"{role + ' MiB':>16}" for role in _ROLES))
-    for rows, peak in zip(sizes, peaks, strict=True):
-        click.echo(f"{rows:>12,} " + " ".join(f"{peak[role]:>16.1f}" for role in _ROLES))
-    ratios = " ".join(f"{peaks[-1][role] / peaks[0][role]:>16.2f}" for role in _ROLES)
-    click.echo(f"{'ratio':>12} {ratios}")
+_PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
 
 
-def peak_memory(rows: int) -> dict[str, float]:
-    """MiB of the largest process of each role, at its peak."""
-    peak = dict.fromkeys(_ROLES, 0.0)
-    with stack_with_table(rows) as stack:
-        stack.start()
-
-        def watch() -> None:
-            for role in _ROLES:
-                parent = psutil.Process(stack.workers[role].pid)
-                for process in (parent, *parent.children(recursive=True)):
-                    peak[role] = max(peak[role], process.memory_info().rss / (1 << 20))
-
-        with light_writer(stack, rows):
-            seconds = move(stack, watch)
-    click.echo(f"{rows:,} rows: moved in {seconds:.0f} s", err=True)
-    return peak
+def peaks(stand: Stand) -> dict[str, float]:
+    """MiB of the largest process of each worker, at its peak."""
+    return {
+        name: max(_peak(process) for process in _family(identity.pid))
+        for name, identity in stand.stack.workers.items()
+    }
 
 
-if __name__ == "__main__":
-    main()
+def _family(pid: int) -> Iterator[int]:
+    parent = psutil.Process(pid)
+    for process in (parent, *parent.children(recursive=True)):
+        yield process.pid
+
+
+def _peak(pid: int) -> float:
+    found = _PEAK.search(Path(f"/proc/{pid}/status").read_text())
+    return int(found.group(1)) / 1024 if found else 0.0

@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +39,7 @@ class Stack:
     directory: Path
     servers: dict[str, MySQLServer]
     broker_url: str
+    tls_mode: str = "preferred"
     flower_port: int = field(default_factory=process.free_port)
     _login: str = field(default_factory=lambda: f"demo:{secrets.token_urlsafe(9)}")
     workers: dict[str, Identity] = field(default_factory=dict)
@@ -62,14 +63,19 @@ class Stack:
             parts.append(
                 f'[servers.{name}]\nhost = "{server.host}"\nport = {server.port}\n'
                 f'user = "{server.user}"\npassword_file = "{secret}"\n'
+                f'tls.mode = "{self.tls_mode}"\n'
             )
         self.config.write_text("\n".join(parts))
 
     def start(self) -> None:
         """Start two copy workers, a streamer, a coordinator with beat, and Flower."""
+        self.start_workers()
+        self.workers["flower"] = self._spawn("flower", "flower", f"--port={self.flower_port}")
+
+    def start_workers(self) -> None:
+        """Start two copy workers, a streamer and a coordinator with beat."""
         for name, role in _WORKERS.items():
             self.workers[name] = self._spawn(name, role)
-        self.workers["flower"] = self._spawn("flower", "flower", f"--port={self.flower_port}")
 
     def stop(self) -> None:
         """End every worker and its children."""
@@ -139,12 +145,17 @@ class Stack:
 
 
 @contextmanager
-def running_stack(directory: Path, names: Sequence[str]) -> Iterator[Stack]:
-    """Started and configured servers; the caller starts the workers."""
+def running_stack(
+    directory: Path,
+    names: Sequence[str],
+    options: Mapping[str, str] | None = None,
+    tls_mode: str = "preferred",
+) -> Iterator[Stack]:
+    """Started and configured servers, each with `options`; the caller starts the workers."""
     with ExitStack() as stack:
         sandbox = stack.enter_context(Sandbox(tied=True, name=f"demo-{secrets.token_hex(4)}"))
-        servers = {name: sandbox.mysql(name) for name in names}
-        running = Stack(directory, servers, sandbox.redis().url)
+        servers = {name: sandbox.mysql(name, options) for name in names}
+        running = Stack(directory, servers, sandbox.redis().url, tls_mode)
         stack.callback(running.stop)
         running.configure()
         yield running

@@ -53,6 +53,8 @@ CHROMIUM = Product(
     "chromium", _own_suite(), ("chromium", "chromium-driver", "fonts-dejavu-core"),
     "usr/bin/chromedriver", borrows=True,
 )  # fmt: skip
+SYSBENCH = Product("sysbench", "sid", ("sysbench",), "usr/bin/sysbench")
+MYDUMPER = Product("mydumper", "sid", ("mydumper",), "usr/bin/mydumper")
 REDIS = Product("redis", "sid", ("redis-server",), "usr/bin/redis-server")
 
 

@@ -37,7 +37,7 @@ def lost() -> None:
         ),
         (
             Point.VERIFY_SOURCE_READ, lost,
-            "verifying → restoring: not every chunk could be verified within 0.5 s",
+            "verifying → restoring: the proof was not complete within 0.5 s",
         ),
     ],
     ids=["draining", "verifying"],

@@ -46,6 +46,11 @@ class BothSides:
             yield connection
 
     @contextmanager
+    def ddl(self) -> Iterator[Connection]:
+        with self.control() as connection:
+            yield connection
+
+    @contextmanager
     def source(self) -> Iterator[Connection]:
         with self.pools.begin(SOURCE) as connection:
             yield connection

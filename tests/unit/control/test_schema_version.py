@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import blake2s
 from typing import Any
 
@@ -12,14 +13,14 @@ from sqlalchemy.schema import CreateTable
 from pipeline.control.schema import VERSION, metadata, migration_tables, migrations, throttles
 from pipeline.domain.alter_plan import AlterPlan, Fill
 from pipeline.domain.hook_names import Hook
-from pipeline.domain.migration import Failure
+from pipeline.domain.migration import DdlConnection, Failure
 from pipeline.domain.reading import Reading, Signal
 from pipeline.domain.role import Role
 from pipeline.domain.window import Window
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from tests.support.examples import ALTER, MOVE
 
-_SHAPES = {1: "cec7d885218ffdd8"}
+_SHAPES = {1: "32c08c8a1672c159"}
 
 _TABLE = Table(
     TableName("s", "t"),
@@ -34,6 +35,7 @@ _VALUES: tuple[tuple[Any, Any], ...] = (
     (migration_tables.c.alter_plan, _PLAN),
     (migrations.c.request, replace(MOVE, **_TERMS)),
     (migrations.c.request, replace(ALTER, renames={"a": "b"}, **_TERMS)),
+    (migrations.c.ddl_connection, DdlConnection("new", 1, datetime(2026, 1, 2, tzinfo=UTC))),
     (migrations.c.failure, Failure(Role.COPY, "why", "what to do")),
     (throttles.c.reasons, (Reading(Signal.LOAD, 2, 1, "new", "Threads_running"),)),
 )

@@ -40,6 +40,7 @@ STORED = {
     migration_tables.c.alter_plan: strategies.alter_plans,
     migrations.c.request: strategies.requests,
     migrations.c.failure: strategies.failures,
+    migrations.c.ddl_connection: strategies.ddl_connections,
     schedules.c.request: strategies.requests,
     throttles.c.reasons: st.lists(strategies.readings, max_size=3).map(tuple),
     throttles.c.overrides: st.dictionaries(strategies.texts, strategies.numbers, max_size=3),

@@ -40,7 +40,7 @@ DIVERTED = (*BEFORE_CUT_OVER, Stage.BLOCKING, *LIMITED)
 TO_ABORTED = Diversion("abort was asked for", Stage.ABORTED)
 LATE = {
     Stage.DRAINING: "the target did not catch up within 30 s",
-    Stage.VERIFYING: "not every chunk could be verified within 30 s",
+    Stage.VERIFYING: "the proof was not complete within 30 s",
 }
 
 

@@ -27,7 +27,7 @@ MIGRATION = Migration(
     id="m1", source="old", target="new",
     stage=Stage.SWITCHING, stage_since=_NOW,
     resume_stage=None, after_restore=None, request=REQUEST, postponed=False, abort_asked=False,
-    attempt=3, retry_at=None, rename_connection=None, lock_connection=None,
+    attempt=3, retry_at=None, rename_connection=None, lock_connection=None, ddl_connection=None,
     first_attempt_at=None, blocked_at=None,
     drain_gtids=GtidSet.parse("aaaaaaaa-0000-0000-0000-000000000001:1-9"), failure=None,
     created_at=_NOW, created_by="who", cleaned_at=None, now=_NOW,

@@ -1,0 +1,74 @@
+"""Verification alone, against CHECKSUM TABLE on both servers at once.
+
+The ledger of a migration that is ready is set back: every chunk is to be verified in full again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from sqlalchemy import func, select, update
+
+from ops.dev.bench.in_turn import in_turn, versus
+from ops.dev.bench.lines import Line, at_most
+from ops.dev.bench.row import Bench, Row
+from ops.dev.bench.stand import Deadline, Stand
+from ops.dev.bench.tables import ORDERS
+from pipeline.control.chunk_checks import UNVERIFIED
+from pipeline.control.schema import chunk_checks
+from pipeline.domain.stages import Stage
+from tasks.messages import send_advance
+
+_ROWS = 1_000_000
+_OURS, _SERVERS = "Tranship", "CHECKSUM TABLE on both"
+
+
+def _measure(bench: Bench) -> Iterator[Line]:
+    with bench.stand() as stand:
+        stand.fill(ORDERS, bench.rows(_ROWS))
+        stand.start_workers()
+        migration_id = stand.begin([ORDERS.name])
+        stand.wait_stage(migration_id, Stage.READY)
+        sides = {
+            _OURS: lambda: _verify_again(stand, migration_id),
+            _SERVERS: lambda: _checksum_tables(stand),
+        }
+        seconds = in_turn(sides, bench.rounds, bench.say)
+    yield versus(seconds, _OURS, _SERVERS, at_most(1.5), "s")
+
+
+def _verify_again(stand: Stand, migration_id: str) -> float:
+    began = time.monotonic()
+    with stand.pools.begin(stand.target) as control:
+        control.execute(
+            update(chunk_checks).values(fully_verified=False, sent_at=None, not_before=None)
+        )
+    send_advance(stand.target, migration_id)
+    deadline = Deadline("the table is not verified")
+    while _unverified(stand):
+        deadline.pause()
+    return time.monotonic() - began
+
+
+def _unverified(stand: Stand) -> int:
+    with stand.pools.begin(stand.target) as control:
+        query = select(func.count()).select_from(chunk_checks).where(UNVERIFIED)
+        return int(control.execute(query).scalar_one())
+
+
+def _checksum_tables(stand: Stand) -> float:
+    statement = f"CHECKSUM TABLE {ORDERS.full_name}"
+    began = time.monotonic()
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(lambda server: stand.run(server, statement), ("old", "new")))
+    return time.monotonic() - began
+
+
+ROW = Row(
+    "verify",
+    "verify 1 M copied rows of 7 columns again, nothing written meanwhile (seconds)",
+    _measure,
+    minutes=3,
+)

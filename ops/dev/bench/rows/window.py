@@ -1,0 +1,132 @@
+"""Refusal window of a move, and time under an alter's lock, while sysbench writes at full speed.
+
+Each move goes the way back of the one before. A cut-over that is not the first attempt of its
+migration counts, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from ops.dev.bench.lines import Line, at_most, quantile, worst
+from ops.dev.bench.refusal import probing, refused_s, waited_s
+from ops.dev.bench.row import Bench, Row
+from ops.dev.bench.stand import LIMIT_S, Stand
+from ops.dev.bench.sysbench import Load, writing
+from ops.dev.bench.tables import sysbench_table
+from pipeline.domain.stages import Stage
+
+TABLE = sysbench_table(1)
+
+
+@dataclass
+class _CutOvers:
+    """What came of a number of cut-overs."""
+
+    ms: list[float] = field(default_factory=list)
+    attempts: list[int] = field(default_factory=list)
+    failures: int = 0
+
+    def repeat(self, bench: Bench, times: int, once: Callable[[int], tuple[float, int]]) -> None:
+        """Cut over so many times; the first failure ends it, since nothing is as it was then."""
+        for number in range(1, times + 1):
+            try:
+                ms, attempts = once(number)
+            except SystemExit as error:
+                bench.say(f"{number}: {error}")
+                self.failures += 1
+                return
+            self.ms.append(ms)
+            self.attempts.append(attempts)
+            bench.say(f"{number}: {ms:.0f} ms, attempt {attempts}")
+
+    def lines(self, what: str) -> Iterator[Line]:
+        if self.ms:
+            yield quantile(f"{what}, p50", "ms", self.ms, 0.5, at_most(150))
+            yield quantile(f"{what}, p99", "ms", self.ms, 0.99, at_most(500, aim=300))
+            yield worst("cut over at attempt", "", self.attempts, at_most(1))
+        yield worst("failures", "", [self.failures], at_most(0))
+
+
+def move_once(stand: Stand, names: list[str], load: Load) -> tuple[float, int]:
+    """Move the tables under load; milliseconds of refusal, and the number of attempts."""
+    with writing(stand, load, LIMIT_S) as sysbench:
+        migration_id = stand.begin(names)
+        stand.wait_stage(migration_id, Stage.READY)
+        with probing(stand, TABLE.full_name) as prober:
+            stand.cut_over(migration_id)
+            seconds = refused_s(stand, migration_id, prober)
+        sysbench.stop()
+    return 1000 * seconds, finish(stand, migration_id)
+
+
+def finish(stand: Stand, migration_id: str) -> int:
+    """Clean a move up and turn round; returns how many attempts its cut-over took."""
+    stand.wait_stage(migration_id, Stage.DONE)
+    attempts = stand.migration(migration_id).attempt
+    stand.clean_up(migration_id)
+    stand.turn_round()
+    return attempts
+
+
+def _moves(bench: Bench, rows: int, times: int) -> Iterator[Line]:
+    found, load = _CutOvers(), Load(rows=bench.rows(rows))
+    with bench.stand() as stand:
+        stand.fill(TABLE, load.rows)
+        stand.start_workers()
+        found.repeat(bench, times, lambda _: move_once(stand, [TABLE.name], load))
+    yield from found.lines("refusal")
+
+
+def _alters(bench: Bench, rows: int, times: int) -> Iterator[Line]:
+    found, load = _CutOvers(), Load(rows=bench.rows(rows))
+    with bench.stand() as stand:
+        stand.fill(TABLE, load.rows)
+        stand.start_workers()
+        found.repeat(bench, times, lambda number: _alter_once(stand, load, number))
+    yield from found.lines("longest wait of a write")
+
+
+def _alter_once(stand: Stand, load: Load, number: int) -> tuple[float, int]:
+    with writing(stand, load, LIMIT_S) as sysbench:
+        migration_id = stand.begin_alter(TABLE.name, f"COMMENT = 'alter {number}'")
+        stand.wait_stage(migration_id, Stage.READY)
+        with probing(stand, TABLE.full_name) as prober:
+            stand.cut_over(migration_id)
+            seconds = waited_s(stand, migration_id, prober)
+        sysbench.stop()
+    attempts = stand.migration(migration_id).attempt
+    stand.clean_up(migration_id)
+    return 1000 * seconds, attempts
+
+
+_MANY, _LARGE = 1_000_000, 10_000_000
+WINDOW = Row(
+    "window",
+    "refusal window of moves of 1 M rows under sysbench oltp_write_only, 4 threads; ten each round",
+    lambda bench: _moves(bench, _MANY, 10 * bench.rounds),
+    programs=("sysbench",),
+    minutes=60,
+)
+WINDOW_10M = Row(
+    "window-10m",
+    "the same with 10 M rows; one each round",
+    lambda bench: _moves(bench, _LARGE, bench.rounds),
+    programs=("sysbench",),
+    minutes=45,
+)
+LOCK = Row(
+    "lock",
+    "writes waiting for alters of 1 M rows under sysbench oltp_write_only; ten each round",
+    lambda bench: _alters(bench, _MANY, 10 * bench.rounds),
+    programs=("sysbench",),
+    minutes=60,
+)
+LOCK_10M = Row(
+    "lock-10m",
+    "the same with 10 M rows; one each round",
+    lambda bench: _alters(bench, _LARGE, bench.rounds),
+    programs=("sysbench",),
+    minutes=45,
+)

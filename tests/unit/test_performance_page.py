@@ -1,0 +1,14 @@
+"""The page is what the data say: a figure is never edited by hand."""
+
+from pathlib import Path
+
+from ops.dev.bench.page import render
+from ops.dev.bench.results import load
+from ops.dev.bench.rows import TITLES
+
+_DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def test_the_page_is_written_from_the_data() -> None:
+    page = (_DOCS / "performance.md").read_text()
+    assert page == render(TITLES, load(_DOCS / "performance.json")), "run: make docs"
