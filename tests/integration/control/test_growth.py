@@ -73,7 +73,7 @@ def move(pools: Pools, schema: str) -> Iterator[DirectMove]:
     few.close()
 
 
-CHUNKS = [20_000, pytest.param(1_000_000, marks=pytest.mark.long)]
+CHUNKS = [5_000, pytest.param(1_000_000, marks=pytest.mark.long)]
 
 
 def looked_at(move: DirectMove) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from pipeline.checksum.verify import Verdict
@@ -17,7 +15,7 @@ from tests.support.verification import drained, on_source, unverified
 
 
 @pytest.fixture
-def move(pools: Pools, schema: str) -> Iterator[DirectMove]:
+def move(pools: Pools, schema: str) -> DirectMove:
     with pools.begin(SOURCE) as source:
         run(source, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY)")
         ids = ", ".join(f"({number})" for number in range(300))
@@ -25,7 +23,7 @@ def move(pools: Pools, schema: str) -> Iterator[DirectMove]:
     move = DirectMove.of(pools, schema, "t", chunk_rows=100)
     move.copy_all()
     drained(move)
-    yield move
+    return move
 
 
 def totals(move: DirectMove) -> Totals:
