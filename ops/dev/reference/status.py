@@ -63,7 +63,7 @@ ABOUT: dict[type, dict[str, str]] = {
         "planned": "no more chunks will be added",
         "copied": "every chunk is done",
         "chunks_unverified": "to be verified in full",
-        "keys_touched": "keys touched and not verified since, once for each batch",
+        "keys_touched": "keys touched and not verified since, once for each batch; up to 100,000 are counted",
         "waiting_s": "for how long no copy worker has taken the oldest message",
     },
     StreamProgress: {
