@@ -1,8 +1,8 @@
 -- What Tranship needs to rebuild tables in place. Replace `shop` by the schema of the tables.
 CREATE USER IF NOT EXISTS 'tranship'@'%' IDENTIFIED BY RANDOM PASSWORD;
 
--- The binary log, and foreign keys of schemas that we have no rights on.
-GRANT REPLICATION SLAVE, REPLICATION CLIENT, PROCESS ON *.* TO 'tranship'@'%';
+-- The binary log; foreign keys of schemas that we have no rights on; prepared XA transactions.
+GRANT REPLICATION SLAVE, REPLICATION CLIENT, PROCESS, XA_RECOVER_ADMIN ON *.* TO 'tranship'@'%';
 
 -- The control schema, and the temporary tables in which rows are converted.
 GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, INDEX, ALTER, CREATE TEMPORARY TABLES
@@ -12,5 +12,5 @@ GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, INDEX, ALTER, CREATE TEMPORA
 GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX, TRIGGER, LOCK TABLES ON `shop`.*
   TO 'tranship'@'%';
 
--- Who waits for which table. For --force-after also CONNECTION_ADMIN, globally.
+-- Who waits for which table; sessions that log otherwise than new ones would. For --force-after also CONNECTION_ADMIN, globally.
 GRANT SELECT ON performance_schema.* TO 'tranship'@'%';

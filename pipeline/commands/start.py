@@ -14,10 +14,11 @@ from pipeline.alter.plan import plan_alter
 from pipeline.control.install import install
 from pipeline.control.migrations import create_migration
 from pipeline.domain.migration import PlannedTable
-from pipeline.domain.request import AlterRequest, Request
+from pipeline.domain.request import AlterRequest, MoveRequest, Request
 from pipeline.mysql.catalogue import table_facts
 from pipeline.mysql.introspect import read_table_to_move
 from pipeline.mysql.pools import Pools
+from pipeline.mysql.servers import stored_name
 from pipeline.mysql.table import TableName
 from pipeline.preflight.findings import Finding, Scope, Severity, refuse
 from pipeline.preflight.registry import run_preflight
@@ -38,12 +39,26 @@ def examine(pools: Pools, request: Request) -> list[Finding]:
     Raises:
         RetryableError: a server does not answer.
     """
-    return run_preflight(pools, request, Scope.START)
+    return run_preflight(pools, as_stored(pools, request), Scope.START)
+
+
+def as_stored(pools: Pools, request: Request) -> Request:
+    """The request, with the tables' names as the source has stored them.
+
+    Raises:
+        RetryableError: the source does not answer.
+    """
+    with pools.begin(request.source) as source:
+        tables = tuple(stored_name(source, name) for name in request.tables)
+    if isinstance(request, MoveRequest):
+        return replace(request, tables=tables)
+    return replace(request, table=tables[0])
 
 
 def make_plan(pools: Pools, request: Request) -> Plan:
     """What `start` would do. Writes nothing."""
-    findings = tuple(examine(pools, request))
+    request = as_stored(pools, request)
+    findings = tuple(run_preflight(pools, request, Scope.START))
     if any(finding.severity is Severity.REFUSED for finding in findings):
         return Plan(request, (), findings)
     return Plan(request, _planned_tables(pools, request), findings)

@@ -156,9 +156,12 @@ class Copy(_Strict):
 
 
 class Stream(_Strict):
-    """The streamer. A batch is committed after `batch_rows` or `batch_s`."""
+    """The streamer. A batch is committed after `batch_rows` or `batch_s`.
 
-    batch_rows: Count = 2_000
+    A row that has changed several times within a batch is written once, and counts once.
+    """
+
+    batch_rows: Count = 10_000
     batch_bytes: Count = 8 * 1024 * 1024
     batch_s: Seconds = 0.2
     heartbeat_s: Seconds = 1.0

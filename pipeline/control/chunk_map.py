@@ -28,7 +28,7 @@ from pipeline.mysql.keyrange import (
 )
 from pipeline.mysql.pools import lenient_sql_mode, run
 from pipeline.mysql.quoting import quote_list, quote_name
-from pipeline.mysql.table import TableName
+from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 
 NUMBER = "_tranship_chunk"  # no key column of an application's table has these names
 BATCH = "_tranship_batch"
@@ -41,11 +41,28 @@ def bounds_table(table: MigrationTable) -> str:
 
 
 def tombstones_table(table: MigrationTable) -> str:
-    return quote_name(TableName(SCHEMA, f"tombstones_{table.id}"))
+    return quote_name(tombstones(table).name)
 
 
 def touched_table(table: MigrationTable) -> str:
-    return quote_name(TableName(SCHEMA, f"touched_{table.id}"))
+    return quote_name(touched_log(table).name)
+
+
+def tombstones(table: MigrationTable) -> Table:
+    """The definition of a table's tombstones, which hold its key."""
+    key = table.definition.key
+    name = TableName(SCHEMA, f"tombstones_{table.id}")
+    return Table(name, table.definition.key_columns, Key("PRIMARY", key.columns))
+
+
+def touched_log(table: MigrationTable) -> Table:
+    """The definition of a table's touched key log: batch, place in the batch, key."""
+    numbers = tuple(
+        Column(name, ValueKind.INTEGER, "bigint", "bigint", nullable=False)
+        for name in (BATCH, PLACE)
+    )
+    name = TableName(SCHEMA, f"touched_{table.id}")
+    return Table(name, numbers + table.definition.key_columns, Key("PRIMARY", (BATCH, PLACE)))
 
 
 def create_key_tables(connection: Connection, table: MigrationTable) -> None:

@@ -189,6 +189,7 @@ streams = Table(
     metadata,
     Column("migration_id", Identity, primary_key=True),
     Column("position", Gtids, nullable=False),
+    Column("prepared_xa", Json(tuple[str, ...]), nullable=False),  # at the position
     Column("logs_keys", Boolean, nullable=False),  # each batch from now on: verification has begun
     Column("batches", BigInteger, nullable=False),
     Column("rows_applied", BigInteger, nullable=False),

@@ -17,6 +17,7 @@ class StreamState:
     """What has been applied and committed."""
 
     position: GtidSet
+    prepared_xa: tuple[str, ...]  # XA transactions that are prepared at the position
     logs_keys: bool
     batches: int
     rows_applied: int
@@ -26,13 +27,14 @@ class StreamState:
 
 
 def create_stream(
-    connection: Connection, migration_id: str, position: GtidSet, source_time: float
-) -> None:
+    connection: Connection, migration_id: str, position: GtidSet, prepared_xa: tuple[str, ...],
+    source_time: float,
+) -> None:  # fmt: skip
     """Record the first position; `source_time` is when that was read, by the source's clock."""
     connection.execute(
         streams.insert().values(
-            migration_id=migration_id, position=position, logs_keys=False, batches=0,
-            rows_applied=0, source_time=source_time, applied_at=NOW,
+            migration_id=migration_id, position=position, prepared_xa=prepared_xa,
+            logs_keys=False, batches=0, rows_applied=0, source_time=source_time, applied_at=NOW,
         )
     )  # fmt: skip
 
@@ -51,8 +53,8 @@ def find_stream(
 ) -> StreamState | None:
     """Like `read_stream`; None before `preparing` has recorded the first position."""
     query = select(
-        streams.c.position, streams.c.logs_keys, streams.c.batches, streams.c.rows_applied,
-        streams.c.source_time, streams.c.applied_at, NOW.label("now"),
+        streams.c.position, streams.c.prepared_xa, streams.c.logs_keys, streams.c.batches,
+        streams.c.rows_applied, streams.c.source_time, streams.c.applied_at, NOW.label("now"),
     ).where(streams.c.migration_id == migration_id)  # fmt: skip
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None:
@@ -61,14 +63,16 @@ def find_stream(
 
 
 def move_position(
-    connection: Connection, migration_id: str, position: GtidSet, rows: int, source_time: float
-) -> None:
+    connection: Connection, migration_id: str, position: GtidSet, prepared_xa: tuple[str, ...],
+    rows: int, source_time: float,
+) -> None:  # fmt: skip
     """Record the position; commit it together with the row changes that it stands for."""
     connection.execute(
         update(streams)
         .where(streams.c.migration_id == migration_id)
         .values(
             position=position,
+            prepared_xa=prepared_xa,
             batches=streams.c.batches + 1,
             rows_applied=streams.c.rows_applied + rows,
             source_time=source_time,

@@ -18,7 +18,7 @@ from pipeline.mysql.quoting import quote
 from pipeline.mysql.table import Column, Field, Table, ValueKind
 
 _AS_NUMBER = frozenset({ValueKind.BIT, ValueKind.ENUM, ValueKind.SET})
-_ESCAPED = frozenset(
+ESCAPED = frozenset(
     {ValueKind.TEXT, ValueKind.BINARY, ValueKind.JSON, ValueKind.GEOMETRY, ValueKind.VECTOR}
 )
 _TEMPORAL = frozenset({ValueKind.DATE, ValueKind.TIME, ValueKind.DATETIME, ValueKind.TIMESTAMP})
@@ -28,6 +28,7 @@ _NUMERIC = (
     )
     | _AS_NUMBER
 )
+_AS_FIELDS = _NUMERIC - {ValueKind.FLOAT, ValueKind.DOUBLE}  # the Field is the literal
 # As JSON_TYPE() calls them.
 BINARY_SCALARS = ("BLOB", "BIT", "OPAQUE")
 TYPED_SCALARS = ("DECIMAL", "DATE", "TIME", "DATETIME", *BINARY_SCALARS)
@@ -40,6 +41,8 @@ _REAL = frozenset({ValueKind.FLOAT, ValueKind.DOUBLE})
 _DOUBLE_SCALES = ((1e34, None), (1e-13, 1e0), (1e-16, 2.0**50), (0e0, None))
 _FLOAT_SCALES = ((1e34, 2.0**-50), (1e-13, 1e0), (1e-30, 2.0**100), (0e0, 2.0**150))
 _SPECIAL = ((b"\\", b"\\\\"), (b"\t", b"\\t"), (b"\n", b"\\n"))
+SPECIAL_BYTES = tuple(plain[0] for plain, _ in _SPECIAL)
+NULL = b"\\N"
 
 
 def field_expression(column: Column) -> str:
@@ -128,7 +131,7 @@ def line_expression(
     fields = []
     for column in columns:
         part = field(column)
-        if column.kind in _ESCAPED:
+        if column.kind in ESCAPED:
             part = _escaped_expression(part)
         if column.nullable:
             part = f"IFNULL({part}, _binary x'5c4e')"
@@ -168,24 +171,23 @@ def literal_expression(column: Column) -> str:
     return f"CAST({field_expression(column)} AS CHAR)"
 
 
-def line(table: Table, row: tuple[Field, ...]) -> bytes:
-    """One row, in the order of `table.written`, as one line with its newline."""
-    return b"\t".join(b"\\N" if field is None else escape(field) for field in row) + b"\n"
+def fields_of(line: bytes) -> list[Field]:
+    """The Fields of a line, or of a part of one, without its newline."""
+    return [unescape(field) for field in line.split(b"\t")]
 
 
 def escape(field: bytes) -> bytes:
     """Escape the three bytes that LOAD DATA would misread, and no others."""
     for plain, escaped in _SPECIAL:
-        if plain in field:
-            field = field.replace(plain, escaped)
+        field = field.replace(plain, escaped)
     return field
 
 
 def unescape(field: bytes) -> Field:
     """The inverse of `escape`, for one field of a line."""
-    if field == b"\\N":
+    if field == NULL:
         return None
-    if b"\\" not in field:
+    if SPECIAL_BYTES[0] not in field:
         return field
     parts = field.split(b"\\\\")
     return b"\\".join(part.replace(b"\\t", b"\t").replace(b"\\n", b"\n") for part in parts)
@@ -207,10 +209,17 @@ def literal(column: Column, field: Field) -> bytes:
     return _introducer(column).encode() + b"x'" + field.hex().encode() + b"'"
 
 
-def literal_bound(table: Table, key: tuple[Field, ...]) -> Bound:
-    """The literals of a key's Fields."""
-    pairs = zip(table.key_columns, key, strict=True)
-    return tuple(literal(column, part).decode("ascii") for column, part in pairs)
+def bound_maker(table: Table) -> Callable[[bytes], Bound]:
+    """A function from a key, as its fields are in a line, to its literals."""
+    columns = table.key_columns
+    if _AS_FIELDS.issuperset(column.kind for column in columns):
+        return lambda key: tuple(key.decode("ascii").split("\t"))
+
+    def bound(key: bytes) -> Bound:
+        pairs = zip(columns, fields_of(key), strict=True)
+        return tuple(literal(column, part).decode("ascii") for column, part in pairs)
+
+    return bound
 
 
 def _introducer(column: Column) -> str:

@@ -26,6 +26,7 @@ from pipeline.mysql.tls import tls_context
 LENIENT_SQL_MODE = "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION"
 SQL_MODE = f"STRICT_ALL_TABLES,{LENIENT_SQL_MODE}"
 LARGEST_CELL = 1 << 30
+PROGRAM = "tranship"  # what sessions of ours call themselves
 
 
 def open_connection(name: str, server: Server, timeouts: Timeouts, **extra: Any) -> Connection[Any]:
@@ -88,7 +89,7 @@ def _arguments(server: Server, timeouts: Timeouts) -> dict[str, Any]:
         "local_infile": True,
         "read_timeout": timeouts.read_s,
         "write_timeout": timeouts.read_s,
-        "program_name": "tranship",
+        "program_name": PROGRAM,
         # An UPDATE reports the rows that it matched, not those that it changed: fences rely on it.
         "client_flag": CLIENT.FOUND_ROWS,
     }

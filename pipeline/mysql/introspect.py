@@ -11,6 +11,7 @@ from pipeline.errors import RefusedError
 from pipeline.mysql.flavours import is_mariadb
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import names_table
+from pipeline.mysql.servers import stored_name
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 
 _KINDS = {
@@ -75,7 +76,7 @@ class UniqueKey:
 
 
 def read_table(connection: Connection, name: TableName) -> Table:
-    """The definition of table `name`.
+    """The definition of table `name`, by the name that the server has stored.
 
     Raises:
         RefusedError: there is no such table, it has no usable key, or a column's type
@@ -84,7 +85,8 @@ def read_table(connection: Connection, name: TableName) -> Table:
     columns = read_columns(connection, name)
     if not columns:
         raise RefusedError(f"There is no table {name}.", "Check the names of schema and table.")
-    return Table(name, columns, _choose_key(connection, name, columns))
+    stored = stored_name(connection, name)
+    return Table(stored, columns, _choose_key(connection, stored, columns))
 
 
 def read_table_to_move(source: Connection, target: Connection, name: TableName) -> Table:

@@ -59,6 +59,19 @@ def table_exists(connection: Connection, name: TableName) -> bool:
     return bool(run(connection, statement).rows)
 
 
+def stored_name(connection: Connection, name: TableName) -> TableName:
+    """What the server calls the table `name`; the name itself if there is none.
+
+    A server that ignores case may have stored another spelling, and logs changes under that.
+    """
+    rows = run(
+        connection,
+        f"SELECT table_schema, table_name FROM information_schema.tables WHERE {names_table(name)}",
+    ).rows
+    found = [TableName(str(schema), str(table)) for schema, table in rows]
+    return name if name in found or not found else found[0]
+
+
 def table_is_empty(connection: Connection, name: TableName) -> bool:
     return not run(connection, f"SELECT 1 FROM {quote_name(name)} LIMIT 1").rows
 

@@ -27,8 +27,9 @@ class StatementKind(Enum):
     XA_PREPARE = "xa prepare"
     XA_COMMIT = "xa commit"
     XA_ROLLBACK = "xa rollback"
-    CHANGE = "change"  # DDL or DML; `targets` are the tables
-    OPAQUE = "opaque"  # runs code that may change anything: SELECT f(), DO, CALL
+    CHANGE = "change"  # DDL; `targets` are the tables
+    ROWS = "rows"  # DML; a view, a trigger or a function may take it beyond `targets`
+    OPAQUE = "opaque"  # runs code that may change anything: SELECT f(), CALL; or is not known
     OTHER = "other"  # changes no table's rows or shape
 
 
@@ -72,10 +73,14 @@ def classify(sql: str, schema: str, sql_mode: int = 0) -> Classified:
         return _with(reader)
     if first in _CHANGES:
         return _CHANGES[first](reader, first)
-    return Classified(StatementKind.OPAQUE if first in _RUN_CODE else StatementKind.OTHER, first)
+    return Classified(StatementKind.OTHER if first in _ROWLESS else StatementKind.OPAQUE, first)
 
 
-_RUN_CODE = frozenset({"SELECT", "DO", "CALL", "EXECUTE", "TABLE", "VALUES", "HANDLER"})
+# Heads of statements that change no table's rows or shape. All others are opaque.
+_ROWLESS = frozenset(
+    {"", "ANALYZE", "CACHE", "CHECK", "CHECKSUM", "FLUSH", "GRANT", "INSTALL", "OPTIMIZE", "PURGE",
+     "REPAIR", "RESET", "REVOKE", "SET", "UNINSTALL"}
+)  # fmt: skip
 
 
 def _skip_prefix(reader: TokenReader) -> None:
@@ -117,6 +122,10 @@ _XA = {
 
 def _change(verb: str, targets: list[TableName], opens: bool = False) -> Classified:
     return Classified(StatementKind.CHANGE, verb, tuple(targets), opens)
+
+
+def _rows(verb: str, targets: list[TableName]) -> Classified:
+    return Classified(StatementKind.ROWS, verb, tuple(targets))
 
 
 def _with(reader: TokenReader) -> Classified:
@@ -207,12 +216,12 @@ _MODIFIERS = ("LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "IGNORE")
 def _insert(reader: TokenReader, verb: str) -> Classified:
     reader.skip(*_MODIFIERS)
     reader.take("INTO")
-    return _change(verb, reader.name())
+    return _rows(verb, reader.name())
 
 
 def _update(reader: TokenReader, verb: str) -> Classified:
     reader.skip(*_MODIFIERS)
-    return _change(verb, _table_references(reader, "SET"))
+    return _rows(verb, _table_references(reader, "SET"))
 
 
 def _delete(reader: TokenReader, verb: str) -> Classified:
@@ -220,7 +229,7 @@ def _delete(reader: TokenReader, verb: str) -> Classified:
     reader.skip(*_MODIFIERS, "QUICK")
     found = [] if reader.token.word == "FROM" else _table_references(reader, "FROM")
     reader.take("FROM")
-    return _change(verb, found + _table_references(reader, "WHERE", "ORDER", "LIMIT", "RETURNING"))
+    return _rows(verb, found + _table_references(reader, "WHERE", "ORDER", "LIMIT", "RETURNING"))
 
 
 def _table_references(reader: TokenReader, *ends: str) -> list[TableName]:
@@ -243,7 +252,7 @@ def _table_references(reader: TokenReader, *ends: str) -> list[TableName]:
 
 def _load(reader: TokenReader, verb: str) -> Classified:
     if reader.until("INTO") and reader.take("TABLE"):
-        return _change("LOAD DATA", reader.name())
+        return _rows("LOAD DATA", reader.name())
     return Classified(StatementKind.OTHER, verb)
 
 

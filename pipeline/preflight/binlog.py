@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sqlalchemy import Connection
+
+from pipeline.mysql.connect import PROGRAM
 from pipeline.mysql.flavours import is_mariadb, variable
+from pipeline.mysql.pools import run
 from pipeline.mysql.servers import binlog_filters
+from pipeline.mysql.xa import prepared_xa, wait_for_xa
 from pipeline.preflight.findings import CheckContext, Finding, refused, warning
+from pipeline.preflight.grants import session_grants
 
 _WANTED = {
     "log_bin": ("ON", "Start the server with log-bin."),
@@ -18,11 +24,15 @@ _WANTED = {
     ),
     "log_bin_compress": ("OFF", "SET GLOBAL log_bin_compress = OFF; new sessions use it."),
 }
+# A session keeps what was in force when it began.
+_OF_A_SESSION = ("binlog_format", "binlog_row_image", "binlog_row_value_options")
+_SHOWN = 5
 _DAY_S = 86_400
+_XA_LIMIT_S = 1.0
 
 
 def written(context: CheckContext) -> Iterator[Finding]:
-    """Full row images. A session may still differ; the stream then stops at what it has logged."""
+    """New sessions log full row images."""
     with context.source() as source:
         for name, (wanted, remedy) in _WANTED.items():
             found = variable(source, name)
@@ -34,6 +44,48 @@ def written(context: CheckContext) -> Iterator[Finding]:
                     f" {wanted or 'nothing'} is needed.",
                     remedy,
                 )
+
+
+def sessions(context: CheckContext) -> Iterator[Finding]:
+    """No session that is open now logs otherwise; the stream stops at what one has logged."""
+    server = context.request.source
+    with context.source() as source:
+        if is_mariadb(source) or variable(source, "performance_schema") != "ON":
+            return  # which don't show it
+        if not session_grants(source).has("SELECT", "performance_schema"):
+            yield warning(
+                f"Open sessions of {server} may log otherwise than new ones; they can't be seen.",
+                "GRANT SELECT ON performance_schema.* to Tranship's user there.",
+            )
+            return
+        found = _logging_otherwise(source)
+    if found:
+        shown = ", ".join(f"{number} of {user} ({what})" for number, user, what in found[:_SHOWN])
+        yield refused(
+            f"{len(found)} sessions of {server} would not log full rows: {shown}.",
+            "Have them connect again, or: " + " ".join(f"KILL {one[0]};" for one in found[:_SHOWN]),
+        )
+
+
+def _logging_otherwise(source: Connection) -> list[tuple[int, str, str]]:
+    """Number and user of each such session, and its setting.
+
+    Ours are left out: the pools renew them.
+    """
+    otherwise = " OR ".join(
+        f"(variable_name = '{name}' AND variable_value <> '{_WANTED[name][0]}')"
+        for name in _OF_A_SESSION
+    )
+    rows = run(
+        source,
+        "SELECT processlist_id, COALESCE(processlist_user, ''), variable_name, variable_value"
+        " FROM performance_schema.variables_by_thread JOIN performance_schema.threads"
+        f" USING (thread_id) WHERE processlist_id IS NOT NULL AND ({otherwise}) AND NOT EXISTS"
+        " (SELECT 1 FROM performance_schema.session_connect_attrs AS attrs WHERE"
+        " attrs.processlist_id = threads.processlist_id AND attr_name = 'program_name'"
+        f" AND attr_value = '{PROGRAM}') ORDER BY 1",
+    ).rows
+    return [(int(number), str(user), f"{name} = {value}") for number, user, name, value in rows]
 
 
 def gtids(context: CheckContext) -> Iterator[Finding]:
@@ -61,6 +113,17 @@ def filters(context: CheckContext) -> Iterator[Finding]:
                 f"Changes to schema {schema} are not in the binary log of"
                 f" {context.request.source} (binlog-do-db or binlog-ignore-db).",
                 "Remove the filter and restart the server.",
+            )
+
+
+def prepared(context: CheckContext) -> Iterator[Finding]:
+    """No XA transaction stays prepared: the stream would miss its rows."""
+    with context.source() as source:
+        for name in wait_for_xa(source, prepared_xa(source), _XA_LIMIT_S):
+            yield refused(
+                f"XA transaction {name} is prepared on {context.request.source} and does not end;"
+                " its rows would be missed.",
+                f"XA COMMIT {name}; or XA ROLLBACK {name};",
             )
 
 

@@ -10,6 +10,7 @@ from pipeline.mysql.catalogue import foreign_keys
 from pipeline.mysql.flavours import replica_privileges
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote
+from pipeline.mysql.xa import xa_privileges
 from pipeline.preflight.findings import CheckContext, Finding, refused
 from pipeline.preflight.grants import Grants, session_grants
 
@@ -30,7 +31,7 @@ def on_source(context: CheckContext) -> Iterator[Finding]:
     """Read rows and the binary log; rename the tables, and rename them back."""
     with context.source() as source:
         grants, user = session_grants(source), _user(source)
-        wanted = (*SOURCE_GLOBAL, *replica_privileges(source))
+        wanted = (*SOURCE_GLOBAL, *replica_privileges(source), *xa_privileges(source))
     yield from _missing(context.request.source, user, grants, wanted, None)
     names = context.request.tables
     for schema in sorted({name.schema for name in names}):
@@ -56,8 +57,9 @@ def on_one_server(context: CheckContext) -> Iterator[Finding]:
     request = context.alter
     with context.source() as server:
         grants, user = session_grants(server), _user(server)
+        of_source = (*SOURCE_GLOBAL, *xa_privileges(server))
     kills = request.force_after_s is not None
-    wanted = (*SOURCE_GLOBAL, *(["CONNECTION_ADMIN"] if kills else []))
+    wanted = (*of_source, *(["CONNECTION_ADMIN"] if kills else []))
     yield from _missing(request.source, user, grants, wanted, None)
     control = (*CONTROL, "CREATE TEMPORARY TABLES")
     yield from _missing(request.source, user, grants, control, SCHEMA)

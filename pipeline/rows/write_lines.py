@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 
 from pipeline.errors import FatalError
-from pipeline.mysql.codecs import literal, load_columns, unescape
+from pipeline.mysql.codecs import fields_of, literal, load_columns
 from pipeline.mysql.documents import MARK, is_typed
 from pipeline.mysql.failures import DUPLICATE_KEY, TRUNCATED, code_of
 from pipeline.mysql.pools import (
@@ -146,9 +146,8 @@ def _insert(
 
 
 def _values(table: Table, row: bytes) -> bytes:
-    fields = [unescape(field) for field in row.split(b"\t")]
-    columns = table.written
-    parts = (literal(column, field) for column, field in zip(columns, fields, strict=True))
+    pairs = zip(table.written, fields_of(row), strict=True)
+    parts = (literal(column, field) for column, field in pairs)
     return b"(" + b",".join(parts) + b")"
 
 

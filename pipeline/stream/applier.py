@@ -50,6 +50,7 @@ class Applier:
     connection: Connection
     lease: Lease
     position: GtidSet
+    prepared_xa: tuple[str, ...]  # at the position
     tables: Mapping[TableName, MigrationTable]
     settings: Stream
     target_name: str
@@ -119,10 +120,15 @@ class Applier:
     @property
     def _full(self) -> bool:
         return (
-            self._rows >= self.settings.batch_rows
+            self._distinct_rows >= self.settings.batch_rows
             or self._bytes >= self.settings.batch_bytes
             or self._spilled
         )
+
+    @property
+    def _distinct_rows(self) -> int:
+        """How many rows are to be written, however often each of them was changed."""
+        return sum(len(batch.rows) for batch in self._batches.values())
 
     def _add(self, change: RowsChange) -> None:
         self._inside = True  # rows belong to a transaction, whatever announces it
@@ -132,16 +138,17 @@ class Applier:
             table = self.tables[change.table]
             batch = self._batches[change.table] = TableBatch(table, self.tombstones)
         batch.add(change)
-        self._rows += len(change.after or change.before or ())
+        self._rows += max(len(change.before), len(change.after))
         self._bytes += change.size
         # Some slack over batch_rows: most transactions end soon, and can be retried then.
-        too_many = self._rows >= 4 * self.settings.batch_rows
+        too_many = self._distinct_rows >= 4 * self.settings.batch_rows
         if too_many or self._bytes >= self.settings.batch_bytes:
             self._spill()
 
     def _end(self, event: TransactionEnd) -> None:
         self._started()
         self.position.add(event.gtid)
+        self.prepared_xa = event.prepared_xa
         self._inside, self._transaction_ended = False, True
         self.source_time = event.timestamp
         if self.due:
@@ -202,8 +209,10 @@ class Applier:
             # Locks the stream's row: a verification begins before this batch, or after it.
             if read_stream(target, migration_id, lock=True).logs_keys and not self.logs_keys:
                 self._begin_log()
-            rows = self._rows_written
-            move_position(target, migration_id, self.position, rows, self.source_time)
+            move_position(
+                target, migration_id, self.position, self.prepared_xa, self._rows_written,
+                self.source_time,
+            )  # fmt: skip
             fence(target, self.lease)
             reached(Point.STREAM_BEFORE_COMMIT)
             target.commit()

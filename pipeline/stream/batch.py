@@ -11,29 +11,30 @@ and last, once verification has begun, the keys themselves, to the touched key l
 Rows are replaced with the full after-image, not updated: a unique value may move between rows in
 one transaction, and every row in its way has to go first. A row that is removed in this way was
 changed on the source, too, so its own event is coming.
+
+Rows and keys stay what the row decoder has made of them, lines of text, which LOAD DATA reads.
+Only the conditions of the deletes need literals.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from operator import itemgetter
-from typing import Any
 
 from sqlalchemy import Connection
 
-from pipeline.control.chunk_map import BATCH, PLACE, tombstones_table, touched_table
+from pipeline.control.chunk_map import tombstones, touched_log
 from pipeline.domain.migration import MigrationTable
-from pipeline.mysql.codecs import line, literal_bound
-from pipeline.mysql.keyrange import Bound, in_slices, is_one_of
+from pipeline.mysql.codecs import bound_maker
+from pipeline.mysql.keyrange import in_slices, is_one_of
 from pipeline.mysql.pools import lenient_sql_mode, run
-from pipeline.mysql.quoting import quote_list, quote_name
-from pipeline.mysql.table import Field, Table
+from pipeline.mysql.quoting import quote_name
+from pipeline.mysql.table import Table, TableName
+from pipeline.rows.write_lines import write_lines
 from pipeline.strategy.choice import strategy_of
-from pipeline.stream.events import Row, RowsChange
+from pipeline.stream.events import ChangeKind, KeyText, Line, RowsChange
 
-KeyFields = tuple[Field, ...]
-_KEYS_PER_WRITE = 1000
+_KEYS_PER_DELETE = 1000
 
 
 @dataclass
@@ -42,84 +43,56 @@ class TableBatch:
 
     table: MigrationTable
     tombstones: bool
-    rows: dict[KeyFields, Row | None] = field(default_factory=dict)
-    key_of: Callable[[Row], KeyFields] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.key_of = key_getter(self.table)
+    rows: dict[KeyText, Line | None] = field(default_factory=dict)
 
     def add(self, change: RowsChange) -> None:
-        """Take in one rows event: deleted and old keys first, then new images."""
-        if change.before is None:
-            self._add_images(change.after or ())
-        elif change.after is None:
+        """Take in one rows event."""
+        if change.change is ChangeKind.DELETE:
             self.rows.update(dict.fromkeys(change.before))
+        elif change.change is ChangeKind.INSERT or change.before == change.keys:
+            self.rows.update(zip(change.keys, change.after, strict=True))
         else:
-            self._add_updates(change.before, change.after)
+            self._add_key_changes(change)
 
-    def _add_images(self, rows: Iterable[Row]) -> None:
-        key_of, known = self.key_of, self.rows
-        for row in rows:
-            known[key_of(row)] = row
-
-    def _add_updates(self, before: list[KeyFields], after: list[Row]) -> None:
+    def _add_key_changes(self, change: RowsChange) -> None:
         # Pair by pair: `1 → 2, 2 → 3` in one event must end with 3, not with 2 deleted last.
-        key_of, known = self.key_of, self.rows
-        for old, row in zip(before, after, strict=True):
-            known[old] = None
-            known[key_of(row)] = row
+        for old, key, row in zip(change.before, change.keys, change.after, strict=True):
+            self.rows[old] = None
+            self.rows[key] = row
 
     def write(self, target: Connection) -> None:
         """Write the changes, in the open target transaction."""
         deleted = [key for key, row in self.rows.items() if row is None]
         replaced = [key for key, row in self.rows.items() if row is not None]
+        dead = tombstones(self.table)
         with lenient_sql_mode(target, self.table.definition):
             if self.tombstones:
-                self._write_tombstones(target, deleted)
-            self._delete(target, quote_name(self.table.target), self.table.target_table, deleted)
-            if self.tombstones:
-                self._delete(target, tombstones_table(self.table), self.table.definition, replaced)
-            self._replace(target)
-
-    def _write_tombstones(self, target: Connection, keys: list[KeyFields]) -> None:
-        columns = quote_list(self.table.definition.key.columns)
-        head = f"REPLACE INTO {tombstones_table(self.table)} ({columns}) VALUES ".encode()
-        for some in in_slices(keys, _KEYS_PER_WRITE):
-            run(target, head + b",".join(b"(" + self._literals(key) + b")" for key in some))
+                write_lines(target, dead, dead.name, _lines(deleted), replace=True)
+            self._delete(target, self.table.target, self.table.target_table, deleted)
+            if self.tombstones and _has_rows(target, dead.name):
+                self._delete(target, dead.name, dead, replaced)
+            rows = _lines(row for row in self.rows.values() if row is not None)
+            strategy_of(self.table).apply_images(target, rows)
 
     def log_keys(self, target: Connection, number: int, place: int) -> None:
         """Append the keys to the log, as those of batch `number`, from `place` on."""
-        columns = quote_list(self.table.definition.key.columns)
-        into = f"INSERT INTO {touched_table(self.table)} ({BATCH}, {PLACE}, {columns}) VALUES "
-        head, placed = into.encode(), list(enumerate(self.rows, place))
-        with lenient_sql_mode(target, self.table.definition):
-            for some in in_slices(placed, _KEYS_PER_WRITE):
-                rows = (b"(%d,%d,%b)" % (number, at, self._literals(key)) for at, key in some)
-                run(target, head + b",".join(rows))
+        log = touched_log(self.table)
+        keys = enumerate(self.rows, place)
+        lines = _lines(b"%d\t%d\t%b" % (number, at, key) for at, key in keys)
+        write_lines(target, log, log.name, lines, replace=True)
 
-    def _delete(self, target: Connection, name: str, table: Table, keys: list[KeyFields]) -> None:
-        for some in in_slices(keys, _KEYS_PER_WRITE):
-            bounds = [self._bound(key) for key in some]
-            run(target, f"DELETE FROM {name} WHERE {is_one_of(table, bounds)}")
-
-    def _replace(self, target: Connection) -> None:
-        table = self.table.definition
-        lines = b"".join(line(table, row) for row in self.rows.values() if row is not None)
-        strategy_of(self.table).apply_images(target, lines)
-
-    def _literals(self, key: KeyFields) -> bytes:
-        return ",".join(self._bound(key)).encode("ascii")
-
-    def _bound(self, key: KeyFields) -> Bound:
-        return literal_bound(self.table.definition, key)
+    def _delete(
+        self, target: Connection, name: TableName, table: Table, keys: list[KeyText]
+    ) -> None:
+        bound = bound_maker(self.table.definition)
+        for some in in_slices(keys, _KEYS_PER_DELETE):
+            condition = is_one_of(table, [bound(key) for key in some])
+            run(target, f"DELETE FROM {quote_name(name)} WHERE {condition}")
 
 
-def key_getter(table: MigrationTable) -> Callable[[Row], KeyFields]:
-    """A function from a row, whose fields are in the order of `written`, to its key."""
-    order = [column.name for column in table.definition.written]
-    places = [order.index(name) for name in table.definition.key.columns]
-    if len(places) == 1:
-        place = places[0]
-        return lambda row: (row[place],)
-    getter: Any = itemgetter(*places)
-    return getter  # type: ignore[no-any-return]
+def _has_rows(target: Connection, name: TableName) -> bool:
+    return bool(run(target, f"SELECT 1 FROM {quote_name(name)} LIMIT 1").rows)
+
+
+def _lines(rows: Iterable[bytes]) -> bytes:
+    return b"".join(row + b"\n" for row in rows)

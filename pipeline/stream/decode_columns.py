@@ -3,15 +3,17 @@ raw value into a `Field`.
 
 A column of fixed width has a `struct` code, so that neighbours are unpacked in one call;
 all others have a length prefix. `expression` is Python source with `{}` for the raw value
-(the unpacked number, or the bytes); `names` are the names that it uses.
+(the unpacked number, or the bytes); `names` are the names that it uses. `form` is the conversion
+by which `%` makes the Field of that.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from pipeline.mysql.codecs import ESCAPED
 from pipeline.mysql.table import Column, ValueKind
 from pipeline.stream import decode_tablemap as types
 from pipeline.stream.decode_decimal import decimal_size, decimal_text
@@ -39,6 +41,8 @@ class ColumnCode:
     struct_code: str = ""
     width: int = 0
     prefix: int = 0
+    form: str = "%b"
+    escaped: bool = False  # its Field may hold bytes that a line has to escape
     names: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -59,7 +63,7 @@ def column_code(column: Column, stored: ColumnType) -> ColumnCode:
     """
     if stored.unsigned is not None and column.kind in (ValueKind.INTEGER, ValueKind.DECIMAL):
         _expect(stored.unsigned == column.unsigned, column, "another signedness")
-    return _CODES[column.kind](column, stored)
+    return replace(_CODES[column.kind](column, stored), escaped=column.kind in ESCAPED)
 
 
 def _expect(condition: bool, column: Column, found: object) -> None:
@@ -87,7 +91,7 @@ def _integer(column: Column, stored: ColumnType) -> ColumnCode:
     value = "{}"
     if width == 3:
         value = f"from_bytes({{}}, 'little', signed={not column.unsigned})"
-    return ColumnCode(f"b'%{digits}d' % ({value},)", code, width)
+    return ColumnCode(value, code, width, form=f"%{digits}d")
 
 
 def _decimal(column: Column, stored: ColumnType) -> ColumnCode:
@@ -187,12 +191,16 @@ def _binary(column: Column, stored: ColumnType) -> ColumnCode:
 def _bit(column: Column, stored: ColumnType) -> ColumnCode:
     _expect_type(column, stored, types.BIT)
     _expect([stored.scale] == (_declared(column) or [1]), column, f"bit({stored.scale})")
-    return ColumnCode("b'%d' % from_bytes({}, 'big')", f"{stored.length}s", stored.length)
+    return _number_of_bytes(stored.length, "big")
 
 
 def _members(column: Column, stored: ColumnType) -> ColumnCode:
     _expect_type(column, stored, types.ENUM if column.kind is ValueKind.ENUM else types.SET)
-    return ColumnCode("b'%d' % from_bytes({}, 'little')", f"{stored.length}s", stored.length)
+    return _number_of_bytes(stored.length, "little")
+
+
+def _number_of_bytes(width: int, order: str) -> ColumnCode:
+    return ColumnCode(f"from_bytes({{}}, '{order}')", f"{width}s", width, form="%d")
 
 
 def _json(column: Column, stored: ColumnType) -> ColumnCode:

@@ -1,6 +1,7 @@
 """Writes the Python source of a table's row decoder.
 
-For each kind of change one function walks all images of a rows event. In an image without
+For each kind of change one function walks all images of a rows event, and writes each row once, as
+the line in which it goes to the target (mysql/codecs.py), and its key. In an image without
 NULLs, which is the usual one, all offsets between two columns of variable length are constants,
 and neighbouring columns of fixed width are unpacked by one `struct` call; columns that are not
 wanted cost an addition, or nothing. An image with NULLs takes a second path, column by column.
@@ -9,9 +10,11 @@ wanted cost an addition, or nothing. An image with NULLs takes a second path, co
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from pipeline.mysql.codecs import NULL, SPECIAL_BYTES
 from pipeline.stream.decode_columns import ColumnCode
 
 
@@ -26,6 +29,12 @@ class SourceText:
     def add(self, line: str) -> None:
         self.lines.append("    " * self.depth + line)
 
+    @contextmanager
+    def indented(self) -> Iterator[None]:
+        self.depth += 1
+        yield
+        self.depth -= 1
+
     def unpacker(self, codes: str) -> str:
         name = "unpack_" + codes
         self.names[name] = struct.Struct("<" + codes).unpack_from
@@ -34,35 +43,53 @@ class SourceText:
 
 @dataclass(frozen=True)
 class Image:
-    """One image of a row: how its columns are stored, and which are wanted in which order."""
+    """One image of a row: how its columns are stored, and which of them are wanted.
+
+    Of a before-image only the key is wanted: it has no `written`. Both hold places of columns, in
+    the order in which they are wanted.
+    """
 
     columns: Sequence[ColumnCode]
-    wanted: Sequence[int]
+    key: Sequence[int]
+    written: Sequence[int] = ()
 
-    def write(self, source: SourceText, target: str) -> None:
-        """Write source that reads the image at `at`, moves `at` on and calls `target` with it."""
+    @property
+    def wanted(self) -> frozenset[int]:
+        return frozenset((*self.key, *self.written))
+
+    def write(self, source: SourceText) -> None:
+        """Write source that reads the image at `at`, moves `at` on and adds what is wanted."""
         size = (len(self.columns) + 7) // 8
         source.add(f"nulls = data[at:at + {size}]")
         source.add(f"at += {size}")
         source.add(f"if nulls == {bytes(size)!r}:")
-        source.depth += 1
-        self._write_full(source)
-        source.add(f"{target}({self._tuple(source)})")
-        source.depth -= 1
+        with source.indented():
+            self._write_full(source)
+            for number in sorted(self.wanted):
+                self._write_field(source, number)
         source.add("else:")
-        source.depth += 1
-        self._write_with_nulls(source)
-        row = ", ".join(f"v{number}" for number in self.wanted)
-        source.add(f"{target}(({row},))")
-        source.depth -= 1
+        with source.indented():
+            self._write_with_nulls(source)
+        self._write_texts(source)
 
-    def _tuple(self, source: SourceText) -> str:
-        fields = []
-        for number in self.wanted:
-            code = self.columns[number]
-            source.names.update(code.names)
-            fields.append(code.expression.format(f"v{number}"))
-        return f"({', '.join(fields)},)"
+    def _write_field(self, source: SourceText, number: int) -> None:
+        """Turn the raw value in `v{number}` into its field of a line."""
+        code, name = self.columns[number], f"v{number}"
+        source.names.update(code.names)
+        field = code.expression.format(name)
+        if code.form != "%b":
+            field = f"b'{code.form}' % {field}"
+        if field != name:
+            source.add(f"{name} = {field}")
+        if code.escaped:
+            # By number: `in` takes several times as long for a bytes object.
+            found = " or ".join(f"{byte} in {name}" for byte in SPECIAL_BYTES)
+            source.add(f"if {found}: {name} = escape({name})")
+
+    def _write_texts(self, source: SourceText) -> None:
+        source.add(f"add_{'key' if self.written else 'before'}({_joined(self.key)})")
+        if self.written:
+            source.add(f"add_after({_joined(self.written)})")
 
     def _write_full(self, source: SourceText) -> None:
         """Columns of fixed width in runs, each run ended by a column of variable length."""
@@ -111,13 +138,12 @@ class Image:
         for number, code in enumerate(self.columns):
             if number in self.wanted:
                 source.add(f"if nulls & {1 << number}:")
-                source.add(f"    v{number} = None")
+                source.add(f"    v{number} = {NULL!r}")
                 source.add("else:")
             else:
                 source.add(f"if not nulls & {1 << number}:")
-            source.depth += 1
-            self._write_one(source, number, code)
-            source.depth -= 1
+            with source.indented():
+                self._write_one(source, number, code)
 
     def _write_one(self, source: SourceText, number: int, code: ColumnCode) -> None:
         if code.prefix:
@@ -126,9 +152,8 @@ class Image:
             if number in self.wanted:
                 source.add(f"v{number}, = {source.unpacker(code.struct_code)}(data, at)")
             source.add(f"at += {code.width}")
-        if number in self.wanted and code.expression != "{}":
-            source.names.update(code.names)
-            source.add(f"v{number} = {code.expression.format(f'v{number}')}")
+        if number in self.wanted:
+            self._write_field(source, number)
 
 
 def _length(source: SourceText, prefix: int, at: str) -> str:
@@ -139,16 +164,20 @@ def _length(source: SourceText, prefix: int, at: str) -> str:
     return f"{source.unpacker('H' if prefix == 2 else 'I')}(data, {at})[0]"
 
 
-def loop_source(source: SourceText, images: Sequence[tuple[Image, str]], name: str) -> None:
-    """Write a function `name(data, at, end, before, after)` that reads images until `end`."""
+def _joined(numbers: Sequence[int]) -> str:
+    """Source that makes a line of fields."""
+    names = [f"v{number}" for number in numbers]
+    return names[0] if len(names) == 1 else f"join_fields(({', '.join(names)}))"
+
+
+def loop_source(source: SourceText, images: Sequence[Image], name: str) -> None:
+    """Write a function `name(data, at, end, before, keys, after)` that reads images until `end`."""
     source.depth = 0
-    source.add(f"def {name}(data, at, end, before, after):")
+    source.add(f"def {name}(data, at, end, before, keys, after):")
     source.depth = 1
-    for _, target in images:
-        source.add(f"add_{target} = {target}.append")
+    source.add("add_before, add_key, add_after = before.append, keys.append, after.append")
     source.add("while at < end:")
-    source.depth = 2
-    for image, target in images:
-        image.write(source, f"add_{target}")
-    source.depth = 1
+    with source.indented():
+        for image in images:
+            image.write(source)
     source.add("return at")

@@ -1,12 +1,15 @@
 """Turns raw binary log events into the reader's events, for the migration's tables.
 
-Its state is small: the open GTID, whether a transaction is open, and whether that holds rows of
-the migration's tables. Every GTID yields TransactionBegin and TransactionEnd. An event type that
-is not known to be without rows stops the stream: nothing is skipped because it is unknown.
+Its state is small: the open GTID, whether a transaction is open, whether that holds rows of the
+migration's tables, and which XA transactions are prepared. Every GTID yields TransactionBegin and
+TransactionEnd. An event type that is not known to be without rows stops the stream: nothing is
+skipped because it is unknown. Neither is text that may change rows: a view, a trigger or a function
+may take it to a table that it does not name.
 
 Rows are trusted only if they take effect as logged, at the end of this GTID. So rows of the
 migration's tables in a prepared XA transaction, or before a ROLLBACK that the log holds, are
-refused.
+refused. So is the commit of an XA transaction that was prepared before the stream began: its rows
+are where it was prepared. Which ones the stream has seen goes along with the position.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from pipeline.errors import FatalError
 from pipeline.mysql.statements import Classified, StatementKind, classify
 from pipeline.mysql.table import Table, TableName
+from pipeline.mysql.xa import xa_name
 from pipeline.stream import decode_log as log
 from pipeline.stream.decode_log import RawEvent
 from pipeline.stream.decode_tablemap import parse_table_map, table_id, table_name
@@ -51,15 +55,19 @@ class TransactionDecoder:
         tables: Mapping[TableName, Table],
         aliases: Mapping[TableName, TableName],
         ignore_case: bool = False,
+        prepared_xa: tuple[str, ...] = (),
     ) -> None:
-        self._tables = {**tables, **{alias: tables[name] for alias, name in aliases.items()}}
         self._ignore_case = ignore_case
+        named = {**tables, **{alias: tables[name] for alias, name in aliases.items()}}
+        self._tables = {self._folded(name): table for name, table in named.items()}
         self._decoders: dict[bytes, RowDecoder] = {}
         self._by_id: dict[int, RowDecoder | None] = {}
         self._gtid = ""
         self._committed: float | None = None  # when, if its GTID event says so
         self._open = False  # between BEGIN and its end
         self._touched = False  # there were rows of the migration's tables since BEGIN
+        self._prepared_xa = prepared_xa
+        self._xa = ""  # the XA transaction that has begun
 
     def feed(self, event: RawEvent) -> Iterator[Event]:
         """The reader's events for `event`.
@@ -114,14 +122,21 @@ class TransactionDecoder:
         if not self._gtid:
             raise _no_gtid()
         # Whole seconds are told as if each was over, or a stream without lag would show some.
-        yield TransactionEnd(self._gtid, self._committed or event.timestamp + 1)
+        committed = self._committed or event.timestamp + 1
+        yield TransactionEnd(self._gtid, committed, self._prepared_xa)
         self._gtid, self._open, self._touched = "", False, False
         self._by_id.clear()
+
+    def _folded(self, name: TableName) -> TableName:
+        """A server that ignores case may log another spelling than the one it shows."""
+        if not self._ignore_case:
+            return name
+        return TableName(name.schema.lower(), name.name.lower())
 
     def _map(self, event: RawEvent) -> None:
         number = table_id(event.data, event.at)
         name, _ = table_name(event.data, event.at)
-        table = self._tables.get(name)
+        table = self._tables.get(self._folded(name))
         self._by_id[number] = None if table is None else self._decoder(table, event)
 
     def _decoder(self, table: Table, event: RawEvent) -> RowDecoder:
@@ -161,8 +176,13 @@ class TransactionDecoder:
         found = classify(text.sql, text.schema, text.sql_mode)
         yield from self._seen(found, text.sql)
         match found.kind:
-            case StatementKind.BEGIN | StatementKind.XA_START:
+            case StatementKind.BEGIN:
                 self._open = True
+            case StatementKind.XA_START:
+                self._open, self._xa = True, xa_name(text.sql)
+            case StatementKind.XA_COMMIT | StatementKind.XA_ROLLBACK:
+                self._xa_ended(found.kind, xa_name(text.sql))
+                yield from self._end(event)
             case StatementKind.COMMIT:
                 yield from self._end(event)
             case StatementKind.ROLLBACK | StatementKind.ROLLBACK_TO if self._touched:
@@ -173,16 +193,23 @@ class TransactionDecoder:
                 )
             case StatementKind.ROLLBACK:
                 yield from self._end(event)
-            case StatementKind.OPAQUE:
-                raise FatalError(
-                    f"Transaction {self._gtid} runs code that may change one of the tables, logged"
-                    f" as the statement {text.sql[:200]!r}.",
-                    "Set binlog_format = ROW for every session of the source. " + _AGAIN,
-                )
+            case StatementKind.ROWS | StatementKind.OPAQUE:
+                raise self._text_refused(text.sql)
             case _ if found.opens_transaction:
                 self._open = True
             case _ if not self._open:
                 yield from self._end(event)
+
+    def _text_refused(self, sql: str) -> FatalError:
+        """Refuse text that changes rows, whatever it names.
+
+        A view, a trigger, a foreign key or a function may take it to one of the tables.
+        """
+        return FatalError(
+            f"Transaction {self._gtid} may change one of the tables, logged as the statement"
+            f" {sql[:200]!r} instead of rows.",
+            "Some session has another binlog_format than ROW: end it, or set it there. " + _AGAIN,
+        )
 
     def _seen(self, found: Classified, sql: str) -> Iterator[Event]:
         """One event for each table that a statement names, by the table's own name if aliased."""
@@ -199,7 +226,18 @@ class TransactionDecoder:
         one_phase = bool(event.data[event.at])
         if self._touched and not one_phase:
             raise _xa_refused(self._gtid)
+        if not one_phase:
+            self._prepared_xa = (*self._prepared_xa, self._xa)
         yield from self._end(event)
+
+    def _xa_ended(self, kind: StatementKind, name: str) -> None:
+        if kind is StatementKind.XA_COMMIT and name not in self._prepared_xa:
+            raise FatalError(
+                f"Transaction {self._gtid} commits XA transaction {name}, which was prepared before"
+                " the stream began: it may hold rows of the tables.",
+                _AGAIN,
+            )
+        self._prepared_xa = tuple(one for one in self._prepared_xa if one != name)
 
 
 def _xa_refused(gtid: str) -> FatalError:

@@ -11,9 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from pipeline.mysql.table import Field, TableName
+from pipeline.mysql.table import TableName
 
-Row = tuple[Field, ...]
+KeyText = bytes  # the fields of a key, in key order, as in a line (mysql/codecs.py)
+Line = bytes  # a row's `written` columns, as a line without its newline
 
 
 class ChangeKind(Enum):
@@ -33,14 +34,15 @@ class TransactionBegin:
 class RowsChange:
     """One rows event of a table of the migration.
 
-    `before` holds keys only, in key order; `after` holds the table's `written` columns.
-    For an UPDATE the two run in parallel.
+    `before` holds the keys of before-images; `keys` and `after` those of after-images and their
+    lines. All of them run in parallel. An INSERT has nothing before, a DELETE nothing after.
     """
 
     table: TableName
     change: ChangeKind
-    before: list[Row] | None
-    after: list[Row] | None
+    before: list[KeyText]
+    keys: list[KeyText]
+    after: list[Line]
     size: int  # bytes in the binary log
 
 
@@ -60,6 +62,7 @@ class TransactionEnd:
 
     gtid: str
     timestamp: float  # when it was committed by the source's clock, in epoch seconds
+    prepared_xa: tuple[str, ...]  # what is still to be committed or rolled back (mysql/xa.py)
 
 
 @dataclass(frozen=True, slots=True)

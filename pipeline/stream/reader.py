@@ -39,10 +39,11 @@ class BinlogReader:
         tables: Mapping[TableName, Table],
         aliases: Mapping[TableName, TableName],
         position: str,
+        prepared_xa: tuple[str, ...],
         heartbeat_s: float,
     ) -> None:
         self._tables, self._aliases = tables, aliases
-        self._position = position
+        self._position, self._prepared_xa = position, prepared_xa
         self._dump = BinlogDump(connect, server_id, position, heartbeat_s)
         self._checksums = True
 
@@ -56,7 +57,9 @@ class BinlogReader:
         try:
             _refuse_tags(self._position)
             self._dump.open()
-            decoder = TransactionDecoder(self._tables, self._aliases, self._dump.ignores_case)
+            decoder = TransactionDecoder(
+                self._tables, self._aliases, self._dump.ignores_case, self._prepared_xa
+            )
             for packet in self._packets():
                 yield from decoder.feed(self._parse(packet))
         except (pymysql.err.MySQLError, OSError, ValueError, AttributeError) as error:

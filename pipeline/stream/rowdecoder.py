@@ -1,8 +1,8 @@
 """Decodes the row images of one table with functions generated for its columns.
 
 Their source text is built from the table map's types (what the binary log holds) and the
-table's definition (what the values mean), and compiled once per table map. They yield
-`Field`s: the `written` columns of an after-image, and only the key of a before-image.
+table's definition (what the values mean), and compiled once per table map. They yield lines, as
+the target reads them: of an after-image the `written` columns, and of both images the key.
 
 Guarantee: either every byte of a rows event is accounted for, or it is a FatalError. What the
 log and the definition disagree about is never decoded.
@@ -15,14 +15,15 @@ from collections.abc import Callable
 from types import CodeType
 
 from pipeline.errors import FatalError, document_refused
+from pipeline.mysql.codecs import escape
 from pipeline.mysql.table import Column, Table
 from pipeline.stream.decode_columns import ColumnCode, ShapeError, column_code
 from pipeline.stream.decode_source import Image, SourceText, loop_source
 from pipeline.stream.decode_tablemap import TableMap, packed_integer
-from pipeline.stream.events import ChangeKind, Row, RowsChange
+from pipeline.stream.events import ChangeKind, KeyText, Line, RowsChange
 from pipeline.stream.jsonbinary import BinaryScalarError
 
-_Loop = Callable[[bytes, int, int, list[Row], list[Row]], int]
+_Loop = Callable[[bytes, int, int, list[KeyText], list[KeyText], list[Line]], int]
 _V1 = {23: ChangeKind.INSERT, 24: ChangeKind.UPDATE, 25: ChangeKind.DELETE}
 _V2 = {30: ChangeKind.INSERT, 31: ChangeKind.UPDATE, 32: ChangeKind.DELETE}
 CHANGES = _V1 | _V2
@@ -55,22 +56,17 @@ class RowDecoder:
         start = at
         try:
             present, at = self._read_head(event_type, data, at)
-            before: list[Row] = []
-            after: list[Row] = []
-            reached = self._loop(present, change)(data, at, end, before, after)
+            before: list[KeyText] = []
+            keys: list[KeyText] = []
+            after: list[Line] = []
+            reached = self._loop(present, change)(data, at, end, before, keys, after)
         except BinaryScalarError:
             raise document_refused(f"A change of {self.table.name} in the log") from None
         except (struct.error, IndexError, KeyError, ValueError, OverflowError) as error:
             raise self._damaged(f"{type(error).__name__}: {error}") from error
         if reached != end:
             raise self._damaged(f"its rows end {reached - end} bytes after its end")
-        return RowsChange(
-            self.table.name,
-            change,
-            None if change is ChangeKind.INSERT else before,
-            None if change is ChangeKind.DELETE else after,
-            end - start,
-        )
+        return RowsChange(self.table.name, change, before, keys, after, end - start)
 
     def _read_head(self, event_type: int, data: bytes, at: int) -> tuple[bytes, int]:
         """The bitmap of the columns that are present, and where the rows begin."""
@@ -127,12 +123,14 @@ def _compile(table: Table, codes: list[ColumnCode], present: bytes) -> dict[Chan
     if any(column.name not in place for column in table.written):
         raise _not_full(table)
     columns = [codes[number] for number in stored]
-    key = Image(columns, _places(table.key_columns, place))
-    row = Image(columns, _places(table.written, place))
-    source = SourceText(names={"from_bytes": int.from_bytes})
-    loop_source(source, [(row, "after")], "decode_insert")
-    loop_source(source, [(key, "before"), (row, "after")], "decode_update")
-    loop_source(source, [(key, "before")], "decode_delete")
+    key = _places(table.key_columns, place)
+    before, after = Image(columns, key), Image(columns, key, _places(table.written, place))
+    source = SourceText(
+        names={"from_bytes": int.from_bytes, "escape": escape, "join_fields": b"\t".join}
+    )
+    loop_source(source, [after], "decode_insert")
+    loop_source(source, [before, after], "decode_update")
+    loop_source(source, [before], "decode_delete")
     code: CodeType = compile("\n".join(source.lines), f"<row decoder of {table.name}>", "exec")
     exec(code, source.names)
     return {change: source.names[name] for change, name in _FUNCTIONS.items()}  # type: ignore[misc]

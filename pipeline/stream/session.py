@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from pipeline.control.leases import Lease, Renewal, fence
 from pipeline.control.migration_tables import read_tables
 from pipeline.control.migrations import read_migration
-from pipeline.control.streams import read_stream
+from pipeline.control.streams import StreamState, read_stream
 from pipeline.control.throttles import read_throttle
 from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.stages import WRITES_BLOCKED, wants_stream
@@ -57,7 +57,7 @@ class StreamSession:
         """
         with self.pools.begin(self.target) as control:
             state = read_stream(control, self.lease.migration_id)
-        reader = self._new_reader(str(state.position))
+        reader = self._new_reader(state)
         feeding = threading.Thread(target=self.queue.feed, args=(reader,), daemon=True)
         feeding.start()
         try:
@@ -134,6 +134,7 @@ class StreamSession:
             connection=data,
             lease=self.lease,
             position=state.position,
+            prepared_xa=state.prepared_xa,
             tables={table.source: table for table in self.tables},
             settings=self.pools.settings.stream,
             target_name=self.target,
@@ -143,14 +144,15 @@ class StreamSession:
             source_time=state.source_time,
         )
 
-    def _new_reader(self, position: str) -> BinlogReader:
+    def _new_reader(self, state: StreamState) -> BinlogReader:
         return BinlogReader(
             connect=self._connect_to_source,
             server_id=replica_id(self.lease),
             tables={table.source: table.definition for table in self.tables},
             # After a cut-over's rename the rows may be logged under another name.
             aliases={table.blocked_name: table.source for table in self.tables},
-            position=position,
+            position=str(state.position),
+            prepared_xa=state.prepared_xa,
             heartbeat_s=self.pools.settings.stream.heartbeat_s,
         )
 

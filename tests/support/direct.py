@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -23,7 +23,8 @@ from pipeline.mysql.pools import Pools, connection_id, run
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.table import Table
 from pipeline.stream.applier import Applier
-from pipeline.stream.events import ChangeKind, Row, RowsChange, TransactionBegin, TransactionEnd
+from pipeline.stream.events import ChangeKind, RowsChange, TransactionBegin, TransactionEnd
+from tests.support.lines import Row, line
 from tests.support.moves import SOURCE, TARGET, begin_move
 
 
@@ -114,7 +115,7 @@ class DirectMove:
             state = read_stream(control, self.migration_id)
         assert state is not None
         return Applier(
-            data, lease, state.position, {table.source: table}, self.pools.settings.stream,
+            data, lease, state.position, (), {table.source: table}, self.pools.settings.stream,
             TARGET, state.batches, state.logs_keys, tombstones,
         )  # fmt: skip
 
@@ -128,26 +129,35 @@ class Feed:
     number: int = 0
 
     def delete(self, *keys: Row) -> None:
-        self._transaction(RowsChange(self._name, ChangeKind.DELETE, list(keys), None, 10))
+        self._transaction(rows_change(self.move.table, keys, ()))
 
     def insert(self, *rows: Row) -> None:
-        self._transaction(RowsChange(self._name, ChangeKind.INSERT, None, list(rows), 10))
+        self._transaction(rows_change(self.move.table, (), rows))
 
     def update(self, *pairs: tuple[Row, Row]) -> None:
+        """Pairs of an old key and the new row."""
         before, after = [old for old, _ in pairs], [row for _, row in pairs]
-        self._transaction(RowsChange(self._name, ChangeKind.UPDATE, before, after, 10))
+        self._transaction(rows_change(self.move.table, before, after))
 
     def _transaction(self, change: RowsChange) -> None:
         self.number += 1
         gtid = f"11111111-1111-1111-1111-111111111111:{self.number}"
-        for event in (TransactionBegin(gtid), change, TransactionEnd(gtid, 1)):
+        for event in (TransactionBegin(gtid), change, TransactionEnd(gtid, 1, ())):
             self.applier.handle(event)
         if not self.applier.idle:
             self.applier.commit()
 
-    @property
-    def _name(self):  # type: ignore[no-untyped-def]
-        return self.move.table.source
+
+def rows_change(
+    table: MigrationTable, before: Sequence[Row], after: Sequence[Row], size: int = 10
+) -> RowsChange:
+    """The rows event that the reader would make of old keys and new rows."""
+    kind = ChangeKind.INSERT if not before else ChangeKind.UPDATE if after else ChangeKind.DELETE
+    written = [column.name for column in table.definition.written]
+    places = [written.index(name) for name in table.definition.key.columns]
+    keys = [line(row[place] for place in places) for row in after]
+    lines = list(map(line, before)), keys, list(map(line, after))
+    return RowsChange(table.source, kind, *lines, size)
 
 
 def rows_of(pools: Pools, server: str, table: Table) -> set[Row]:

@@ -7,6 +7,7 @@ as it is measured.
 from __future__ import annotations
 
 import platform
+import signal
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,6 +75,7 @@ def main(
     if rendering:
         _write_page(docs)
         return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # files and servers go, too
     bench = Bench(Programs(named, default_root() / "cache"), rounds, scale, tls)
     failed = list(_measured(bench, rows, docs))
     if failed:

@@ -75,9 +75,10 @@ def sysbench_table(number: int) -> TableKind:
 
 
 def create(connection: pymysql.Connection[Any], kind: TableKind, rows: int) -> None:
-    """Create the table with `rows` rows, numbered from 1."""
+    """Create the table with `rows` rows, numbered from 1; the rows are not logged."""
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TABLE {kind.full_name} ({kind.columns})")
+        cursor.execute("SET SESSION sql_log_bin = OFF")
         cursor.execute(f"SET SESSION cte_max_recursion_depth = {kind.batch}")
         for first in range(1, rows + 1, kind.batch):
             last = min(first + kind.batch - 1, rows)

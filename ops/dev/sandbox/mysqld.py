@@ -38,6 +38,7 @@ OPTIONS = {
     "sync-binlog": "0",
     "secure-file-priv": "NULL",
 }
+_LOWER_CASE = "lower-case-table-names"  # which a data directory keeps for ever
 
 
 @dataclass
@@ -142,12 +143,17 @@ class MySQLServer:
 
     def _initialise(self) -> None:
         """Copy an initialised data directory, which is made the first time (three seconds)."""
-        template = self.prefix.path.parent / f"{self.product.name}.data"
+        kind = "".join(f"-{name}-{value}" for name, value in self._kept_options.items())
+        template = self.prefix.path.parent / f"{self.product.name}{kind}.data"
         if not template.exists():
             self._make_template(template)
         self.directory.mkdir(parents=True, exist_ok=True)
         shutil.copytree(template, self.datadir)
         (self.datadir / "auto.cnf").unlink(missing_ok=True)  # each server its own uuid
+
+    @property
+    def _kept_options(self) -> dict[str, str]:
+        return {name: value for name, value in self.options.items() if name == _LOWER_CASE}
 
     def _make_template(self, template: Path) -> None:
         initialise = [*self.prefix.command(self.product.program), "--no-defaults", *_as_root()]
@@ -158,6 +164,7 @@ class MySQLServer:
         flags = [
             "--initialize-insecure", f"--datadir={work}", f"--lc-messages-dir={share}",
             f"--character-sets-dir={share / 'charsets'}",
+            *(f"--{name}={value}" for name, value in self._kept_options.items()),
         ]  # fmt: skip
         return subprocess.run([*command, *flags], capture_output=True, text=True, check=False)
 

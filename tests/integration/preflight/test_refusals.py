@@ -19,6 +19,7 @@ from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
 from pipeline.preflight.findings import Finding, Scope, Severity
 from pipeline.preflight.registry import run_preflight
+from tests.conftest import Connect
 from tests.support.moves import SOURCE, TARGET, begin_move, move_request
 
 PLAIN = "CREATE TABLE {} (id INT PRIMARY KEY, v VARCHAR(9))"
@@ -301,3 +302,15 @@ def test_what_names_the_table_and_stays_behind_is_listed_as_a_warning(
              f"trigger {schema}.echo")  # fmt: skip
     assert all(kind in said[0] for kind in kinds)
     assert f"'{schema}'@'%'" in said[1]
+
+
+def test_a_session_older_than_the_setting_is_named(
+    pools: Pools, schema: str, connect: Connect
+) -> None:
+    """It keeps its binlog_format after SET GLOBAL, and logs text that the stream can't follow."""
+    do(pools, SOURCE, PLAIN.format(f"{schema}.t"))
+    with setting(pools, SOURCE, "binlog_format", "STATEMENT"):
+        older = connect(SOURCE)
+    refusal = against(pools, asked(schema))["sessions"]
+    assert f"{older.thread_id()} of" in refusal.explanation
+    assert f"KILL {older.thread_id()};" in refusal.remedy

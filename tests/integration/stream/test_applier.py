@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.configuration.settings import Stream
-from pipeline.control.chunk_map import BATCH, PLACE, touched_table
+from pipeline.control.chunk_map import BATCH, PLACE, tombstones_table, touched_table
 from pipeline.control.streams import log_keys_from_now, read_stream
 from pipeline.domain.role import Role
 from pipeline.errors import FatalError, FencedError, RetryableError
@@ -14,14 +14,13 @@ from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
 from pipeline.pausepoints import Point, at
 from pipeline.stream.events import (
-    ChangeKind,
     Heartbeat,
     RowsChange,
     StatementSeen,
     TransactionBegin,
     TransactionEnd,
 )
-from tests.support.direct import DirectMove, rows_of
+from tests.support.direct import DirectMove, rows_change, rows_of
 from tests.support.moves import SOURCE, TARGET
 
 GTID = "22222222-2222-2222-2222-222222222222"
@@ -46,8 +45,7 @@ def rows(move: DirectMove) -> set[tuple[bytes | None, ...]]:
 
 
 def insert(move: DirectMove, *numbers: int) -> RowsChange:
-    after: list[tuple[bytes | None, ...]] = [(b"%d" % number, b"x") for number in numbers]
-    return RowsChange(move.table.source, ChangeKind.INSERT, None, after, 100)
+    return rows_change(move.table, (), [(b"%d" % number, b"x") for number in numbers], 100)
 
 
 def test_the_position_does_not_take_a_transaction_in_at_its_start(move: DirectMove) -> None:
@@ -78,7 +76,7 @@ def test_a_transaction_larger_than_a_batch_commits_completely_with_its_position(
         feed.applier.handle(TransactionBegin(f"{GTID}:1"))
         for start in range(0, 1000, 50):
             feed.applier.handle(insert(move, *range(start, start + 50)))
-        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5))
+        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5, ()))
     assert len(rows(move)) == 1000
     assert f"{GTID}:1" in position(move)
 
@@ -90,7 +88,7 @@ def test_a_heartbeat_never_moves_the_position_past_unapplied_changes(move: Direc
         for event in (TransactionBegin(f"{GTID}:1"), insert(move, 1)):
             feed.applier.handle(event)
         feed.applier.handle(Heartbeat())
-        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5))
+        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5, ()))
         feed.applier.handle(Heartbeat())
         assert f"{GTID}:1" not in position(move)
         assert rows(move) == set()
@@ -104,9 +102,9 @@ def test_a_foreign_transaction_never_moves_the_position_past_unapplied_changes(
         for event in (
             TransactionBegin(f"{GTID}:1"),
             insert(move, 1),
-            TransactionEnd(f"{GTID}:1", 5),
+            TransactionEnd(f"{GTID}:1", 5, ()),
             TransactionBegin(f"{GTID}:2"),  # on another table: no rows for us
-            TransactionEnd(f"{GTID}:2", 5),
+            TransactionEnd(f"{GTID}:2", 5, ()),
         ):
             feed.applier.handle(event)
             assert f"{GTID}:2" not in position(move)
@@ -120,7 +118,7 @@ def test_empty_and_foreign_transactions_alone_move_the_position(move: DirectMove
     """Or the drain never ends when the last transactions before the rename are such."""
     with move.applier() as feed:
         feed.applier.handle(TransactionBegin(f"{GTID}:1"))
-        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5))
+        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5, ()))
         feed.applier.commit()
     assert f"{GTID}:1" in position(move)
 
@@ -155,7 +153,7 @@ def test_ddl_on_a_table_of_the_migration_stops_at_the_exact_place(move: DirectMo
         for event in (
             TransactionBegin(f"{GTID}:1"),
             insert(move, 1),
-            TransactionEnd(f"{GTID}:1", 5),
+            TransactionEnd(f"{GTID}:1", 5, ()),
             TransactionBegin(f"{GTID}:2"),
         ):
             feed.applier.handle(event)
@@ -185,11 +183,38 @@ def test_the_last_image_of_a_key_wins_within_a_batch(
     assert rows(move) == {second}
 
 
+def test_a_row_that_changes_again_and_again_does_not_fill_a_batch(move: DirectMove) -> None:
+    with move.applier() as feed:
+        feed.applier.settings = replace_settings(move, batch_rows=10, batch_s=60)
+        for number in range(1, 51):
+            feed.applier.handle(TransactionBegin(f"{GTID}:{number}"))
+            feed.applier.handle(insert(move, 1, 2))
+            feed.applier.handle(TransactionEnd(f"{GTID}:{number}", 5))
+        assert rows(move) == set()
+        feed.applier.commit()
+    assert len(rows(move)) == 2
+    assert f"{GTID}:1-50" in str(position(move))
+
+
 def test_a_chain_of_key_changes_in_one_event_ends_with_the_last(move: DirectMove) -> None:
     with move.applier() as feed:
         feed.insert((b"1", b"a"), (b"2", b"b"))
         feed.update(((b"2",), (b"3", b"b")), ((b"1",), (b"2", b"a")))
     assert rows(move) == {(b"2", b"a"), (b"3", b"b")}
+
+
+def test_a_key_that_becomes_one_equal_by_collation_is_neither_deleted_nor_dead(
+    pools: Pools, schema: str
+) -> None:
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE TABLE {schema}.t (k VARCHAR(9) PRIMARY KEY, v INT) CHARSET latin1")
+    move = DirectMove.of(pools, schema, "t")
+    with move.applier() as feed:
+        feed.insert((b"a", b"1"))
+        feed.update(((b"a",), (b"A", b"2")))
+    assert rows(move) == {(b"A", b"2")}
+    with pools.begin(TARGET) as control:
+        assert run(control, f"SELECT * FROM {tombstones_table(move.table)}").rows == ()
 
 
 def logged(move: DirectMove) -> list[tuple[object, ...]]:
@@ -220,7 +245,7 @@ def test_the_log_holds_every_key_of_a_transaction_larger_than_a_batch(move: Dire
         for _ in range(2):  # the same keys again, in the same batch
             for start in range(0, 200, 50):
                 feed.applier.handle(insert(move, *range(start, start + 50)))
-        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5))
+        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5, ()))
     assert {key for _, key in logged(move)} == set(range(200))
 
 
@@ -256,6 +281,6 @@ def test_a_large_transaction_during_which_verification_began_is_applied_again(
         feed.applier.handle(insert(move, *range(50)))
         begin_log(move)
         with pytest.raises(RetryableError):
-            feed.applier.handle(TransactionEnd(f"{GTID}:1", 5))
+            feed.applier.handle(TransactionEnd(f"{GTID}:1", 5, ()))
     assert rows(move) == set()
     assert f"{GTID}:1" not in position(move)

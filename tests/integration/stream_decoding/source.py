@@ -20,8 +20,9 @@ from pipeline.mysql.introspect import read_table
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.table import Table, TableName
 from pipeline.stream.dump import Connect
-from pipeline.stream.events import Event, Row, RowsChange, TransactionEnd
+from pipeline.stream.events import Event, RowsChange, TransactionEnd
 from pipeline.stream.reader import BinlogReader
+from tests.support.lines import Row
 
 
 @dataclass
@@ -90,6 +91,7 @@ class SourceServer:
         position: str,
         *tables: Table,
         aliases: dict[TableName, TableName] | None = None,
+        prepared_xa: tuple[str, ...] = (),
         heartbeat_s: float = 0.5,
         connect: Connect | None = None,
         server_id: int | None = None,
@@ -100,6 +102,7 @@ class SourceServer:
             tables={table.name: table for table in tables},
             aliases=aliases or {},
             position=position,
+            prepared_xa=prepared_xa,
             heartbeat_s=heartbeat_s,
         )
 

@@ -11,8 +11,9 @@ import pytest
 
 from pipeline.mysql.connect import LENIENT_SQL_MODE
 from pipeline.mysql.table import Table, ValueKind
-from pipeline.stream.events import ChangeKind, Row
+from pipeline.stream.events import ChangeKind
 from tests.integration.stream_decoding.source import SourceServer, changes
+from tests.support.lines import Row, rows_in
 from tests.support.values import CASES, TypeCase
 
 ROWS = 60
@@ -90,7 +91,7 @@ def test_a_value_of_no_type_is_altered_by_the_decoder(
     after_insert = source.executed()
     found = changes(source.events(before, table))
     assert {change.change for change in found} == {ChangeKind.INSERT}
-    assert_same(table, [row for change in found for row in change.after or ()], inserted)
+    assert_same(table, [row for change in found for row in rows_in(change.after)], inserted)
     rotated = ", ".join(f"t.`{case.name}` = o.`{case.name}`" for case in CASES)
     source.run(
         f"SET binlog_transaction_compression = {int(compressed)}",
@@ -101,15 +102,17 @@ def test_a_value_of_no_type_is_altered_by_the_decoder(
     found = changes(source.events(after_insert, table))
     updates = [change for change in found if change.change is ChangeKind.UPDATE]
     deletes = [change for change in found if change.change is ChangeKind.DELETE]
-    keys = [row for change in updates for row in change.before or ()]
-    images = [row for change in updates for row in change.after or ()]
+    keys = [row for change in updates for row in rows_in(change.before)]
+    images = [row for change in updates for row in rows_in(change.after)]
     assert sorted(keys) == sorted((b"%d" % number,) for number in range(30))
+    new_keys = [key for change in updates for key in rows_in(change.keys)]
+    assert new_keys == [row[:1] for row in images]
     assert [int(key[0] or 0) + 1000 for key in keys] == [int(row[0] or 0) for row in images]
     assert_same(
         table,
         sorted(images, key=lambda row: int(row[0] or 0)),
         [row for row in source.rows(table) if int(row[0] or 0) >= 1000],
     )
-    assert all(change.after is None for change in deletes)
-    gone = [row for change in deletes for row in change.before or ()]
+    assert all(not change.after for change in deletes)
+    gone = [row for change in deletes for row in rows_in(change.before)]
     assert gone == [(b"%d" % number,) for number in range(40, 51)]

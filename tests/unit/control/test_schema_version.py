@@ -20,7 +20,7 @@ from pipeline.domain.window import Window
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from tests.support.examples import ALTER, MOVE
 
-_SHAPES = {1: "32c08c8a1672c159"}
+_SHAPES = {1: "e9902444d8f29141"}
 
 _TABLE = Table(
     TableName("s", "t"),

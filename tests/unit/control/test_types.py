@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from sqlalchemy.dialects import mysql
 
-from pipeline.control.schema import metadata, migration_tables, migrations, schedules, throttles
+from pipeline.control.schema import (
+    metadata,
+    migration_tables,
+    migrations,
+    schedules,
+    streams,
+    throttles,
+)
 from pipeline.control.types import Gtids, Json, UtcDateTime
 from pipeline.domain.request import Request
 from pipeline.errors import DefectError
@@ -42,6 +49,7 @@ STORED = {
     migrations.c.failure: strategies.failures,
     migrations.c.ddl_connection: strategies.ddl_connections,
     schedules.c.request: strategies.requests,
+    streams.c.prepared_xa: st.lists(strategies.texts, max_size=3).map(tuple),
     throttles.c.reasons: st.lists(strategies.readings, max_size=3).map(tuple),
     throttles.c.overrides: st.dictionaries(strategies.texts, strategies.numbers, max_size=3),
 }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.mysql.codecs import escape, line, literal, load_columns, unescape
+from pipeline.mysql.codecs import NULL, bound_maker, escape, literal, load_columns, unescape
 from pipeline.mysql.documents import is_typed
 from pipeline.mysql.table import Column, Field, Key, Table, TableName, ValueKind
+from tests.support.lines import Row, line, rows_in
 
 SPECIAL = {b"\\": b"\\\\", b"\t": b"\\t", b"\n": b"\\n"}
 MEANINGS = {b"0": b"\0", b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"Z": b"\x1a"}
@@ -72,27 +75,39 @@ def test_what_is_escaped_is_read_back_by_us_and_by_the_server(field: bytes) -> N
 
 @given(st.lists(st.tuples(fields, fields, fields), min_size=1, max_size=5))
 def test_no_value_ends_its_field_or_its_line(rows: list[tuple[Field, ...]]) -> None:
-    three = table(*(column(ValueKind.BINARY, name=name) for name in "abc"))
-    text = b"".join(line(three, row) for row in rows)
+    text = b"".join(line(row) + b"\n" for row in rows)
     assert text.count(b"\n") == len(rows)
     assert loaded(text) == [list(row) for row in rows]
-    read = [tuple(map(unescape, one.split(b"\t"))) for one in text.split(b"\n")[:-1]]
-    assert read == rows
+    assert rows_in(text.split(b"\n")[:-1]) == rows
 
 
 @pytest.mark.parametrize("text", [b"NULL", b"\\N", b"N", b"\\", b"\\\\N", b"", b"null"])
 def test_null_is_not_confused_with_text_that_looks_like_it(text: bytes) -> None:
-    one = table(column(ValueKind.TEXT, "utf8mb4"))
-    assert line(one, (None,)) == b"\\N\n"
-    assert line(one, (text,)) != line(one, (None,))
-    assert loaded(line(one, (text,))) == [[text]]
+    assert escape(text) != NULL
+    assert loaded(escape(text) + b"\n") == [[text]]
     assert unescape(escape(text)) == text
-    assert unescape(b"\\N") is None
+    assert loaded(NULL + b"\n") == [[None]]
+    assert unescape(NULL) is None
 
 
 @pytest.mark.parametrize("kind", ValueKind)
 def test_null_is_null_for_every_kind(kind: ValueKind) -> None:
     assert literal(column(kind, "latin1" if kind is ValueKind.TEXT else None), None) == b"NULL"
+
+
+@given(st.tuples(contents, contents))
+def test_no_byte_of_a_key_is_lost_between_its_line_and_its_literals(key: Row) -> None:
+    two = table(column(ValueKind.BINARY, name="a"), column(ValueKind.TEXT, "latin1", name="b"))
+    two = replace(two, key=Key("PRIMARY", ("a", "b")))
+    expected = [literal(one, part).decode() for one, part in zip(two.columns, key, strict=True)]
+    assert list(bound_maker(two)(line(key))) == expected
+
+
+def test_the_literal_of_a_real_is_never_its_field() -> None:
+    """`1` is an INTEGER or a DECIMAL, and no FLOAT is equal to 0.1."""
+    two = table(column(ValueKind.FLOAT, name="a"), column(ValueKind.INTEGER, name="b"))
+    two = replace(two, key=Key("PRIMARY", ("a", "b")))
+    assert bound_maker(two)(b"0.1\t7") == ("CAST(0.1e0 AS FLOAT)", "7")
 
 
 @given(contents)

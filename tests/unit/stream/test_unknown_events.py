@@ -60,4 +60,4 @@ def test_a_tag_is_refused_in_the_log_and_in_the_position() -> None:
     position = "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa:1-5:orders:1"
     tables: dict[TableName, Table] = {NAME: TABLE}
     with pytest.raises(FatalError, match="tags"):
-        list(BinlogReader(lambda **_: None, 1, tables, {}, position, 1.0))  # type: ignore[arg-type, return-value]
+        list(BinlogReader(lambda **_: None, 1, tables, {}, position, (), 1.0))  # type: ignore[arg-type, return-value]
