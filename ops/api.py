@@ -31,12 +31,13 @@ from ops.notify import tell_workers
 from pipeline.commands import control, schedules
 from pipeline.commands import settings as tuning
 from pipeline.commands.instant import try_instant
+from pipeline.commands.resume import Changes, resume
 from pipeline.commands.start import Plan, examine, make_plan, start
 from pipeline.configuration.load import load_settings
 from pipeline.configuration.path import PATH_VARIABLE
 from pipeline.control.events import LoggedEvent, read_events
 from pipeline.control.schedules import Schedule
-from pipeline.domain.hook_names import commands_by_hook
+from pipeline.domain.hook_names import commands_by_hook, hook_named
 from pipeline.domain.request import AlterRequest, MoveRequest, Request
 from pipeline.domain.stages import ENDED, Stage
 from pipeline.domain.window import Window
@@ -245,9 +246,14 @@ class Tranship:
         """End it; until the switch the source has its tables, or gets them back."""
         return self._do(control.abort, migration)
 
-    def resume(self, migration: str, *, json_as_text: bool = False) -> str:
-        """Go on after a failure whose cause is gone."""
-        return self._do(partial(control.resume, json_as_text=json_as_text), migration)
+    def resume(
+        self, migration: str, *, json_as_text: bool = False,
+        hooks: Mapping[str, str] = {}, skip_hooks: Iterable[str] = (),
+    ) -> str:  # fmt: skip
+        """Go on after a failure whose cause is gone, or with hooks that are changed or skipped."""
+        skip = tuple(hook_named(name) for name in skip_hooks)
+        changes = Changes(json_as_text, commands_by_hook(hooks.items()), skip)
+        return self._do(partial(resume, changes=changes), migration)
 
     def clean_up(self, migration: str, gently: Callable[[int], None] | None = None) -> list[str]:
         """Drop what an ended migration has left behind; returns what was dropped, in words.

@@ -18,7 +18,7 @@ from pipeline.configuration.settings import Checksum
 from pipeline.control.migrations import read_stage
 from pipeline.control.streams import read_stream
 from pipeline.domain.migration import Migration, MigrationTable
-from pipeline.domain.stages import STAGES_THAT_VERIFY
+from pipeline.domain.stages import STAGES_THAT_VERIFY, Stage
 from pipeline.mysql.flavours import executed_gtids, wait_until_executed
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import Pools
@@ -40,6 +40,7 @@ class TableSides:
     settings: Checksum
     locked: Connection | None = None  # the only one that can read them, under a table lock
     at_rest: bool = False
+    stages: frozenset[Stage] = STAGES_THAT_VERIFY  # in which it is wanted; in others it gives up
 
     @property
     def source_rows(self) -> SourceRows:
@@ -49,6 +50,9 @@ class TableSides:
         """Whether reads on the source see what was applied: the binary log runs ahead of them."""
         if self.at_rest:
             return True
+        with self.pools.begin(self.target) as target:
+            if self._is_over(target):
+                return False
         with self.pools.begin(self.source) as source:
             return wait_until_executed(source, position, self.settings.drain_wait_s)
 
@@ -67,11 +71,13 @@ class TableSides:
             def arrived() -> bool:
                 return read_stream(target, migration_id).position.contains(wanted)
 
-            def over() -> bool:
-                return read_stage(target, migration_id) not in STAGES_THAT_VERIFY
-
-            wait_until(lambda: arrived() or over(), self.settings.drain_wait_s, _POLL_S)
+            wait_until(
+                lambda: arrived() or self._is_over(target), self.settings.drain_wait_s, _POLL_S
+            )
             return arrived()
+
+    def _is_over(self, target: Connection) -> bool:
+        return read_stage(target, self.table.migration_id) not in self.stages
 
 
 def sides_of(
@@ -82,8 +88,10 @@ def sides_of(
     *,
     locked: Connection | None = None,
     at_rest: bool = False,
+    stages: frozenset[Stage] = STAGES_THAT_VERIFY,
 ) -> TableSides:
     settings = pools.settings.checksum
     return TableSides(
-        pools, migration.source, migration.target, table, source_name, settings, locked, at_rest
-    )
+        pools, migration.source, migration.target, table, source_name, settings, locked, at_rest,
+        stages,
+    )  # fmt: skip

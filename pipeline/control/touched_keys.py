@@ -117,6 +117,13 @@ def send_keys(connection: Connection, table: MigrationTable, resend_s: float) ->
     return bool(due.rowcount)
 
 
+def keys_are_sent(connection: Connection, table: MigrationTable) -> bool:
+    """Whether a worker verifies touched keys, or has been asked to."""
+    sent_at = migration_tables.c.keys_sent_at
+    query = select(sent_at).where(migration_tables.c.id == table.id)
+    return connection.execute(query).scalar_one() is not None
+
+
 def begin_keys(connection: Connection, table: MigrationTable) -> datetime:
     """A worker begins; until it ends, no other message is sent. Returns what tells it from others.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import Failure
 from pipeline.domain.reading import Reading, Signal
 from pipeline.domain.request import MigrationKind
@@ -44,6 +45,7 @@ class StatusFacts:
     postponed: bool
     window: str | None  # the cut-over waits for it
     failure: Failure | None
+    hook_failure: str | None  # of on-success
     throttled: tuple[Reading, ...]
     chunks_left: int
     planned: bool
@@ -71,6 +73,8 @@ def next_step(now: StatusFacts) -> NextStep:
 def _command(now: StatusFacts) -> str:
     if now.stage is Stage.READY and now.postponed:
         return f"tranship cut-over {now.id}"
+    if now.hook_failure is not None:
+        return f"tranship resume {now.id} --skip-hook {Hook.ON_SUCCESS}"
     return f"tranship status {now.id} --watch"
 
 
@@ -90,6 +94,10 @@ def _aborted(now: StatusFacts) -> NextStep:
 
 def _failed(now: StatusFacts) -> NextStep:
     untouched = _said(now, KIND_WORDS[now.kind].untouched)
+    if now.failure is not None and not now.failure.resumable:
+        return NextStep(
+            f"nothing by itself: {untouched}; abort, then start again", f"tranship abort {now.id}"
+        )
     return NextStep(
         f"nothing by itself: {untouched}; fix the cause, then resume; or abort",
         f"tranship resume {now.id}",
@@ -179,7 +187,12 @@ def _cutting_over(now: StatusFacts) -> str:
 
 def _switching(now: StatusFacts) -> str:
     again = f", again in {now.retry_s:.0f} s" if now.retry_s > 0 else ""
-    return f"done; waiting for the hook on-success to succeed{again}"
+    if now.hook_failure is not None:
+        return (
+            f"done; {now.hook_failure}{again}; nobody is told where to write before it succeeds:"
+            f" fix it, replace it (--hook {Hook.ON_SUCCESS}=COMMAND), or skip it"
+        )
+    return f"done; waiting for the hook {Hook.ON_SUCCESS} to succeed{again}"
 
 
 def _restoring(now: StatusFacts) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from pipeline.control.cut_over_parts import read_attempts
 from pipeline.control.events import LoggedEvent, last_events
+from pipeline.control.hooks import last_run
 from pipeline.control.leases import holder
 from pipeline.control.migration_tables import read_tables
 from pipeline.control.migrations import read_migration
@@ -29,6 +30,7 @@ from pipeline.control.throttles import read_throttle
 from pipeline.control.totals import read_totals
 from pipeline.control.touched_keys import count_touched
 from pipeline.domain.cut_over_parts import CutOverAttempt
+from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import Failure, Migration, MigrationTable
 from pipeline.domain.reading import Reading
 from pipeline.domain.request import MigrationKind
@@ -106,6 +108,7 @@ class Progress:
     refused_s: float | None  # how long writes were refused (move) or had to wait (alter)
     cut_overs: tuple[CutOverAttempt, ...]
     failure: Failure | None
+    hook_failure: str | None  # of on-success: nobody has told the application where to write
     events: tuple[LoggedEvent, ...]
     next: str
     command: str
@@ -159,10 +162,17 @@ def _from_control(
         cut_over_attempt=migration.attempt,
         refused_s=attempts[-1].total_s if migration.stage is Stage.DONE and attempts else None,
         cut_overs=attempts,
-        failure=migration.failure,
+        failure=migration.failure, hook_failure=_hook_failure(control, migration),
         events=tuple(last_events(control, migration.id, _EVENTS)),
         next="", command="",
     )  # fmt: skip
+
+
+def _hook_failure(control: Connection, migration: Migration) -> str | None:
+    last = last_run(control, migration.id, Hook.ON_SUCCESS)
+    if migration.stage is not Stage.SWITCHING or last is None or not last.failed:
+        return None
+    return f"{Hook.ON_SUCCESS} exited {last.exit_code}: {last.output or ''}".rstrip(": ")
 
 
 def _table(control: Connection, stage: Stage, table: MigrationTable) -> TableProgress:
@@ -228,7 +238,8 @@ def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> Sta
         stage=migration.stage, after_restore=migration.after_restore,
         postponed=migration.postponed,
         window=None if migration.in_window else str(migration.request.cut_over_window),
-        failure=migration.failure, throttled=progress.throttled,
+        failure=migration.failure, hook_failure=progress.hook_failure,
+        throttled=progress.throttled,
         chunks_left=sum(one.chunks_known - one.chunks_done for one in tables),
         planned=all(one.planned for one in tables),
         unverified=sum(one.chunks_unverified for one in tables),

@@ -15,7 +15,7 @@ from pipeline.step.context import Context
 
 def ensure_stream(context: Context) -> bool:
     """Whether somebody holds the streamer's role now; if not, ask for one."""
-    with context.control() as control:
+    with context.reading() as control:
         held = holder(control, context.migration.id, Role.STREAM)
     if held is not None and held.alive:
         return True

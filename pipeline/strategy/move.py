@@ -7,7 +7,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from pipeline.control.migration_tables import mark_created_by_us
-from pipeline.errors import DefectError, FatalError
+from pipeline.errors import DefectError, StartOverError
 from pipeline.mysql.definition_diff import differences
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.keyrange import KeyRange
@@ -42,10 +42,9 @@ class MoveStrategy(Strategy):
         """Refuse a table of which the target's server has left out what it does not know."""
         name = self.table.target
         for difference in differences(self.table.definition, read_table(target, name)):
-            raise FatalError(
+            raise StartOverError(
                 f"{name} was created with {difference}.",
-                "Nothing was copied. Abort and clean up; create the table by hand, then move"
-                " again.",
+                "Nothing was copied. Create the table by hand, once it is cleaned up.",
             )
 
     def read_chunk(self, source: Connection, name: TableName, keys: KeyRange) -> WriteChunk:

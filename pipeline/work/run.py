@@ -115,7 +115,7 @@ def _stop_reason(kind: JobKind, context: JobContext, error: Exception) -> Transh
 
 def fail_migration(context: JobContext, role: Role, reason: TranshipError) -> None:
     """Record why the migration can't go on; the coordinator acts on it."""
-    failure = Failure(role, reason.explanation, reason.remedy)
+    failure = Failure.of(role, reason)
     with context.pools.begin(context.migration.target) as control:
         record_failure(control, context.migration.id, failure)
 

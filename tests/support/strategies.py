@@ -64,7 +64,7 @@ requests = st.builds(
 
 _moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
 ddl_connections = st.builds(DdlConnection, texts, st.integers(1), _moments)
-failures = st.builds(Failure, st.sampled_from(Role), texts, texts)
+failures = st.builds(Failure, st.sampled_from(Role), texts, texts, st.booleans())
 readings = st.builds(
     Reading, st.sampled_from(Signal), st.none() | numbers, numbers, *[st.none() | texts] * 3
 )

@@ -47,6 +47,8 @@ ABOUT: dict[type, dict[str, str]] = {
         "refused_s": "once it is done: for how long writes were refused (move) or waited (alter)",
         "cut_overs": "every attempt to cut over so far, see below; the last one is the latest",
         "failure": "why it has stopped, see below; null if it has not",
+        "hook_failure": "how `on-success` ended, if it fails: nobody has told the application"
+        " where to write; else null",
         "events": "the last five of the event log, oldest first",
         "next": "what happens next and what that waits for, for a person",
         "command": "the command that is useful now",
@@ -96,6 +98,7 @@ ABOUT: dict[type, dict[str, str]] = {
         "role": "what was being done: " + ", ".join(f"`{one}`" for one in Role),
         "explanation": "why",
         "remedy": "what to do",
+        "resumable": "`false`: only a new migration helps, so `resume` is refused",
     },
     LoggedEvent: {
         "id": "grows",

@@ -20,7 +20,7 @@ from pipeline.domain.window import Window
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from tests.support.examples import ALTER, MOVE
 
-_SHAPES = {1: "e9902444d8f29141"}
+_SHAPES = {1: "54fc364a0c98d4ba"}
 
 _TABLE = Table(
     TableName("s", "t"),

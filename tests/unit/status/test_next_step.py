@@ -19,7 +19,8 @@ from pipeline.status.next_step import StatusFacts, next_step
 
 MOVE = StatusFacts(
     id="m1", kind=MigrationKind.MOVE, source="old", target="new", stage=Stage.COPYING,
-    after_restore=None, postponed=False, window=None, failure=None, throttled=(), chunks_left=0,
+    after_restore=None, postponed=False, window=None, failure=None, hook_failure=None,
+    throttled=(), chunks_left=0,
     planned=True, unverified=0, touched=0, touched_limit=5000, waiting_s=0.0,
     lag_s=0.0, lag_limit_s=5.0, stream_alive=True, coordinated_s_ago=0.5, stage_s=60.0,
     retry_s=0.0, refused_s=0.0, refused_limit_s=30.0,
