@@ -96,7 +96,8 @@ class Tranship:
 
     def move(
         self, source: str, target: str, tables: Iterable[str], *,
-        target_schema: str | None = None, with_triggers: bool = False, json_as_text: bool = False,
+        target_schema: str | None = None, defer_secondary_indexes: bool = False,
+        with_triggers: bool = False, json_as_text: bool = False,
         postpone_cut_over: bool = False, cut_over_window: str | None = None,
         hooks: Mapping[str, str] = {}, chunk_rows: int | None = None,
     ) -> str:  # fmt: skip
@@ -106,6 +107,7 @@ class Tranship:
             source: a server of the configuration, like the target.
             tables: each as `schema.table`.
             target_schema: otherwise the source's.
+            defer_secondary_indexes: add non-unique indexes after the rows.
             with_triggers: create the source's triggers on the target, at the cut-over.
             json_as_text: let DECIMAL, dates and binary inside JSON become what their text says.
             postpone_cut_over: cut over only after `cut_over`.
@@ -116,7 +118,8 @@ class Tranship:
         return self.start(
             MoveRequest(
                 source=source, target=target, tables=tuple(map(TableName.parse, tables)),
-                target_schema=target_schema, with_triggers=with_triggers,
+                target_schema=target_schema, defer_secondary_indexes=defer_secondary_indexes,
+                with_triggers=with_triggers,
                 json_as_text=json_as_text, postpone_cut_over=postpone_cut_over,
                 cut_over_window=_window(cut_over_window), hooks=commands_by_hook(hooks.items()),
                 chunk_rows=chunk_rows,

@@ -16,6 +16,7 @@ from pipeline.commands.drop import drop_table
 from pipeline.control.chunk_map import delete_chunks, drop_key_tables
 from pipeline.control.claims import release_claims, written_by
 from pipeline.control.events import log_event
+from pipeline.control.index_builds import delete_build
 from pipeline.control.migration_tables import read_tables
 from pipeline.control.migrations import (
     allow_cut_over,
@@ -183,6 +184,7 @@ def clean_up(
             drop_templates(control, table)
         with pools.begin(target) as control:
             delete_chunks(control, table)
+            delete_build(control, table)
     with pools.begin(target) as control:
         release_claims(control, migration_id)
         mark_cleaned_up(control, migration_id)

@@ -9,6 +9,7 @@ Catalogue:
     chunks            which chunks there are, and who copies them under which attempt number (I3)
     chunk_checks      the ledger: which chunks have been verified in full, and who verifies them
                       under which attempt number (I6)
+    index_builds      the indexes that a table gets after its rows, and who adds them (I7)
     streams           the position applied and committed (I1), and what the applier has done
     leases            who holds a role, under which epoch (I2)
     throttles         what holds a migration back, and what was set for it alone
@@ -68,6 +69,7 @@ from pipeline.domain.reading import Reading
 from pipeline.domain.request import Request
 from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
+from pipeline.mysql.indexes import DeferredIndex
 from pipeline.mysql.table import Table as TableDefinition
 
 SCHEMA = "tranship"
@@ -181,6 +183,19 @@ chunk_checks = Table(
     Index("unverified", "table_id", "fully_verified", "attempt"),
     Index("sent", "table_id", "sent_at"),
     Index("claimed", "table_id", "claimed_batch"),
+    **_OPTIONS,
+)
+
+index_builds = Table(
+    "index_builds",
+    metadata,
+    Column("table_id", Integer, primary_key=True, autoincrement=False),
+    Column("indexes", Json(tuple[DeferredIndex, ...]), nullable=False),
+    Column("connection_id", BigInteger),  # the only one that may add them (I7)
+    Column("attempts", Integer, nullable=False),
+    Column("began_at", Moment),  # the latest attempt
+    Column("built_at", Moment),
+    Column("failure", Json(Failure)),  # of that attempt
     **_OPTIONS,
 )
 

@@ -51,6 +51,7 @@ from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
+from pipeline.indexes.build import end_builds
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import raw_connection_id, run
@@ -180,6 +181,7 @@ def switching(context: Context) -> Outcome:
 
 def restoring(context: Context) -> Outcome:
     """Give the source its tables back, whatever state a cut-over has left them in."""
+    end_builds(context)
     end_rename_connection(context)
     # Without an intent we have renamed nothing, whatever else has happened to the tables.
     if (

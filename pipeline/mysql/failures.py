@@ -16,6 +16,7 @@ NO_SUCH_TABLE = 1146
 NO_SUCH_THREAD = 1094
 PACKET_TOO_LARGE = 1153
 DUPLICATE_KEY = 1062
+LOG_TOO_SMALL = 1799  # of what is written while an index is added
 # Out of range, data truncated, incorrect value, division by zero, incorrect text.
 TRUNCATED = frozenset({1264, 1265, 1292, 1365, 1366, 1406, 1411, 1690})
 

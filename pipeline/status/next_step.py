@@ -51,6 +51,7 @@ class StatusFacts:
     planned: bool
     unverified: int
     touched: int
+    indexes_left: int
     touched_limit: int
     waiting_s: float
     lag_s: float
@@ -157,9 +158,12 @@ def _copying(now: StatusFacts) -> str:
 
 
 def _converging(now: StatusFacts) -> str:
-    if now.unverified:
-        left = _count(now.unverified, "chunk")
-        return f"{_cut_over(now)}; waiting for {left} to be verified"
+    waits = [f"{_count(now.unverified, 'chunk')} to be verified"] if now.unverified else []
+    if now.indexes_left:
+        ending = "" if now.indexes_left == 1 else "es"
+        waits.append(f"{now.indexes_left} deferred index{ending} to be added")
+    if waits:
+        return f"{_cut_over(now)}; waiting for {' and '.join(waits)}"
     return (
         f"{_cut_over(now)}; {_count(now.touched, 'changed row')} to verify again, waiting for"
         f" no more than {now.touched_limit:,}"

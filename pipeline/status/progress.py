@@ -38,6 +38,7 @@ from pipeline.domain.role import Role
 from pipeline.domain.stages import STAGES_THAT_REPAIR, Stage, wants_stream
 from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools
+from pipeline.status.indexes import BuildState, IndexProgress, read_indexes
 from pipeline.status.next_step import StatusFacts, next_step
 from pipeline.status.to_json import plain
 from pipeline.step.lag import source_progress
@@ -64,6 +65,7 @@ class TableProgress:
     chunks_unverified: int
     keys_touched: int
     waiting_s: float  # for how long no copy worker has taken the oldest message
+    indexes: IndexProgress | None = None  # those that were deferred
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,7 @@ def _table(control: Connection, stage: Stage, table: MigrationTable) -> TablePro
         chunks_done=chunks.done, chunks_known=chunks.known,
         planned=table.planned, copied=table.copied,
         chunks_unverified=chunks.known - totals.chunks_verified, keys_touched=touched,
+        indexes=read_indexes(control, table),
         waiting_s=max(chunks.waiting_s, check_waiting_s(control, table)),
     )  # fmt: skip
 
@@ -244,6 +247,7 @@ def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> Sta
         planned=all(one.planned for one in tables),
         unverified=sum(one.chunks_unverified for one in tables),
         touched=sum(one.keys_touched for one in tables),
+        indexes_left=sum(_indexes_left(one) for one in tables),
         touched_limit=pools.settings.checksum.converged_keys,
         waiting_s=max((one.waiting_s for one in tables), default=0.0),
         lag_s=(stream.lag_s if stream else None) or 0.0,
@@ -255,6 +259,11 @@ def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> Sta
         refused_s=_seconds(migration.blocked_at, migration.now) if migration.blocked_at else 0.0,
         refused_limit_s=pools.settings.cut_over.limit_s,
     )  # fmt: skip
+
+
+def _indexes_left(table: TableProgress) -> int:
+    indexes = table.indexes
+    return 0 if indexes is None or indexes.state is BuildState.BUILT else len(indexes.names)
 
 
 def _seconds(start: datetime, end: datetime) -> float:
