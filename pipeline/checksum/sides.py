@@ -1,8 +1,8 @@
 """Both sides of a table that is being compared, and the waits that make a comparison fair.
 
-What a verification reads is ordered like this: the last batch applied is noted; reads on the source
-see all that it contained; the source is read; the position contains all that the source had
-executed by then; the target is read. So rows that later batches have not touched must be equal.
+What a verification reads is opened in this order: the last batch applied is noted; reads on the
+source see all that it contained; a snapshot of the source; the position contains all that the
+source had executed by then; a snapshot of the target. Why that is fair is said in pair.py.
 
 While writes are blocked and the target is drained, `at_rest`, there is nothing to wait for.
 """
@@ -59,8 +59,8 @@ class TableSides:
     def target_has_caught_up(self, source: Connection) -> bool:
         """Whether the target gets what the source has executed by now.
 
-        Gives up at once when the migration goes on to its cut-over or ends: the caller's snapshot
-        makes a RENAME of the table wait, ours as well as anybody's.
+        Gives up at once when the migration goes on to its cut-over or ends: the table is about to
+        be renamed, and what would be found is void.
         """
         if self.at_rest:
             return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Update, func, select, update
 
 from pipeline.control.schema import NOW, ago, chunks
 from pipeline.control.totals import add_copied
@@ -78,7 +78,7 @@ class StaleClaim:
 
 
 def stale_claims(connection: Connection, table: MigrationTable, after_s: float) -> list[StaleClaim]:
-    """Chunks claimed so long ago that their worker is gone."""
+    """Chunks whose claim nobody has renewed for so long that their worker is gone."""
     rows = connection.execute(
         select(chunks.c.number, chunks.c.connection_id, chunks.c.claimed_at, NOW.label("now"))
         .where(chunks.c.table_id == table.id, chunks.c.state == ChunkState.CLAIMED)
@@ -111,6 +111,11 @@ def claim_chunk(
     return Claim(table, number, attempt)
 
 
+def renew_claim(connection: Connection, claim: Claim) -> None:
+    """Show that the copy is still going on."""
+    connection.execute(_claimed(claim).values(claimed_at=NOW))
+
+
 def finish_chunk(
     connection: Connection, claim: Claim, rows: int, size: int, seconds: float
 ) -> None:
@@ -136,14 +141,17 @@ def release_failed_claim(connection: Connection, claim: Claim, error: str) -> No
 
 
 def _settle(connection: Connection, claim: Claim, **values: object) -> None:
-    matched = connection.execute(
+    matched = connection.execute(_claimed(claim).values(**values))
+    if matched.rowcount != 1:
+        raise FencedError(f"Chunk {claim.number} of {claim.table.source} has a newer attempt.")
+
+
+def _claimed(claim: Claim) -> Update:
+    return (
         update(chunks)
         .where(chunks.c.table_id == claim.table.id, chunks.c.number == claim.number)
         .where(chunks.c.attempt == claim.attempt, chunks.c.state == ChunkState.CLAIMED)
-        .values(**values)
     )
-    if matched.rowcount != 1:
-        raise FencedError(f"Chunk {claim.number} of {claim.table.source} has a newer attempt.")
 
 
 def release_stale_claim(connection: Connection, table: MigrationTable, number: int) -> None:

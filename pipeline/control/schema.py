@@ -136,7 +136,9 @@ migration_tables = Table(
     Column("planned", Boolean, nullable=False),  # the chunker has seen the end of the key
     Column("copied", Boolean, nullable=False),  # no chunk is in flight any more
     Column("chunk_rows", Integer, nullable=False),  # adapted as the copy goes on
-    Column("keys_sent_at", Moment),  # the message to verify its touched keys
+    Column("keys_sent_at", Moment),  # as in chunk_checks, of the message to verify touched keys
+    Column("keys_attempt", Integer, nullable=False),
+    Column("keys_failures", Integer, nullable=False),
     Column("alter_plan", Json(AlterPlan)),  # alter only
     Column("rows_copied", BigInteger, nullable=False),  # totals, for people (totals.py)
     Column("bytes_copied", BigInteger, nullable=False),
@@ -155,7 +157,7 @@ chunks = Table(
     Column("worker", String(255)),
     Column("connection_id", BigInteger),
     Column("sent_at", Moment),
-    Column("claimed_at", Moment),
+    Column("claimed_at", Moment),  # or when its worker was last seen alive
     Column("done_at", Moment),
     Column("rows", BigInteger),
     Column("bytes", BigInteger),
@@ -175,10 +177,12 @@ chunk_checks = Table(
     Column("fully_verified", Boolean, nullable=False),  # since then only touched keys are
     Column("attempt", Integer, nullable=False),  # only the latest one may record or repair
     Column("claimed_batch", BigInteger),  # the last one applied when that attempt began
-    Column("sent_at", Moment),
+    Column("run", Integer),  # the first of the chunks that are sent with it, as one
+    Column("sent_at", Moment),  # or when the attempt that followed was last seen alive
     Column("not_before", Moment),  # inconclusive: no use in trying again at once
     Column("verified_at", Moment),
     Column("repairs", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),  # attempts in a row that ended in an error
     PrimaryKeyConstraint("table_id", "number"),
     Index("unverified", "table_id", "fully_verified", "attempt"),
     Index("sent", "table_id", "sent_at"),

@@ -1,8 +1,8 @@
 """Keeps a bounded window of chunks in flight until every table is copied.
 
 Whatever Redis loses is sent again: a chunk that was sent and not claimed in time is pending
-again. A chunk that is claimed for too long belongs to a worker that is gone or stopped; the
-worker's connection is killed, so that its locks are released, and the chunk is released, too.
+again. A claim that nobody renews any more belongs to a worker that is gone or stopped; the worker's
+connection is killed, so that its locks are released, and the chunk is released, too.
 """
 
 from __future__ import annotations

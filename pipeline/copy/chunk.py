@@ -18,7 +18,13 @@ from sqlalchemy import Connection
 from structlog.contextvars import bound_contextvars
 
 from pipeline.control.chunk_map import key_range, tombstones_table
-from pipeline.control.chunks import Claim, claim_chunk, finish_chunk, release_failed_claim
+from pipeline.control.chunks import (
+    Claim,
+    claim_chunk,
+    finish_chunk,
+    release_failed_claim,
+    renew_claim,
+)
 from pipeline.domain.migration import MigrationTable
 from pipeline.errors import FencedError
 from pipeline.mysql.failures import driver_errors
@@ -26,6 +32,7 @@ from pipeline.mysql.keyrange import KeyRange, same_key
 from pipeline.mysql.pools import Pools, connection_id, lenient_sql_mode, run
 from pipeline.mysql.quoting import quote_name
 from pipeline.pausepoints import Point, reached
+from pipeline.renewal import renewed
 from pipeline.strategy.choice import strategy_of
 
 log = logging.getLogger(__name__)
@@ -55,8 +62,12 @@ def copy_chunk(
             return None
         session.rollback()
         reached(Point.COPY_CLAIMED)
+        stale_s = pools.settings.row_copy.stale_claim_s
         try:
-            with bound_contextvars(epoch=claim.attempt):
+            with (
+                bound_contextvars(epoch=claim.attempt),
+                renewed(lambda: _renew(pools, target, claim), stale_s),
+            ):
                 copied = _copy(pools, source, target, session, claim)
                 log.info("copied %d rows in %.2f s", copied.rows, copied.seconds)
                 return copied
@@ -65,6 +76,11 @@ def copy_chunk(
         except Exception as error:
             _release_claim(pools, target, claim, str(error))
             raise
+
+
+def _renew(pools: Pools, target: str, claim: Claim) -> None:
+    with pools.begin(target) as control:
+        renew_claim(control, claim)
 
 
 def _copy(pools: Pools, source: str, target: str, session: Connection, claim: Claim) -> Copied:

@@ -23,6 +23,7 @@ TRUNCATED = frozenset({1264, 1265, 1292, 1365, 1366, 1406, 1411, 1690})
 _PASSING = {
     DEADLOCK, LOCK_WAIT_TIMEOUT,
     NO_SUCH_TABLE,  # a cut-over has renamed it since the task read the table's name
+    1412,  # the same, while the task reads it in a snapshot
     1040,  # too many connections
     1053, 1077, 1079,  # shutting down
     1152, 1158, 1159, 1160, 1161, 1184, 4031,  # the server dropped the connection
