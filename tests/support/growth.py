@@ -32,7 +32,8 @@ def grow(move: DirectMove, chunks: int, *, verified: bool) -> None:
         run(
             control,
             "INSERT INTO tranship.chunk_checks (table_id, number, fully_verified, attempt, repairs,"
-            f" failures) {numbers} SELECT {move.table.id}, i, {verified:d}, {verified:d}, 0, 0 FROM n",
+            f" failures) {numbers}"
+            f" SELECT {move.table.id}, i, {verified:d}, {verified:d}, 0, 0 FROM n",
         )
         run(control, f"INSERT INTO {bounds} {numbers} SELECT i, i - {chunks} FROM n")
         run(
