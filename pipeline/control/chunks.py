@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Update, func, select, update
@@ -36,10 +37,10 @@ def unfinished_chunks(
     return sorted((row.number, row.state) for row in rows)
 
 
-def mark_sent(connection: Connection, table: MigrationTable, number: int) -> None:
+def mark_sent(connection: Connection, table: MigrationTable, numbers: Sequence[int]) -> None:
     connection.execute(
         update(chunks)
-        .where(chunks.c.table_id == table.id, chunks.c.number == number)
+        .where(chunks.c.table_id == table.id, chunks.c.number.in_(numbers))
         .where(chunks.c.state == ChunkState.PENDING)
         .values(state=ChunkState.SENT, sent_at=NOW)
     )
