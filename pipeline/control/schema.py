@@ -142,6 +142,9 @@ migration_tables = Table(
     Column("keys_attempt", Integer, nullable=False),
     Column("keys_failures", Integer, nullable=False),
     Column("alter_plan", Json(AlterPlan)),  # alter only
+    Column("rows_copied", BigInteger, nullable=False),  # totals, for people (totals.py)
+    Column("bytes_copied", BigInteger, nullable=False),
+    Column("chunks_verified", Integer, nullable=False),
     UniqueConstraint("migration_id", "ordinal"),
     **_OPTIONS,
 )
@@ -163,6 +166,8 @@ chunks = Table(
     Column("seconds", Float),
     Column("error", Text),
     PrimaryKeyConstraint("table_id", "number"),
+    Index("by_state", "table_id", "state", "number"),
+    Index("by_end", "table_id", "done_at"),
     **_OPTIONS,
 )
 
