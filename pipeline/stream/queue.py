@@ -2,17 +2,13 @@
 
 It is bounded by bytes and not by events, since one event may hold one row of 16 MB or ten
 thousand rows of ten bytes. An error of the reader comes out at its place in the order.
-
-Neither thread takes a lock unless one has to wait for the other. Each of the two counters is
-written by one thread only. Whoever may have to wait says so before it looks once more, and the
-other one counts before it looks whether anybody waits, so no wake-up is missed.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Iterable
-from queue import Empty, SimpleQueue
 
 from pipeline.stream.events import Event, RowsChange
 
@@ -24,11 +20,10 @@ class EventQueue:
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
-        self._events: SimpleQueue[Event | BaseException] = SimpleQueue()
-        self._bytes_in = self._bytes_out = 0
+        self._events: deque[Event | BaseException] = deque()
+        self._bytes = 0
         self._closed = False
-        self._full = False  # the producer waits, or is about to
-        self._room = threading.Condition()
+        self._changed = threading.Condition()
 
     def feed(self, events: Iterable[Event]) -> None:
         """Put every event, then whatever ends them; the reader's thread runs this."""
@@ -40,19 +35,15 @@ class EventQueue:
             self._put(error)
 
     def _put(self, event: Event | BaseException) -> bool:
-        if not self._has_room():
-            with self._room:
-                self._full = True
-                self._room.wait_for(self._has_room)
-                self._full = False
-        if self._closed:
-            return False
-        self._bytes_in += _size(event)
-        self._events.put(event)
-        return True
-
-    def _has_room(self) -> bool:
-        return self._closed or self._bytes_in - self._bytes_out <= self._limit
+        with self._changed:
+            while self._bytes > self._limit and not self._closed:
+                self._changed.wait()
+            if self._closed:
+                return False
+            self._events.append(event)
+            self._bytes += _size(event)
+            self._changed.notify_all()
+            return True
 
     def get(self, wait_s: float) -> Event | None:
         """The next event; None if none comes within `wait_s`.
@@ -60,25 +51,24 @@ class EventQueue:
         Raises:
             whatever ended the reader, once everything before it has been handed out.
         """
-        try:
-            event = self._events.get(timeout=wait_s)
-        except Empty:
-            return None
-        self._bytes_out += _size(event)
-        if self._full and self._has_room():
-            self._wake()
+        with self._changed:
+            if not self._events:
+                self._changed.wait(wait_s)
+            if not self._events:
+                return None
+            event = self._events.popleft()
+            self._bytes -= _size(event)
+            self._changed.notify_all()
         if isinstance(event, BaseException):
             raise event
         return event
 
     def close(self) -> None:
         """Let the reader's thread end."""
-        self._closed = True
-        self._wake()
-
-    def _wake(self) -> None:
-        with self._room:
-            self._room.notify_all()
+        with self._changed:
+            self._closed = True
+            self._events.clear()
+            self._changed.notify_all()
 
 
 def _size(event: Event | BaseException) -> int:
