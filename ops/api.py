@@ -31,12 +31,13 @@ from ops.notify import tell_workers
 from pipeline.commands import control, schedules
 from pipeline.commands import settings as tuning
 from pipeline.commands.instant import try_instant
+from pipeline.commands.resume import Changes, resume
 from pipeline.commands.start import Plan, examine, make_plan, start
 from pipeline.configuration.load import load_settings
 from pipeline.configuration.path import PATH_VARIABLE
 from pipeline.control.events import LoggedEvent, read_events
 from pipeline.control.schedules import Schedule
-from pipeline.domain.hook_names import commands_by_hook
+from pipeline.domain.hook_names import commands_by_hook, hook_named
 from pipeline.domain.request import AlterRequest, MoveRequest, Request
 from pipeline.domain.stages import ENDED, Stage
 from pipeline.domain.window import Window
@@ -95,7 +96,8 @@ class Tranship:
 
     def move(
         self, source: str, target: str, tables: Iterable[str], *,
-        target_schema: str | None = None, with_triggers: bool = False, json_as_text: bool = False,
+        target_schema: str | None = None, defer_secondary_indexes: bool = False,
+        with_triggers: bool = False, json_as_text: bool = False,
         postpone_cut_over: bool = False, cut_over_window: str | None = None,
         hooks: Mapping[str, str] = {}, chunk_rows: int | None = None,
     ) -> str:  # fmt: skip
@@ -105,6 +107,7 @@ class Tranship:
             source: a server of the configuration, like the target.
             tables: each as `schema.table`.
             target_schema: otherwise the source's.
+            defer_secondary_indexes: add non-unique indexes after the rows.
             with_triggers: create the source's triggers on the target, at the cut-over.
             json_as_text: let DECIMAL, dates and binary inside JSON become what their text says.
             postpone_cut_over: cut over only after `cut_over`.
@@ -115,7 +118,8 @@ class Tranship:
         return self.start(
             MoveRequest(
                 source=source, target=target, tables=tuple(map(TableName.parse, tables)),
-                target_schema=target_schema, with_triggers=with_triggers,
+                target_schema=target_schema, defer_secondary_indexes=defer_secondary_indexes,
+                with_triggers=with_triggers,
                 json_as_text=json_as_text, postpone_cut_over=postpone_cut_over,
                 cut_over_window=_window(cut_over_window), hooks=commands_by_hook(hooks.items()),
                 chunk_rows=chunk_rows,
@@ -245,9 +249,14 @@ class Tranship:
         """End it; until the switch the source has its tables, or gets them back."""
         return self._do(control.abort, migration)
 
-    def resume(self, migration: str, *, json_as_text: bool = False) -> str:
-        """Go on after a failure whose cause is gone."""
-        return self._do(partial(control.resume, json_as_text=json_as_text), migration)
+    def resume(
+        self, migration: str, *, json_as_text: bool = False,
+        hooks: Mapping[str, str] = {}, skip_hooks: Iterable[str] = (),
+    ) -> str:  # fmt: skip
+        """Go on after a failure whose cause is gone, or with hooks that are changed or skipped."""
+        skip = tuple(hook_named(name) for name in skip_hooks)
+        changes = Changes(json_as_text, commands_by_hook(hooks.items()), skip)
+        return self._do(partial(resume, changes=changes), migration)
 
     def clean_up(self, migration: str, gently: Callable[[int], None] | None = None) -> list[str]:
         """Drop what an ended migration has left behind; returns what was dropped, in words.

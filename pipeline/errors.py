@@ -33,6 +33,13 @@ class FatalError(TranshipError):
     """The migration can't go on until a person has changed something."""
 
 
+class StartOverError(FatalError):
+    """What was copied can't be made right any more: only a new migration helps, not a resume."""
+
+    def __init__(self, explanation: str, remedy: str = "") -> None:
+        super().__init__(explanation, f"{remedy} Abort, clean up and start again.".lstrip())
+
+
 class RefusedError(FatalError):
     """Found before the first write: this can't be moved exactly, or not with this set-up."""
 

@@ -38,6 +38,8 @@ class Point(StrEnum):
     STREAM_COMMITTED = "stream.committed"
     VERIFY_SOURCE_READ = "verify.source-read"
     VERIFY_TARGET_READ = "verify.target-read"
+    INDEX_INTENT = "index.intent-written"
+    INDEX_SENT = "index.sent"
     REPAIR_READ = "repair.read"
     DDL_NOTED = "ddl.noted"
     INTENT_WRITTEN = "cut-over.intent-written"

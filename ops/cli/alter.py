@@ -12,6 +12,23 @@ from ops.cli.move import begin
 from ops.cli.options import start_options
 from ops.cli.requests import parse_alter
 from ops.cli.session import Session, pass_session
+from pipeline.errors import RefusedError
+
+
+def _refuse_deferred(*given: Any) -> None:
+    if given[-1]:
+        raise RefusedError(
+            "--defer-secondary-indexes is for a move. Replicas replay an added index as one"
+            " statement, behind which they stand still, and a throttle can't hold it back: what an"
+            " alter on a server in use is there to avoid.",
+            "Leave it out.",
+        )
+
+
+not_deferred = click.option(
+    "--defer-secondary-indexes", is_flag=True, hidden=True, expose_value=False,
+    callback=_refuse_deferred,
+)  # fmt: skip
 
 
 @click.command()
@@ -41,6 +58,7 @@ from ops.cli.session import Session, pass_session
     "--force-after", "force_after_s", type=DURATION, metavar="DURATION",
     help="Kill what blocks the cut-over once it has been tried for that long (10m, 2h).",
 )  # fmt: skip
+@not_deferred
 @start_options
 @click.argument("change", metavar="CHANGE")
 @pass_session

@@ -53,7 +53,7 @@ for _name, _place, _about in (
      "Set a limit for this migration alone; NAME= takes it back."),
     ("abort", "abort:abort", "End a migration; the source has, or gets back, its tables."),
     ("resume", "resume:resume",
-     "Go on with a failed migration, from the stage in which it failed."),
+     "Go on with a migration that has failed, or whose hook fails."),
     ("clean-up", "clean_up:clean_up", "Drop what an ended migration has left behind, gently."),
     ("schedule", "schedule:schedule",
      "Start migrations at their times; a coordinator has to run then."),

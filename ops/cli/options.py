@@ -23,6 +23,10 @@ _MOVE_OPTIONS = (
         "--target-schema", metavar="X", help="Schema on the target; otherwise the source's."
     ),
     click.option(
+        "--defer-secondary-indexes", is_flag=True,
+        help="Add non-unique indexes after the rows, online, and before the cut-over.",
+    ),
+    click.option(
         "--with-triggers", is_flag=True,
         help="Create the source's triggers on the target, at the cut-over.",
     ),

@@ -13,6 +13,7 @@ from ops.cli.format import amount, duration, moment, share, size
 from ops.cli.options import MIGRATION_ID
 from ops.cli.session import Session, pass_session
 from pipeline.domain.stages import Stage
+from pipeline.status.indexes import BuildState, IndexProgress
 from pipeline.status.progress import Progress, StreamProgress, TableProgress
 from pipeline.status.wording import attempt_text, reading_text
 
@@ -107,7 +108,16 @@ def _table_lines(table: TableProgress) -> list[str]:
         f" chunks {table.chunks_done:,} of {table.chunks_known:,}{planned}",
         f"  verified: {verified:,} of {amount(table.chunks_known, 'chunk')};"
         f" {amount(table.keys_touched, 'row change')} since to verify",
+        *_index_lines(table.indexes),
     ]
+
+
+def _index_lines(indexes: IndexProgress | None) -> list[str]:
+    if indexes is None:
+        return []
+    took = "" if indexes.state is BuildState.DEFERRED else f", {duration(indexes.seconds)}"
+    done = "" if indexes.share is None else f", {indexes.share:.0%}"
+    return [f"  indexes: {indexes.state}{took}{done}: {', '.join(indexes.names)}"]
 
 
 def _cut_over_line(progress: Progress) -> str:

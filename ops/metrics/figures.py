@@ -34,6 +34,10 @@ MIGRATION: dict[str, Figure[Progress]] = {
     "failed": Figure(
         "1: it has stopped, and can be resumed or aborted.", lambda one: one.stage is Stage.FAILED
     ),
+    "hook_failed": Figure(
+        "1: the tables are switched, but the hook on-success fails.",
+        lambda one: one.hook_failure is not None,
+    ),
     "throttled": Figure(
         "How many reasons hold copy and verification back.", lambda one: len(one.throttled)
     ),

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from pipeline.alter.convert_rows import into_shadow, plan_of, staged_table
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.migration import MigrationTable
-from pipeline.errors import FatalError
+from pipeline.errors import StartOverError
 from pipeline.mysql.keyrange import KeyRange, same_key
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
@@ -84,7 +84,7 @@ def _refuse_victims(
     )
     into_shadow(target, table, "INSERT", staged, "TRUE")  # its error names value and key
     names = ", ".join(plan.new_unique)
-    raise FatalError(
+    raise StartOverError(
         f"{table.source}: a change gives two rows the same value of a new unique key ({names}).",
-        "The table is as it was. Make the values differ, abort, and start again.",
+        "The table is as it was. Make the values differ.",
     )

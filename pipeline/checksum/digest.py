@@ -1,10 +1,9 @@
 """The digest of a chunk, which each server computes over its own rows.
 
-It is the row count, and the XOR of 64 bits of SHA-256 of every row's line (codecs.py), which holds
-all columns and tells NULL from text. XOR does not depend on the order. It is not CRC32, although
-pt-table-checksum and Spirit use that: CRC is linear, so two rows that are stale in the same way, or
-that have swapped a value, cancel out under XOR with the count unchanged. SHA-256 has no such
-structure.
+It is the row count, and the XOR of 64 bits of SHA-256 of every row (row_hash.py). XOR does not
+depend on the order. It is not CRC32, although pt-table-checksum and Spirit use that: CRC is linear,
+so two rows that are stale in the same way, or that have swapped a value, cancel out under XOR with
+the count unchanged. SHA-256 has no such structure.
 
 JSON documents are compared by their text. If a migration lets them become what their text says
 (`--json-as-text`), the source's digest takes each through that round trip itself, since 1.50 comes
@@ -16,14 +15,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipeline.checksum.row_hash import row_bits
 from pipeline.checksum.row_sources import Rows
 from pipeline.errors import FatalError
-from pipeline.mysql.codecs import (
-    key_literals,
-    line_expression,
-    portable_expression,
-    reparsed_expression,
-)
+from pipeline.mysql.codecs import key_literals
 from pipeline.mysql.keyrange import (
     Bound,
     KeyRange,
@@ -67,6 +62,16 @@ def keys_digest(rows: Rows, keys: Sequence[Bound]) -> Digest:
     return total
 
 
+def digest_without(rows: Rows, keys: Sequence[Bound], later: Sequence[Bound]) -> Digest:
+    """The digest of the rows with one of `keys` and none of `later`, which are among `keys`."""
+    return keys_digest(rows, keys).without(keys_digest(rows, later))
+
+
+def range_digest_without(rows: Rows, keys: KeyRange, later: Sequence[Bound]) -> Digest:
+    """The digest of the rows with a key in `keys` and none of `later`, which are in `keys`."""
+    return range_digest(rows, keys).without(keys_digest(rows, later))
+
+
 def row_digests(rows: Rows, keys: Sequence[Bound]) -> dict[Bound, int]:
     """The bits of each row with one of `keys`, by its own key."""
     found: dict[Bound, int] = {}
@@ -78,7 +83,7 @@ def row_digests(rows: Rows, keys: Sequence[Bound]) -> dict[Bound, int]:
 def _digest(rows: Rows, condition: str) -> Digest:
     answer = run(
         rows.connection,
-        f"SELECT COUNT(*), BIT_XOR({_row_bits(rows)}) FROM {_from(rows, condition)}",
+        f"SELECT COUNT(*), BIT_XOR({_bits(rows)}) FROM {_from(rows, condition)}",
     )
     found = warnings(rows.connection, answer)
     if found:
@@ -102,20 +107,13 @@ def differing_keys(ours: Rows, theirs: Rows, keys: KeyRange, most: int = 10) -> 
 def _row_digests(rows: Rows, condition: str) -> dict[Bound, int]:
     answer = run(
         rows.connection,
-        f"SELECT {_row_bits(rows)}, {key_literals(rows.table)} FROM {_from(rows, condition)}",
+        f"SELECT {_bits(rows)}, {key_literals(rows.table)} FROM {_from(rows, condition)}",
     )
     return {bound_from_row(row[1:]): row[0] for row in answer.rows}
 
 
-def _row_bits(rows: Rows) -> str:
-    table = rows.table
-    if table.between_flavours:
-        line = line_expression(table.verified, field=portable_expression)
-    elif rows.is_source:
-        line = line_expression(table.verified, field=reparsed_expression)
-    else:
-        line = line_expression(table.verified)
-    return f"CAST(CONV(LEFT(SHA2({line}, 256), 16), 16, 10) AS UNSIGNED)"
+def _bits(rows: Rows) -> str:
+    return row_bits(rows.table, is_source=rows.is_source)
 
 
 def _from(rows: Rows, condition: str) -> str:

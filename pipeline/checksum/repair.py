@@ -101,7 +101,7 @@ class Repairer:
                 change.rollback()
                 return False
             count_repair(target, claim)
-            what = f"{self.table.source} chunk {claim.number} {keys} differed; it is copied again"
+            what = f"{self.table.source} chunk {claim.first} {keys} differed; it is copied again"
             log_event(target, self.table.migration_id, EventKind.DIFFERENCE, what, Role.CHECKSUM)
         return True
 
@@ -109,8 +109,8 @@ class Repairer:
         stage = read_migration(target, self.table.migration_id).stage
         if stage not in STAGES_THAT_REPAIR:
             raise FencedError(f"Nothing is repaired in {stage}.")
-        if key_range(target, self.table, claim.number) != keys:
-            raise FencedError(f"Chunk {claim.number} of {self.table.source} has other bounds now.")
+        if key_range(target, self.table, claim.first) != keys:
+            raise FencedError(f"Chunk {claim.first} of {self.table.source} has other bounds now.")
 
     def _rewrite(self, target: Connection, keys: KeyRange, write: WriteChunk) -> None:
         condition = keys.condition(self.table.target_table.key)

@@ -1,8 +1,8 @@
 """Both sides of a table that is being compared, and the waits that make a comparison fair.
 
-What a verification reads is ordered like this: the last batch applied is noted; reads on the source
-see all that it contained; the source is read; the position contains all that the source had
-executed by then; the target is read. So rows that later batches have not touched must be equal.
+What a verification reads is opened in this order: the last batch applied is noted; reads on the
+source see all that it contained; a snapshot of the source; the position contains all that the
+source had executed by then; a snapshot of the target. Why that is fair is said in pair.py.
 
 While writes are blocked and the target is drained, `at_rest`, there is nothing to wait for.
 """
@@ -18,7 +18,7 @@ from pipeline.configuration.settings import Checksum
 from pipeline.control.migrations import read_stage
 from pipeline.control.streams import read_stream
 from pipeline.domain.migration import Migration, MigrationTable
-from pipeline.domain.stages import STAGES_THAT_VERIFY
+from pipeline.domain.stages import STAGES_THAT_VERIFY, Stage
 from pipeline.mysql.flavours import executed_gtids, wait_until_executed
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import Pools
@@ -40,6 +40,7 @@ class TableSides:
     settings: Checksum
     locked: Connection | None = None  # the only one that can read them, under a table lock
     at_rest: bool = False
+    stages: frozenset[Stage] = STAGES_THAT_VERIFY  # in which it is wanted; in others it gives up
 
     @property
     def source_rows(self) -> SourceRows:
@@ -49,14 +50,17 @@ class TableSides:
         """Whether reads on the source see what was applied: the binary log runs ahead of them."""
         if self.at_rest:
             return True
+        with self.pools.begin(self.target) as target:
+            if self._is_over(target):
+                return False
         with self.pools.begin(self.source) as source:
             return wait_until_executed(source, position, self.settings.drain_wait_s)
 
     def target_has_caught_up(self, source: Connection) -> bool:
         """Whether the target gets what the source has executed by now.
 
-        Gives up at once when the migration goes on to its cut-over or ends: the caller's snapshot
-        makes a RENAME of the table wait, ours as well as anybody's.
+        Gives up at once when the migration goes on to its cut-over or ends: the table is about to
+        be renamed, and what would be found is void.
         """
         if self.at_rest:
             return True
@@ -67,11 +71,13 @@ class TableSides:
             def arrived() -> bool:
                 return read_stream(target, migration_id).position.contains(wanted)
 
-            def over() -> bool:
-                return read_stage(target, migration_id) not in STAGES_THAT_VERIFY
-
-            wait_until(lambda: arrived() or over(), self.settings.drain_wait_s, _POLL_S)
+            wait_until(
+                lambda: arrived() or self._is_over(target), self.settings.drain_wait_s, _POLL_S
+            )
             return arrived()
+
+    def _is_over(self, target: Connection) -> bool:
+        return read_stage(target, self.table.migration_id) not in self.stages
 
 
 def sides_of(
@@ -82,8 +88,10 @@ def sides_of(
     *,
     locked: Connection | None = None,
     at_rest: bool = False,
+    stages: frozenset[Stage] = STAGES_THAT_VERIFY,
 ) -> TableSides:
     settings = pools.settings.checksum
     return TableSides(
-        pools, migration.source, migration.target, table, source_name, settings, locked, at_rest
-    )
+        pools, migration.source, migration.target, table, source_name, settings, locked, at_rest,
+        stages,
+    )  # fmt: skip

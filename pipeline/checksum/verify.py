@@ -1,43 +1,47 @@
-"""Verifies one chunk in full while both sides are being written.
+"""Verifies adjoining chunks in full, as one, while both sides are being written.
 
-Claim the chunk, and note the number of the last batch applied; wait until reads on the source see
-what that contained. Digest the source's rows in a snapshot; wait until the position contains
-everything that the source had executed by then; digest the target's rows in a snapshot, together
-with the keys touched in later batches. Rows with those keys may differ, and are taken out of both
-digests (an XOR: each side computes them from the same snapshot). The rest was last changed at or
-before the source's snapshot, so it must be equal, however busy the table is. If it isn't, that is
-a real difference, and is repaired. If it is, only keys touched in later batches are still unproved,
-and those are in the touched key log (verify_keys.py).
+Claim the chunks, and note the number of the last batch applied; wait until reads on the source see
+what that contained. Open both sides (pair.py), and read from the target's snapshot which keys later
+batches have touched. Rows with those keys may differ, and are taken out of both digests (an XOR:
+each side computes them from the same snapshot). The rest must be equal. If it is, only keys touched
+in later batches are still unproved, and those are in the touched key log (verify_keys.py). If it
+isn't, each chunk is compared for itself, in the same snapshots; one that differs is repaired.
 
-A chunk is recorded as verified in full only if no later attempt on it has begun.
+Chunks are recorded as verified in full only if no later attempt on them has begun. An attempt says
+every few seconds that it is still going on, so that however long it takes, it is sent again only
+when its worker is gone.
 """
 
 from __future__ import annotations
 
+import logging
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
 
 from sqlalchemy import Connection
 
-from pipeline.checksum.digest import keys_digest, range_digest
+from pipeline.checksum.digest import range_digest_without
+from pipeline.checksum.pair import Pair, opened
 from pipeline.checksum.repair import Repairer
-from pipeline.checksum.row_sources import target_rows
 from pipeline.checksum.sides import TableSides
 from pipeline.control.chunk_checks import (
     CheckClaim,
-    claim_check,
+    claim_checks,
     record_fully_verified,
     release_check,
+    renew_check,
 )
 from pipeline.control.chunk_map import key_range
 from pipeline.control.streams import read_stream
 from pipeline.control.touched_keys import range_touched_later
+from pipeline.errors import FencedError, RetryableError
 from pipeline.mysql.gtid import GtidSet
-from pipeline.mysql.keyrange import KeyRange
-from pipeline.pausepoints import Point, reached
+from pipeline.mysql.keyrange import Bound, KeyRange
+from pipeline.renewal import renewed
 
-_LATER_AT_MOST = 5000
+log = logging.getLogger(__name__)
+_LATER_AT_MOST = 20_000
 
 
 class Verdict(Enum):
@@ -66,22 +70,23 @@ class ChunkVerifier:
     sides: TableSides
 
     def verify(self, number: int) -> Verdict:
-        """Verify chunk `number` once.
+        """Verify once chunk `number`, and those that were sent with it.
 
         Raises:
-            FatalError: it still differs after `settings.repairs` repairs; names the keys.
+            FatalError: one still differs after `settings.repairs` repairs; names the keys.
             FencedError: a later attempt has begun; nothing of ours stays.
         """
         begun = self._begin(number)
         if begun is None:
             return Verdict.NOT_NEEDED
-        verdict = Verdict.INCONCLUSIVE
-        try:
-            verdict = self._verify(begun)
-        finally:
-            again_s = self.sides.settings.recheck_s if verdict is Verdict.INCONCLUSIVE else 0
-            with self._target() as target:
-                release_check(target, begun.claim, again_s)
+        with renewed(lambda: self._renew(begun.claim), self.sides.settings.resend_s):
+            try:
+                verdict = self._verify(begun)
+            except Exception as error:
+                self._release_after(error, begun.claim)
+                raise
+            if verdict is not Verdict.VERIFIED:
+                self._release(begun.claim, verdict)
         return verdict
 
     def _target(self) -> AbstractContextManager[Connection]:
@@ -91,40 +96,71 @@ class ChunkVerifier:
         table = self.sides.table
         with self._target() as target:
             stream = read_stream(target, table.migration_id, lock=True)
-            claim = claim_check(target, table, number, stream.batches)
-            keys = key_range(target, table, number)
-        if claim is None:
-            return None
+            claim = claim_checks(target, table, number, stream.batches)
+            if claim is None:
+                return None
+            keys = key_range(target, table, claim.first, claim.last)
         return Begun(claim, keys, stream.batches, stream.position)
+
+    def _renew(self, claim: CheckClaim) -> None:
+        with self._target() as target:
+            renew_check(target, claim)
+
+    def _release(self, claim: CheckClaim, verdict: Verdict) -> None:
+        again_s = self.sides.settings.recheck_s if verdict is Verdict.INCONCLUSIVE else 0
+        with self._target() as target:
+            release_check(target, claim, again_s)
+
+    def _release_after(self, error: Exception, claim: CheckClaim) -> None:
+        try:
+            with self._target() as target:
+                failed = not isinstance(error, FencedError)
+                release_check(target, claim, self.sides.settings.recheck_s, failed=failed)
+        except RetryableError as trouble:  # it is sent again when nobody renews it any more
+            log.warning("%s", trouble)
 
     def _verify(self, begun: Begun) -> Verdict:
         if not self.sides.source_sees(begun.position):
             return Verdict.INCONCLUSIVE
-        equal = self._is_equal(begun)
-        if equal is None:
+        different = self._compare(begun)
+        if different is None:
             return Verdict.INCONCLUSIVE
-        if equal:
-            with self._target() as target:
-                record_fully_verified(target, begun.claim)
+        with self._target() as target:
+            record_fully_verified(target, begun.claim, different)
+        if not different:
             return Verdict.VERIFIED
-        repaired = Repairer(self.sides).repair(begun.claim, begun.keys)
-        return Verdict.REPAIRED if repaired else Verdict.INCONCLUSIVE
+        repairs = [self._repair(begun.claim.of(number)) for number in different]
+        return Verdict.REPAIRED if any(repairs) else Verdict.INCONCLUSIVE
 
-    def _is_equal(self, begun: Begun) -> bool | None:
-        """None: the target is too far behind, or too much was touched meanwhile."""
-        sides = self.sides
-        with sides.source_rows.range(begun.keys) as source:
-            ours = range_digest(source, begun.keys)
-            reached(Point.VERIFY_SOURCE_READ)
-            if not sides.target_has_caught_up(source.connection):
+    def _repair(self, claim: CheckClaim) -> bool:
+        with self._target() as target:
+            keys = key_range(target, self.sides.table, claim.first)
+        return Repairer(self.sides).repair(claim, keys)
+
+    def _compare(self, begun: Begun) -> list[int] | None:
+        """The chunks that differ; None: the target is too far behind, or too much was touched."""
+        with opened(self.sides, self.sides.source_rows.range(begun.keys)) as pair:
+            if pair is None:
                 return None
-            with sides.pools.snapshot(sides.target) as target:
-                later = range_touched_later(
-                    target, sides.table, begun.keys, begun.batch, _LATER_AT_MOST + 1
-                )
-                if len(later) > _LATER_AT_MOST:
-                    return None
-                there = target_rows(target, sides.table)
-                theirs = range_digest(there, begun.keys).without(keys_digest(there, later))
-            reached(Point.VERIFY_TARGET_READ)
-            return ours.without(keys_digest(source, later)) == theirs
+            later = self._touched_later(pair, begun.keys, begun.batch)
+            if len(later) > _LATER_AT_MOST:
+                return None
+            if _is_equal(pair, begun.keys, later):
+                return []
+            return [
+                number for number in begun.claim.numbers
+                if not self._chunk_is_equal(pair, number, begun.batch)
+            ]  # fmt: skip
+
+    def _chunk_is_equal(self, pair: Pair, number: int, batch: int) -> bool:
+        keys = key_range(pair.target.connection, self.sides.table, number)
+        return _is_equal(pair, keys, self._touched_later(pair, keys, batch))
+
+    def _touched_later(self, pair: Pair, keys: KeyRange, batch: int) -> list[Bound]:
+        target = pair.target.connection
+        return range_touched_later(target, self.sides.table, keys, batch, _LATER_AT_MOST + 1)
+
+
+def _is_equal(pair: Pair, keys: KeyRange, later: list[Bound]) -> bool:
+    ours, theirs = pair.both(lambda rows: range_digest_without(rows, keys, later))
+    return ours == theirs

@@ -1,12 +1,11 @@
 """Verifies what was touched, in the order of the batches, whatever chunks it falls into.
 
 A slice is a stretch of the touched key log, from its beginning. Note the last batch applied, b, and
-take a slice of what the log has up to b. Once reads on the source see what b contained, digest the
-slice's keys on the source in a snapshot; wait until the position contains what the source had
-executed; digest them on the target in a snapshot. A key that a batch later than b has touched may
+take a slice of what the log has up to b. Once reads on the source see what b contained, open both
+sides (pair.py) and digest the slice's keys on both. A key that a batch later than b has touched may
 differ, and is taken out of both digests (an XOR); it stays in the log under that batch. The rest
-was last changed at or before the source's snapshot, so it must be equal, and then the slice is
-deleted: just the rows that were read, since no batch up to b is still to come.
+must be equal, and then the slice is deleted: just the rows that were read, since no batch up to b
+is still to come.
 
 If the rest is not equal, it is compared row by row. The chunks that hold the rows which differ are
 to be verified in full again, in the transaction that deletes the slice: from then on it is the
@@ -27,8 +26,8 @@ from enum import Enum
 
 from sqlalchemy import Connection
 
-from pipeline.checksum.digest import keys_digest, row_digests
-from pipeline.checksum.row_sources import Rows, target_rows
+from pipeline.checksum.digest import digest_without, row_digests
+from pipeline.checksum.pair import Pair, opened
 from pipeline.checksum.sides import TableSides
 from pipeline.control.chunk_checks import first_claimed_batch, require_again
 from pipeline.control.chunk_map import chunks_of
@@ -36,7 +35,6 @@ from pipeline.control.streams import StreamState, read_stream
 from pipeline.control.touched_keys import LogSlice, first_slice, forget_slice, touched_later
 from pipeline.domain.migration import MigrationTable
 from pipeline.mysql.keyrange import Bound
-from pipeline.pausepoints import Point, reached
 from pipeline.strategy.choice import strategy_of
 
 log = logging.getLogger(__name__)
@@ -100,20 +98,12 @@ class KeyVerifier:
 
     def _compare(self, taken: LogSlice, batch: int) -> list[Bound] | None:
         """The keys of the rows that differ; None if the target does not catch up in time."""
-        sides = self.sides
-        with sides.source_rows.keys(taken.keys) as source:
-            ours = keys_digest(source, taken.keys)
-            reached(Point.VERIFY_SOURCE_READ)
-            if not sides.target_has_caught_up(source.connection):
+        with opened(self.sides, self.sides.source_rows.keys(taken.keys)) as pair:
+            if pair is None:
                 return None
-            with sides.pools.snapshot(sides.target) as target:
-                later = touched_later(target, self._table, taken, batch)
-                there = target_rows(target, self._table)
-                theirs = keys_digest(there, taken.keys).without(keys_digest(there, later))
-                reached(Point.VERIFY_TARGET_READ)
-                if ours.without(keys_digest(source, later)) == theirs:
-                    return []
-                return _different(source, there, taken.keys, later)
+            later = touched_later(pair.target.connection, self._table, taken, batch)
+            ours, theirs = pair.both(lambda rows: digest_without(rows, taken.keys, later))
+            return [] if ours == theirs else _different(pair, taken.keys, later)
 
     def _settle(self, taken: LogSlice, different: Sequence[Bound]) -> SliceVerdict:
         with self.sides.pools.begin(self.sides.target) as target:
@@ -131,15 +121,14 @@ class KeyVerifier:
             require_again(target, self._table, numbers)
 
 
-def _different(
-    ours: Rows, theirs: Rows, keys: Sequence[Bound], later: Sequence[Bound]
-) -> list[Bound]:
+def _different(pair: Pair, keys: Sequence[Bound], later: Sequence[Bound]) -> list[Bound]:
     """The keys, as the rows have them, of rows that differ and that nobody has touched since.
 
     A key of the log may be equal by collation only to that of the row which it finds.
     """
-    here, there = row_digests(ours, keys), row_digests(theirs, keys)
-    apart = row_digests(ours, later).keys() | row_digests(theirs, later).keys()
+    here, there = pair.both(lambda rows: row_digests(rows, keys))
+    ours, theirs = pair.both(lambda rows: row_digests(rows, later).keys())
+    apart = ours | theirs
     return sorted(
         key for key in here.keys() | there.keys() if here.get(key) != there.get(key)
         and key not in apart

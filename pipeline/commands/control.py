@@ -1,59 +1,54 @@
-"""What people ask of a migration: postpone, cut over, throttle, abort, resume, clean up."""
+"""What people ask of a migration: postpone, cut over, throttle, abort, clean up.
+
+Each answer is given in the transaction that makes it true: the migration's row is locked, so no
+coordinator changes the stage between the question and the record.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable
 
 from sqlalchemy import Connection
 
 from pipeline.alter.convert_rows import drop_templates
+from pipeline.commands.coordinating import coordinating
 from pipeline.commands.drop import drop_table
 from pipeline.control.chunk_map import delete_chunks, drop_key_tables
 from pipeline.control.claims import release_claims, written_by
 from pipeline.control.events import log_event
-from pipeline.control.leases import Lease, release_lease, take_lease
-from pipeline.control.migration_tables import read_tables, take_documents_as_text
+from pipeline.control.index_builds import delete_build
+from pipeline.control.migration_tables import read_tables
 from pipeline.control.migrations import (
     allow_cut_over,
     ask_for_abort,
-    change_request,
-    forget_failure,
+    lock_migration,
     mark_cleaned_up,
     postpone_migration,
     read_migration,
     transition,
 )
 from pipeline.control.stage_change import StageChange
-from pipeline.control.throttles import set_manual
+from pipeline.control.throttles import read_throttle, set_manual
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration, MigrationTable
-from pipeline.domain.role import Role
-from pipeline.domain.stages import ENDED, Stage, can_abort
+from pipeline.domain.stages import ENDED, MAY_BE_RETIRED, Stage, can_abort
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
-from pipeline.preflight.findings import Scope, refuse
-from pipeline.preflight.registry import run_preflight
-from pipeline.waiting import wait_until
-
-_LEASE_WAIT_S = 15.0
-_POLL_S = 0.1
 
 
 def postpone(pools: Pools, target: str, migration_id: str, who: str) -> None:
     """Hold the cut-over back until `cut_over` is asked for.
 
     Raises:
-        RefusedError: it is too late.
+        RefusedError: it is too late, or an attempt is being made.
     """
-    migration = _read(pools, target, migration_id)
-    if migration.stage in (*ENDED, Stage.SWITCHING):
-        raise RefusedError(
-            f"Migration {migration_id} is {migration.stage}; it can't be postponed.",
-            f"See: tranship status {migration_id}",
-        )
     with pools.begin(target) as control:
+        migration = lock_migration(control, migration_id)
+        if migration.stage in (*ENDED, *MAY_BE_RETIRED - {Stage.RESTORING}):
+            raise RefusedError(
+                f"Migration {migration_id} is {migration.stage}; it can't be postponed.",
+                f"See: tranship status {migration_id}",
+            )
         if not migration.postponed:
             postpone_migration(control, migration_id)
         log_event(control, migration_id, EventKind.CONTROL, "postponed", who)
@@ -63,15 +58,16 @@ def cut_over(pools: Pools, target: str, migration_id: str, who: str) -> None:
     """Let the cut-over happen as soon as the checksums have converged.
 
     Raises:
-        RefusedError: the migration has ended or failed.
+        RefusedError: the migration has switched, has failed or is being aborted.
     """
-    migration = _read(pools, target, migration_id)
-    if migration.stage in (*ENDED, Stage.FAILED):
-        raise RefusedError(
-            f"Migration {migration_id} is {migration.stage}; there is nothing to cut over.",
-            f"See: tranship status {migration_id}",
-        )
     with pools.begin(target) as control:
+        migration = lock_migration(control, migration_id)
+        if migration.abort_asked or migration.stage in (*ENDED, Stage.SWITCHING, Stage.FAILED):
+            now = "being aborted" if migration.abort_asked else migration.stage
+            raise RefusedError(
+                f"Migration {migration_id} is {now}; there is nothing to cut over.",
+                f"See: tranship status {migration_id}",
+            )
         allow_cut_over(control, migration_id)
         log_event(control, migration_id, EventKind.CONTROL, "cut-over allowed", who)
 
@@ -80,21 +76,35 @@ def abort(pools: Pools, target: str, migration_id: str, who: str) -> None:
     """Ask for the migration's end; the coordinator gives the source its tables back.
 
     Raises:
-        RefusedError: it is past the point of no return, or has ended.
+        RefusedError: it is past the point of no return, may be, or has ended.
     """
-    migration = _read(pools, target, migration_id)
-    if not can_abort(migration.stage):
+    with pools.begin(target) as control:
+        stage = lock_migration(control, migration_id).stage
+        if stage is not Stage.FAILED:
+            _ask_for_abort(control, migration_id, stage, who)
+            return
+    with coordinating(pools, target, migration_id, who) as lease, pools.begin(target) as control:
+        stage = lock_migration(control, migration_id).stage
+        _ask_for_abort(control, migration_id, stage, who)
+        if stage is Stage.FAILED:
+            change = StageChange(after_restore=Stage.ABORTED)
+            transition(control, lease, stage, Stage.RESTORING, "abort was asked for", change)
+
+
+def _ask_for_abort(control: Connection, migration_id: str, stage: Stage, who: str) -> None:
+    if stage is Stage.SWAPPING:
         raise RefusedError(
-            f"Migration {migration_id} is {migration.stage}; it can't be aborted any more.",
+            f"Migration {migration_id} is swapping; the server has to say first whether the swap"
+            " has happened.",
+            "Try again in a moment.",
+        )
+    if not can_abort(stage):
+        raise RefusedError(
+            f"Migration {migration_id} is {stage}; it can't be aborted any more.",
             f"See: tranship status {migration_id}",
         )
-    with pools.begin(target) as control:
-        ask_for_abort(control, migration_id)
-        log_event(control, migration_id, EventKind.CONTROL, "abort asked for", who)
-    if migration.stage is Stage.FAILED:
-        change = StageChange(after_restore=Stage.ABORTED)
-        with _coordinating(pools, target, migration_id, who) as lease, pools.begin(target) as ctl:
-            transition(ctl, lease, Stage.FAILED, Stage.RESTORING, "abort was asked for", change)
+    ask_for_abort(control, migration_id)
+    log_event(control, migration_id, EventKind.CONTROL, "abort asked for", who)
 
 
 def throttle(pools: Pools, target: str, migration_id: str, who: str) -> None:
@@ -113,10 +123,15 @@ def unthrottle(pools: Pools, target: str, migration_id: str, who: str) -> None:
     """Take back what `throttle` asked for; other signals still throttle.
 
     Raises:
-        RefusedError: the migration has ended.
+        RefusedError: the migration has ended, or is not throttled by hand.
     """
     _refuse_ended(_read(pools, target, migration_id))
     with pools.begin(target) as control:
+        if read_throttle(control, migration_id).manual is None:
+            raise RefusedError(
+                f"Migration {migration_id} is not throttled by hand.",
+                f"What holds it back: tranship status {migration_id}",
+            )
         set_manual(control, migration_id, None)
         log_event(control, migration_id, EventKind.CONTROL, "no longer throttled by hand", who)
 
@@ -127,38 +142,6 @@ def _refuse_ended(migration: Migration) -> None:
             f"Migration {migration.id} is {migration.stage}; it has ended.",
             f"See: tranship events {migration.id}",
         )
-
-
-def resume(
-    pools: Pools, target: str, migration_id: str, who: str, *, json_as_text: bool = False
-) -> None:
-    """Go on with a failed migration, from the stage in which it failed.
-
-    `json_as_text` accepts, from now on, what documents become as text.
-
-    Raises:
-        RefusedError: it has ended, or preflight still finds a problem.
-    """
-    migration = _read(pools, target, migration_id)
-    _refuse_ended(migration)
-    if migration.stage is Stage.FAILED:
-        refuse(run_preflight(pools, migration.request, Scope.RESUME))
-    with _coordinating(pools, target, migration_id, who) as lease, pools.begin(target) as control:
-        if json_as_text:
-            _accept_documents_as_text(control, migration)
-        forget_failure(control, migration_id)
-        if migration.stage is Stage.FAILED:
-            stage = migration.resume_stage or Stage.PREPARING
-            change = StageChange(resume_stage=None)
-            transition(control, lease, Stage.FAILED, stage, "resumed", change)
-        else:
-            log_event(control, migration_id, EventKind.CONTROL, "resumed", who)
-
-
-def _accept_documents_as_text(control: Connection, migration: Migration) -> None:
-    change_request(control, migration.id, replace(migration.request, json_as_text=True))
-    for table in read_tables(control, migration.id):
-        take_documents_as_text(control, table)
 
 
 def clean_up(
@@ -201,6 +184,7 @@ def clean_up(
             drop_templates(control, table)
         with pools.begin(target) as control:
             delete_chunks(control, table)
+            delete_build(control, table)
     with pools.begin(target) as control:
         release_claims(control, migration_id)
         mark_cleaned_up(control, migration_id)
@@ -233,22 +217,3 @@ def _drop_leftover(
 def _read(pools: Pools, target: str, migration_id: str) -> Migration:
     with pools.begin(target) as control:
         return read_migration(control, migration_id)
-
-
-@contextmanager
-def _coordinating(pools: Pools, target: str, migration_id: str, who: str) -> Iterator[Lease]:
-    """Hold the coordinator's role for one change of stage."""
-    ttl_s = pools.settings.timeouts.lease_s
-
-    def take() -> Lease | None:
-        with pools.begin(target) as control:
-            return take_lease(control, migration_id, Role.COORDINATE, who, ttl_s)
-
-    lease = wait_until(take, _LEASE_WAIT_S, _POLL_S)
-    if lease is None:
-        raise RefusedError(f"Migration {migration_id} is busy.", "Try again in a moment.")
-    try:
-        yield lease
-    finally:
-        with pools.begin(target) as control:
-            release_lease(control, lease)

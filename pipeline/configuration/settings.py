@@ -169,7 +169,10 @@ class Stream(_Strict):
 
 
 class Checksum(_Strict):
-    """Verification. Up to `converged_keys` touched keys may be left for the cut-over."""
+    """Verification. Up to `converged_keys` touched keys may be left for the cut-over.
+
+    After `attempts` errors in a row the migration stops; `repairs` of one chunk are tried.
+    """
 
     window: Count = 8
     converged_keys: Count = 20_000
@@ -177,6 +180,7 @@ class Checksum(_Strict):
     resend_s: Seconds = 20
     drain_wait_s: Seconds = 5
     repairs: Count = 3
+    attempts: Count = 10
 
 
 class CutOver(_Strict):

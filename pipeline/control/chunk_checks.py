@@ -13,69 +13,119 @@ may differ. `claimed_batch` says from which batch on.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Update, false, func, select, update
 
-from pipeline.control.schema import NOW, ago, ahead, chunk_checks
+from pipeline.control.schema import NOW, ahead, chunk_checks
+from pipeline.control.totals import add_verified
 from pipeline.domain.migration import MigrationTable
 from pipeline.errors import FencedError
 
-UNVERIFIED = ~chunk_checks.c.fully_verified
+UNVERIFIED = chunk_checks.c.fully_verified == false()  # MariaDB finds no index for NOT
+CHUNKS_AT_ONCE = 16  # one task verifies no more
 
 
 @dataclass(frozen=True)
 class CheckClaim:
-    """A chunk that is being verified in full; the attempt number fences what comes of it."""
+    """Adjoining chunks that are being verified in full; the attempt number fences what comes of it.
+
+    It is one attempt on all of them, so they have the same number.
+    """
 
     table: MigrationTable
-    number: int
+    first: int
+    last: int
     attempt: int
 
+    @property
+    def numbers(self) -> range:
+        return range(self.first, self.last + 1)
 
-def claim_check(
+    def of(self, number: int) -> CheckClaim:
+        """The part of the claim that is about one chunk."""
+        return replace(self, first=number, last=number)
+
+
+def claim_checks(
     connection: Connection, table: MigrationTable, number: int, batch: int
 ) -> CheckClaim | None:
-    """Begin an attempt, of which earlier ones are void; None if the chunk is verified in full.
+    """Begin an attempt on chunk `number` and on those sent with it; earlier attempts are void.
 
-    `batch` is the last one applied, read in this transaction under the lock of the stream's row.
+    None if they are verified in full. `batch` is the last one applied, read in this transaction
+    under the lock of the stream's row, which keeps other claims out.
     """
-    begun = connection.execute(
-        _of(table, number)
-        .where(UNVERIFIED)
-        .values(attempt=chunk_checks.c.attempt + 1, claimed_batch=batch, sent_at=NOW)
-    )
-    if begun.rowcount != 1:
+    sent_with = (chunk_checks.c.number == number) | (chunk_checks.c.run == number)
+    waiting = connection.execute(
+        select(chunk_checks.c.number, chunk_checks.c.attempt)
+        .where(chunk_checks.c.table_id == table.id, UNVERIFIED, sent_with)
+        .where(chunk_checks.c.number.between(number, number + CHUNKS_AT_ONCE - 1))
+        .order_by(chunk_checks.c.number)
+    ).all()
+    if not waiting:
         return None
-    attempt = connection.execute(
-        select(chunk_checks.c.attempt).where(_is(table, number))
-    ).scalar_one()
-    return CheckClaim(table, number, int(attempt))
-
-
-def release_check(connection: Connection, claim: CheckClaim, again_s: float) -> None:
-    """End an attempt that has proved nothing; the chunk may be sent again after `again_s`."""
+    first = int(waiting[0].number)
+    # A chunk between them may have been verified since; what is beyond it is sent again.
+    adjoining = [row for place, row in enumerate(waiting) if row.number == first + place]
+    attempt = 1 + max(int(row.attempt) for row in adjoining)
+    claim = CheckClaim(table, first, first + len(adjoining) - 1, attempt)
     connection.execute(
-        _claimed(claim).values(sent_at=None, claimed_batch=None, not_before=ahead(again_s))
+        _of(claim).values(attempt=attempt, claimed_batch=batch, run=first, sent_at=NOW)
     )
+    return claim
 
 
-def record_fully_verified(connection: Connection, claim: CheckClaim) -> None:
+def renew_check(connection: Connection, claim: CheckClaim) -> None:
+    """Show that an attempt is still going on."""
+    connection.execute(_claimed(claim).where(UNVERIFIED).values(sent_at=NOW))
+
+
+def release_check(
+    connection: Connection, claim: CheckClaim, again_s: float, *, failed: bool = False
+) -> None:
+    """End an attempt; what it has not proved may be sent again after `again_s`.
+
+    `failed`: it has ended in an error.
     """
+    connection.execute(
+        _claimed(claim)
+        .where(UNVERIFIED)
+        .values(
+            sent_at=None, run=None, claimed_batch=None, not_before=ahead(again_s),
+            failures=chunk_checks.c.failures + 1 if failed else 0,
+        )
+    )  # fmt: skip
+
+
+def check_failures(connection: Connection, table: MigrationTable, number: int) -> int:
+    """How many attempts on chunk `number` have ended in an error, in a row."""
+    query = select(chunk_checks.c.failures).where(_is(table, number))
+    return int(connection.execute(query).scalar_one())
+
+
+def record_fully_verified(
+    connection: Connection, claim: CheckClaim, different: Sequence[int] = ()
+) -> None:
+    """Record that all chunks of `claim` are equal but those in `different`.
+
     Raises:
-        FencedError: a later attempt has begun.
+        FencedError: a later attempt has begun on one of them.
     """
     recorded = connection.execute(
-        _claimed(claim).values(
-            fully_verified=True, claimed_batch=None, sent_at=None, verified_at=NOW
+        _claimed(claim)
+        .where(chunk_checks.c.number.not_in(different))
+        .values(
+            fully_verified=True, claimed_batch=None, run=None, sent_at=None, verified_at=NOW,
+            failures=0,
         )
-    )
-    _fence(claim, recorded.rowcount)
+    )  # fmt: skip
+    _fence(claim, recorded.rowcount, len(claim.numbers) - len(different))
+    add_verified(connection, claim.table, recorded.rowcount)
 
 
 def count_repair(connection: Connection, claim: CheckClaim) -> None:
-    """Count a repair, in its transaction, which ends the attempt, too.
+    """Count the repair of a chunk, in its transaction, which ends the attempt, too.
 
     Raises:
         FencedError: a later attempt has begun.
@@ -83,7 +133,7 @@ def count_repair(connection: Connection, claim: CheckClaim) -> None:
     counted = connection.execute(
         _claimed(claim).values(
             repairs=chunk_checks.c.repairs + 1, attempt=chunk_checks.c.attempt + 1,
-            claimed_batch=None, sent_at=None, not_before=None,
+            claimed_batch=None, run=None, sent_at=None, not_before=None, failures=0,
         )
     )  # fmt: skip
     _fence(claim, counted.rowcount)
@@ -97,30 +147,31 @@ def repairs_so_far(connection: Connection, claim: CheckClaim) -> int:
     """
     row = connection.execute(
         select(chunk_checks.c.repairs).where(
-            _is(claim.table, claim.number), chunk_checks.c.attempt == claim.attempt
+            _is(claim.table, claim.first), chunk_checks.c.attempt == claim.attempt
         )
     ).one_or_none()
     _fence(claim, 0 if row is None else 1)
     return 0 if row is None else int(row.repairs)
 
 
-def _fence(claim: CheckClaim, found: int) -> None:
-    if found != 1:
-        raise FencedError(f"Chunk {claim.number} of {claim.table.source} has a newer verification.")
+def _fence(claim: CheckClaim, found: int, wanted: int = 1) -> None:
+    if found != wanted:
+        raise FencedError(f"Chunk {claim.first} of {claim.table.source} has a newer verification.")
 
 
 def require_again(connection: Connection, table: MigrationTable, numbers: Iterable[int]) -> None:
     """Have chunks verified in full again; attempts on them that have begun are void."""
-    connection.execute(
-        update(chunk_checks)
-        .where(chunk_checks.c.table_id == table.id, chunk_checks.c.number.in_(sorted(numbers)))
-        .values(fully_verified=False, **_VOID)
+    those = (chunk_checks.c.table_id == table.id) & chunk_checks.c.number.in_(sorted(numbers))
+    connection.execute(update(chunk_checks).where(those, UNVERIFIED).values(**_VOID))
+    verified = connection.execute(
+        update(chunk_checks).where(those, ~UNVERIFIED).values(fully_verified=False, **_VOID)
     )
+    add_verified(connection, table, -verified.rowcount)
 
 
 def void_attempt(connection: Connection, table: MigrationTable, number: int) -> None:
     """End the attempt on a chunk whose bounds change."""
-    connection.execute(_of(table, number).values(**_VOID))
+    connection.execute(update(chunk_checks).where(_is(table, number)).values(**_VOID))
 
 
 def void_attempts(connection: Connection, table: MigrationTable) -> None:
@@ -133,6 +184,7 @@ def void_attempts(connection: Connection, table: MigrationTable) -> None:
 _VOID: dict[str, Any] = {
     "attempt": chunk_checks.c.attempt + 1,
     "claimed_batch": None,
+    "run": None,
     "sent_at": None,
     "not_before": None,
 }
@@ -141,64 +193,16 @@ _VOID: dict[str, Any] = {
 def first_claimed_batch(connection: Connection, table: MigrationTable) -> int | None:
     """The batch that the oldest attempt still going on began at; None if there is none."""
     query = select(func.min(chunk_checks.c.claimed_batch)).where(
-        chunk_checks.c.table_id == table.id, UNVERIFIED
+        chunk_checks.c.table_id == table.id, chunk_checks.c.claimed_batch.is_not(None)
     )
     first = connection.execute(query).scalar_one()
     return None if first is None else int(first)
 
 
-def unsend_check(connection: Connection, table: MigrationTable, number: int) -> None:
-    """Have a message sent again: its worker must not do the work now."""
-    connection.execute(_of(table, number).values(sent_at=None))
-
-
-def send_unverified(
-    connection: Connection, table: MigrationTable, window: int, resend_s: float
-) -> list[int]:
-    """Up to `window` unverified chunks that nobody is verifying, noted as sent."""
-    in_flight = _in_flight(resend_s)
-    due = or_(chunk_checks.c.not_before.is_(None), chunk_checks.c.not_before < NOW)
-    mine = (chunk_checks.c.table_id == table.id) & UNVERIFIED
-    busy = connection.execute(
-        select(func.count()).select_from(chunk_checks).where(mine, in_flight)
-    ).scalar_one()
-    # Those with the fewest attempts come first, so that none starves.
-    query = (
-        select(chunk_checks.c.number)
-        .where(mine, ~in_flight, due)
-        .order_by(chunk_checks.c.attempt, chunk_checks.c.number)
-        .limit(max(0, window - busy))
-    )
-    numbers: Sequence[int] = connection.execute(query).scalars().all()
-    if numbers:
-        connection.execute(
-            update(chunk_checks).where(mine, chunk_checks.c.number.in_(numbers)).values(sent_at=NOW)
-        )
-    return list(numbers)
-
-
 def unverified_chunks(connection: Connection, table: MigrationTable, most: int) -> list[int]:
-    """The numbers of up to `most` chunks that have to be verified in full."""
-    query = (
-        select(chunk_checks.c.number)
-        .where(chunk_checks.c.table_id == table.id, UNVERIFIED)
-        .order_by(chunk_checks.c.number)
-        .limit(most)
-    )
-    return [int(number) for number in connection.execute(query).scalars()]
-
-
-def waits_to_be_sent(
-    connection: Connection, table: MigrationTable, number: int, resend_s: float
-) -> bool:
-    """Whether a chunk has to be verified in full, and nobody is doing that."""
-    query = select(func.count()).where(_is(table, number), UNVERIFIED, ~_in_flight(resend_s))
-    return bool(connection.execute(query).scalar_one())
-
-
-def _in_flight(resend_s: float) -> ColumnElement[bool]:
-    sent_at = chunk_checks.c.sent_at
-    return sent_at.is_not(None) & (sent_at >= ago(resend_s))
+    """The numbers of up to `most` chunks that have to be verified in full, whichever they are."""
+    query = select(chunk_checks.c.number).where(chunk_checks.c.table_id == table.id, UNVERIFIED)
+    return sorted(int(number) for number in connection.execute(query.limit(most)).scalars())
 
 
 def is_fully_verified(connection: Connection, table: MigrationTable, number: int) -> bool:
@@ -210,9 +214,12 @@ def _is(table: MigrationTable, number: int) -> ColumnElement[bool]:
     return (chunk_checks.c.table_id == table.id) & (chunk_checks.c.number == number)
 
 
-def _of(table: MigrationTable, number: int) -> Any:
-    return update(chunk_checks).where(_is(table, number))
+def _of(claim: CheckClaim) -> Update:
+    return update(chunk_checks).where(
+        chunk_checks.c.table_id == claim.table.id,
+        chunk_checks.c.number.between(claim.first, claim.last),
+    )
 
 
-def _claimed(claim: CheckClaim) -> Any:
-    return _of(claim.table, claim.number).where(chunk_checks.c.attempt == claim.attempt)
+def _claimed(claim: CheckClaim) -> Update:
+    return _of(claim).where(chunk_checks.c.attempt == claim.attempt)

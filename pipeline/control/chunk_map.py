@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, select
 from pipeline.control.chunk_checks import is_fully_verified, void_attempt
 from pipeline.control.schema import SCHEMA, chunk_checks, chunks
 from pipeline.control.streams import read_stream
+from pipeline.control.totals import add_verified
 from pipeline.domain.chunk_state import ChunkState
 from pipeline.domain.migration import MigrationTable
 from pipeline.mysql.codecs import key_literals
@@ -97,15 +98,18 @@ def delete_chunks(connection: Connection, table: MigrationTable) -> None:
     connection.execute(chunk_checks.delete().where(chunk_checks.c.table_id == table.id))
 
 
-def key_range(connection: Connection, table: MigrationTable, number: int) -> KeyRange:
-    """The keys of chunk `number`."""
+def key_range(
+    connection: Connection, table: MigrationTable, number: int, last: int | None = None
+) -> KeyRange:
+    """The keys of chunk `number`, or of all chunks from that one to `last`."""
+    last = number if last is None else last
     rows = run(
         connection,
         f"SELECT {NUMBER}, {key_literals(table.definition)} FROM {bounds_table(table)}"
-        f" WHERE {NUMBER} IN ({number - 1}, {number})",
+        f" WHERE {NUMBER} IN ({number - 1}, {last})",
     ).rows
     by_number: dict[int, Bound] = {row[0]: bound_from_row(row[1:]) for row in rows}
-    return KeyRange(by_number.get(number - 1), by_number.get(number))
+    return KeyRange(by_number.get(number - 1), by_number.get(last))
 
 
 def create_first_chunk(connection: Connection, table: MigrationTable) -> None:
@@ -160,6 +164,7 @@ def cut_open_chunk(connection: Connection, table: MigrationTable, bound: Bound) 
         fully_verified = is_fully_verified(connection, table, number)
         void_attempt(connection, table, number)
         _insert_chunk(connection, table, number + 1, ChunkState.DONE, fully_verified)
+        add_verified(connection, table, int(fully_verified))
     else:
         _insert_chunk(connection, table, number + 1, ChunkState.PENDING)
     return number
@@ -182,5 +187,6 @@ def _insert_chunk(
             fully_verified=fully_verified,
             attempt=0,
             repairs=0,
+            failures=0,
         )
     )

@@ -20,10 +20,16 @@ class HookRun:
 
     status: HookStatus
     age_s: float  # since it began or ended
+    exit_code: int | None = None
+    output: str | None = None
 
     @property
     def succeeded(self) -> bool:
         return self.status is HookStatus.SUCCEEDED
+
+    @property
+    def failed(self) -> bool:
+        return self.status is HookStatus.FAILED
 
     @property
     def ended(self) -> bool:
@@ -59,9 +65,14 @@ def end_hook(
 
 def last_run(connection: Connection, migration_id: str, name: Hook) -> HookRun | None:
     """The hook's last run; None if it never ran."""
-    query = select(hooks.c.status, hooks.c.changed_at, NOW).where(_is(migration_id, name))
+    query = select(
+        hooks.c.status, hooks.c.changed_at, NOW.label("now"), hooks.c.exit_code, hooks.c.output
+    ).where(_is(migration_id, name))
     row = connection.execute(query).one_or_none()
-    return None if row is None else HookRun(row[0], (row[2] - row[1]).total_seconds())
+    if row is None:
+        return None
+    age_s = (row.now - row.changed_at).total_seconds()
+    return HookRun(row.status, age_s, row.exit_code, row.output)
 
 
 def forget_hook(connection: Connection, migration_id: str, name: Hook) -> None:

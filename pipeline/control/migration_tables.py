@@ -20,7 +20,8 @@ def insert_table(
             target_schema=table.target.schema, target_name=table.target.name,
             rows_estimate=table.rows_estimate, bytes_estimate=table.bytes_estimate,
             created_by_us=False, planned=False, copied=False, chunk_rows=table.chunk_rows,
-            alter_plan=table.alter_plan,
+            alter_plan=table.alter_plan, keys_attempt=0, keys_failures=0,
+            rows_copied=0, bytes_copied=0, chunks_verified=0,
         )
     )  # fmt: skip
 
@@ -75,6 +76,9 @@ def _update(connection: Connection, table: MigrationTable, **values: Any) -> Non
 
 def _from_row(row: Row[Any]) -> MigrationTable:
     values = dict(row._mapping)
-    values.pop("keys_sent_at")  # of a message, not of the table
+    for name in ("keys_sent_at", "keys_attempt", "keys_failures"):
+        values.pop(name)  # of a message, not of the table
+    for total in ("rows_copied", "bytes_copied", "chunks_verified"):
+        values.pop(total)
     target = TableName(values.pop("target_schema"), values.pop("target_name"))
     return MigrationTable(target=target, **values)

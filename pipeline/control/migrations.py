@@ -22,8 +22,8 @@ from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import DdlConnection, Failure, Migration, PlannedTable
 from pipeline.domain.request import Request
-from pipeline.domain.stages import ENDED, Stage
-from pipeline.errors import FencedError, RefusedError
+from pipeline.domain.stages import ENDED, NOT_IF_ABORTED, Stage
+from pipeline.errors import FencedError, RefusedError, RetryableError
 
 
 def create_migration(
@@ -61,6 +61,17 @@ def read_migration(connection: Connection, migration_id: str) -> Migration:
     if found is None:
         raise RefusedError(f"There is no migration {migration_id}.", "See: tranship list")
     return found
+
+
+def lock_migration(connection: Connection, migration_id: str) -> Migration:
+    """Like `read_migration`; its stage stays as it is until the transaction ends.
+
+    Raises:
+        RefusedError: there is none of that id.
+    """
+    query = select(migrations.c.id).where(migrations.c.id == migration_id).with_for_update()
+    connection.execute(query)
+    return read_migration(connection, migration_id)
 
 
 def find_migration(connection: Connection, migration_id: str) -> Migration | None:
@@ -111,8 +122,10 @@ def transition(
 
     Raises:
         FencedError: it is no longer in `old`, or the lease is no longer ours.
+        RetryableError: a person was told that this would not happen.
     """
     fence(connection, held)
+    _refuse_against_wish(lock_migration(connection, held.migration_id), old, new)
     ended = part_ended(old, new)
     if ended is not None:
         end_part(connection, held.migration_id, ended)
@@ -125,6 +138,14 @@ def transition(
         raise FencedError(f"Migration {held.migration_id} is no longer {old}.")
     what = f"{old} → {new}: {message}"
     log_event(connection, held.migration_id, EventKind.STAGE, what, held.owner)
+
+
+def _refuse_against_wish(now: Migration, old: Stage, new: Stage) -> None:
+    # An alter that is swapping accepts no abort, and may have swapped.
+    if now.abort_asked and new in NOT_IF_ABORTED and old is not Stage.SWAPPING:
+        raise RetryableError("An abort was asked for meanwhile.")
+    if now.postponed and new is Stage.BLOCKING:
+        raise RetryableError("The cut-over was postponed meanwhile.")
 
 
 def record_failure(connection: Connection, migration_id: str, failure: Failure) -> None:

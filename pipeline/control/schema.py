@@ -9,6 +9,7 @@ Catalogue:
     chunks            which chunks there are, and who copies them under which attempt number (I3)
     chunk_checks      the ledger: which chunks have been verified in full, and who verifies them
                       under which attempt number (I6)
+    index_builds      the indexes that a table gets after its rows, and who adds them (I7)
     streams           the position applied and committed (I1), and what the applier has done
     leases            who holds a role, under which epoch (I2)
     throttles         what holds a migration back, and what was set for it alone
@@ -68,6 +69,7 @@ from pipeline.domain.reading import Reading
 from pipeline.domain.request import Request
 from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
+from pipeline.mysql.indexes import DeferredIndex
 from pipeline.mysql.table import Table as TableDefinition
 
 SCHEMA = "tranship"
@@ -134,8 +136,13 @@ migration_tables = Table(
     Column("planned", Boolean, nullable=False),  # the chunker has seen the end of the key
     Column("copied", Boolean, nullable=False),  # no chunk is in flight any more
     Column("chunk_rows", Integer, nullable=False),  # adapted as the copy goes on
-    Column("keys_sent_at", Moment),  # the message to verify its touched keys
+    Column("keys_sent_at", Moment),  # as in chunk_checks, of the message to verify touched keys
+    Column("keys_attempt", Integer, nullable=False),
+    Column("keys_failures", Integer, nullable=False),
     Column("alter_plan", Json(AlterPlan)),  # alter only
+    Column("rows_copied", BigInteger, nullable=False),  # totals, for people (totals.py)
+    Column("bytes_copied", BigInteger, nullable=False),
+    Column("chunks_verified", Integer, nullable=False),
     UniqueConstraint("migration_id", "ordinal"),
     **_OPTIONS,
 )
@@ -150,13 +157,15 @@ chunks = Table(
     Column("worker", String(255)),
     Column("connection_id", BigInteger),
     Column("sent_at", Moment),
-    Column("claimed_at", Moment),
+    Column("claimed_at", Moment),  # or when its worker was last seen alive
     Column("done_at", Moment),
     Column("rows", BigInteger),
     Column("bytes", BigInteger),
     Column("seconds", Float),
     Column("error", Text),
     PrimaryKeyConstraint("table_id", "number"),
+    Index("by_state", "table_id", "state", "number"),
+    Index("by_end", "table_id", "done_at"),
     **_OPTIONS,
 )
 
@@ -168,12 +177,29 @@ chunk_checks = Table(
     Column("fully_verified", Boolean, nullable=False),  # since then only touched keys are
     Column("attempt", Integer, nullable=False),  # only the latest one may record or repair
     Column("claimed_batch", BigInteger),  # the last one applied when that attempt began
-    Column("sent_at", Moment),
+    Column("run", Integer),  # the first of the chunks that are sent with it, as one
+    Column("sent_at", Moment),  # or when the attempt that followed was last seen alive
     Column("not_before", Moment),  # inconclusive: no use in trying again at once
     Column("verified_at", Moment),
     Column("repairs", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),  # attempts in a row that ended in an error
     PrimaryKeyConstraint("table_id", "number"),
-    Index("unverified", "table_id", "fully_verified"),
+    Index("unverified", "table_id", "fully_verified", "attempt"),
+    Index("sent", "table_id", "sent_at"),
+    Index("claimed", "table_id", "claimed_batch"),
+    **_OPTIONS,
+)
+
+index_builds = Table(
+    "index_builds",
+    metadata,
+    Column("table_id", Integer, primary_key=True, autoincrement=False),
+    Column("indexes", Json(tuple[DeferredIndex, ...]), nullable=False),
+    Column("connection_id", BigInteger),  # the only one that may add them (I7)
+    Column("attempts", Integer, nullable=False),
+    Column("began_at", Moment),  # the latest attempt
+    Column("built_at", Moment),
+    Column("failure", Json(Failure)),  # of that attempt
     **_OPTIONS,
 )
 

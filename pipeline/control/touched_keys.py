@@ -12,9 +12,8 @@ too many. Two keys may be equal by collation only; keys are distinct here as the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, Update, or_, select, update
 
 from pipeline.control.chunk_map import BATCH, PLACE, touched_table
 from pipeline.control.schema import NOW, ago, migration_tables
@@ -22,6 +21,8 @@ from pipeline.domain.migration import MigrationTable
 from pipeline.mysql.codecs import key_literals
 from pipeline.mysql.keyrange import Bound, KeyRange, bound_from_row, exact_names, order
 from pipeline.mysql.pools import run
+
+COUNTED = 100_000  # rows of a log are counted; more are as many
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def forget_slice(connection: Connection, table: MigrationTable, taken: LogSlice)
     return run(connection, statement).affected
 
 
-def count_touched(connection: Connection, table: MigrationTable, most: int = 1_000_000) -> int:
+def count_touched(connection: Connection, table: MigrationTable, most: int = COUNTED) -> int:
     """How many rows the log has; at most `most` are counted."""
     statement = f"SELECT COUNT(*) FROM (SELECT 1 FROM {touched_table(table)} LIMIT {most}) t"
     return int(run(connection, statement).rows[0][0])
@@ -115,24 +116,50 @@ def send_keys(connection: Connection, table: MigrationTable, resend_s: float) ->
     return bool(due.rowcount)
 
 
-def begin_keys(connection: Connection, table: MigrationTable) -> datetime:
-    """A worker begins; until it ends, no other message is sent. Returns what tells it from others.
+def keys_are_sent(connection: Connection, table: MigrationTable) -> bool:
+    """Whether a worker verifies touched keys, or has been asked to."""
+    sent_at = migration_tables.c.keys_sent_at
+    query = select(sent_at).where(migration_tables.c.id == table.id)
+    return connection.execute(query).scalar_one() is not None
+
+
+def begin_keys(connection: Connection, table: MigrationTable) -> int:
+    """A worker begins; until it ends, no other message is sent. Returns its attempt number.
 
     If a second one begins, the first one's end does not count, so that there are not two for ever.
     """
-    mine = migration_tables.c.id == table.id
-    connection.execute(update(migration_tables).where(mine).values(keys_sent_at=NOW))
-    began: datetime = connection.execute(
-        select(migration_tables.c.keys_sent_at).where(mine)
-    ).scalar_one()
-    return began
+    attempt = migration_tables.c.keys_attempt
+    connection.execute(_of(table).values(keys_attempt=attempt + 1, keys_sent_at=NOW))
+    query = select(attempt).where(migration_tables.c.id == table.id)
+    return int(connection.execute(query).scalar_one())
 
 
-def unsend_keys(
-    connection: Connection, table: MigrationTable, began: datetime | None = None
-) -> None:
-    """Have the message sent again when there is something to verify."""
-    mine = migration_tables.c.id == table.id
-    if began is not None:
-        mine &= migration_tables.c.keys_sent_at == began
-    connection.execute(update(migration_tables).where(mine).values(keys_sent_at=None))
+def renew_keys(connection: Connection, table: MigrationTable, attempt: int) -> None:
+    """Show that an attempt is still going on."""
+    connection.execute(_attempt(table, attempt).values(keys_sent_at=NOW))
+
+
+def end_keys(connection: Connection, table: MigrationTable, attempt: int, *, failed: bool) -> None:
+    """An attempt ends, in an error if it `failed`; there may be another."""
+    failures = migration_tables.c.keys_failures + 1 if failed else 0
+    ended = _attempt(table, attempt).values(keys_sent_at=None, keys_failures=failures)
+    connection.execute(ended)
+
+
+def unsend_keys(connection: Connection, table: MigrationTable) -> None:
+    """Have the message sent again: its worker must not do the work now."""
+    connection.execute(_of(table).values(keys_sent_at=None))
+
+
+def keys_failures(connection: Connection, table: MigrationTable) -> int:
+    """How many attempts have ended in an error, in a row."""
+    query = select(migration_tables.c.keys_failures).where(migration_tables.c.id == table.id)
+    return int(connection.execute(query).scalar_one())
+
+
+def _of(table: MigrationTable) -> Update:
+    return update(migration_tables).where(migration_tables.c.id == table.id)
+
+
+def _attempt(table: MigrationTable, attempt: int) -> Update:
+    return _of(table).where(migration_tables.c.keys_attempt == attempt)

@@ -98,7 +98,7 @@ def _steps(pools: Pools, target: str, lease: Lease, messenger: Messenger, budget
             return stage
         if outcome is Outcome.POLL:
             time.sleep(_POLL_S)
-        context.renew()
+            context.renew()
 
 
 def _context(pools: Pools, target: str, lease: Lease, messenger: Messenger) -> Context:
@@ -153,7 +153,7 @@ def _record(context: Context, error: TranshipError) -> Outcome:
     stage = context.migration.stage
     log.error("%s: %s", stage, error)
     with context.control() as control:
-        failure = Failure(Role.COORDINATE, error.explanation, error.remedy)
+        failure = Failure.of(Role.COORDINATE, error)
         record_failure(control, context.migration.id, failure)
     return after_failure(stage, first=context.migration.failure is None)
 

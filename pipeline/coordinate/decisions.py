@@ -2,7 +2,8 @@
 
 An abort, a cut-over that takes too long, or a failure diverts a migration to RESTORING, from where
 it goes on to another stage. Past the point of no return nothing diverts it any more; in SWAPPING
-nothing does before the server has been asked; from RESTORING on it follows `after_restore`.
+nothing does before the server has been asked; from RESTORING on it follows `after_restore`, which
+an abort changes.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ def diversion(migration: Migration, limit_s: float, retry_s: float) -> Diversion
 
     `limit_s` is how long writes may be blocked, `retry_s` the shortest time between attempts.
     """
+    if migration.stage is Stage.RESTORING:
+        return _led_elsewhere(migration)
     if not _may_divert(migration.stage):
         return None
     if migration.abort_asked:
@@ -48,6 +51,13 @@ def diversion(migration: Migration, limit_s: float, retry_s: float) -> Diversion
     if migration.failure is not None:
         resume = resume_stage(migration.stage)
         return Diversion(migration.failure.explanation, Stage.FAILED, resume_stage=resume)
+    return None
+
+
+def _led_elsewhere(migration: Migration) -> Diversion | None:
+    """An abort asked for on the way to a failure, or to another attempt, ends in ABORTED."""
+    if migration.abort_asked and migration.after_restore is not Stage.ABORTED:
+        return Diversion("abort was asked for", Stage.ABORTED)
     return None
 
 

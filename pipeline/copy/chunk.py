@@ -18,7 +18,13 @@ from sqlalchemy import Connection
 from structlog.contextvars import bound_contextvars
 
 from pipeline.control.chunk_map import key_range, tombstones_table
-from pipeline.control.chunks import Claim, claim_chunk, finish_chunk, release_failed_claim
+from pipeline.control.chunks import (
+    Claim,
+    claim_chunk,
+    finish_chunk,
+    release_failed_claim,
+    renew_claim,
+)
 from pipeline.domain.migration import MigrationTable
 from pipeline.errors import FencedError
 from pipeline.mysql.failures import driver_errors
@@ -26,6 +32,7 @@ from pipeline.mysql.keyrange import KeyRange, same_key
 from pipeline.mysql.pools import Pools, connection_id, lenient_sql_mode, run
 from pipeline.mysql.quoting import quote_name
 from pipeline.pausepoints import Point, reached
+from pipeline.renewal import renewed
 from pipeline.strategy.choice import strategy_of
 
 log = logging.getLogger(__name__)
@@ -51,13 +58,18 @@ def copy_chunk(
     with pools.engine(target).connect() as session:
         with pools.begin(target) as control:
             claim = claim_chunk(control, table, number, worker, connection_id(session))
-        if claim is None:
-            return None
+            if claim is None:
+                return None
+            keys = key_range(control, table, number)
         session.rollback()
         reached(Point.COPY_CLAIMED)
+        stale_s = pools.settings.row_copy.stale_claim_s
         try:
-            with bound_contextvars(epoch=claim.attempt):
-                copied = _copy(pools, source, target, session, claim)
+            with (
+                bound_contextvars(epoch=claim.attempt),
+                renewed(lambda: _renew(pools, target, claim), stale_s),
+            ):
+                copied = _copy(pools, source, target, session, claim, keys)
                 log.info("copied %d rows in %.2f s", copied.rows, copied.seconds)
                 return copied
         except FencedError:
@@ -67,11 +79,16 @@ def copy_chunk(
             raise
 
 
-def _copy(pools: Pools, source: str, target: str, session: Connection, claim: Claim) -> Copied:
+def _renew(pools: Pools, target: str, claim: Claim) -> None:
+    with pools.begin(target) as control:
+        renew_claim(control, claim)
+
+
+def _copy(
+    pools: Pools, source: str, target: str, session: Connection, claim: Claim, keys: KeyRange
+) -> Copied:
     table = claim.table
     started = time.monotonic()
-    with pools.begin(target) as control:
-        keys = key_range(control, table, claim.number)
     with pools.begin(source) as reader:
         write = strategy_of(table).read_chunk(reader, table.source, keys)
     reached(Point.COPY_READ)

@@ -16,10 +16,11 @@ from pipeline.control.cut_over_parts import note_blocked_for
 from pipeline.control.migrations import read_migration
 from pipeline.control.stage_change import StageChange
 from pipeline.control.streams import read_stream
-from pipeline.cutover.alter_locks import POLL_S, Swap
+from pipeline.cutover.alter_locks import Swap
 from pipeline.cutover.blockers import BlockerWatch
+from pipeline.cutover.catch_up import catch_up
 from pipeline.cutover.sentry import create_sentry
-from pipeline.cutover.shared import enter_verifying, hand_over, is_proved, note_parts
+from pipeline.cutover.shared import POLL_S, enter_verifying, hand_over, is_proved, note_parts
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
 from pipeline.mysql.failures import driver_errors
@@ -28,6 +29,7 @@ from pipeline.mysql.gtid import GtidSet
 from pipeline.pausepoints import Point, reached
 from pipeline.step.context import Context, Outcome
 from pipeline.step.dispatch import ensure_stream
+from pipeline.waiting import wait_until
 
 _ASK_S = 0.3
 
@@ -49,9 +51,10 @@ class Attempt:
             RetryableError: it is not possible now.
         """
         table = self.swap.table
-        asked = time.monotonic()
+        catch_up(self.context)
         with driver_errors(self.context.migration.source):
             create_sentry(self.swap.lock, table)
+        asked = time.monotonic()
         self._lock()
         locked = time.monotonic()
         self._deadline = locked + self.limit_s
@@ -74,7 +77,7 @@ class Attempt:
 
     def _lock(self) -> None:
         table = self.swap.table
-        watch = BlockerWatch(self.context, table.source, self.swap.numbers)
+        watch = BlockerWatch(self.context, (table.source,), self.swap.numbers)
 
         def while_waiting(waited_s: float) -> None:
             self._check_wanted()
@@ -97,14 +100,14 @@ class Attempt:
 
     def _drain(self, drain: GtidSet) -> None:
         reached(Point.DRAINING)
-        while True:
+        ensure_stream(self.context)
+        while not wait_until(lambda: self._drained(drain), _ASK_S, POLL_S):
             self._check("the shadow did not catch up")
             ensure_stream(self.context)
-            with self.context.control() as control:
-                state = read_stream(control, self.context.migration.id)
-            if state.position.contains(drain):
-                return
-            time.sleep(POLL_S)
+
+    def _drained(self, drain: GtidSet) -> bool:
+        with self.context.reading() as control:
+            return read_stream(control, self.context.migration.id).position.contains(drain)
 
     def _verify(self) -> None:
         """Verify all touched keys, in one pass.

@@ -17,21 +17,20 @@ released or its connection dies; and it is the sentry that protects against the 
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection
 
 from pipeline.alter.convert_rows import make_temporaries
 from pipeline.cutover.blockers import waits_for
+from pipeline.cutover.lock_wait import Waiting
 from pipeline.domain.migration import MigrationTable
 from pipeline.errors import RetryableError, known
 from pipeline.mysql.failures import driver_errors
-from pipeline.mysql.pools import connection_id, end_of_work, kill_connection, run, run_raw
+from pipeline.mysql.pools import connection_id, end_of_work, kill_connection, run
 from pipeline.mysql.quoting import quote_name
 from pipeline.pausepoints import Point, reached
 from pipeline.step.context import Context
@@ -39,39 +38,6 @@ from pipeline.step.context import Context
 POLL_S = 0.01
 _RENAME_COMES_S = 2.0
 _MORE_S = 10  # the rename outlives the lock that it waits for; it is killed, not timed out
-
-
-class Waiting:
-    """A statement that may have to wait for a lock, sent at once by a thread of its own.
-
-    `ended` and `result` say how it goes.
-    """
-
-    def __init__(self, raw: Any, statement: str, server: str) -> None:
-        self._server = server
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, args=(raw, statement), daemon=True)
-        self._thread.start()
-
-    def ended(self, within_s: float = 0.0) -> bool:
-        """Whether it has ended, successfully or not; waits for at most `within_s`."""
-        self._thread.join(timeout=within_s)
-        return not self._thread.is_alive()
-
-    def result(self) -> None:
-        """
-        Raises:
-            TranshipError: it has failed.
-        """
-        with driver_errors(self._server):
-            if self._error is not None:
-                raise self._error
-
-    def _run(self, raw: Any, statement: str) -> None:
-        try:
-            run_raw(raw, statement)
-        except BaseException as error:  # raised where somebody asks for it
-            self._error = error
 
 
 @dataclass

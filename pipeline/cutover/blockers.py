@@ -1,7 +1,7 @@
-"""Finds who holds a table that the cut-over of an alter has to lock, and what waits for what.
+"""Finds who holds the tables that a cut-over has to rename or lock, and what waits for what.
 
-Blockers are named to whoever reads why an attempt has failed; if that was asked for, they are
-killed.
+Blockers are named to whoever reads why an attempt has failed; if that was asked for of an alter,
+they are killed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from pipeline.cutover.decisions import may_kill_blockers
 from pipeline.domain.event_kind import EventKind
+from pipeline.errors import TranshipError
 from pipeline.mysql.pools import kill_connection, run
 from pipeline.mysql.quoting import text_literal
 from pipeline.mysql.table import TableName
@@ -39,21 +40,26 @@ class Blocker:
 
 @dataclass
 class BlockerWatch:
-    """Watches who holds `table` while a connection of `ours` waits for it."""
+    """Watches who holds one of `tables` while a connection of `ours` waits for it."""
 
     context: Context
-    table: TableName
+    tables: tuple[TableName, ...]
     ours: tuple[int, ...]
     _last: tuple[Blocker, ...] = ()
     _checks: int = 0
+    _trouble: str = ""
 
     def check(self, waited_s: float) -> None:
-        """Every third of a second of waiting, find out who holds the table; kill them if asked."""
+        """Every third of a second of waiting, find out who holds a table; kill them if asked."""
         if waited_s < _CHECK_S * (self._checks + 1):
             return
         self._checks += 1
-        with self.context.source() as server:
-            found = blockers(server, self.table, self.ours)
+        try:
+            with self.context.source() as server:
+                found = blockers(server, self.tables, self.ours)
+        except TranshipError as error:  # a move does not need the right to know
+            self._trouble = error.explanation
+            return
         self._last = tuple(found) or self._last
         if may_kill_blockers(self.context.migration):
             for one in found:
@@ -62,13 +68,16 @@ class BlockerWatch:
 
     @property
     def found(self) -> str:
-        """The end of a message that says that the table could not be locked."""
-        shown = "; ".join(str(one) for one in self._last[:_NAMED])
-        return f"; held by {shown}" if shown else ""
+        """The end of a message that says that there was no lock."""
+        if self._last:
+            return f"; held by {'; '.join(str(one) for one in self._last[:_NAMED])}"
+        return f"; by whom can't be read: {self._trouble}" if self._trouble else ""
 
 
-def blockers(connection: Connection, table: TableName, ours: tuple[int, ...]) -> list[Blocker]:
-    """Whoever holds a lock on `table`, except for the connections `ours`."""
+def blockers(
+    connection: Connection, tables: tuple[TableName, ...], ours: tuple[int, ...]
+) -> list[Blocker]:
+    """Whoever holds a lock on one of `tables`, except for the connections `ours`."""
     rows = run(
         connection,
         "SELECT DISTINCT t.processlist_id, CONCAT(t.processlist_user, '@', t.processlist_host),"
@@ -78,7 +87,8 @@ def blockers(connection: Connection, table: TableName, ours: tuple[int, ...]) ->
         " JOIN performance_schema.threads t ON t.thread_id = m.owner_thread_id"
         " LEFT JOIN performance_schema.events_statements_current s ON s.thread_id = t.thread_id"
         " LEFT JOIN information_schema.innodb_trx x ON x.trx_mysql_thread_id = t.processlist_id"
-        f" WHERE {_on(table)} AND m.lock_status = 'GRANTED' AND t.processlist_id IS NOT NULL"
+        f" WHERE ({' OR '.join(map(_on, tables))})"
+        " AND m.lock_status = 'GRANTED' AND t.processlist_id IS NOT NULL"
         f" AND t.processlist_id NOT IN ({', '.join(map(str, (0, *ours)))})",
     ).rows
     return [

@@ -26,7 +26,7 @@ def keep_counter(
     wanted = _counter_of_old(context, old, reader)
     if wanted is None:
         return
-    with context.control() as control:
+    with context.reading() as control:
         there = auto_increment(create_statement(control, new))
     if there is None or there < wanted:
         with context.ddl(lock_wait_s=_WAIT_S) as target:

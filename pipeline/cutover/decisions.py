@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from pipeline.domain.migration import Migration
-from pipeline.domain.request import alter_request
+from pipeline.domain.request import MigrationKind, alter_request
 
 _LONGEST = 10  # times `retry_s`
 
@@ -64,7 +64,9 @@ def out_of_attempts(migration: Migration, attempts: int) -> bool:
 
 
 def may_kill_blockers(migration: Migration) -> bool:
-    """Whether blockers may be killed: from `force_after_s` after the first attempt on."""
+    """Whether an alter may kill blockers: from `force_after_s` after the first attempt on."""
+    if migration.kind is MigrationKind.MOVE:
+        return False
     after_s = alter_request(migration.request).force_after_s
     if after_s is None:
         return False

@@ -6,6 +6,7 @@ RESTORING a migration goes on to the stage that was recorded when it entered RES
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 
 from pipeline.control.claims import release_claims
@@ -21,6 +22,8 @@ from pipeline.errors import AmbiguousError
 from pipeline.hooks.runner import ask, tell_failure
 from pipeline.pausepoints import Point, reached
 from pipeline.step.context import Context, Outcome
+
+log = logging.getLogger(__name__)
 
 
 def finish(context: Context, ended: str) -> Outcome:
@@ -42,7 +45,7 @@ def finish(context: Context, ended: str) -> Outcome:
 
 
 def _told(context: Context) -> bool:
-    with context.control() as control:
+    with context.reading() as control:
         told = last_run(control, context.migration.id, Hook.ON_SUCCESS)
     return told is not None and told.succeeded
 
@@ -62,6 +65,7 @@ def _again(context: Context, trouble: str) -> Outcome:
         again = context.migration.now + timedelta(seconds=again_s)
         retry_not_before(control, context.migration.id, again)
         message = f"{trouble}; again in {again_s:g} s"
+        log.error("writes are refused until %s succeeds: %s", Hook.ON_SUCCESS, message)
         context.note_in(control, EventKind.HOOK, message)
     return Outcome.WAIT
 

@@ -25,6 +25,7 @@ from pipeline.control.cut_over_parts import note_blocked_for
 from pipeline.control.schema import NOW
 from pipeline.control.stage_change import StageChange
 from pipeline.control.streams import read_stream
+from pipeline.cutover.catch_up import catch_up
 from pipeline.cutover.decisions import next_attempt
 from pipeline.cutover.finish import finish, leave_restoring
 from pipeline.cutover.rename import (
@@ -36,6 +37,7 @@ from pipeline.cutover.rename import (
     rename_statement,
 )
 from pipeline.cutover.shared import (
+    POLL_S,
     anything_left,
     drain_set,
     enter_verifying,
@@ -49,14 +51,18 @@ from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
+from pipeline.indexes.build import end_builds
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import raw_connection_id, run
 from pipeline.pausepoints import Point, reached
 from pipeline.step.context import Context, Outcome, Step
 from pipeline.step.dispatch import ensure_stream
+from pipeline.waiting import wait_until
 
-_LOOK_UP_S = 1.0  # then the lease is renewed, and somebody may have asked for an abort
+# After these the lease is renewed; somebody may have asked for an abort, or the limit is reached.
+_DRAIN_FOR_S = 0.1
+_LOOK_UP_S = 1.0
 
 
 def ready(context: Context) -> Outcome:
@@ -81,6 +87,7 @@ def _begin(context: Context) -> Outcome:
         )
         reached(Point.INTENT_WRITTEN)
         context = context.at(Stage.BLOCKING)
+        catch_up(context)
         sent = time.monotonic()
         drain = rename(connection, context)
         reached(Point.RENAMED)
@@ -125,14 +132,14 @@ def draining(context: Context) -> Outcome:
     """Wait for the position to contain the drain set."""
     reached(Point.DRAINING)
     ensure_stream(context)
-    if _drained(context):
+    if wait_until(lambda: _drained(context), _DRAIN_FOR_S, POLL_S):
         enter_verifying(context, "the target has every change of the source")
         return Outcome.ADVANCED
     return Outcome.POLL
 
 
 def _drained(context: Context) -> bool:
-    with context.control() as control:
+    with context.reading() as control:
         state = read_stream(control, context.migration.id)
     return state.position.contains(drain_set(context))
 
@@ -142,7 +149,7 @@ def verifying(context: Context) -> Outcome:
     reached(Point.VERIFYING)
     for table in context.tables:
         _verify_rest(context, table)
-    with context.control() as control:
+    with context.reading() as control:
         if anything_left(control, context):
             return Outcome.POLL
     hand_over(context)
@@ -159,7 +166,7 @@ def _verify_rest(context: Context, table: MigrationTable) -> None:
     migration = context.migration
     sides = sides_of(context.pools, migration, table, table.retired_name, at_rest=True)
     KeyVerifier(sides).verify_for(_LOOK_UP_S)
-    with context.control() as control:
+    with context.reading() as control:
         numbers = unverified_chunks(control, table, 1)
     if numbers:
         drop_triggers(context)  # a repair would fire them
@@ -174,6 +181,7 @@ def switching(context: Context) -> Outcome:
 
 def restoring(context: Context) -> Outcome:
     """Give the source its tables back, whatever state a cut-over has left them in."""
+    end_builds(context)
     end_rename_connection(context)
     # Without an intent we have renamed nothing, whatever else has happened to the tables.
     if (

@@ -8,22 +8,27 @@ waiting for a lock, and not a coordinator that was paused before sending one.
 
 from __future__ import annotations
 
+import time
 from enum import Enum
 from typing import Any
 
 from pymysql.connections import Connection as RawConnection
 
 from pipeline.control.migrations import note_rename_connection
+from pipeline.cutover.blockers import BlockerWatch
+from pipeline.cutover.lock_wait import Waiting
 from pipeline.cutover.shared import end_noted_connection
 from pipeline.domain.migration import MigrationTable
-from pipeline.errors import AmbiguousError
+from pipeline.errors import AmbiguousError, RetryableError
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.flavours import raw_executed_gtids
 from pipeline.mysql.gtid import GtidSet
-from pipeline.mysql.pools import run_raw
+from pipeline.mysql.pools import raw_connection_id, run_raw
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.servers import table_exists
 from pipeline.step.context import Context
+
+_LOOK_S = 0.1  # between two looks at who holds the tables
 
 
 class SourceState(Enum):
@@ -54,10 +59,19 @@ def rename(connection: RawConnection[Any], context: Context) -> GtidSet:
     """Rename, and return what the source had executed just after.
 
     Raises:
-        RetryableError: somebody holds a table for longer than `cut_over.lock_wait_s`.
+        RetryableError: somebody holds a table for longer than `cut_over.lock_wait_s`; named.
     """
+    names = tuple(table.source for table in context.tables)
+    watch = BlockerWatch(context, names, (raw_connection_id(connection),))
+    began = time.monotonic()
+    waiting = Waiting(connection, rename_statement(context), context.migration.source)
+    while not waiting.ended(_LOOK_S):
+        watch.check(time.monotonic() - began)
+    try:
+        waiting.result()
+    except RetryableError as error:
+        raise RetryableError(f"The tables were not renamed ({error}){watch.found}.") from error
     with driver_errors(context.migration.source):
-        run_raw(connection, rename_statement(context))
         return raw_executed_gtids(connection)
 
 

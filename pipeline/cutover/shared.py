@@ -30,6 +30,8 @@ from pipeline.step.dispatch import converged, ensure_stream, send_verifications
 from pipeline.step.lag import apply_lag_s
 from pipeline.throttle.assess import assess
 
+POLL_S = 0.003  # while writes are blocked
+
 
 def may_begin(context: Context) -> bool:
     """Keep the tables verified; whether a cut-over may begin now, its hook included.

@@ -15,6 +15,7 @@ class EventKind(StrEnum):
     THROTTLE = "throttle"
     HOOK = "hook"
     CHUNK = "chunk"  # released, since its worker is gone
+    INDEX = "index"  # deferred ones are being added, or are there
     DIFFERENCE = "difference"  # between source and target, found by a checksum
     RENAME = "rename"
     SWAP = "swap"

@@ -11,17 +11,25 @@ from pipeline.domain.names import alter_retired_name, retired_name_of
 from pipeline.domain.request import MigrationKind, Request
 from pipeline.domain.role import Role
 from pipeline.domain.stages import MAY_BE_RETIRED, Stage
+from pipeline.errors import StartOverError, TranshipError
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.table import Table, TableName
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a migration has stopped, and what to do."""
+    """Why a migration has stopped, and what to do; an abort, if it is not `resumable`."""
 
     role: Role
     explanation: str
     remedy: str
+    resumable: bool = True
+
+    @classmethod
+    def of(cls, role: Role, error: TranshipError) -> Failure:
+        """The failure of whoever had `role` when `error` came."""
+        resumable = not isinstance(error, StartOverError)
+        return cls(role, error.explanation, error.remedy, resumable)
 
 
 @dataclass(frozen=True)

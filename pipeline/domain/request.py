@@ -57,6 +57,7 @@ class MoveRequest(_Terms):
     target: str
     tables: tuple[TableName, ...]
     target_schema: str | None = None  # otherwise the source's
+    defer_secondary_indexes: bool = False  # add them after the rows
 
     @property
     def summary(self) -> str:

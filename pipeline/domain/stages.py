@@ -94,7 +94,7 @@ RULES: dict[Stage, Rule] = {
         {S.DONE}, Undo.IMPOSSIBLE, False, "run the on-success hook: writes can go on",
     ),
     S.RESTORING: _rule(
-        {S.READY, S.ABORTED, S.FAILED}, Undo.RENAME_BACK, False,
+        {S.RESTORING, S.READY, S.ABORTED, S.FAILED}, Undo.RENAME_BACK, False,
         "give the source its tables back",
     ),
     S.DONE: _rule(set(), Undo.IMPOSSIBLE, False, "clean-up"),
@@ -122,11 +122,17 @@ def allowed(old: Stage, new: Stage) -> bool:
     return new in RULES[old].follows
 
 
+# The stages that a migration enters only if nobody has asked for its end: each of them leads to
+# another end, and whoever asked was told that it will be aborted.
+NOT_IF_ABORTED = frozenset({S.BLOCKING, S.SWAPPING, S.SWITCHING, S.FAILED})
+
+
 def wants_stream(stage: Stage) -> bool:
     """Whether the binary log is applied in this stage."""
     return RULES[stage].streams
 
 
 def can_abort(stage: Stage) -> bool:
-    """Whether an abort can still give the source its tables back."""
-    return RULES[stage].undo is not Undo.IMPOSSIBLE and stage is not Stage.ABORTED
+    """Whether an abort is certain to give the source its tables back."""
+    certain = RULES[stage].undo not in (Undo.IMPOSSIBLE, Undo.LOOK_FIRST)
+    return certain and stage is not Stage.ABORTED

@@ -11,12 +11,13 @@ import os
 import shlex
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO
 
-_POLL_S = 0.05
+_ASK_S = 0.05
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TRANSHIP_CONFIG")
 
 
@@ -61,12 +62,15 @@ def run_hook(
 
 
 def _wait(process: subprocess.Popen[bytes], limit_s: float, still_ours: Callable[[], None]) -> int:
+    # A thread is woken when the process ends; `wait` with a time-out polls, at up to 50 ms.
+    ending = threading.Thread(target=process.wait, daemon=True)
+    ending.start()
     deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
-        try:
-            return process.wait(_POLL_S)
-        except subprocess.TimeoutExpired:
-            still_ours()
+        ending.join(_ASK_S)
+        if not ending.is_alive():
+            return process.wait()
+        still_ours()
     return 124  # as timeout(1) does
 
 

@@ -4,8 +4,8 @@ One line of text carries a row: fields in the order of `Table.written`, separate
 NULL as \\N, and backslash, tab and newline escaped with a backslash. The source's server
 writes such lines (row copy), the row decoder writes them (binlog), and the target reads
 them with LOAD DATA in character set `binary`, which converts nothing: text arrives as the
-bytes it was stored in, whatever its character set. The digest hashes the same line, so
-what is verified is what was moved.
+bytes it was stored in, whatever its character set. The digest hashes the same Fields
+(checksum/row_hash.py), so what is verified is what was moved.
 """
 
 from __future__ import annotations
@@ -124,13 +124,11 @@ def _as_text(document: str) -> str:
     return f"CAST({document} AS CHAR CHARACTER SET utf8mb4)"
 
 
-def line_expression(
-    columns: tuple[Column, ...], *, field: Callable[[Column], str] = field_expression
-) -> str:
-    """SQL that yields one row as one line, without its newline; `field` makes its parts."""
+def line_expression(columns: tuple[Column, ...]) -> str:
+    """SQL that yields one row as one line, without its newline."""
     fields = []
     for column in columns:
-        part = field(column)
+        part = field_expression(column)
         if column.kind in ESCAPED:
             part = _escaped_expression(part)
         if column.nullable:

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pymysql.connections import Connection as RawConnection
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine
 
 from pipeline.configuration.load import server_settings
 from pipeline.configuration.settings import Settings
 from pipeline.errors import TranshipError
 from pipeline.mysql.connect import LENIENT_SQL_MODE, SQL_MODE, open_connection
 from pipeline.mysql.failures import driver_errors
+from pipeline.mysql.pooled import pooled_engine, transaction_ended
 from pipeline.mysql.summary import StatementSummary
 from pipeline.mysql.table import Table
 
@@ -55,14 +56,8 @@ class Pools:
         key = (os.getpid(), name)
         if key not in self._engines:
             server_settings(self.settings, name)
-            self._engines[key] = create_engine(
-                "mysql+pymysql://",
-                creator=lambda: self.connect(name),
-                pool_size=4,
-                max_overflow=-1,  # as many as there are threads: each streamer is one, say
-                pool_pre_ping=True,
-                pool_recycle=max(1, self.settings.timeouts.idle_s // 2),
-            )
+            recycle_s = max(1, self.settings.timeouts.idle_s // 2)
+            self._engines[key] = pooled_engine(lambda: self.connect(name), recycle_s)
         return self._engines[key]
 
     def connect(self, name: str, **extra: Any) -> RawConnection[Any]:
@@ -77,8 +72,10 @@ class Pools:
         Raises:
             TranshipError: whatever the driver raised inside, translated.
         """
-        with driver_errors(name), self.engine(name).begin() as connection:
-            yield connection
+        with driver_errors(name), self.engine(name).connect() as connection:
+            with connection.begin():
+                yield connection
+            transaction_ended(connection)
 
     @contextmanager
     def snapshot(self, name: str) -> Iterator[Connection]:
@@ -209,8 +206,18 @@ def kill_connection(pools: Pools, server: str, number: int, known_s: float = 0.0
 
 def connection_is_alive(connection: Connection, number: int, known_s: float = 0.0) -> bool:
     """Whether the connection that had `number` so many seconds ago is still there."""
+    return _command(connection, number, known_s) is not None
+
+
+def connection_is_busy(connection: Connection, number: int, known_s: float = 0.0) -> bool:
+    """Whether that connection is there and has a statement to execute."""
+    return _command(connection, number, known_s) not in (None, "Sleep")
+
+
+def _command(connection: Connection, number: int, known_s: float) -> str | None:
     uptime_s = float(run(connection, "SHOW GLOBAL STATUS LIKE 'Uptime'").rows[0][1])
     if uptime_s < known_s:
-        return False
-    statement = f"SELECT 1 FROM information_schema.processlist WHERE id = {number}"
-    return bool(run(connection, statement).rows)
+        return None
+    statement = f"SELECT command FROM information_schema.processlist WHERE id = {number}"
+    rows = run(connection, statement).rows
+    return str(rows[0][0]) if rows else None

@@ -16,6 +16,7 @@ from pipeline.preflight import (
     documents,
     flavours,
     foreign_keys,
+    indexes,
     privileges,
     servers,
     tables,
@@ -25,6 +26,7 @@ from pipeline.preflight.findings import Check, CheckContext, Finding, Scope
 
 _START = frozenset({Scope.START})
 _NOT_AT_CUT_OVER = frozenset({Scope.START, Scope.RESUME})
+_AT_CUT_OVER = frozenset({Scope.CUT_OVER})
 _ALWAYS = frozenset(Scope)
 _MOVE = frozenset({MigrationKind.MOVE})
 _ALTER = frozenset({MigrationKind.ALTER})
@@ -59,6 +61,8 @@ CHECKS = (
     Check("foreign keys", foreign_keys.inside, _ALWAYS, _MOVE),
     Check("views, routines, grants", dependents.named, _START, _MOVE),
     Check("target tables", tables.targets_usable, _START, _MOVE),
+    Check("deferred indexes", indexes.deferred, _START, _MOVE),
+    Check("indexes", indexes.complete, _AT_CUT_OVER, _MOVE),
     Check("names beside the table", alters.names_free, _ALWAYS, _ALTER),
     Check("shadow", alters.shadow_free, _START, _ALTER),
     Check("triggers", alters.triggers, _ALWAYS, _ALTER),

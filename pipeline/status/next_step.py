@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import Failure
 from pipeline.domain.reading import Reading, Signal
 from pipeline.domain.request import MigrationKind
@@ -44,11 +45,13 @@ class StatusFacts:
     postponed: bool
     window: str | None  # the cut-over waits for it
     failure: Failure | None
+    hook_failure: str | None  # of on-success
     throttled: tuple[Reading, ...]
     chunks_left: int
     planned: bool
     unverified: int
     touched: int
+    indexes_left: int
     touched_limit: int
     waiting_s: float
     lag_s: float
@@ -71,6 +74,8 @@ def next_step(now: StatusFacts) -> NextStep:
 def _command(now: StatusFacts) -> str:
     if now.stage is Stage.READY and now.postponed:
         return f"tranship cut-over {now.id}"
+    if now.hook_failure is not None:
+        return f"tranship resume {now.id} --skip-hook {Hook.ON_SUCCESS}"
     return f"tranship status {now.id} --watch"
 
 
@@ -90,6 +95,10 @@ def _aborted(now: StatusFacts) -> NextStep:
 
 def _failed(now: StatusFacts) -> NextStep:
     untouched = _said(now, KIND_WORDS[now.kind].untouched)
+    if now.failure is not None and not now.failure.resumable:
+        return NextStep(
+            f"nothing by itself: {untouched}; abort, then start again", f"tranship abort {now.id}"
+        )
     return NextStep(
         f"nothing by itself: {untouched}; fix the cause, then resume; or abort",
         f"tranship resume {now.id}",
@@ -149,9 +158,12 @@ def _copying(now: StatusFacts) -> str:
 
 
 def _converging(now: StatusFacts) -> str:
-    if now.unverified:
-        left = _count(now.unverified, "chunk")
-        return f"{_cut_over(now)}; waiting for {left} to be verified"
+    waits = [f"{_count(now.unverified, 'chunk')} to be verified"] if now.unverified else []
+    if now.indexes_left:
+        ending = "" if now.indexes_left == 1 else "es"
+        waits.append(f"{now.indexes_left} deferred index{ending} to be added")
+    if waits:
+        return f"{_cut_over(now)}; waiting for {' and '.join(waits)}"
     return (
         f"{_cut_over(now)}; {_count(now.touched, 'changed row')} to verify again, waiting for"
         f" no more than {now.touched_limit:,}"
@@ -179,7 +191,12 @@ def _cutting_over(now: StatusFacts) -> str:
 
 def _switching(now: StatusFacts) -> str:
     again = f", again in {now.retry_s:.0f} s" if now.retry_s > 0 else ""
-    return f"done; waiting for the hook on-success to succeed{again}"
+    if now.hook_failure is not None:
+        return (
+            f"done; {now.hook_failure}{again}; nobody is told where to write before it succeeds:"
+            f" fix it, replace it (--hook {Hook.ON_SUCCESS}=COMMAND), or skip it"
+        )
+    return f"done; waiting for the hook {Hook.ON_SUCCESS} to succeed{again}"
 
 
 def _restoring(now: StatusFacts) -> str:

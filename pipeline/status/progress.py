@@ -15,19 +15,22 @@ from sqlalchemy import Connection
 
 from pipeline.control.cut_over_parts import read_attempts
 from pipeline.control.events import LoggedEvent, last_events
+from pipeline.control.hooks import last_run
 from pipeline.control.leases import holder
 from pipeline.control.migration_tables import read_tables
 from pipeline.control.migrations import read_migration
 from pipeline.control.streams import StreamState, find_stream
 from pipeline.control.summary import (
-    check_summary,
+    check_waiting_s,
     chunk_summary,
     coordinated_s_ago,
     rows_copied_lately,
 )
 from pipeline.control.throttles import read_throttle
+from pipeline.control.totals import read_totals
 from pipeline.control.touched_keys import count_touched
 from pipeline.domain.cut_over_parts import CutOverAttempt
+from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import Failure, Migration, MigrationTable
 from pipeline.domain.reading import Reading
 from pipeline.domain.request import MigrationKind
@@ -35,6 +38,7 @@ from pipeline.domain.role import Role
 from pipeline.domain.stages import STAGES_THAT_REPAIR, Stage, wants_stream
 from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools
+from pipeline.status.indexes import BuildState, IndexProgress, read_indexes
 from pipeline.status.next_step import StatusFacts, next_step
 from pipeline.status.to_json import plain
 from pipeline.step.lag import source_progress
@@ -46,7 +50,7 @@ _EVENTS = 5
 @dataclass(frozen=True)
 class TableProgress:
     """One table. `chunks_unverified` have to be verified in full; `keys_touched`: how long the
-    log of keys is that were touched since they were last verified."""
+    log of keys is that were touched since they were last verified, up to 100,000."""
 
     source: str
     target: str
@@ -61,6 +65,7 @@ class TableProgress:
     chunks_unverified: int
     keys_touched: int
     waiting_s: float  # for how long no copy worker has taken the oldest message
+    indexes: IndexProgress | None = None  # those that were deferred
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,7 @@ class Progress:
     refused_s: float | None  # how long writes were refused (move) or had to wait (alter)
     cut_overs: tuple[CutOverAttempt, ...]
     failure: Failure | None
+    hook_failure: str | None  # of on-success: nobody has told the application where to write
     events: tuple[LoggedEvent, ...]
     next: str
     command: str
@@ -158,23 +164,31 @@ def _from_control(
         cut_over_attempt=migration.attempt,
         refused_s=attempts[-1].total_s if migration.stage is Stage.DONE and attempts else None,
         cut_overs=attempts,
-        failure=migration.failure,
+        failure=migration.failure, hook_failure=_hook_failure(control, migration),
         events=tuple(last_events(control, migration.id, _EVENTS)),
         next="", command="",
     )  # fmt: skip
 
 
+def _hook_failure(control: Connection, migration: Migration) -> str | None:
+    last = last_run(control, migration.id, Hook.ON_SUCCESS)
+    if migration.stage is not Stage.SWITCHING or last is None or not last.failed:
+        return None
+    return f"{Hook.ON_SUCCESS} exited {last.exit_code}: {last.output or ''}".rstrip(": ")
+
+
 def _table(control: Connection, stage: Stage, table: MigrationTable) -> TableProgress:
-    chunks, chunk_checks = chunk_summary(control, table), check_summary(control, table)
+    chunks, totals = chunk_summary(control, table), read_totals(control, table)
     touched = count_touched(control, table) if stage in STAGES_THAT_REPAIR else 0
     return TableProgress(
         source=str(table.source), target=str(table.target),
-        rows_copied=chunks.rows, rows_estimate=table.rows_estimate,
-        bytes_copied=chunks.bytes, bytes_estimate=table.bytes_estimate,
+        rows_copied=totals.rows_copied, rows_estimate=table.rows_estimate,
+        bytes_copied=totals.bytes_copied, bytes_estimate=table.bytes_estimate,
         chunks_done=chunks.done, chunks_known=chunks.known,
         planned=table.planned, copied=table.copied,
-        chunks_unverified=chunk_checks.unverified, keys_touched=touched,
-        waiting_s=max(chunks.waiting_s, chunk_checks.waiting_s),
+        chunks_unverified=chunks.known - totals.chunks_verified, keys_touched=touched,
+        indexes=read_indexes(control, table),
+        waiting_s=max(chunks.waiting_s, check_waiting_s(control, table)),
     )  # fmt: skip
 
 
@@ -227,11 +241,13 @@ def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> Sta
         stage=migration.stage, after_restore=migration.after_restore,
         postponed=migration.postponed,
         window=None if migration.in_window else str(migration.request.cut_over_window),
-        failure=migration.failure, throttled=progress.throttled,
+        failure=migration.failure, hook_failure=progress.hook_failure,
+        throttled=progress.throttled,
         chunks_left=sum(one.chunks_known - one.chunks_done for one in tables),
         planned=all(one.planned for one in tables),
         unverified=sum(one.chunks_unverified for one in tables),
         touched=sum(one.keys_touched for one in tables),
+        indexes_left=sum(_indexes_left(one) for one in tables),
         touched_limit=pools.settings.checksum.converged_keys,
         waiting_s=max((one.waiting_s for one in tables), default=0.0),
         lag_s=(stream.lag_s if stream else None) or 0.0,
@@ -243,6 +259,11 @@ def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> Sta
         refused_s=_seconds(migration.blocked_at, migration.now) if migration.blocked_at else 0.0,
         refused_limit_s=pools.settings.cut_over.limit_s,
     )  # fmt: skip
+
+
+def _indexes_left(table: TableProgress) -> int:
+    indexes = table.indexes
+    return 0 if indexes is None or indexes.state is BuildState.BUILT else len(indexes.names)
 
 
 def _seconds(start: datetime, end: datetime) -> float:

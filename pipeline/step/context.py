@@ -70,6 +70,16 @@ class Context:
             fence(connection, self.lease)
 
     @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction on the control schema that only reads.
+
+        The fence of `control` is a write, which the server flushes at each commit: too slow a way
+        to ask something again and again while writes are blocked.
+        """
+        with self.pools.begin(self.target) as connection:
+            yield connection
+
+    @contextmanager
     def source(self) -> Iterator[Connection]:
         with self.pools.begin(self.migration.source) as connection:
             yield connection

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from pipeline.control.chunk_checks import send_unverified, unverified_chunks, waits_to_be_sent
+from sqlalchemy import Connection
+
+from pipeline.configuration.settings import Checksum
+from pipeline.control.check_messages import (
+    due_checks,
+    mark_checks_sent,
+    runs_in_flight,
+    waits_to_be_sent,
+)
+from pipeline.control.chunk_checks import unverified_chunks
 from pipeline.control.chunk_map import last_chunk
 from pipeline.control.leases import holder
-from pipeline.control.throttles import read_throttle
+from pipeline.control.throttles import ThrottleState, read_throttle
 from pipeline.control.touched_keys import count_touched, send_keys
 from pipeline.copy.chunker import plan_chunk
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.role import Role
 from pipeline.step.context import Context
+from pipeline.step.runs import chunks_at_once, in_runs
+from pipeline.strategy.choice import strategy_of
 
 
 def ensure_stream(context: Context) -> bool:
     """Whether somebody holds the streamer's role now; if not, ask for one."""
-    with context.control() as control:
+    with context.reading() as control:
         held = holder(control, context.migration.id, Role.STREAM)
     if held is not None and held.alive:
         return True
@@ -28,16 +39,31 @@ def send_verifications(context: Context) -> None:
     settings = context.settings.checksum
     with context.control() as control:
         throttle = read_throttle(control, context.migration.id)
-    window = min(settings.window, throttle.window or settings.window)
     for table in context.tables:
         _cut_open_chunk(context, table)
         with context.control() as control:
-            numbers = send_unverified(control, table, window, settings.resend_s)
+            runs = _mark_runs(control, table, settings, throttle)
             keys = send_keys(control, table, settings.resend_s)
-        for number in numbers:
-            context.messenger.verify_chunk(context.target, table, number)
+        for run in runs:
+            context.messenger.verify_chunk(context.target, table, run[0])
         if keys:
             context.messenger.verify_keys(context.target, table)
+
+
+def _mark_runs(
+    control: Connection, table: MigrationTable, settings: Checksum, throttle: ThrottleState
+) -> list[range]:
+    """Chunks to be verified in full, each run of them noted as sent in one message."""
+    window = min(settings.window, throttle.window or settings.window)
+    most = window - runs_in_flight(control, table, settings.resend_s)
+    if most <= 0:
+        return []
+    at_once = 1 if throttle.slowed else chunks_at_once(strategy_of(table).compares_in_place)
+    due = due_checks(control, table, most * at_once, settings.resend_s)
+    runs = in_runs(due, most)
+    for run in runs:
+        mark_checks_sent(control, table, run)
+    return runs
 
 
 def _cut_open_chunk(context: Context, table: MigrationTable) -> None:

@@ -12,7 +12,7 @@ from pipeline.alter.rows import copy_range, replace_rows
 from pipeline.control.migration_tables import mark_created_by_us
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.request import alter_request
-from pipeline.errors import FatalError
+from pipeline.errors import FatalError, StartOverError
 from pipeline.mysql.keyrange import KeyRange
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
@@ -43,9 +43,9 @@ class AlterStrategy(Strategy):
             create_shadow(target, table.source, table.target, plan.ddl)
         with sides.control() as control:
             if map_columns(control, table.target, request) != plan:
-                raise FatalError(
+                raise StartOverError(
                     f"The definition of {table.source} has changed since the alter was planned.",
-                    "Nothing was copied. Abort, clean up and start again.",
+                    "Nothing was copied.",
                 )
         with sides.ddl() as target:
             create_templates(target, table, plan)

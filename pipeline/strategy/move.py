@@ -6,9 +6,12 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from pipeline.control.index_builds import defer_indexes
 from pipeline.control.migration_tables import mark_created_by_us
-from pipeline.errors import DefectError, FatalError
+from pipeline.domain.request import move_request
+from pipeline.errors import DefectError, StartOverError
 from pipeline.mysql.definition_diff import differences
+from pipeline.mysql.indexes import DeferredIndex, deferrable_indexes, without_indexes
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.keyrange import KeyRange
 from pipeline.mysql.pools import run
@@ -28,24 +31,35 @@ class MoveStrategy(Strategy):
         with sides.control() as control:
             if table_exists(control, table.target):
                 return
-            # Noted first, so that clean-up may drop it, whatever happens in between.
-            mark_created_by_us(control, table)
         with sides.source() as source:
             statement = create_statement(source, table.source)
+            deferred = self._deferred(sides, source, statement)
+        with sides.control() as control:
+            # Noted first, so that clean-up may drop it, whatever happens in between.
+            mark_created_by_us(control, table)
+            if deferred is not None:
+                defer_indexes(control, table, deferred)
+                statement = without_indexes(statement, deferred)
         with sides.ddl() as target:
             create_schema(target, table.target.schema)
             run(target, under_name(statement, table.source, table.target))
         with sides.control() as control:
             self._check_target(control)
 
+    def _deferred(
+        self, sides: Sides, source: Connection, statement: str
+    ) -> tuple[DeferredIndex, ...] | None:
+        if not move_request(sides.migration.request).defer_secondary_indexes:
+            return None
+        return deferrable_indexes(source, self.table.source, statement)
+
     def _check_target(self, target: Connection) -> None:
         """Refuse a table of which the target's server has left out what it does not know."""
         name = self.table.target
         for difference in differences(self.table.definition, read_table(target, name)):
-            raise FatalError(
+            raise StartOverError(
                 f"{name} was created with {difference}.",
-                "Nothing was copied. Abort and clean up; create the table by hand, then move"
-                " again.",
+                "Nothing was copied. Create the table by hand, once it is cleaned up.",
             )
 
     def read_chunk(self, source: Connection, name: TableName, keys: KeyRange) -> WriteChunk:

@@ -23,7 +23,7 @@ from pipeline.configuration.settings import Stream
 from pipeline.control.leases import Lease, fence
 from pipeline.control.streams import move_position, read_stream
 from pipeline.domain.migration import MigrationTable
-from pipeline.errors import DefectError, FatalError, RetryableError
+from pipeline.errors import DefectError, RetryableError, StartOverError
 from pipeline.mysql.failures import DEADLOCK, LOCK_WAIT_TIMEOUT, code_of, driver_errors
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.table import TableName
@@ -40,6 +40,7 @@ from pipeline.stream.events import (
 
 _TRIES = 14
 _LONGEST_PAUSE_S = 0.4  # chunks of an alter hold their locks for about half a second
+_HURRIED_S = 0.02  # in place of `batch_s`
 RENAME_MARK = "/* tranship "
 
 
@@ -58,7 +59,9 @@ class Applier:
     logs_keys: bool  # verification has begun
     tombstones: bool = True
     source_time: float = 0.0  # of the last transaction, by the source's clock
+    hurries: bool = False  # writes are blocked: whoever drains waits for each commit
     swap_seen: bool = False  # the swap was seen; nothing after it is ours
+    _cut_over_seen: bool = False  # our own rename is part of the batch
     _batches: dict[TableName, TableBatch] = field(default_factory=dict)
     _inside: bool = False  # within a source transaction
     _spilled: bool = False  # part of the batch is written already, and no longer in memory
@@ -101,7 +104,8 @@ class Applier:
         """Whether it is time to commit; never within a source transaction."""
         if self._inside or not self._transaction_ended:
             return False
-        return self._full or time.monotonic() - self._since >= self.settings.batch_s
+        longest_s = _HURRIED_S if self.hurries else self.settings.batch_s
+        return self._full or self._cut_over_seen or self.waiting_s >= longest_s
 
     @property
     def has_rows(self) -> bool:
@@ -160,15 +164,16 @@ class Applier:
 
     def _stop_at(self, seen: StatementSeen) -> None:
         if RENAME_MARK + self.lease.migration_id in seen.sql:  # our own cut-over
+            self._cut_over_seen = True
             # From here on a swapped table's name is another table's.
             self.swap_seen = any(table.placement.swapped for table in self.tables.values())
             return
         self._inside = False
         self.commit()
-        raise FatalError(
+        raise StartOverError(
             f"{seen.verb} on {seen.table} was seen in the source's binary log at {seen.gtid}:"
             " the table is no longer what it was at the start.",
-            "Abort, clean up and start again; change tables before or after a migration.",
+            "Change tables before or after a migration.",
         )
 
     def _spill(self) -> None:
@@ -250,4 +255,4 @@ class Applier:
     def _forget(self) -> None:
         self._batches.clear()
         self._rows = self._bytes = self._rows_written = 0
-        self._spilled = self._transaction_ended = False
+        self._spilled = self._transaction_ended = self._cut_over_seen = False

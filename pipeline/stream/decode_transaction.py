@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from pipeline.errors import FatalError
+from pipeline.errors import FatalError, StartOverError
 from pipeline.mysql.statements import Classified, StatementKind, classify
 from pipeline.mysql.table import Table, TableName
 from pipeline.mysql.xa import xa_name
@@ -44,7 +44,6 @@ WITHOUT_ROWS = frozenset(
     }
 )  # fmt: skip
 _NO_TABLE = 0xFFFFFF  # table id of a rows event that only ends a statement
-_AGAIN = "Abort, clean up and start again."
 
 
 class TransactionDecoder:
@@ -113,9 +112,9 @@ class TransactionDecoder:
 
     def _begin(self, gtid: str) -> Event:
         if self._gtid:
-            raise FatalError(
+            raise StartOverError(
                 f"Transaction {self._gtid} of the source's binary log has no end before {gtid}.",
-                "Tranship does not know this case. " + _AGAIN,
+                "Tranship does not know this case.",
             )
         self._gtid, self._open, self._touched = gtid, False, False
         return TransactionBegin(gtid)
@@ -155,8 +154,8 @@ class TransactionDecoder:
         if number == _NO_TABLE and number not in self._by_id:
             return
         if number not in self._by_id:
-            raise FatalError(
-                f"A rows event of the source's binary log ({self._gtid}) names no table.", _AGAIN
+            raise StartOverError(
+                f"A rows event of the source's binary log ({self._gtid}) names no table."
             )
         decoder = self._by_id[number]
         if decoder is not None:
@@ -168,9 +167,9 @@ class TransactionDecoder:
     def _refuse_partial(self, event: RawEvent) -> None:
         decoder = self._by_id.get(table_id(event.data, event.at))
         if decoder is not None:
-            raise FatalError(
+            raise StartOverError(
                 f"{decoder.table.name}: the source logs partial JSON updates.",
-                "Set binlog_row_value_options = '' for every session of the source. " + _AGAIN,
+                "Set binlog_row_value_options = '' for every session of the source.",
             )
 
     def _statement(self, event: RawEvent) -> Iterator[Event]:
@@ -188,10 +187,10 @@ class TransactionDecoder:
             case StatementKind.COMMIT:
                 yield from self._end(event)
             case StatementKind.ROLLBACK | StatementKind.ROLLBACK_TO if self._touched:
-                raise FatalError(
+                raise StartOverError(
                     f"Transaction {self._gtid} changes one of the tables and is partly rolled"
                     " back.",
-                    "It mixes transactional and other tables. " + _AGAIN,
+                    "It mixes transactional and other tables.",
                 )
             case StatementKind.ROLLBACK:
                 yield from self._end(event)
@@ -207,10 +206,10 @@ class TransactionDecoder:
 
         A view, a trigger, a foreign key or a function may take it to one of the tables.
         """
-        return FatalError(
+        return StartOverError(
             f"Transaction {self._gtid} may change one of the tables, logged as the statement"
             f" {sql[:200]!r} instead of rows.",
-            "Some session has another binlog_format than ROW: end it, or set it there. " + _AGAIN,
+            "Some session has another binlog_format than ROW: end it, or set it there.",
         )
 
     def _seen(self, found: Classified, sql: str) -> Iterator[Event]:
@@ -234,26 +233,25 @@ class TransactionDecoder:
 
     def _xa_ended(self, kind: StatementKind, name: str) -> None:
         if kind is StatementKind.XA_COMMIT and name not in self._prepared_xa:
-            raise FatalError(
+            raise StartOverError(
                 f"Transaction {self._gtid} commits XA transaction {name}, which was prepared before"
-                " the stream began: it may hold rows of the tables.",
-                _AGAIN,
+                " the stream began: it may hold rows of the tables."
             )
         self._prepared_xa = tuple(one for one in self._prepared_xa if one != name)
 
 
 def _xa_refused(gtid: str) -> FatalError:
-    return FatalError(
+    return StartOverError(
         f"Transaction {gtid} is an XA transaction that changes one of the tables: when its rows"
         " take effect is decided later.",
-        "Keep XA transactions away from these tables. " + _AGAIN,
+        "Keep XA transactions away from these tables.",
     )
 
 
 def _no_gtid() -> FatalError:
-    return FatalError(
+    return StartOverError(
         "The source's binary log holds a transaction without a GTID.",
-        "Set gtid_mode = ON on the source. " + _AGAIN,
+        "Set gtid_mode = ON on the source.",
     )
 
 
@@ -261,16 +259,16 @@ def _unknown(number: int) -> FatalError:
     if number == log.ANONYMOUS_GTID:
         return _no_gtid()
     if number == log.GTID_TAGGED:
-        return FatalError(
+        return StartOverError(
             "The source's binary log holds a GTID with a tag, which is not supported.",
-            "Use no tags in gtid_next while a migration runs. " + _AGAIN,
+            "Use no tags in gtid_next while a migration runs.",
         )
     if number == log.INCIDENT:
-        return FatalError(
-            "The source's binary log reports an incident: changes may be missing from it.", _AGAIN
+        return StartOverError(
+            "The source's binary log reports an incident: changes may be missing from it."
         )
-    return FatalError(
+    return StartOverError(
         f"The source's binary log holds an event of type {number}, which Tranship does not know."
         " It might hold rows, so it is not skipped.",
-        "Check the server's version and its binary log options. " + _AGAIN,
+        "Check the server's version and its binary log options.",
     )

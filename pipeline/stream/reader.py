@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 
 import pymysql
 
-from pipeline.errors import FatalError, RetryableError
+from pipeline.errors import FatalError, RetryableError, StartOverError
 from pipeline.mysql.failures import code_of, translate
 from pipeline.mysql.table import Table, TableName
 from pipeline.stream import decode_log as log
@@ -96,9 +96,9 @@ class BinlogReader:
     def _read_format(self, event: RawEvent) -> None:
         checksums = log.has_checksums(event)
         if checksums is None:
-            raise FatalError(
+            raise StartOverError(
                 "The source's binary log has checksums of an unknown kind.",
-                "Set binlog_checksum to CRC32 or NONE; then abort, clean up and start again.",
+                "Set binlog_checksum to CRC32 or NONE.",
             )
         self._checksums = checksums
 
@@ -117,14 +117,13 @@ class BinlogReader:
         if "same server" in text:  # another stream has taken our id, and that one goes on
             return RetryableError(f"The source ended the stream of its binary log: {text}.")
         if "purged" in text:
-            return FatalError(
+            return StartOverError(
                 f"The source no longer has its binary log from position {position}: {text}.",
-                "Keep binary logs longer (binlog_expire_logs_seconds); then abort, clean up and"
-                " start again.",
+                "Keep binary logs longer (binlog_expire_logs_seconds).",
             )
         return FatalError(
             f"The source refuses to send its binary log from position {position}: {text}.",
-            "Abort, clean up and start again.",
+            "If its cause can be removed, then: tranship resume ID. Else abort and start again.",
         )
 
 

@@ -14,7 +14,7 @@ import struct
 from collections.abc import Callable
 from types import CodeType
 
-from pipeline.errors import FatalError, document_refused
+from pipeline.errors import FatalError, StartOverError, document_refused
 from pipeline.mysql.codecs import escape
 from pipeline.mysql.table import Column, Table
 from pipeline.stream.decode_columns import ColumnCode, ShapeError, column_code
@@ -109,9 +109,9 @@ def _column_codes(table: Table, table_map: TableMap) -> list[ColumnCode]:
             for column, stored in zip(table.columns, table_map.columns, strict=True)
         ]
     except ShapeError as error:
-        raise FatalError(
+        raise StartOverError(
             f"{table_map.name} is no longer what it was when its migration began: {error}.",
-            "Abort, clean up and start again; change tables before or after a move.",
+            "Change tables before or after a migration.",
         ) from None
 
 
@@ -140,9 +140,8 @@ def _places(columns: tuple[Column, ...], place: dict[str, int]) -> list[int]:
     return [place[column.name] for column in columns]
 
 
-def _not_full(table: Table) -> FatalError:
-    return FatalError(
+def _not_full(table: Table) -> StartOverError:
+    return StartOverError(
         f"A rows event of {table.name} holds only some of the columns.",
-        "Set binlog_row_image = FULL for every session of the source; then abort, clean up and"
-        " start again.",
+        "Set binlog_row_image = FULL for every session of the source.",
     )

@@ -16,7 +16,7 @@ from pipeline.control.migrations import read_migration
 from pipeline.control.streams import StreamState, read_stream
 from pipeline.control.throttles import read_throttle
 from pipeline.domain.migration import Migration, MigrationTable
-from pipeline.domain.stages import WRITES_BLOCKED, wants_stream
+from pipeline.domain.stages import WRITES_BLOCKED, Stage, wants_stream
 from pipeline.mysql.pools import Pools
 from pipeline.stream.applier import Applier
 from pipeline.stream.queue import EventQueue
@@ -26,6 +26,7 @@ _QUIET_S = 0.02  # without an event for so long, commit what there is: the batch
 # An alter reads its own commits back. Without a pause each would lead to the next.
 _OWN_ECHO_S = 0.2
 _REFRESH_S = 0.5
+_REFRESH_OFTEN_S = 0.1  # a cut-over may begin, and would wait for what is not committed
 _SENDER_WAITS_S = 3600
 
 
@@ -75,7 +76,7 @@ class StreamSession:
                 self._refresh_facts()
                 self.stopping.wait(_REFRESH_S / 2)
                 continue
-            event = self.queue.get(_QUIET_S)
+            event = self.queue.get(self._wait_s)
             if event is not None:
                 self.applier.handle(event)
             elif self._has_time_to_commit():
@@ -84,12 +85,17 @@ class StreamSession:
             self._renewal.keep()
             self._refresh_facts()
 
+    @property
+    def _wait_s(self) -> float:
+        """How long to wait for an event before what there is may be committed."""
+        ready = self.applier.between_transactions and not self.applier.idle
+        return 0.0 if ready and self.applier.hurries else _QUIET_S
+
     def _has_time_to_commit(self) -> bool:
         if self.applier.idle or not self.applier.between_transactions:
             return False
-        echoes = self.migration.source == self.migration.target
-        hurry = not echoes or self.migration.stage in WRITES_BLOCKED
-        return hurry or self.applier.has_rows or self.applier.waiting_s > _OWN_ECHO_S
+        echoes = self.migration.source == self.migration.target and not self.applier.hurries
+        return not echoes or self.applier.has_rows or self.applier.waiting_s > _OWN_ECHO_S
 
     def _may_leave(self) -> bool:
         if self.applier.swap_seen:
@@ -108,10 +114,12 @@ class StreamSession:
 
     def _refresh_facts(self) -> None:
         now = time.monotonic()
-        if now - self._refreshed > _REFRESH_S:
+        often = self.migration.stage is Stage.READY or self.applier.hurries
+        if now - self._refreshed > (_REFRESH_OFTEN_S if often else _REFRESH_S):
             self.migration, self.tables = self._read_facts()
             self._yields = self._read_throttle()
             self.applier.tombstones = not all(table.copied for table in self.tables)
+            self.applier.hurries = self.migration.stage in WRITES_BLOCKED
             self._refreshed = now
 
     def _read_throttle(self) -> bool:

@@ -103,6 +103,6 @@ class Streamer:
 
     def _record(self, error: TranshipError) -> None:
         log.error("the streamer stops: %s", error)
-        failure = Failure(Role.STREAM, error.explanation, error.remedy)
+        failure = Failure.of(Role.STREAM, error)
         with self.pools.begin(self.target) as control:
             record_failure(control, self.migration_id, failure)

@@ -24,4 +24,6 @@ COPY = JobKind(
     perform=_copy,
     unsend=unsend,
     attempts=chunk_attempts,
+    limit=lambda settings: settings.row_copy.attempts,
+    what="Copying chunk {number} of {table}",
 )

@@ -7,11 +7,13 @@ for a migration that has moved on; only the control schema says whether its job 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import Connection
 
+from pipeline.configuration.settings import Settings
 from pipeline.control.throttles import ThrottleState
 from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.role import Role
@@ -43,6 +45,10 @@ class JobContext:
     number: int
     owner: str
 
+    def control(self) -> AbstractContextManager[Connection]:
+        """A transaction on the control schema."""
+        return self.pools.begin(self.migration.target)
+
 
 @dataclass(frozen=True, kw_only=True)
 class JobKind:
@@ -52,7 +58,9 @@ class JobKind:
     stages: frozenset[Stage]  # in which it is wanted
     perform: Callable[[JobContext], bool]  # whether there is something new for the coordinator
     unsend: Callable[[Connection, MigrationTable, int], None]
-    attempts: Callable[[Connection, MigrationTable, int], int] | None  # None: not limited
+    attempts: Callable[[Connection, MigrationTable, int], int]  # those that count
+    limit: Callable[[Settings], int]  # of them; then an error stops the migration
+    what: str  # it is called then; {number} and {table} say which one
 
 
 class JobResult(StrEnum):
@@ -88,21 +96,21 @@ def nice_pause_s(nice_ratio: float, worked_s: float) -> float:
 
 
 def stop_reason(
-    error: Exception, context: JobContext, attempts: int | None, limit: int
+    kind: JobKind, error: Exception, context: JobContext, attempts: int, limit: int
 ) -> TranshipError | None:
     """Why a job that failed with `error` stops its migration; None if it is tried again.
 
     Temporary trouble is tried again, and so is a defect of ours, but not for ever: after `limit`
-    attempts it is not temporary. `attempts` is None if they are not limited.
+    attempts it is not temporary.
     """
     if isinstance(error, FencedError):
         return None
     if isinstance(error, TranshipError) and not isinstance(error, RetryableError):
         return error
-    if attempts is None or attempts < limit:
+    if attempts < limit:
         return None
+    what = kind.what.format(number=context.number, table=context.table.source)
     return FatalError(
-        f"Chunk {context.number} of {context.table.source} failed {attempts} times, last with:"
-        f" {error}",
+        f"{what} failed {attempts} times, last with: {error}",
         f"When its cause is gone: tranship resume {context.migration.id}",
     )

@@ -106,17 +106,15 @@ def _perform(kind: JobKind, context: JobContext) -> JobResult:
 
 
 def _stop_reason(kind: JobKind, context: JobContext, error: Exception) -> TranshipError | None:
-    attempts = None
-    if kind.attempts is not None:
-        with context.pools.begin(context.migration.target) as control:
-            attempts = kind.attempts(control, context.table, context.number)
-    return stop_reason(error, context, attempts, context.pools.settings.row_copy.attempts)
+    with context.control() as control:
+        attempts = kind.attempts(control, context.table, context.number)
+    return stop_reason(kind, error, context, attempts, kind.limit(context.pools.settings))
 
 
 def fail_migration(context: JobContext, role: Role, reason: TranshipError) -> None:
     """Record why the migration can't go on; the coordinator acts on it."""
-    failure = Failure(role, reason.explanation, reason.remedy)
-    with context.pools.begin(context.migration.target) as control:
+    failure = Failure.of(role, reason)
+    with context.control() as control:
         record_failure(control, context.migration.id, failure)
 
 

@@ -1,6 +1,6 @@
-"""The jobs of verifying a chunk in full, and what was touched, once; sent again until it is done.
+"""The jobs of verifying chunks in full, and what was touched, once; sent again until it is done.
 
-Their attempts are not limited: what is being written may take any number of them.
+What is being written may take any number of attempts; only errors in a row are limited.
 """
 
 from __future__ import annotations
@@ -12,11 +12,20 @@ from sqlalchemy import Connection
 from pipeline.checksum.sides import TableSides, sides_of
 from pipeline.checksum.verify import ChunkVerifier, Verdict
 from pipeline.checksum.verify_keys import KeyVerifier, SliceVerdict
-from pipeline.control.chunk_checks import unsend_check
-from pipeline.control.touched_keys import begin_keys, unsend_keys
+from pipeline.configuration.settings import Settings
+from pipeline.control.check_messages import unsend_check
+from pipeline.control.chunk_checks import check_failures
+from pipeline.control.touched_keys import (
+    begin_keys,
+    end_keys,
+    keys_failures,
+    renew_keys,
+    unsend_keys,
+)
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.role import Role
 from pipeline.domain.stages import STAGES_THAT_VERIFY
+from pipeline.renewal import renewed
 from pipeline.work.job import JobContext, JobKind
 
 log = logging.getLogger(__name__)
@@ -36,20 +45,40 @@ def _verify(context: JobContext) -> bool:
 
 
 def _verify_keys(context: JobContext) -> bool:
-    with context.pools.begin(context.migration.target) as control:
-        began = begin_keys(control, context.table)
+    with context.control() as control:
+        attempt = begin_keys(control, context.table)
+    failed = True
     try:
-        verdict = KeyVerifier(_sides(context)).verify_for(_KEYS_FOR_S)
+        with renewed(lambda: _renew_keys(context, attempt), _resend_s(context)):
+            verdict = KeyVerifier(_sides(context)).verify_for(_KEYS_FOR_S)
+        failed = False
     finally:
-        with context.pools.begin(context.migration.target) as control:
-            unsend_keys(control, context.table, began)
+        with context.control() as control:
+            end_keys(control, context.table, attempt, failed=failed)
     log.info("verification of touched keys: %s", verdict.value)
     # If nothing is left, the next tick is soon enough: there is something new all the time.
     return verdict in (SliceVerdict.EQUAL, SliceVerdict.DIFFERENT)
 
 
+def _resend_s(context: JobContext) -> float:
+    return context.pools.settings.checksum.resend_s
+
+
+def _renew_keys(context: JobContext, attempt: int) -> None:
+    with context.control() as control:
+        renew_keys(control, context.table, attempt)
+
+
 def _unsend_keys(control: Connection, table: MigrationTable, _: int) -> None:
     unsend_keys(control, table)
+
+
+def _keys_failures(control: Connection, table: MigrationTable, _: int) -> int:
+    return keys_failures(control, table)
+
+
+def _limit(settings: Settings) -> int:
+    return settings.checksum.attempts
 
 
 VERIFY = JobKind(
@@ -57,7 +86,9 @@ VERIFY = JobKind(
     stages=STAGES_THAT_VERIFY,
     perform=_verify,
     unsend=unsend_check,
-    attempts=None,
+    attempts=check_failures,
+    limit=_limit,
+    what="Verifying chunk {number} of {table}",
 )
 
 VERIFY_KEYS = JobKind(
@@ -65,5 +96,7 @@ VERIFY_KEYS = JobKind(
     stages=STAGES_THAT_VERIFY,
     perform=_verify_keys,
     unsend=_unsend_keys,
-    attempts=None,
+    attempts=_keys_failures,
+    limit=_limit,
+    what="Verifying the touched keys of {table}",
 )

@@ -8,6 +8,7 @@ from operator import itemgetter
 import pytest
 
 from pipeline.commands import control
+from pipeline.commands.resume import resume
 from pipeline.domain.migration import Failure
 from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools
@@ -144,7 +145,7 @@ def test_once_the_row_is_corrected_the_alter_goes_on(
     migration_id = begin_alter(pools, schema, "t", "MODIFY b VARCHAR(3)")
     ends_in_failure(pools, migration_id, shared_stack)
     spoil(connect, schema, "b = 'abc'")
-    control.resume(pools, SERVER, migration_id, "test")
+    resume(pools, SERVER, migration_id, "test")
     wait_for(pools, migration_id, Stage.DONE, logs=shared_stack.logs)
     assert differences_from_native(connect(SERVER), schema, "t", "MODIFY b VARCHAR(3)") == []
 

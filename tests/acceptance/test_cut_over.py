@@ -14,6 +14,7 @@ import pymysql
 import pytest
 
 from pipeline.commands import control
+from pipeline.commands.resume import resume
 from pipeline.control.migrations import change_request
 from pipeline.control.schema import read_now
 from pipeline.domain.stages import Stage
@@ -238,7 +239,7 @@ def test_what_was_added_during_the_copy_is_refused_before_the_rename(
     assert in_place(pools, schema)
     with pools.begin(SOURCE) as source:
         run(source, f"DROP TABLE {schema}.child")
-    control.resume(pools, TARGET, migration_id, "test")
+    resume(pools, TARGET, migration_id, "test")
     wait_for(pools, migration_id, Stage.DONE, logs=shared_stack.logs)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.commands import control
+from pipeline.commands.resume import Changes, resume
 from pipeline.commands.start import start
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
@@ -107,7 +108,7 @@ def test_binary_written_during_the_move_stops_the_stream_until_it_is_accepted(
     failure = wait_for(pools, migration_id, Stage.FAILED, logs=shared_stack.logs).failure
     assert failure is not None
     assert "binary inside a JSON document" in failure.explanation
-    control.resume(pools, TARGET, migration_id, "test", json_as_text=True)
+    resume(pools, TARGET, migration_id, "test", Changes(json_as_text=True))
     control.cut_over(pools, TARGET, migration_id, "test")
     wait_for(pools, migration_id, Stage.DONE, logs=shared_stack.logs)
     found = scalar(connect(TARGET), f"SELECT JSON_TYPE(j->'$.b.c') FROM {table} WHERE id = 99")

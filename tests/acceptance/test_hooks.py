@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.commands import control
+from pipeline.commands.resume import resume
 from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.servers import table_exists
@@ -76,7 +77,7 @@ def test_a_failing_startup_hook_stops_before_anything_is_created(
         assert not table_exists(target, entries)
 
     hooks.fail("startup", yes=False)
-    control.resume(pools, TARGET, migration_id, "test")
+    resume(pools, TARGET, migration_id, "test")
     wait_for(pools, migration_id, Stage.DONE, logs=shared_stack.logs)
     assert hooks.attempts("startup") == [1, 2]
     assert hooks.attempts("validated") == [1]

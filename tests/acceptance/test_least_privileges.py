@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.commands import control
+from pipeline.commands.resume import resume
 from pipeline.commands.start import start
 from pipeline.configuration.load import load_settings
 from pipeline.domain.stages import Stage
@@ -106,7 +107,7 @@ def test_a_trigger_that_the_target_refuses_is_found_before_the_rename(
         run(target, f"GRANT ALL ON *.* TO '{schema}'@'%'")
     stack.stop()  # privileges are those of a new session
     stack.start()
-    control.resume(weak, TARGET, migration_id, "test")
+    resume(weak, TARGET, migration_id, "test")
     wait_for(pools, migration_id, Stage.DONE, logs=stack.logs)
     with connect(TARGET).cursor() as cursor:
         cursor.execute(f"INSERT INTO {schema}.t (id) VALUES (7)")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.commands import control
+from pipeline.commands.resume import resume
 from pipeline.commands.settings import change
 from pipeline.configuration.load import load_settings
 from pipeline.configuration.settings import Throttle
@@ -141,7 +142,7 @@ def test_a_critical_load_stops_it_in_a_state_that_can_be_resumed(
     throttled_stack.stop()
     path.write_text(before)
     throttled_stack.start()
-    control.resume(pools, TARGET, migration_id, "test")
+    resume(pools, TARGET, migration_id, "test")
     wait_for(pools, migration_id, Stage.DONE, logs=throttled_stack.logs)
 
 

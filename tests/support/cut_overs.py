@@ -50,9 +50,9 @@ class ReadyMove:
     def allow(self) -> None:
         control.cut_over(self.pools, TARGET, self.id, "test")
 
-    def fail(self, why: str) -> None:
+    def fail(self, why: str, *, resumable: bool = True) -> None:
         with self.pools.begin(TARGET) as link:
-            record_failure(link, self.id, Failure(Role.STREAM, why, ""))
+            record_failure(link, self.id, Failure(Role.STREAM, why, "", resumable))
 
     @property
     def source_tables(self) -> list[str]:

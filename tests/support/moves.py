@@ -33,6 +33,7 @@ def begin_move(
     postponed: bool = False,
     hooks: Mapping[Hook, str] = {},
     window: str | None = None,
+    defer_secondary_indexes: bool = False,
     with_triggers: bool = False,
 ) -> str:
     """Record a move of `tables`; whoever runs the workers does the rest."""
@@ -45,6 +46,7 @@ def begin_move(
     request = move_request(
         schema, *(table.name.name for table in definitions), postpone_cut_over=postponed,
         hooks=hooks, with_triggers=with_triggers,
+        defer_secondary_indexes=defer_secondary_indexes,
         cut_over_window=None if window is None else Window.parse(window),
     )  # fmt: skip
     with pools.begin(TARGET) as control:

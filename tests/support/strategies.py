@@ -14,6 +14,7 @@ from pipeline.domain.request import AlterRequest, MoveRequest
 from pipeline.domain.role import Role
 from pipeline.domain.window import Window
 from pipeline.mysql.gtid import GtidSet
+from pipeline.mysql.indexes import DeferredIndex
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 
 # What MySQL takes for a name: no character beyond the basic plane.
@@ -55,16 +56,17 @@ _terms = {
 _seconds = st.none() | st.floats(1, 1e6)
 requests = st.builds(
     MoveRequest, source=texts, target=texts, tables=st.lists(table_names, max_size=3).map(tuple),
-    target_schema=st.none() | names, **_terms,
+    target_schema=st.none() | names, defer_secondary_indexes=st.booleans(), **_terms,
 ) | st.builds(
     AlterRequest, server=texts, table=table_names, change=texts,
     renames=st.dictionaries(names, names, max_size=3), accepted=some_names,
     lock_timeout_s=_seconds, force_after_s=_seconds, **_terms,
 )  # fmt: skip
 
+deferred_indexes = st.builds(DeferredIndex, names, texts)
 _moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
 ddl_connections = st.builds(DdlConnection, texts, st.integers(1), _moments)
-failures = st.builds(Failure, st.sampled_from(Role), texts, texts)
+failures = st.builds(Failure, st.sampled_from(Role), texts, texts, st.booleans())
 readings = st.builds(
     Reading, st.sampled_from(Signal), st.none() | numbers, numbers, *[st.none() | texts] * 3
 )

@@ -20,6 +20,7 @@ _KINDS = {
     "RefusedError": "Refused",
     "refused": "Refused",
     "FatalError": "Stops a migration",
+    "StartOverError": "Ends a migration",
     "RetryableError": "Tried again",
     "AmbiguousError": "Manual intervention needed",
     "warning": "Warnings",
@@ -29,6 +30,9 @@ _ABOUT = {
     " in the request or the configuration.",
     "Stops a migration": "Exit code 1. The source has its tables; `tranship status` repeats the"
     " message. When the cause is gone: `tranship resume ID`; or `tranship abort ID`.",
+    "Ends a migration": "Exit code 1. The source has its tables. What was copied can't be made"
+    " right any more, so `resume` is refused: `tranship abort ID`, `tranship clean-up ID`, and"
+    " start again.",
     "Tried again": "Exit code 3 on the command line. Workers try again by themselves and log it.",
     "Manual intervention needed": "Exit code 4. Tranship does nothing more until somebody has put"
     " things right.",

@@ -16,6 +16,7 @@ from pipeline.domain.migration import Failure
 from pipeline.domain.reading import Reading, Signal
 from pipeline.domain.role import Role
 from pipeline.domain.stages import RULES, Stage
+from pipeline.status.indexes import IndexProgress
 from pipeline.status.progress import Progress, StreamProgress, TableProgress
 
 ABOUT: dict[type, dict[str, str]] = {
@@ -47,6 +48,8 @@ ABOUT: dict[type, dict[str, str]] = {
         "refused_s": "once it is done: for how long writes were refused (move) or waited (alter)",
         "cut_overs": "every attempt to cut over so far, see below; the last one is the latest",
         "failure": "why it has stopped, see below; null if it has not",
+        "hook_failure": "how `on-success` ended, if it fails: nobody has told the application"
+        " where to write; else null",
         "events": "the last five of the event log, oldest first",
         "next": "what happens next and what that waits for, for a person",
         "command": "the command that is useful now",
@@ -63,8 +66,15 @@ ABOUT: dict[type, dict[str, str]] = {
         "planned": "no more chunks will be added",
         "copied": "every chunk is done",
         "chunks_unverified": "to be verified in full",
-        "keys_touched": "keys touched and not verified since, once for each batch",
+        "keys_touched": "keys touched and not verified since, once for each batch; at most 100,000",
         "waiting_s": "for how long no copy worker has taken the oldest message",
+        "indexes": "the indexes that were deferred, see below; null: none was",
+    },
+    IndexProgress: {
+        "names": "",
+        "state": "`deferred` until the rows are there, then `building`, then `built`",
+        "seconds": "that adding them has taken, or took",
+        "share": "how much of that is done, from 0 to 1; null: the server does not say",
     },
     StreamProgress: {
         "rows_applied": "row changes from the binary log, coalesced",
@@ -96,6 +106,7 @@ ABOUT: dict[type, dict[str, str]] = {
         "role": "what was being done: " + ", ".join(f"`{one}`" for one in Role),
         "explanation": "why",
         "remedy": "what to do",
+        "resumable": "`false`: only a new migration helps, so `resume` is refused",
     },
     LoggedEvent: {
         "id": "grows",
@@ -132,6 +143,7 @@ EVENT_KINDS = {
     EventKind.THROTTLE: "it is held back, or no longer",
     EventKind.HOOK: "a hook ran",
     EventKind.CHUNK: "a chunk was released, since its worker is gone",
+    EventKind.INDEX: "deferred indexes are being added, or are there",
     EventKind.DIFFERENCE: "a verification found a difference, which is repaired",
     EventKind.RENAME: "the rename of a move's cut-over did not succeed at once",
     EventKind.SWAP: "only the server can say whether an alter's tables were swapped",
@@ -143,6 +155,7 @@ EVENT_KINDS = {
 _TITLES = {
     Progress: "The object",
     TableProgress: "tables[]",
+    IndexProgress: "tables[].indexes",
     StreamProgress: "stream",
     Reading: "throttled[]",
     CutOverAttempt: "cut_overs[]",

@@ -107,13 +107,25 @@ def test_a_rename_never_waits_for_a_verification_that_waits_for_the_stream(
     write_both(move, feed, 3, "one")
     on_source(move, "UPDATE {t} SET v = 'two' WHERE id = 3")
     patient = move.pools.settings.checksum.model_copy(update={"drain_wait_s": 300.0})
+    verifier = KeyVerifier(replace(move.sides(), settings=patient))
+    with at(Point.VERIFY_SOURCE_READ, lambda: block(move)):
+        assert verifier.verify_slice() is SliceVerdict.INCONCLUSIVE
+
+
+def test_no_slice_is_begun_once_the_cut_over_begins(move: DirectMove, feed: Feed) -> None:
+    """The rename waits for whoever reads the table, and all writes wait for the rename."""
+    write_both(move, feed, 3, "new")
+    block(move)
+    assert move.verify_keys() is SliceVerdict.INCONCLUSIVE
+    assert touched(move) == 1
+
+
+def block(move: DirectMove) -> None:
     with move.pools.begin(TARGET) as control:
         run(
             control,
             f"UPDATE tranship.migrations SET stage = 'blocking' WHERE id = '{move.migration_id}'",
         )
-    verifier = KeyVerifier(replace(move.sides(), settings=patient))
-    assert verifier.verify_slice() is SliceVerdict.INCONCLUSIVE
 
 
 def test_a_key_that_differs_sends_its_chunk_back_which_is_repaired(

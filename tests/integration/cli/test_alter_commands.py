@@ -57,6 +57,7 @@ def test_what_the_server_can_do_itself_is_not_copied(
         (("--force-after", "soon"), "is not a duration"),
         (("--cut-over-window", "noon"), "is not a window of time"),
         (("--lock-timeout", "0"), "--lock-timeout"),
+        (("--defer-secondary-indexes",), "--defer-secondary-indexes is for a move"),
     ],
 )
 def test_a_wrong_option_is_one_line_that_names_it(

@@ -1,13 +1,16 @@
-"""A connection is ended by its number, which a server that has started again gives to others."""
+"""Connections: ended by their number, which a server that has started again gives to others; and
+taken from a pool that neither pings nor rolls back one that it knows to be good.
+"""
 
 from __future__ import annotations
 
 import pymysql
 import pytest
 
-from pipeline.mysql.pools import Pools, connection_is_alive, kill_connection
+from pipeline.mysql import pooled
+from pipeline.mysql.pools import Pools, connection_id, connection_is_alive, kill_connection, run
 from tests.conftest import Connect
-from tests.support.moves import TARGET
+from tests.support.moves import SOURCE, TARGET
 
 
 def test_a_connection_that_was_there_is_ended(pools: Pools, connect: Connect) -> None:
@@ -29,3 +32,34 @@ def test_a_number_from_before_the_servers_start_is_somebody_elses_now(
     with pools.begin(TARGET) as connection:
         assert not connection_is_alive(connection, theirs.thread_id(), long_ago_s)
         assert connection_is_alive(connection, theirs.thread_id())
+
+
+def test_a_pooled_connection_that_was_lost_while_idle_is_opened_again(
+    pools: Pools, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = Pools(pools.settings)  # with one connection, which is the one that comes next
+    with ours.begin(TARGET) as connection:
+        lost = connection_id(connection)
+    connect(TARGET).query(f"KILL {lost}")
+    monkeypatch.setattr(pooled, "_IDLE_S", 0.0)
+    with ours.begin(TARGET) as connection:
+        assert connection_id(connection) != lost
+        assert run(connection, "SELECT 1").rows == ((1,),)
+    ours.close()
+
+
+def test_what_fails_halfway_leaves_no_transaction_to_the_next_user(
+    pools: Pools, schema: str
+) -> None:
+    """Its row locks would stay until somebody else commits."""
+    locked = f"SELECT * FROM {schema}.t FOR UPDATE NOWAIT"
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE TABLE {schema}.t SELECT 1 AS id")
+    with pools.begin(SOURCE) as other:  # or it would get the connection that is left behind
+        with pools.engine(SOURCE).connect() as connection:
+            run(connection, locked)
+            with pytest.raises(pymysql.err.MySQLError):
+                run(connection, "SELECT nonsense")
+            with pytest.raises(pymysql.err.MySQLError):
+                run(other, locked)
+        assert run(other, locked).rows == ((1,),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -12,6 +13,7 @@ from pipeline.mysql.pools import Pools, kill_connection, run
 from pipeline.pausepoints import Point, at
 from tests.support.direct import DirectMove, rows_of
 from tests.support.moves import SOURCE, TARGET, wait_until
+from tests.support.settings import changed
 
 
 @pytest.fixture
@@ -94,4 +96,19 @@ def test_a_failed_attempt_leaves_nothing_and_the_chunk_is_pending_again(move: Di
         move.copy(number)
     assert rows_of(move.pools, TARGET, move.table.definition) == set()
     assert move.copy(number) is not None
+    assert len(rows_of(move.pools, TARGET, move.table.definition)) == 3
+
+
+def test_a_copy_that_outlasts_a_stale_claim_is_not_taken_away(
+    move: DirectMove, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed(monkeypatch, move.pools, row_copy={"stale_claim_s": 0.4})
+    (number,) = move.sent.chunks
+
+    def outlast() -> None:
+        time.sleep(0.6)
+        move.advance()
+
+    with at(Point.COPY_READ, outlast):
+        assert move.copy(number) is not None
     assert len(rows_of(move.pools, TARGET, move.table.definition)) == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.commands import control
+from pipeline.commands.resume import resume
 from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools, run
 from pipeline.pausepoints import Point
@@ -38,7 +39,7 @@ def test_tables_are_never_given_back_to_the_source_after_the_switch(move: ReadyM
     move.fail("the disk is full")
     with move.coordinators.paused_at(Point.DDL_NOTED) as go_on:
         move.coordinators.until(Stage.FAILED)
-        control.resume(move.coordinators.pools, TARGET, move.id, "test")
+        resume(move.coordinators.pools, TARGET, move.id, "test")
         move.ends_done()
         go_on()
         assert not move.in_place

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.commands import control
+from pipeline.commands.resume import resume
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
 from pipeline.pausepoints import Point
@@ -53,7 +54,7 @@ def test_a_failure_gives_the_source_its_tables_back_and_can_be_resumed(move: Rea
     move.fail("the disk is full")
     move.ends_as_it_began(Stage.FAILED)
     assert read(move.pools, move.id).resume_stage is Stage.READY
-    control.resume(move.coordinators.pools, TARGET, move.id, "test")
+    resume(move.coordinators.pools, TARGET, move.id, "test")
     move.ends_done()
 
 

@@ -59,7 +59,7 @@ def test_it_is_tried_again_and_then_waits_for_a_person(
         move.ends_done()
 
 
-def test_a_table_that_a_transaction_holds_is_not_waited_for_long(
+def test_a_table_that_a_transaction_holds_is_not_waited_for_long_and_who_holds_it_is_told(
     pools: Pools, connect: Connect, schema: str, tmp_path: Path
 ) -> None:
     with ready_move(pools, schema, tmp_path, lock_wait_s=1) as move:
@@ -70,6 +70,6 @@ def test_a_table_that_a_transaction_holds_is_not_waited_for_long(
         move.coordinators.until_true(lambda: read(pools, move.id).attempt == 2)
         move.coordinators.until(Stage.READY)
         assert move.in_place
-        assert "did not succeed at once" in story(pools, move.id)
+        assert f"held by connection {blocker.thread_id()} (" in story(pools, move.id)
         blocker.commit()
         move.ends_done()

@@ -304,6 +304,17 @@ def test_what_names_the_table_and_stays_behind_is_listed_as_a_warning(
     assert f"'{schema}'@'%'" in said[1]
 
 
+def test_indexes_are_deferred_only_of_a_table_that_is_ours_to_create(
+    pools: Pools, schema: str
+) -> None:
+    create = f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, v VARCHAR(9), KEY by_v (v))"
+    do(pools, SOURCE, create)
+    request = move_request(schema, "t", defer_secondary_indexes=True)
+    assert "deferred indexes" not in against(pools, request)
+    do(pools, TARGET, f"CREATE DATABASE {schema}", create)
+    assert "exists already" in against(pools, request)["deferred indexes"].explanation
+
+
 def test_a_session_older_than_the_setting_is_named(
     pools: Pools, schema: str, connect: Connect
 ) -> None:

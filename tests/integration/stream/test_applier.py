@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from pipeline.configuration.settings import Stream
@@ -64,7 +66,7 @@ def test_the_position_does_not_take_a_transaction_in_at_its_start(move: DirectMo
     assert f"{GTID}:1" not in position(move)
 
 
-def replace_settings(move: DirectMove, **values: int) -> Stream:
+def replace_settings(move: DirectMove, **values: float) -> Stream:
     return move.pools.settings.stream.model_copy(update=values)
 
 
@@ -284,3 +286,30 @@ def test_a_large_transaction_during_which_verification_began_is_applied_again(
             feed.applier.handle(TransactionEnd(f"{GTID}:1", 5, ()))
     assert rows(move) == set()
     assert f"{GTID}:1" not in position(move)
+
+
+def test_our_own_rename_commits_what_came_before_it_at_once(move: DirectMove) -> None:
+    """The writes that it ended are what the cut-over waits for."""
+    with move.applier() as feed:
+        feed.applier.settings = replace_settings(move, batch_s=3600)
+        feed.applier.handle(TransactionBegin(f"{GTID}:1"))
+        feed.applier.handle(insert(move, 1))
+        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5, ()))
+        assert not feed.applier.idle
+        feed.applier.handle(TransactionBegin(f"{GTID}:2"))
+        sql = f"RENAME TABLE t TO _t_del /* tranship {move.migration_id} */"
+        feed.applier.handle(StatementSeen(move.table.source, "RENAME", sql, f"{GTID}:2"))
+        feed.applier.handle(TransactionEnd(f"{GTID}:2", 5, ()))
+        assert feed.applier.idle
+    assert f"{GTID}:2" in position(move)
+
+
+def test_while_writes_are_blocked_no_batch_is_waited_for(move: DirectMove) -> None:
+    with move.applier() as feed:
+        feed.applier.settings = replace_settings(move, batch_s=3600)
+        feed.applier.handle(TransactionBegin(f"{GTID}:1"))
+        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5, ()))
+        time.sleep(0.03)
+        assert not feed.applier.due
+        feed.applier.hurries = True
+        assert feed.applier.due

@@ -24,6 +24,7 @@ from pipeline.work.run import run_job
 from pipeline.work.verify import VERIFY, VERIFY_KEYS
 from tests.support.direct import DirectMove, rows_of
 from tests.support.moves import SOURCE, TARGET
+from tests.support.settings import changed
 
 
 @dataclass
@@ -258,6 +259,24 @@ def test_touched_keys_are_sent_once_and_again_when_their_worker_has_yielded(
     assert move.sent.keys == 2
 
 
+def test_touched_keys_that_outlast_the_resend_time_are_not_sent_again(
+    verifier: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move = verifier.move
+    changed(monkeypatch, move.pools, checksum={"resend_s": 0.4})
+    with move.applier() as feed:
+        feed.update(((b"1",), (b"1", b"one")))
+    drained(verifier)
+
+    def outlast() -> None:
+        time.sleep(0.6)
+        move.advance()
+
+    with at(Point.VERIFY_SOURCE_READ, outlast):
+        verifier.run(VERIFY_KEYS, WHOLE_TABLE)
+    assert move.sent.keys == 0
+
+
 def test_a_difference_that_can_t_be_repaired_stops_the_migration_and_names_the_key(
     verifier: Worker,
 ) -> None:
@@ -279,12 +298,38 @@ def test_a_difference_that_can_t_be_repaired_stops_the_migration_and_names_the_k
         (KeyError("a defect of ours"), JobResult.FAILED),
     ],
 )
-def test_a_verification_that_fails_for_now_is_sent_again_and_stops_nothing(
-    verifier: Worker, error: Exception, result: JobResult
+@pytest.mark.parametrize(
+    ("kind", "number", "what"),
+    [(VERIFY, 0, "Verifying chunk 0"), (VERIFY_KEYS, WHOLE_TABLE, "Verifying the touched keys")],
+)
+def test_a_verification_that_keeps_failing_stops_the_migration_and_says_why(
+    verifier: Worker, kind: JobKind, number: int, what: str, error: Exception, result: JobResult
 ) -> None:
+    with verifier.move.applier() as feed:
+        feed.update(((b"1",), (b"1", b"one")))
+    drained(verifier)
+    attempts = verifier.move.pools.settings.checksum.attempts
     with at(Point.VERIFY_SOURCE_READ, raising(error)):
-        for _ in range(verifier.move.pools.settings.row_copy.attempts + 1):
-            assert verifier.run(VERIFY, 0) is result
+        for _ in range(attempts - 1):
+            assert verifier.run(kind, number) is result
+            assert verifier.failure is None
+        assert verifier.run(kind, number) is JobResult.STOPPED
+    failure = verifier.failure
+    assert failure is not None
+    assert failure.role == Role.CHECKSUM
+    assert what in failure.explanation
+    assert f"failed {attempts} times, last with: {error}" in failure.explanation
+
+
+def test_a_verification_that_fails_now_and_then_stops_nothing(verifier: Worker) -> None:
+    """What is written may need any number of attempts: only errors in a row count."""
+    with at(Point.VERIFY_SOURCE_READ, raising(RetryableError("the server is busy"))):
+        for _ in range(verifier.move.pools.settings.checksum.attempts - 1):
+            assert verifier.run(VERIFY, 0) is JobResult.RETRIED
+    verifier.control(f"UPDATE {verifier.move.table.target} SET v = 'other' WHERE id = 2")
+    assert verifier.run(VERIFY, 0) is JobResult.CHANGED  # a repair
+    with at(Point.VERIFY_SOURCE_READ, raising(RetryableError("the server is busy"))):
+        assert verifier.run(VERIFY, 0) is JobResult.RETRIED
     assert verifier.failure is None
     assert verifier.run(VERIFY, 0) is JobResult.CHANGED
 

@@ -10,17 +10,25 @@ from typing import Any
 from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import CreateTable
 
-from pipeline.control.schema import VERSION, metadata, migration_tables, migrations, throttles
+from pipeline.control.schema import (
+    VERSION,
+    index_builds,
+    metadata,
+    migration_tables,
+    migrations,
+    throttles,
+)
 from pipeline.domain.alter_plan import AlterPlan, Fill
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import DdlConnection, Failure
 from pipeline.domain.reading import Reading, Signal
 from pipeline.domain.role import Role
 from pipeline.domain.window import Window
+from pipeline.mysql.indexes import DeferredIndex
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from tests.support.examples import ALTER, MOVE
 
-_SHAPES = {1: "555899f2b2378b0f"}
+_SHAPES = {1: "78200f088978939e"}
 
 _TABLE = Table(
     TableName("s", "t"),
@@ -37,6 +45,7 @@ _VALUES: tuple[tuple[Any, Any], ...] = (
     (migrations.c.request, replace(ALTER, renames={"a": "b"}, **_TERMS)),
     (migrations.c.ddl_connection, DdlConnection("new", 1, datetime(2026, 1, 2, tzinfo=UTC))),
     (migrations.c.failure, Failure(Role.COPY, "why", "what to do")),
+    (index_builds.c.indexes, (DeferredIndex("i", "KEY `i` (`a`)"),)),
     (throttles.c.reasons, (Reading(Signal.LOAD, 2, 1, "new", "Threads_running"),)),
 )
 

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from sqlalchemy.dialects import mysql
 
 from pipeline.control.schema import (
+    index_builds,
     metadata,
     migration_tables,
     migrations,
@@ -47,6 +48,8 @@ STORED = {
     migration_tables.c.alter_plan: strategies.alter_plans,
     migrations.c.request: strategies.requests,
     migrations.c.failure: strategies.failures,
+    index_builds.c.indexes: st.lists(strategies.deferred_indexes, max_size=3).map(tuple),
+    index_builds.c.failure: strategies.failures,
     migrations.c.ddl_connection: strategies.ddl_connections,
     schedules.c.request: strategies.requests,
     streams.c.prepared_xa: st.lists(strategies.texts, max_size=3).map(tuple),

@@ -34,8 +34,8 @@ ENDED = (Stage.DONE, Stage.ABORTED, Stage.FAILED)
 BEFORE_CUT_OVER = (Stage.PREPARING, Stage.COPYING, Stage.CONVERGING, Stage.READY)
 LIMITED = (Stage.DRAINING, Stage.VERIFYING)
 # Nothing but their own step leads out of these.
-UNDIVERTED = (Stage.SWAPPING, Stage.SWITCHING, Stage.RESTORING, *ENDED)
-DIVERTED = (*BEFORE_CUT_OVER, Stage.BLOCKING, *LIMITED)
+UNDIVERTED = (Stage.SWAPPING, Stage.SWITCHING, *ENDED)
+DIVERTED = (*BEFORE_CUT_OVER, Stage.BLOCKING, *LIMITED, Stage.RESTORING)
 
 TO_ABORTED = Diversion("abort was asked for", Stage.ABORTED)
 LATE = {
@@ -60,6 +60,8 @@ def expected(stage: Stage, abort: bool, failed: bool, overdue: bool) -> Diversio
         return None
     if abort:
         return TO_ABORTED
+    if stage is Stage.RESTORING:
+        return None
     if overdue and stage in LIMITED:
         return again(stage)
     return to_failed(stage) if failed else None

@@ -79,13 +79,17 @@ def test_what_verifies_streams(stage: Stage) -> None:
     assert wants_stream(stage)
 
 
+def test_no_abort_is_promised_while_the_swap_may_have_happened() -> None:
+    assert not can_abort(Stage.SWAPPING)
+
+
 @pytest.mark.parametrize("stage", sorted({Stage.SWITCHING, *ENDS}))
 def test_no_abort_from_switching_on_and_none_of_what_has_ended(stage: Stage) -> None:
     assert not can_abort(stage)
     assert not allowed(stage, Stage.RESTORING)
 
 
-@pytest.mark.parametrize("stage", sorted(set(Stage) - {Stage.SWITCHING, *ENDS}))
+@pytest.mark.parametrize("stage", sorted(set(Stage) - {Stage.SWAPPING, Stage.SWITCHING, *ENDS}))
 def test_everything_before_it_can_be_aborted(stage: Stage) -> None:
     assert can_abort(stage)
     assert Stage.ABORTED in reachable(stage)

@@ -19,8 +19,9 @@ from pipeline.status.next_step import StatusFacts, next_step
 
 MOVE = StatusFacts(
     id="m1", kind=MigrationKind.MOVE, source="old", target="new", stage=Stage.COPYING,
-    after_restore=None, postponed=False, window=None, failure=None, throttled=(), chunks_left=0,
-    planned=True, unverified=0, touched=0, touched_limit=5000, waiting_s=0.0,
+    after_restore=None, postponed=False, window=None, failure=None, hook_failure=None,
+    throttled=(), chunks_left=0,
+    planned=True, unverified=0, indexes_left=0, touched=0, touched_limit=5000, waiting_s=0.0,
     lag_s=0.0, lag_limit_s=5.0, stream_alive=True, coordinated_s_ago=0.5, stage_s=60.0,
     retry_s=0.0, refused_s=0.0, refused_limit_s=30.0,
 )  # fmt: skip
@@ -42,6 +43,14 @@ SENTENCES: list[tuple[StatusFacts, Stage, dict[str, Any], str]] = [
     (
         MOVE, Stage.CONVERGING, {"unverified": 2, "touched": 9},
         "cut-over; waiting for 2 chunks to be verified",
+    ),
+    (
+        MOVE, Stage.CONVERGING, {"unverified": 2, "indexes_left": 6},
+        "cut-over; waiting for 2 chunks to be verified and 6 deferred indexes to be added",
+    ),
+    (
+        MOVE, Stage.CONVERGING, {"indexes_left": 1, "touched": 12345},
+        "cut-over; waiting for 1 deferred index to be added",
     ),
     (
         MOVE, Stage.CONVERGING, {"touched": 12345},

@@ -26,7 +26,7 @@ from pipeline.errors import (
 )
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from pipeline.work.copy import COPY
-from pipeline.work.job import JobContext, JobResult, nice_pause_s, obstacle, stop_reason
+from pipeline.work.job import JobContext, JobKind, JobResult, nice_pause_s, obstacle, stop_reason
 from pipeline.work.verify import VERIFY, VERIFY_KEYS
 from tests.support.examples import MIGRATION
 
@@ -84,28 +84,30 @@ def test_a_pause_is_bounded(ratio: float, worked_s: float, pause_s: float) -> No
     "error", [FatalError("f"), RefusedError("r"), DefectError("d"), AmbiguousError("a")]
 )
 def test_what_time_does_not_heal_stops_the_migration_at_once(error: Exception) -> None:
-    assert stop_reason(error, context(), attempts=1, limit=10) is error
-    assert stop_reason(error, context(), attempts=None, limit=10) is error
+    assert stop_reason(COPY, error, context(), attempts=1, limit=10) is error
 
 
 @pytest.mark.parametrize("error", [RetryableError("deadlock"), KeyError("a defect")])
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [
+        (COPY, "Copying chunk 7 of s.t"),
+        (VERIFY, "Verifying chunk 7 of s.t"),
+        (VERIFY_KEYS, "Verifying the touched keys of s.t"),
+    ],
+)
 def test_temporary_trouble_and_a_defect_stop_it_only_when_they_do_not_pass(
-    error: Exception,
+    kind: JobKind, what: str, error: Exception
 ) -> None:
-    assert stop_reason(error, context(), attempts=9, limit=10) is None
-    reason = stop_reason(error, context(), attempts=10, limit=10)
+    assert stop_reason(kind, error, context(), attempts=9, limit=10) is None
+    reason = stop_reason(kind, error, context(), attempts=10, limit=10)
     assert reason is not None
-    assert reason.explanation == f"Chunk 7 of s.t failed 10 times, last with: {error}"
+    assert reason.explanation == f"{what} failed 10 times, last with: {error}"
     assert "tranship resume m1" in reason.remedy
 
 
-def test_a_verification_that_is_tried_for_days_does_not_stop_the_migration() -> None:
-    assert VERIFY.attempts is None
-    assert stop_reason(RetryableError("again"), context(), attempts=None, limit=1) is None
-
-
 def test_being_fenced_out_stops_nothing_however_often_it_happens() -> None:
-    assert stop_reason(FencedError("newer"), context(), attempts=99, limit=10) is None
+    assert stop_reason(COPY, FencedError("newer"), context(), attempts=99, limit=10) is None
 
 
 def test_only_what_somebody_should_look_into_is_a_failure() -> None:

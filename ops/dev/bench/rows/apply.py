@@ -158,5 +158,5 @@ ROW = Row(
     "apply a backlog of 200,000 random updates of 1 M rows, in 100 transactions",
     _measure,
     programs=("mysqlbinlog", "mysql", "gh-ost"),
-    minutes=6,
+    minutes=4,
 )

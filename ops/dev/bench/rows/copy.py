@@ -153,5 +153,5 @@ ROW = Row(
     "copy of 1 M rows of 7 columns (230 bytes, one index), nothing written meanwhile",
     _measure,
     programs=tuple(program for peer in COPIERS for program in peer.programs),
-    minutes=8,
+    minutes=6,
 )

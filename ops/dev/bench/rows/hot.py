@@ -50,5 +50,5 @@ ROW = Row(
     "hot",
     "apply 200,000 updates of the same 100 rows, in 2,000 transactions",
     _measure,
-    minutes=4,
+    minutes=2,
 )

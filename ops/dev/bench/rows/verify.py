@@ -70,5 +70,5 @@ ROW = Row(
     "verify",
     "verify 1 M copied rows of 7 columns again, nothing written meanwhile (seconds)",
     _measure,
-    minutes=3,
+    minutes=2,
 )

@@ -1,0 +1,53 @@
+"""Both sides' rows, each in one state, and so opened that a comparison is fair.
+
+The last batch applied is noted, and reads on the source see all that it contained. Open a snapshot
+of the source; wait until the position contains all that the source had executed by then; open a
+snapshot of the target. A row that no later batch has touched was last changed at or before the
+source's snapshot, and that change is in the target's. So it must be equal, however busy the table
+is; a row that a later batch has touched may differ.
+
+Nothing is read before both snapshots are open, so both servers work on their digests at the same
+time, and what was touched meanwhile is only what the wait let through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pipeline.checksum.row_sources import Rows, target_rows
+from pipeline.checksum.sides import TableSides
+from pipeline.pausepoints import Point, reached
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The rows of both sides."""
+
+    source: Rows
+    target: Rows
+
+    def both(self, read: Callable[[Rows], T]) -> tuple[T, T]:
+        """What `read` finds on the source and on the target, which it asks at the same time."""
+        with ThreadPoolExecutor(1) as thread:
+            ours = thread.submit(read, self.source)
+            theirs = read(self.target)
+            return ours.result(), theirs
+
+
+@contextmanager
+def opened(sides: TableSides, source_rows: AbstractContextManager[Rows]) -> Iterator[Pair | None]:
+    """Both sides; None if the target does not catch up in time."""
+    with source_rows as source:
+        reached(Point.VERIFY_SOURCE_READ)
+        if not sides.target_has_caught_up(source.connection):
+            yield None
+            return
+        with sides.pools.snapshot(sides.target) as target:
+            reached(Point.VERIFY_TARGET_READ)
+            yield Pair(source, target_rows(target, sides.table))

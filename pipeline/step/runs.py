@@ -1,0 +1,41 @@
+"""Which chunks one task verifies: as many adjoining ones as it takes to be worth a message.
+
+Chunks have been sized by what copying them cost in time and bytes, so a number of them bounds a
+run in both; the bytes are looked at, too, since a chunk may hold a few very large rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from pipeline.control.check_messages import DueCheck
+from pipeline.control.chunk_checks import CHUNKS_AT_ONCE
+
+_BYTES_AT_ONCE = 64 << 20
+_CONVERTED_AT_ONCE = 2  # a copy of all their rows is made
+
+
+def chunks_at_once(compares_in_place: bool) -> int:
+    """How many chunks a run may have."""
+    return CHUNKS_AT_ONCE if compares_in_place else _CONVERTED_AT_ONCE
+
+
+def in_runs(due: Sequence[DueCheck], most: int) -> list[range]:
+    """Up to `most` runs of adjoining chunks among `due`, in their order.
+
+    All runs are of about the same length, so that where few chunks are due, all workers get some.
+    """
+    length = math.ceil(len(due) / most)
+    runs: list[range] = []
+    size = 0
+    for check in due:
+        size += check.bytes or 0
+        run = runs[-1] if runs else range(0)
+        adjoins = bool(run) and check.number == run.stop
+        if adjoins and len(run) < length and size <= _BYTES_AT_ONCE:
+            runs[-1] = range(run.start, check.number + 1)
+        else:
+            runs.append(range(check.number, check.number + 1))
+            size = check.bytes or 0
+    return runs[:most]

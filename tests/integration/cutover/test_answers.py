@@ -1,0 +1,96 @@
+"""What a person is told is what happens: one transaction decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from pipeline.commands import control
+from pipeline.commands.resume import Changes, resume
+from pipeline.domain.hook_names import Hook
+from pipeline.domain.stages import Stage
+from pipeline.errors import RefusedError
+from pipeline.pausepoints import Point, at
+from pipeline.status.progress import read_progress
+from tests.support.alters import SERVER
+from tests.support.cut_overs import ReadyAlter, ReadyMove
+from tests.support.moves import TARGET, read, story
+
+
+def once(action: Callable[[], None]) -> Callable[[], None]:
+    left = [action]
+    return lambda: left.pop()() if left else None
+
+
+def test_an_abort_that_is_accepted_right_before_the_proof_aborts(move: ReadyMove) -> None:
+    with at(Point.VERIFYING, once(lambda: control.abort(move.pools, TARGET, move.id, "test"))):
+        move.ends_as_it_began(Stage.ABORTED)
+
+
+def test_an_abort_that_is_accepted_right_before_the_swap_aborts(alter: ReadyAlter) -> None:
+    with at(Point.VERIFYING, once(lambda: control.abort(alter.pools, SERVER, alter.id, "test"))):
+        alter.ends_as_it_began(Stage.ABORTED)
+
+
+def test_no_abort_is_accepted_while_the_swap_may_happen(alter: ReadyAlter) -> None:
+    def abort() -> None:
+        with pytest.raises(RefusedError, match="is swapping"):
+            control.abort(alter.pools, SERVER, alter.id, "test")
+
+    with at(Point.PROVED, abort):
+        alter.ends_done()
+
+
+def test_an_abort_that_is_accepted_on_the_way_to_a_failure_aborts(move: ReadyMove) -> None:
+    move.coordinators.killed_at(Point.VERIFYING)
+    move.fail("the disk is full")
+    with at(Point.DDL_NOTED, once(lambda: control.abort(move.pools, TARGET, move.id, "test"))):
+        move.ends_as_it_began(Stage.ABORTED)
+
+
+def test_no_postponement_is_accepted_once_writes_are_refused(move: ReadyMove) -> None:
+    def postpone() -> None:
+        with pytest.raises(RefusedError, match="is blocking"):
+            control.postpone(move.pools, TARGET, move.id, "test")
+
+    with at(Point.INTENT_WRITTEN, postpone):
+        move.ends_done()
+
+
+def test_what_has_not_failed_is_not_resumed(move: ReadyMove) -> None:
+    before = story(move.pools, move.id)
+    with pytest.raises(RefusedError, match="has not failed"):
+        resume(move.pools, TARGET, move.id, "test")
+    assert story(move.pools, move.id) == before
+
+
+def test_what_is_not_throttled_by_hand_is_not_let_go(move: ReadyMove) -> None:
+    with pytest.raises(RefusedError, match="not throttled by hand"):
+        control.unthrottle(move.pools, TARGET, move.id, "test")
+
+
+@pytest.mark.parametrize("how", ["skipped", "replaced"])
+def test_an_on_success_hook_that_can_only_fail_ends_when_a_person_says_so(
+    move: ReadyMove, how: str
+) -> None:
+    move.hooks.fail("on-success")
+    move.coordinators.until_true(lambda: len(move.hooks.attempts("on-success")) >= 2)
+    progress = read_progress(move.pools, TARGET, move.id)
+    assert progress.hook_failure == "on-success exited 1: told to fail"
+    assert progress.command == f"tranship resume {move.id} --skip-hook on-success"
+    skip = Changes(skip=[Hook.ON_SUCCESS])
+    changes = skip if how == "skipped" else Changes(hooks={Hook.ON_SUCCESS: "true"})
+    resume(move.pools, TARGET, move.id, "test", changes)
+    move.coordinators.until(Stage.DONE)
+    assert f"hook on-success is {how}" in story(move.pools, move.id)
+    assert read_progress(move.pools, TARGET, move.id).hook_failure is None
+
+
+def test_a_failure_that_only_a_new_migration_helps_is_not_resumed(move: ReadyMove) -> None:
+    move.fail("somebody has changed the table", resumable=False)
+    move.coordinators.until(Stage.FAILED)
+    assert read_progress(move.pools, TARGET, move.id).command == f"tranship abort {move.id}"
+    with pytest.raises(RefusedError, match="can't be resumed"):
+        resume(move.pools, TARGET, move.id, "test")
+    assert read(move.pools, move.id).stage is Stage.FAILED
