@@ -19,15 +19,9 @@ def insert_table(
             migration_id=migration_id, ordinal=ordinal, definition=table.definition,
             target_schema=table.target.schema, target_name=table.target.name,
             rows_estimate=table.rows_estimate, bytes_estimate=table.bytes_estimate,
-<<<<<<< HEAD
             created_by_us=False, target_identity=table.target_identity, planned=False,
             copied=False, chunk_rows=table.chunk_rows, alter_plan=table.alter_plan,
-            keys_attempt=0, keys_failures=0,
-=======
-            created_by_us=False, planned=False, copied=False, chunk_rows=table.chunk_rows,
-            alter_plan=table.alter_plan, keys_attempt=0, keys_failures=0,
-            rows_copied=0, bytes_copied=0, chunks_verified=0,
->>>>>>> main
+            keys_attempt=0, keys_failures=0, rows_copied=0, bytes_copied=0, chunks_verified=0,
         )
     )  # fmt: skip
 
