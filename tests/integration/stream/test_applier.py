@@ -191,7 +191,7 @@ def test_a_row_that_changes_again_and_again_does_not_fill_a_batch(move: DirectMo
         for number in range(1, 51):
             feed.applier.handle(TransactionBegin(f"{GTID}:{number}"))
             feed.applier.handle(insert(move, 1, 2))
-            feed.applier.handle(TransactionEnd(f"{GTID}:{number}", 5))
+            feed.applier.handle(TransactionEnd(f"{GTID}:{number}", 5, ()))
         assert rows(move) == set()
         feed.applier.commit()
     assert len(rows(move)) == 2
