@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, select
 from pipeline.control.chunk_checks import is_fully_verified, void_attempt
 from pipeline.control.schema import SCHEMA, chunk_checks, chunks
 from pipeline.control.streams import read_stream
+from pipeline.control.totals import add_verified
 from pipeline.domain.chunk_state import ChunkState
 from pipeline.domain.migration import MigrationTable
 from pipeline.mysql.codecs import key_literals
@@ -163,6 +164,7 @@ def cut_open_chunk(connection: Connection, table: MigrationTable, bound: Bound) 
         fully_verified = is_fully_verified(connection, table, number)
         void_attempt(connection, table, number)
         _insert_chunk(connection, table, number + 1, ChunkState.DONE, fully_verified)
+        add_verified(connection, table, int(fully_verified))
     else:
         _insert_chunk(connection, table, number + 1, ChunkState.PENDING)
     return number

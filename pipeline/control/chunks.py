@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Update, func, select, update
 
 from pipeline.control.schema import NOW, ago, chunks
+from pipeline.control.totals import add_copied
 from pipeline.domain.chunk_state import ChunkState
 from pipeline.domain.migration import MigrationTable
 from pipeline.errors import FencedError
+
+UNFINISHED = tuple(state for state in ChunkState if state is not ChunkState.DONE)
 
 
 @dataclass(frozen=True)
@@ -24,19 +28,19 @@ class Claim:
 def unfinished_chunks(
     connection: Connection, table: MigrationTable
 ) -> list[tuple[int, ChunkState]]:
-    """Chunks that are planned and not done: at most the window, and the open one."""
+    """Chunks that are planned and not done, by number: at most the window, and the open one."""
     rows = connection.execute(
-        select(chunks.c.number, chunks.c.state)
-        .where(chunks.c.table_id == table.id, chunks.c.state != ChunkState.DONE)
-        .order_by(chunks.c.number)
+        select(chunks.c.number, chunks.c.state).where(
+            chunks.c.table_id == table.id, chunks.c.state.in_(UNFINISHED)
+        )
     )
-    return [(row.number, row.state) for row in rows]
+    return sorted((row.number, row.state) for row in rows)
 
 
-def mark_sent(connection: Connection, table: MigrationTable, number: int) -> None:
+def mark_sent(connection: Connection, table: MigrationTable, numbers: Sequence[int]) -> None:
     connection.execute(
         update(chunks)
-        .where(chunks.c.table_id == table.id, chunks.c.number == number)
+        .where(chunks.c.table_id == table.id, chunks.c.number.in_(numbers))
         .where(chunks.c.state == ChunkState.PENDING)
         .values(state=ChunkState.SENT, sent_at=NOW)
     )
@@ -116,7 +120,7 @@ def renew_claim(connection: Connection, claim: Claim) -> None:
 def finish_chunk(
     connection: Connection, claim: Claim, rows: int, size: int, seconds: float
 ) -> None:
-    """The last statement of a chunk's transaction.
+    """The last statements of a chunk's transaction.
 
     Raises:
         FencedError: the claim is no longer ours; the transaction must be rolled back.
@@ -125,6 +129,7 @@ def finish_chunk(
         connection, claim, state=ChunkState.DONE, done_at=NOW, rows=rows, bytes=size,
         seconds=seconds, error=None,
     )  # fmt: skip
+    add_copied(connection, claim.table, rows, size)
 
 
 def release_failed_claim(connection: Connection, claim: Claim, error: str) -> None:
@@ -176,13 +181,15 @@ class CopyPace:
 def recent_pace(connection: Connection, table: MigrationTable, last: int = 8) -> CopyPace:
     recent = (
         select(chunks.c.rows, chunks.c.bytes, chunks.c.seconds)
-        .where(chunks.c.table_id == table.id, chunks.c.state == ChunkState.DONE, chunks.c.rows > 0)
+        .where(chunks.c.table_id == table.id, chunks.c.state == ChunkState.DONE)
         .order_by(chunks.c.number.desc())
         .limit(last)
         .subquery()
     )
     row = connection.execute(
-        select(func.sum(recent.c.rows), func.sum(recent.c.bytes), func.sum(recent.c.seconds))
+        select(func.sum(recent.c.rows), func.sum(recent.c.bytes), func.sum(recent.c.seconds)).where(
+            recent.c.rows > 0
+        )
     ).one()
     return CopyPace(int(row[0] or 0), int(row[1] or 0), float(row[2] or 0.0))
 

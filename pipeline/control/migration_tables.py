@@ -20,8 +20,9 @@ def insert_table(
             definition_text=table.definition_text,
             target_schema=table.target.schema, target_name=table.target.name,
             rows_estimate=table.rows_estimate, bytes_estimate=table.bytes_estimate,
-            created_by_us=False, planned=False, copied=False, chunk_rows=table.chunk_rows,
-            alter_plan=table.alter_plan, keys_attempt=0, keys_failures=0,
+            created_by_us=False, target_identity=table.target_identity, planned=False,
+            copied=False, chunk_rows=table.chunk_rows, alter_plan=table.alter_plan,
+            keys_attempt=0, keys_failures=0, rows_copied=0, bytes_copied=0, chunks_verified=0,
         )
     )  # fmt: skip
 
@@ -36,13 +37,23 @@ def read_tables(connection: Connection, migration_id: str) -> list[MigrationTabl
 
 
 def mark_created_by_us(connection: Connection, table: MigrationTable) -> None:
-    """The target's table is ours to drop."""
-    _update(connection, table, created_by_us=True)
+    """The target's table is about to be created, and ours to drop."""
+    _update(connection, table, created_by_us=True, target_identity=None)
+
+
+def note_created(connection: Connection, table: MigrationTable, identity: str | None) -> None:
+    """Which table it is that we have created."""
+    _update(connection, table, target_identity=identity)
 
 
 def mark_dropped(connection: Connection, table: MigrationTable) -> None:
     """What we had created is gone; what bears its name from now on is not ours."""
-    _update(connection, table, created_by_us=False)
+    _update(connection, table, created_by_us=False, target_identity=None)
+
+
+def note_source(connection: Connection, table: MigrationTable, identity: str | None) -> None:
+    """Which table it is that will get the retired name."""
+    _update(connection, table, source_identity=identity)
 
 
 def mark_planned(connection: Connection, table: MigrationTable) -> None:
@@ -78,5 +89,7 @@ def _from_row(row: Row[Any]) -> MigrationTable:
     values = dict(row._mapping)
     for name in ("keys_sent_at", "keys_attempt", "keys_failures"):
         values.pop(name)  # of a message, not of the table
+    for total in ("rows_copied", "bytes_copied", "chunks_verified"):
+        values.pop(total)
     target = TableName(values.pop("target_schema"), values.pop("target_name"))
     return MigrationTable(target=target, **values)

@@ -84,7 +84,7 @@ def move_position(
     )
 
 
-def note_source(connection: Connection, migration_id: str, identity: str) -> None:
+def note_streamed_server(connection: Connection, migration_id: str, identity: str) -> None:
     """From now on the stream reads the log of that server."""
     connection.execute(
         update(streams)

@@ -1,7 +1,7 @@
 """Read-only statements that summarise the control schema for people.
 
-Nothing here decides anything: the coordinator has its own statements. The server makes the sums,
-so that a table of 100,000 chunks costs one row on the wire.
+Nothing here decides anything: the coordinator has its own statements. None reads all chunks of a
+table: what is in flight is counted, what is done is a total (totals.py).
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, case, func, literal_column, select
 
-from pipeline.control.chunk_checks import UNVERIFIED
+from pipeline.control.chunks import UNFINISHED
 from pipeline.control.install import is_installed
 from pipeline.control.schema import (
     NOW,
+    ago,
     chunk_checks,
     chunks,
     leases,
@@ -32,45 +33,32 @@ class ChunkSummary:
 
     known: int
     done: int
-    claimed: int
-    rows: int
-    bytes: int
-    waiting_s: float
-
-
-@dataclass(frozen=True)
-class CheckSummary:
-    """The ledger of one table. `unverified`: chunks that have to be verified in full."""
-
-    total: int
-    unverified: int
     waiting_s: float
 
 
 def chunk_summary(connection: Connection, table: MigrationTable) -> ChunkSummary:
     """Counts of one table's chunks."""
+    last = connection.execute(
+        select(func.max(chunks.c.number)).where(chunks.c.table_id == table.id)
+    ).scalar_one()
     sent = case((chunks.c.state == ChunkState.SENT, _age(chunks.c.sent_at)), else_=0)
-    query = select(
-        func.count(),
-        _sum(chunks.c.state == ChunkState.DONE),
-        _sum(chunks.c.state == ChunkState.CLAIMED),
-        _sum(chunks.c.rows),
-        _sum(chunks.c.bytes),
-        func.coalesce(func.max(sent), 0),
-    ).where(chunks.c.table_id == table.id)
-    known, done, claimed, rows, size, waiting = connection.execute(query).one()
-    return ChunkSummary(known, int(done), int(claimed), int(rows), int(size), float(waiting))
+    unfinished, waiting = connection.execute(
+        select(func.count(), func.coalesce(func.max(sent), 0)).where(
+            chunks.c.table_id == table.id, chunks.c.state.in_(UNFINISHED)
+        )
+    ).one()
+    known = 0 if last is None else last + 1  # they are numbered from 0
+    return ChunkSummary(known, known - unfinished, float(waiting))
 
 
-def check_summary(connection: Connection, table: MigrationTable) -> CheckSummary:
-    """Counts of one table's ledger."""
-    query = select(
-        func.count(),
-        _sum(UNVERIFIED),
-        func.coalesce(func.max(case((UNVERIFIED, _age(chunk_checks.c.sent_at)), else_=0)), 0),
-    ).where(chunk_checks.c.table_id == table.id)
-    total, unverified, waiting = connection.execute(query).one()
-    return CheckSummary(total, int(unverified), float(waiting))
+def check_waiting_s(connection: Connection, table: MigrationTable) -> float:
+    """For how long the oldest message to verify a chunk has been on its way, or worked on."""
+    sent_at = chunk_checks.c.sent_at
+    query = select(func.min(sent_at), NOW).where(
+        chunk_checks.c.table_id == table.id, sent_at.is_not(None)
+    )
+    oldest, now = connection.execute(query).one()
+    return 0.0 if oldest is None else float((now - oldest).total_seconds())
 
 
 def rows_copied_lately(
@@ -79,8 +67,7 @@ def rows_copied_lately(
     """Rows of the chunks that were finished in the last `seconds`."""
     query = select(_sum(chunks.c.rows)).where(
         chunks.c.table_id.in_([table.id for table in tables]),
-        chunks.c.state == ChunkState.DONE,
-        _age(chunks.c.done_at) <= seconds,
+        chunks.c.done_at >= ago(seconds),
     )
     return int(connection.execute(query).scalar_one())
 

@@ -22,6 +22,8 @@ from pipeline.mysql.codecs import key_literals
 from pipeline.mysql.keyrange import Bound, KeyRange, bound_from_row, exact_names, order
 from pipeline.mysql.pools import run
 
+COUNTED = 100_000  # rows of a log are counted; more are as many
+
 
 @dataclass(frozen=True)
 class LogSlice:
@@ -94,7 +96,7 @@ def forget_slice(connection: Connection, table: MigrationTable, taken: LogSlice)
     return run(connection, statement).affected
 
 
-def count_touched(connection: Connection, table: MigrationTable, most: int = 1_000_000) -> int:
+def count_touched(connection: Connection, table: MigrationTable, most: int = COUNTED) -> int:
     """How many rows the log has; at most `most` are counted."""
     statement = f"SELECT COUNT(*) FROM (SELECT 1 FROM {touched_table(table)} LIMIT {most}) t"
     return int(run(connection, statement).rows[0][0])

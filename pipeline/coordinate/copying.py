@@ -7,6 +7,8 @@ connection is killed, so that its locks are released, and the chunk is released,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pipeline.configuration.settings import Copy
 from pipeline.control.chunk_map import last_chunk
 from pipeline.control.chunks import (
@@ -83,8 +85,7 @@ def _advance_table(context: Context, table: MigrationTable, row_copy: Copy, wind
         unfinished |= _plan(context, table, row_copy, window - len(unfinished))
     pending = [number for number, state in unfinished.items() if state is ChunkState.PENDING]
     in_flight = len(unfinished) - len(pending)
-    for number in pending[: max(0, window - in_flight)]:
-        _send(context, table, number)
+    _send(context, table, pending[: max(0, window - in_flight)])
 
 
 def _plan(
@@ -110,9 +111,12 @@ def _plan(
     return planned
 
 
-def _send(context: Context, table: MigrationTable, number: int) -> None:
+def _send(context: Context, table: MigrationTable, numbers: Sequence[int]) -> None:
+    if not numbers:
+        return
     # Noted first: a message that is not noted would be sent again; a note without a message times
     # out.
     with context.control() as control:
-        mark_sent(control, table, number)
-    context.messenger.copy_chunk(context.target, table, number)
+        mark_sent(control, table, numbers)
+    for number in numbers:
+        context.messenger.copy_chunk(context.target, table, number)

@@ -58,8 +58,9 @@ def copy_chunk(
     with pools.engine(target).connect() as session:
         with pools.begin(target) as control:
             claim = claim_chunk(control, table, number, worker, connection_id(session))
-        if claim is None:
-            return None
+            if claim is None:
+                return None
+            keys = key_range(control, table, number)
         session.rollback()
         reached(Point.COPY_CLAIMED)
         stale_s = pools.settings.row_copy.stale_claim_s
@@ -68,7 +69,7 @@ def copy_chunk(
                 bound_contextvars(epoch=claim.attempt),
                 renewed(lambda: _renew(pools, target, claim), stale_s),
             ):
-                copied = _copy(pools, source, target, session, claim)
+                copied = _copy(pools, source, target, session, claim, keys)
                 log.info("copied %d rows in %.2f s", copied.rows, copied.seconds)
                 return copied
         except FencedError:
@@ -83,11 +84,11 @@ def _renew(pools: Pools, target: str, claim: Claim) -> None:
         renew_claim(control, claim)
 
 
-def _copy(pools: Pools, source: str, target: str, session: Connection, claim: Claim) -> Copied:
+def _copy(
+    pools: Pools, source: str, target: str, session: Connection, claim: Claim, keys: KeyRange
+) -> Copied:
     table = claim.table
     started = time.monotonic()
-    with pools.begin(target) as control:
-        keys = key_range(control, table, claim.number)
     with pools.begin(source) as reader:
         write = strategy_of(table).read_chunk(reader, table.source, keys)
     reached(Point.COPY_READ)

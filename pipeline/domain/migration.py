@@ -91,6 +91,7 @@ class PlannedTable:
     chunk_rows: int
     definition_text: str  # as the source's server writes it
     alter_plan: AlterPlan | None = None  # alter only
+    target_identity: str | None = None  # of a target table that is there already
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,8 @@ class MigrationTable:
     chunk_rows: int
     definition_text: str  # as the source's server writes it
     alter_plan: AlterPlan | None = None  # alter only
+    target_identity: str | None = None  # the very table that is filled, whatever is called so later
+    source_identity: str | None = None  # the very table that gets the retired name
 
     @property
     def source(self) -> TableName:

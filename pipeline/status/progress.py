@@ -21,12 +21,13 @@ from pipeline.control.migration_tables import read_tables
 from pipeline.control.migrations import read_migration
 from pipeline.control.streams import StreamState, find_stream
 from pipeline.control.summary import (
-    check_summary,
+    check_waiting_s,
     chunk_summary,
     coordinated_s_ago,
     rows_copied_lately,
 )
 from pipeline.control.throttles import read_throttle
+from pipeline.control.totals import read_totals
 from pipeline.control.touched_keys import count_touched
 from pipeline.domain.cut_over_parts import CutOverAttempt
 from pipeline.domain.hook_names import Hook
@@ -49,7 +50,7 @@ _EVENTS = 5
 @dataclass(frozen=True)
 class TableProgress:
     """One table. `chunks_unverified` have to be verified in full; `keys_touched`: how long the
-    log of keys is that were touched since they were last verified."""
+    log of keys is that were touched since they were last verified, up to 100,000."""
 
     source: str
     target: str
@@ -177,17 +178,17 @@ def _hook_failure(control: Connection, migration: Migration) -> str | None:
 
 
 def _table(control: Connection, stage: Stage, table: MigrationTable) -> TableProgress:
-    chunks, chunk_checks = chunk_summary(control, table), check_summary(control, table)
+    chunks, totals = chunk_summary(control, table), read_totals(control, table)
     touched = count_touched(control, table) if stage in STAGES_THAT_REPAIR else 0
     return TableProgress(
         source=str(table.source), target=str(table.target),
-        rows_copied=chunks.rows, rows_estimate=table.rows_estimate,
-        bytes_copied=chunks.bytes, bytes_estimate=table.bytes_estimate,
+        rows_copied=totals.rows_copied, rows_estimate=table.rows_estimate,
+        bytes_copied=totals.bytes_copied, bytes_estimate=table.bytes_estimate,
         chunks_done=chunks.done, chunks_known=chunks.known,
         planned=table.planned, copied=table.copied,
-        chunks_unverified=chunk_checks.unverified, keys_touched=touched,
+        chunks_unverified=chunks.known - totals.chunks_verified, keys_touched=touched,
         indexes=read_indexes(control, table),
-        waiting_s=max(chunks.waiting_s, chunk_checks.waiting_s),
+        waiting_s=max(chunks.waiting_s, check_waiting_s(control, table)),
     )  # fmt: skip
 
 

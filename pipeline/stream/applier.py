@@ -148,7 +148,7 @@ class Applier:
         self._rows += max(len(change.before), len(change.after))
         self._bytes += change.size
         # Some slack over batch_rows: most transactions end soon, and can be retried then.
-        too_many = self._distinct_rows >= 4 * self.settings.batch_rows
+        too_many = self._distinct_rows >= 2 * self.settings.batch_rows
         if too_many or self._bytes >= self.settings.batch_bytes:
             self._spill()
 

@@ -81,6 +81,8 @@ class TransactionDecoder:
             self._map(event)
         elif kind == log.XID:
             yield from self._end(event)
+        elif kind == log.QUERY and log.is_begin(event):
+            self._open = True
         elif kind in (log.QUERY, log.EXECUTE_LOAD_QUERY):
             yield from self._statement(event)
         elif kind in (log.HEARTBEAT, log.HEARTBEAT_V2):

@@ -26,6 +26,8 @@ from pipeline.stream.events import Event
 
 _CANNOT_READ_LOG = 1236
 _CHECKSUM_BYTES = 4
+# The sender may have made these up, with or without a checksum.
+_MADE_UP = frozenset({log.ROTATE, log.HEARTBEAT, log.HEARTBEAT_V2})
 _TAG = re.compile(r":\s*[a-z_]", re.I)
 
 
@@ -81,23 +83,24 @@ class BinlogReader:
             yield packet
 
     def _parse(self, packet: bytes) -> RawEvent:
-        event = RawEvent.parse(packet, 1, len(packet))
-        if event.type == log.FORMAT_DESCRIPTION:
-            checksums = log.has_checksums(event)
-            if checksums is None:
-                raise StartOverError(
-                    "The source's binary log has checksums of an unknown kind.",
-                    "Set binlog_checksum to CRC32 or NONE.",
-                )
-            self._checksums = checksums
-            return event
-        if not self._checksums or event.type in (log.ROTATE, log.HEARTBEAT, log.HEARTBEAT_V2):
-            return event  # the sender may have made these up, with or without a checksum
-        end = len(packet) - _CHECKSUM_BYTES
-        found = int.from_bytes(packet[end:], "little")
-        if zlib.crc32(memoryview(packet)[1:end]) != found:
-            raise RetryableError("An event of the source's binary log arrived damaged.")
+        end, kind = len(packet), log.event_type(packet, 1)
+        if kind == log.FORMAT_DESCRIPTION:
+            self._read_format(RawEvent.parse(packet, 1, end))
+        elif self._checksums and kind not in _MADE_UP:
+            end -= _CHECKSUM_BYTES
+            found = int.from_bytes(packet[end:], "little")
+            if zlib.crc32(memoryview(packet)[1:end]) != found:
+                raise RetryableError("An event of the source's binary log arrived damaged.")
         return RawEvent.parse(packet, 1, end)
+
+    def _read_format(self, event: RawEvent) -> None:
+        checksums = log.has_checksums(event)
+        if checksums is None:
+            raise StartOverError(
+                "The source's binary log has checksums of an unknown kind.",
+                "Set binlog_checksum to CRC32 or NONE.",
+            )
+        self._checksums = checksums
 
     def _translated(self, error: Exception) -> Exception:
         if code_of(error) == _CANNOT_READ_LOG:

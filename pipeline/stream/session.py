@@ -15,7 +15,7 @@ from pipeline.control.events import log_event
 from pipeline.control.leases import Lease, Renewal, fence
 from pipeline.control.migration_tables import read_tables
 from pipeline.control.migrations import read_migration
-from pipeline.control.streams import StreamState, note_source, read_stream
+from pipeline.control.streams import StreamState, note_streamed_server, read_stream
 from pipeline.control.throttles import read_throttle
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration, MigrationTable
@@ -92,7 +92,7 @@ class StreamSession:
             read_stream(control, self.migration.id, lock=True)
             for table in self.tables:
                 require_all_again(control, table)
-            note_source(control, self.migration.id, found)
+            note_streamed_server(control, self.migration.id, found)
             what = "the source is another server now; every row is verified again"
             log_event(control, self.migration.id, EventKind.SOURCE, what, Role.STREAM)
             fence(control, self.lease)

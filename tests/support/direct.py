@@ -61,11 +61,11 @@ class DirectMove:
     @classmethod
     def of(cls, pools: Pools, schema: str, table: str, chunk_rows: int = 1000) -> DirectMove:
         move = cls(pools, begin_move(pools, schema, [table], chunk_rows=chunk_rows))
-        move.advance()
+        move.advance(budget_s=10)  # on to the copy, however slow the machine is
         return move
 
-    def advance(self) -> None:
-        advance(self.pools, TARGET, self.migration_id, self.sent, "test", budget_s=0.1)
+    def advance(self, budget_s: float = 0.1) -> None:
+        advance(self.pools, TARGET, self.migration_id, self.sent, "test", budget_s=budget_s)
 
     @property
     def table(self) -> MigrationTable:

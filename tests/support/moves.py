@@ -17,6 +17,8 @@ from pipeline.domain.request import MoveRequest
 from pipeline.domain.stages import Stage
 from pipeline.domain.window import Window
 from pipeline.errors import RetryableError
+from pipeline.mysql.catalogue import table_identity
+from pipeline.mysql.flavours import identity
 from pipeline.mysql.introspect import read_table_to_move
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.servers import definition_text
@@ -43,6 +45,7 @@ def begin_move(
             read_table_to_move(source, target, TableName(schema, name)) for name in tables
         ]
         texts = {table.name: definition_text(source, table.name) for table in definitions}
+        source_identity = identity(source)
     with pools.begin(TARGET) as control:
         install(control, TARGET)
     request = move_request(
@@ -53,10 +56,13 @@ def begin_move(
     )  # fmt: skip
     with pools.begin(TARGET) as control:
         planned = [
-            PlannedTable(table, table.name, 0, 0, chunk_rows, texts[table.name])
+            PlannedTable(
+                table, table.name, 0, 0, chunk_rows, texts[table.name],
+                target_identity=table_identity(control, table.name),
+            )
             for table in definitions
-        ]
-        return create_migration(control, request, planned, "test")
+        ]  # fmt: skip
+        return create_migration(control, request, planned, "test", source_identity)
 
 
 def move_request(schema: str, *tables: str, **others: Any) -> MoveRequest:

@@ -66,7 +66,7 @@ ABOUT: dict[type, dict[str, str]] = {
         "planned": "no more chunks will be added",
         "copied": "every chunk is done",
         "chunks_unverified": "to be verified in full",
-        "keys_touched": "keys touched and not verified since, once for each batch",
+        "keys_touched": "keys touched and not verified since, once for each batch; at most 100,000",
         "waiting_s": "for how long no copy worker has taken the oldest message",
         "indexes": "the indexes that were deferred, see below; null: none was",
     },
