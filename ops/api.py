@@ -30,6 +30,7 @@ from pathlib import Path
 from ops.notify import tell_workers
 from pipeline.commands import control, schedules
 from pipeline.commands import settings as tuning
+from pipeline.commands.clean_up import clean_up
 from pipeline.commands.instant import try_instant
 from pipeline.commands.resume import Changes, resume
 from pipeline.commands.start import Plan, examine, make_plan, start
@@ -264,7 +265,7 @@ class Tranship:
         With `gently` rows are first deleted in batches; it is called with how many are deleted.
         """
         target, full_id = self.find(migration)
-        return control.clean_up(self.pools, target, full_id, self.who, gently)
+        return clean_up(self.pools, target, full_id, self.who, gently)
 
     # --- schedules --------------------------------------------------------------------
 

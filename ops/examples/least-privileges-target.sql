@@ -2,7 +2,7 @@
 CREATE USER IF NOT EXISTS 'tranship'@'%' IDENTIFIED BY RANDOM PASSWORD;
 
 -- Whether the server is a replica.
-GRANT REPLICATION CLIENT ON *.* TO 'tranship'@'%';
+GRANT REPLICATION CLIENT, PROCESS ON *.* TO 'tranship'@'%';
 
 -- The control schema.
 GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, INDEX, ALTER ON `tranship`.* TO 'tranship'@'%';

@@ -1,4 +1,4 @@
-"""What people ask of a migration: postpone, cut over, throttle, abort, clean up.
+"""What people ask of a migration: postpone, cut over, throttle, abort.
 
 Each answer is given in the transaction that makes it true: the migration's row is locked, so no
 coordinator changes the stage between the question and the record.
@@ -6,23 +6,14 @@ coordinator changes the stage between the question and the record.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from sqlalchemy import Connection
 
-from pipeline.alter.convert_rows import drop_templates
 from pipeline.commands.coordinating import coordinating
-from pipeline.commands.drop import drop_table
-from pipeline.control.chunk_map import delete_chunks, drop_key_tables
-from pipeline.control.claims import release_claims, written_by
 from pipeline.control.events import log_event
-from pipeline.control.index_builds import delete_build
-from pipeline.control.migration_tables import read_tables
 from pipeline.control.migrations import (
     allow_cut_over,
     ask_for_abort,
     lock_migration,
-    mark_cleaned_up,
     postpone_migration,
     read_migration,
     transition,
@@ -30,7 +21,7 @@ from pipeline.control.migrations import (
 from pipeline.control.stage_change import StageChange
 from pipeline.control.throttles import read_throttle, set_manual
 from pipeline.domain.event_kind import EventKind
-from pipeline.domain.migration import Migration, MigrationTable
+from pipeline.domain.migration import Migration
 from pipeline.domain.stages import ENDED, MAY_BE_RETIRED, Stage, can_abort
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
@@ -142,76 +133,6 @@ def _refuse_ended(migration: Migration) -> None:
             f"Migration {migration.id} is {migration.stage}; it has ended.",
             f"See: tranship events {migration.id}",
         )
-
-
-def clean_up(
-    pools: Pools,
-    target: str,
-    migration_id: str,
-    who: str,
-    gently: Callable[[int], None] | None = None,
-) -> list[str]:
-    """Drop what an ended migration has left behind; returns what was dropped, in words.
-
-    After a move or an alter these are the old tables, after an aborted move the target tables
-    that the migration itself had created. With `gently` their rows are first deleted in batches;
-    it is called with the number of deleted rows.
-
-    Raises:
-        RefusedError: it has not ended.
-    """
-    migration = _read(pools, target, migration_id)
-    if migration.stage not in ENDED:
-        raise RefusedError(
-            f"Migration {migration_id} is {migration.stage}; only one that has ended can be"
-            " cleaned up.",
-            f"End it first: tranship abort {migration_id}",
-        )
-    # A second time could drop what a later migration has put under the same names.
-    if migration.cleaned_at is not None:
-        raise RefusedError(
-            f"Migration {migration_id} has been cleaned up already.",
-            "Tables that have those names now are not its own; check before you drop any by hand.",
-        )
-    with pools.begin(target) as control:
-        tables = read_tables(control, migration_id)
-        for table in tables:
-            _refuse_if_written(control, migration, table)
-    dropped = [_drop_leftover(pools, migration, table, gently) for table in tables]
-    for table in tables:
-        with pools.begin(target) as control:
-            drop_key_tables(control, table)
-            drop_templates(control, table)
-        with pools.begin(target) as control:
-            delete_chunks(control, table)
-            delete_build(control, table)
-    with pools.begin(target) as control:
-        release_claims(control, migration_id)
-        mark_cleaned_up(control, migration_id)
-        log_event(control, migration_id, EventKind.CONTROL, "cleaned up", who)
-    return [what for what in dropped if what]
-
-
-def _refuse_if_written(control: Connection, migration: Migration, table: MigrationTable) -> None:
-    """Refuse to drop an unfinished copy that was dropped by hand and is another's target now."""
-    other = written_by(control, migration.target, table.target)
-    if migration.stage is Stage.ABORTED and other is not None:
-        raise RefusedError(
-            f"{table.target} on {migration.target} is being written by migration {other}.",
-            f"Wait until it has ended. See: tranship status {other}",
-        )
-
-
-def _drop_leftover(
-    pools: Pools, migration: Migration, table: MigrationTable, gently: Callable[[int], None] | None
-) -> str:
-    if migration.stage is Stage.DONE:
-        drop_table(pools, migration.source, table.retired_name, gently)
-        return f"{table.retired_name} on {migration.source}"
-    if table.created_by_us:
-        drop_table(pools, migration.target, table.target, gently)
-        return f"{table.target} on {migration.target}"
-    return ""
 
 
 def _read(pools: Pools, target: str, migration_id: str) -> Migration:

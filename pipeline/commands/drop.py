@@ -10,7 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from pipeline.mysql.pools import Pools, run
+from sqlalchemy import Connection
+
+from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.servers import table_exists
 from pipeline.mysql.table import TableName
@@ -20,26 +22,25 @@ _LONGEST_PAUSE_S = 5.0
 
 
 def drop_table(
-    pools: Pools, server: str, name: TableName, gently: Callable[[int], None] | None
+    connection: Connection, name: TableName, gently: Callable[[int], None] | None
 ) -> None:
     """Drop a table if it exists; with `gently`, which is told the rows deleted so far, in batches.
 
     If it is interrupted, some rows are deleted; called again, it goes on.
     """
     if gently is not None:
-        _empty(pools, server, name, gently)
-    with pools.begin(server) as connection:
-        run(connection, f"DROP TABLE IF EXISTS {quote_name(name)}")
+        _empty(connection, name, gently)
+    run(connection, f"DROP TABLE IF EXISTS {quote_name(name)}")
 
 
-def _empty(pools: Pools, server: str, name: TableName, tell: Callable[[int], None]) -> None:
+def _empty(connection: Connection, name: TableName, tell: Callable[[int], None]) -> None:
     deleted = 0
     while True:
         began = time.monotonic()
-        with pools.begin(server) as connection:
-            if not table_exists(connection, name):
-                return
-            batch = run(connection, f"DELETE FROM {quote_name(name)} LIMIT {BATCH_ROWS}").affected
+        if not table_exists(connection, name):
+            return
+        batch = run(connection, f"DELETE FROM {quote_name(name)} LIMIT {BATCH_ROWS}").affected
+        connection.commit()
         deleted += batch
         tell(deleted)
         if batch < BATCH_ROWS:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from cronsim import CronSim, CronSimError
 from sqlalchemy import Connection
 
-from pipeline.commands.start import make_plan, record_migration
+from pipeline.commands.start import make_plan, recording
 from pipeline.configuration.load import server_settings
 from pipeline.control.install import install, is_installed
 from pipeline.control.schedules import (
@@ -119,8 +119,7 @@ def run_now(pools: Pools, schedule: Schedule, who: str) -> str:
         RefusedError: preflight refuses it, or a table of it is under migration.
     """
     plan = make_plan(pools, schedule.request)
-    with pools.begin(schedule.target) as control:
-        migration_id = record_migration(control, plan, who)
+    with recording(pools, plan, who) as (control, migration_id):
         note_started(control, schedule.id, migration_id)
     return migration_id
 
@@ -141,8 +140,7 @@ def _start(pools: Pools, due: Schedule) -> str | None:
         return None
     try:
         plan = make_plan(pools, due.request)
-        with pools.begin(due.target) as control:
-            migration_id = record_migration(control, plan, f"schedule {due.id}")
+        with recording(pools, plan, f"schedule {due.id}") as (control, migration_id):
             if not take_run(control, due, following, STARTED, migration_id):
                 raise FencedError(f"Somebody else has started schedule {due.id}.")
     except FencedError:

@@ -1,11 +1,13 @@
 """Starts a migration: checks first, refuses what can't be moved exactly, and only then writes.
 
-Everything before `record_migration` only reads. The migration and the claims on its tables are one
+Everything before `recording` only reads. The migration and the claims on its tables are one
 transaction, so an interrupted start leaves either a complete migration or none.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
@@ -15,13 +17,19 @@ from pipeline.control.install import install
 from pipeline.control.migrations import create_migration
 from pipeline.domain.migration import PlannedTable
 from pipeline.domain.request import AlterRequest, MoveRequest, Request
-from pipeline.mysql.catalogue import table_facts
+from pipeline.errors import RefusedError
+from pipeline.mysql.catalogue import table_facts, table_identity
+from pipeline.mysql.flavours import identity
 from pipeline.mysql.introspect import read_table_to_move
-from pipeline.mysql.pools import Pools
+from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.servers import stored_name
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import Finding, Scope, Severity, refuse
+from pipeline.preflight.claims import unclaimed
+from pipeline.preflight.findings import CheckContext, Finding, Scope, Severity, refuse
 from pipeline.preflight.registry import run_preflight
+
+_LOCK = "tranship start"
+_LOCK_WAIT_S = 10
 
 
 @dataclass(frozen=True)
@@ -78,18 +86,34 @@ def start(pools: Pools, request: Request, who: str) -> str:
     # DDL commits by itself, so the control schema can't be part of the transaction below.
     with pools.begin(request.target) as control:
         install(control, request.target)
-    with pools.begin(request.target) as control:
-        return record_migration(control, plan, who)
+    with recording(pools, plan, who) as (_, migration_id):
+        return migration_id
 
 
-def record_migration(control: Connection, plan: Plan, who: str) -> str:
-    """Record the migration and the claims on its tables, in the open transaction.
+@contextmanager
+def recording(pools: Pools, plan: Plan, who: str) -> Iterator[tuple[Connection, str]]:
+    """The transaction that has recorded the migration and the claims on its tables; and its id.
+
+    Two targets do not see each other's claims in time. So all starts from one source come one after
+    the other, by a lock there, and each looks for claims on every server before it records its own.
 
     Raises:
         RefusedError: preflight has found a problem, or another migration holds a table.
     """
     refuse(plan.findings)
-    return create_migration(control, plan.request, plan.tables, who)
+    request = plan.request
+    with pools.begin(request.source) as source:
+        if not run(source, f"SELECT GET_LOCK('{_LOCK}', {_LOCK_WAIT_S})").rows[0][0]:
+            raise RefusedError("Another start from this source is going on.", "Try again.")
+        try:
+            refuse(unclaimed(CheckContext(pools, request)))
+            with pools.begin(request.target) as control:
+                migration_id = create_migration(
+                    control, request, plan.tables, who, identity(source)
+                )
+                yield control, migration_id
+        finally:
+            run(source, f"SELECT RELEASE_LOCK('{_LOCK}')")
 
 
 def _planned_tables(pools: Pools, request: Request) -> tuple[PlannedTable, ...]:
@@ -117,4 +141,5 @@ def _planned_table(
         bytes_estimate=facts.data_bytes if facts else 0,
         chunk_rows=chunk_rows,
         alter_plan=plan,
+        target_identity=table_identity(target, request.target_name(name)),
     )

@@ -19,9 +19,9 @@ def insert_table(
             migration_id=migration_id, ordinal=ordinal, definition=table.definition,
             target_schema=table.target.schema, target_name=table.target.name,
             rows_estimate=table.rows_estimate, bytes_estimate=table.bytes_estimate,
-            created_by_us=False, planned=False, copied=False, chunk_rows=table.chunk_rows,
-            alter_plan=table.alter_plan, keys_attempt=0, keys_failures=0,
-            rows_copied=0, bytes_copied=0, chunks_verified=0,
+            created_by_us=False, target_identity=table.target_identity, planned=False,
+            copied=False, chunk_rows=table.chunk_rows, alter_plan=table.alter_plan,
+            keys_attempt=0, keys_failures=0, rows_copied=0, bytes_copied=0, chunks_verified=0,
         )
     )  # fmt: skip
 
@@ -36,13 +36,23 @@ def read_tables(connection: Connection, migration_id: str) -> list[MigrationTabl
 
 
 def mark_created_by_us(connection: Connection, table: MigrationTable) -> None:
-    """The target's table is ours to drop."""
-    _update(connection, table, created_by_us=True)
+    """The target's table is about to be created, and ours to drop."""
+    _update(connection, table, created_by_us=True, target_identity=None)
+
+
+def note_created(connection: Connection, table: MigrationTable, identity: str | None) -> None:
+    """Which table it is that we have created."""
+    _update(connection, table, target_identity=identity)
 
 
 def mark_dropped(connection: Connection, table: MigrationTable) -> None:
     """What we had created is gone; what bears its name from now on is not ours."""
-    _update(connection, table, created_by_us=False)
+    _update(connection, table, created_by_us=False, target_identity=None)
+
+
+def note_source(connection: Connection, table: MigrationTable, identity: str | None) -> None:
+    """Which table it is that will get the retired name."""
+    _update(connection, table, source_identity=identity)
 
 
 def mark_planned(connection: Connection, table: MigrationTable) -> None:

@@ -24,12 +24,19 @@ from pipeline.domain.migration import DdlConnection, Failure, Migration, Planned
 from pipeline.domain.request import Request
 from pipeline.domain.stages import ENDED, NOT_IF_ABORTED, Stage
 from pipeline.errors import FencedError, RefusedError, RetryableError
+from pipeline.mysql.flavours import identity
 
 
 def create_migration(
-    connection: Connection, request: Request, tables: Sequence[PlannedTable], who: str
+    connection: Connection,
+    request: Request,
+    tables: Sequence[PlannedTable],
+    who: str,
+    source: str,
 ) -> str:
     """Record a migration and claim its tables, all or nothing; returns its id.
+
+    `source` is the identity of the source's server.
 
     Raises:
         RefusedError: another migration holds one of the tables.
@@ -43,7 +50,8 @@ def create_migration(
         )
     )  # fmt: skip
     for ordinal, table in enumerate(tables):
-        claim(connection, migration_id, request.source, table.definition.name)
+        claim(connection, migration_id, source, table.definition.name)
+        claim(connection, migration_id, identity(connection), table.target)
         insert_table(connection, migration_id, ordinal, table)
     log_event(connection, migration_id, EventKind.CREATED, request.summary, who)
     return migration_id

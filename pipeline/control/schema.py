@@ -4,7 +4,7 @@ It is where the data is, so that a fact commits in the same transaction as the r
 Catalogue:
 
     migrations        each migration: stage, request, intents, the failure that stopped it
-    claims            each table under migration, so that no two migrations hold the same one
+    claims            each table that a migration reads or writes, so that no two hold the same one
     migration_tables  the tables of a migration, with their definitions as read at the start
     chunks            which chunks there are, and who copies them under which attempt number (I3)
     chunk_checks      the ledger: which chunks have been verified in full, and who verifies them
@@ -113,11 +113,11 @@ migrations = Table(
 claims = Table(
     "claims",
     metadata,
-    Column("source", String(255), nullable=False),
+    Column("server", String(255), nullable=False),  # its identity, whatever it is called
     Column("schema_name", String(64), nullable=False),
     Column("table_name", String(64), nullable=False),
     Column("migration_id", Identity, nullable=False),
-    PrimaryKeyConstraint("source", "schema_name", "table_name"),
+    PrimaryKeyConstraint("server", "schema_name", "table_name"),
     **_OPTIONS,
 )
 
@@ -133,6 +133,8 @@ migration_tables = Table(
     Column("rows_estimate", BigInteger, nullable=False),
     Column("bytes_estimate", BigInteger, nullable=False),
     Column("created_by_us", Boolean, nullable=False),
+    Column("target_identity", String(64)),  # the very table that is filled (catalogue.py)
+    Column("source_identity", String(64)),  # the very table that gets the retired name
     Column("planned", Boolean, nullable=False),  # the chunker has seen the end of the key
     Column("copied", Boolean, nullable=False),  # no chunk is in flight any more
     Column("chunk_rows", Integer, nullable=False),  # adapted as the copy goes on

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from pipeline.control.chunk_checks import unverified_chunks, void_attempts
 from pipeline.control.cut_over_parts import end_part, read_attempts
 from pipeline.control.leases import revoke_lease
+from pipeline.control.migration_tables import note_source
 from pipeline.control.migrations import postpone_migration
 from pipeline.control.streams import read_stream
 from pipeline.control.touched_keys import count_touched
@@ -20,6 +21,7 @@ from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
 from pipeline.errors import known
 from pipeline.hooks.runner import ask, tell_once
+from pipeline.mysql.catalogue import table_identity
 from pipeline.mysql.gtid import GtidSet
 from pipeline.preflight.findings import Scope, refuse
 from pipeline.preflight.registry import run_preflight
@@ -60,9 +62,19 @@ def _checked_again(context: Context) -> bool:
     """Check again what may have changed since the start; stopping still costs nothing here."""
     refuse(run_preflight(context.pools, context.migration.request, Scope.CUT_OVER))
     rehearse_triggers(context)
+    _note_sources(context)
     for table in context.tables:  # as far as it goes now, so that little is left for later
         keep_counter(context, table.source, table.target)
     return _before_cut_over(context)
+
+
+def _note_sources(context: Context) -> None:
+    """Which tables they are that get the retired names: only those may clean-up drop."""
+    with context.source() as source:
+        found = [table_identity(source, table.source) for table in context.tables]
+    with context.control() as control:
+        for table, identity in zip(context.tables, found, strict=True):
+            note_source(control, table, identity)
 
 
 def _before_cut_over(context: Context) -> bool:

@@ -90,6 +90,7 @@ class PlannedTable:
     bytes_estimate: int
     chunk_rows: int
     alter_plan: AlterPlan | None = None  # alter only
+    target_identity: str | None = None  # of a target table that is there already
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,8 @@ class MigrationTable:
     copied: bool
     chunk_rows: int
     alter_plan: AlterPlan | None = None  # alter only
+    target_identity: str | None = None  # the very table that is filled, whatever is called so later
+    source_identity: str | None = None  # the very table that gets the retired name
 
     @property
     def source(self) -> TableName:

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from pipeline.mysql.flavours import collation_names, innodb_foreign, innodb_name, is_mariadb
+from pipeline.mysql.flavours import (
+    collation_names,
+    innodb_foreign,
+    innodb_name,
+    innodb_tables,
+    is_mariadb,
+)
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import names_table, text_literal
 from pipeline.mysql.table import TableName
@@ -78,6 +84,28 @@ def taken_names(wanted: Iterable[str], there: Iterable[str]) -> list[str]:
     """Those of `wanted` that are taken; names of triggers are the same in any case."""
     taken = {name.casefold() for name in there}
     return sorted(name for name in set(wanted) if name.casefold() in taken)
+
+
+def table_identity(connection: Connection, name: TableName) -> str | None:
+    """What tells a table from a later one of its name; None if there is none. Needs PROCESS.
+
+    InnoDB's number stays through a RENAME, and through every ALTER that does not rebuild the table.
+    """
+    innodb = innodb_name(connection, "name")
+    whole = text_literal(str(name))
+    rows = run(
+        connection,
+        f"SELECT MIN(table_id) FROM information_schema.{innodb_tables(connection)}"
+        f" WHERE {innodb} = {whole} OR LEFT({innodb}, CHAR_LENGTH({whole}) + 3) IN"
+        f" (CONCAT({whole}, '#p#'), CONCAT({whole}, '#P#'))",
+    ).rows
+    if rows[0][0] is not None:
+        return f"InnoDB {rows[0][0]}"
+    rows = run(
+        connection,
+        f"SELECT create_time FROM information_schema.tables WHERE {names_table(name)}",
+    ).rows
+    return f"created {rows[0][0]}" if rows else None
 
 
 def foreign_keys(connection: Connection, name: TableName) -> list[ForeignKey]:

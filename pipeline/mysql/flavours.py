@@ -155,6 +155,11 @@ def innodb_name(connection: Connection, column: str) -> str:
     return f"CONCAT({halves[0]}, '.', {halves[1]})"
 
 
+def innodb_tables(connection: Connection) -> str:
+    """The table of information_schema that holds InnoDB's tables, each with its number."""
+    return "innodb_sys_tables" if is_mariadb(connection) else "innodb_tables"
+
+
 def cascades_are_logged(connection: Connection) -> bool:
     """Whether the binary log holds what a foreign key does to the rows of its child table.
 

@@ -14,11 +14,11 @@ from pipeline.mysql.xa import xa_privileges
 from pipeline.preflight.findings import CheckContext, Finding, refused
 from pipeline.preflight.grants import Grants, session_grants
 
-# PROCESS shows the foreign keys of schemas on which we have no privileges.
+# PROCESS shows foreign keys of schemas on which we have no privileges, and which table is which.
 SOURCE_GLOBAL = ("REPLICATION SLAVE", "REPLICATION CLIENT", "PROCESS")
 # RENAME TABLE needs ALTER, DROP, CREATE and INSERT; TRIGGER shows triggers.
 SOURCE_TABLES = ("SELECT", "ALTER", "DROP", "CREATE", "INSERT", "TRIGGER")
-TARGET_GLOBAL = ("REPLICATION CLIENT",)
+TARGET_GLOBAL = ("REPLICATION CLIENT", "PROCESS")
 TARGET_TABLES = (
     "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX", "TRIGGER",
 )  # fmt: skip

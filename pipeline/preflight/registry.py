@@ -12,6 +12,7 @@ from pipeline.mysql.pools import Pools
 from pipeline.preflight import (
     alters,
     binlog,
+    claims,
     dependents,
     documents,
     flavours,
@@ -55,7 +56,7 @@ CHECKS = (
     Check("tables", tables.movable, _START),
     Check("flavours", flavours.between, _START, _MOVE),
     Check("documents", documents.exact, _START),
-    Check("claims", tables.unclaimed, _START),
+    Check("claims", claims.unclaimed, _START),
     Check("retired names", tables.retired_names_free, _ALWAYS, _MOVE),
     Check("triggers", triggers.triggers, _ALWAYS, _MOVE),
     Check("foreign keys", foreign_keys.inside, _ALWAYS, _MOVE),

@@ -8,8 +8,6 @@ from itertools import zip_longest
 
 from sqlalchemy import Connection
 
-from pipeline.control.claims import claimed_by, written_by
-from pipeline.control.install import is_installed
 from pipeline.control.schema import SCHEMA
 from pipeline.domain.names import retired_name_of
 from pipeline.errors import RefusedError
@@ -73,28 +71,6 @@ def _movable(source: Connection, name: TableName) -> Iterator[Finding]:
             "Create the table on the target by hand, empty and without it; it will be used as it"
             " is.",
         )
-
-
-def unclaimed(context: CheckContext) -> Iterator[Finding]:
-    """No other migration has the table, on either side."""
-    request = context.request
-    with context.target() as target:
-        if not is_installed(target, request.target):
-            return
-        for name in request.tables:
-            other = claimed_by(target, request.source, name)
-            if other is not None:
-                yield refused(
-                    f"{name} on {request.source} belongs to migration {other}.",
-                    f"See: tranship status {other}. When it has ended: tranship clean-up {other}",
-                )
-            writer = written_by(target, request.target, request.target_name(name))
-            if writer is not None:
-                yield refused(
-                    f"{request.target_name(name)} on {request.target} is being written by"
-                    f" migration {writer}.",
-                    f"See: tranship status {writer}",
-                )
 
 
 def retired_names_free(context: CheckContext) -> Iterator[Finding]:

@@ -9,16 +9,17 @@ from sqlalchemy import Connection
 from pipeline.alter.convert_rows import converted_rows, create_templates
 from pipeline.alter.plan import create_shadow, map_columns
 from pipeline.alter.rows import copy_range, replace_rows
-from pipeline.control.migration_tables import mark_created_by_us
+from pipeline.control.migration_tables import mark_created_by_us, note_created
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.request import alter_request
-from pipeline.errors import FatalError, StartOverError
+from pipeline.errors import StartOverError
+from pipeline.mysql.catalogue import table_identity
 from pipeline.mysql.keyrange import KeyRange
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
-from pipeline.mysql.servers import table_exists
+from pipeline.mysql.servers import table_is_empty
 from pipeline.mysql.table import Table, TableName
-from pipeline.strategy.base import Sides, Strategy, WriteChunk, Written
+from pipeline.strategy.base import Sides, Strategy, WriteChunk, Written, created_by_another
 
 
 @dataclass(frozen=True)
@@ -30,17 +31,16 @@ class AlterStrategy(Strategy):
     def prepare_target(self, sides: Sides) -> None:
         table, plan, request = self.table, self.plan, alter_request(sides.migration.request)
         with sides.control() as control:
-            if table_exists(control, table.target) and not table.created_by_us:
-                raise FatalError(
-                    f"{table.target} was created by somebody else after the start.",
-                    "Drop or rename it, then: tranship resume ID.",
-                )
+            if not self._may_create(control):
+                raise created_by_another(table.target)
             # Noted first, so that clean-up may drop it, whatever happens in between.
             mark_created_by_us(control, table)
         with sides.ddl() as target:
             # One that an interrupted call has left behind is created anew.
             run(target, f"DROP TABLE IF EXISTS {quote_name(table.target)}")
             create_shadow(target, table.source, table.target, plan.ddl)
+        with sides.control() as control:
+            note_created(control, table, table_identity(control, table.target))
         with sides.control() as control:
             if map_columns(control, table.target, request) != plan:
                 raise StartOverError(
@@ -49,6 +49,15 @@ class AlterStrategy(Strategy):
                 )
         with sides.ddl() as target:
             create_templates(target, table, plan)
+
+    def _may_create(self, target: Connection) -> bool:
+        """Whether the name is free, or that of a shadow that an interrupted call has created."""
+        table = self.table
+        found = table_identity(target, table.target)
+        if found is None or not table.created_by_us:
+            return found is None
+        noted = table.target_identity
+        return found == noted or (noted is None and table_is_empty(target, table.target))
 
     def read_chunk(self, source: Connection, name: TableName, keys: KeyRange) -> WriteChunk:
         return lambda target: Written(*copy_range(target, self.table, keys))

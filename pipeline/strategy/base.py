@@ -23,6 +23,7 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from pipeline.domain.migration import Migration, MigrationTable
+from pipeline.errors import FatalError
 from pipeline.mysql.keyrange import KeyRange
 from pipeline.mysql.table import Table, TableName
 
@@ -33,6 +34,14 @@ class Written:
 
     rows: int
     bytes: int
+
+
+def created_by_another(name: TableName) -> FatalError:
+    """The refusal of a table that has come to be under the name of the table to be filled."""
+    return FatalError(
+        f"{name} was created by somebody else after the start.",
+        "Drop or rename it, then: tranship resume ID.",
+    )
 
 
 WriteChunk = Callable[[Connection], Written]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.commands import control
+from pipeline.commands.clean_up import clean_up
 from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools
 from tests.conftest import Connect
@@ -71,7 +72,7 @@ def test_a_live_table_is_rebuilt_and_no_write_is_lost(
         text = cursor.fetchone()[1]
     assert "KEY `by_v` (`v`)" in text
     assert "CHARSET=utf8mb4" in text
-    dropped = control.clean_up(pools, SERVER, migration_id, "test")
+    dropped = clean_up(pools, SERVER, migration_id, "test")
     assert dropped == [f"{schema}.t_tranship_old on {SERVER}"]
     assert leftovers(pools, schema) == ["t"]
 
@@ -160,6 +161,6 @@ def test_an_aborted_alter_leaves_the_table_and_nothing_else(
     control.abort(pools, SERVER, migration_id, "test")
     wait_for(pools, migration_id, Stage.ABORTED, logs=shared_stack.logs)
     assert leftovers(pools, schema) == ["t"]
-    assert control.clean_up(pools, SERVER, migration_id, "test") == []
+    assert clean_up(pools, SERVER, migration_id, "test") == []
     again = begin_alter(pools, schema, "t", "ADD COLUMN c INT")
     wait_for(pools, again, Stage.DONE, logs=shared_stack.logs)

@@ -10,7 +10,7 @@ from typing import Any
 import pymysql
 import pytest
 
-from pipeline.commands import control
+from pipeline.commands.clean_up import clean_up
 from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools
 from tests.conftest import Connect
@@ -72,7 +72,7 @@ def test_the_table_is_never_missing_on_the_primary_nor_on_a_replica(
             for number in range(times):
                 migration_id = begin_alter(primary.pools, "s", "t", f"COMMENT = '{number}'")
                 wait_for(primary.pools, migration_id, Stage.DONE, logs=primary.stack.logs)
-                control.clean_up(primary.pools, SERVER, migration_id, "test")
+                clean_up(primary.pools, SERVER, migration_id, "test")
         writers.stop()
         truth[1] = {"w1"}
         assert writers.broken_promises(primary.connect()) == []
@@ -186,7 +186,7 @@ def test_a_clean_up_drops_a_large_old_table_gently(
     migration_id = begin_alter(pools, schema, "t", "ADD COLUMN c INT", chunk_rows=3000)
     wait_for(pools, migration_id, Stage.DONE, logs=shared_stack.logs)
     told: list[int] = []
-    control.clean_up(pools, SERVER, migration_id, "test", gently=told.append)
+    clean_up(pools, SERVER, migration_id, "test", gently=told.append)
     assert told == [5000, 10_000, 12_000]
     assert leftovers(pools, schema) == ["t"]
     assert scalar(connect(SERVER), f"SELECT COUNT(*) FROM {schema}.t") == 12_000

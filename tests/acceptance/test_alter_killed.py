@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.commands import control
+from pipeline.commands.clean_up import clean_up
 from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools, run
 from pipeline.pausepoints import Point
@@ -70,7 +71,7 @@ def test_every_worker_is_killed_and_the_alter_goes_on(
     swap.stack.kill()
     swap.stack.start()
     swap.ends(Stage.DONE)
-    control.clean_up(swap.pools, SERVER, swap.id, "test")
+    clean_up(swap.pools, SERVER, swap.id, "test")
     assert leftovers(swap.pools, swap.schema) == ["t"]
 
 
@@ -98,7 +99,7 @@ def test_a_connection_is_killed_and_the_alter_goes_on(
         run(server, f"KILL {number}")
     swap.hold.unlink()
     swap.ends(Stage.DONE)
-    control.clean_up(swap.pools, SERVER, swap.id, "test")
+    clean_up(swap.pools, SERVER, swap.id, "test")
     assert leftovers(swap.pools, swap.schema) == ["t"]
 
 
@@ -111,5 +112,5 @@ def test_the_server_is_killed_and_the_alter_goes_on(tmp_path: Path, point: Point
         swap.hold.unlink()
         primary.server.start()
         swap.ends(Stage.DONE)
-        control.clean_up(primary.pools, SERVER, swap.id, "test")
+        clean_up(primary.pools, SERVER, swap.id, "test")
         assert leftovers(primary.pools, "s") == ["t"]

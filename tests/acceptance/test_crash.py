@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.commands import control
+from pipeline.commands.clean_up import clean_up
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
@@ -123,11 +124,11 @@ def test_an_abort_gives_the_source_its_tables_back_whatever_was_killed_before(
     wait_until(lambda: writers.commits > 10, "the source takes no writes")
     writers.stop()
     assert crash.hooks.attempts("on-success") == []
-    dropped = control.clean_up(crash.pools, TARGET, crash.id, "test")
+    dropped = clean_up(crash.pools, TARGET, crash.id, "test")
     assert len(dropped) == len(TABLES)
     assert all(crash.in_place())
     with pytest.raises(RefusedError, match="already"):
-        control.clean_up(crash.pools, TARGET, crash.id, "test")
+        clean_up(crash.pools, TARGET, crash.id, "test")
 
 
 @pytest.mark.parametrize("point", some(SWITCHING))

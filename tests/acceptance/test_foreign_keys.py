@@ -10,6 +10,7 @@ import pymysql
 import pytest
 
 from pipeline.commands import control
+from pipeline.commands.clean_up import clean_up
 from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools
 from tests.conftest import Connect
@@ -96,4 +97,4 @@ def test_cascades_arrive_and_the_constraints_hold_on_the_target(
         assert cursor.fetchone() == (0,)
     for connection in (source, target):
         connection.rollback()
-    assert len(control.clean_up(pools, TARGET, migration_id, "test")) >= len(TABLES)
+    assert len(clean_up(pools, TARGET, migration_id, "test")) >= len(TABLES)

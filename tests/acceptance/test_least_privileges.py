@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.commands import control
+from pipeline.commands.clean_up import clean_up
 from pipeline.commands.resume import resume
 from pipeline.commands.start import start
 from pipeline.configuration.load import load_settings
@@ -77,7 +77,7 @@ def test_a_move_needs_no_privilege_that_the_examples_do_not_grant(
         names = (f"{schema}._{name}_del", f"{schema}.{name}")
         assert differences(source, target, names) == []
     source.rollback()  # or the clean-up would wait for it
-    assert len(control.clean_up(pools, TARGET, migration_id, "test")) == len(TABLES)
+    assert len(clean_up(pools, TARGET, migration_id, "test")) == len(TABLES)
 
 
 @pytest.mark.long
@@ -130,7 +130,7 @@ def test_an_alter_needs_no_privilege_that_the_examples_do_not_grant(
         migration_id = begin_alter(weak, schema, "t", ddl)
         wait_for(pools, migration_id, Stage.DONE, logs=stack.logs)
         assert differences_from_native(connect(TARGET), schema, "t", ddl) == []
-        assert len(control.clean_up(weak, TARGET, migration_id, "test")) == 1
+        assert len(clean_up(weak, TARGET, migration_id, "test")) == 1
     finally:
         weak.close()
         with pools.begin(TARGET) as connection:

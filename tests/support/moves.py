@@ -17,6 +17,8 @@ from pipeline.domain.request import MoveRequest
 from pipeline.domain.stages import Stage
 from pipeline.domain.window import Window
 from pipeline.errors import RetryableError
+from pipeline.mysql.catalogue import table_identity
+from pipeline.mysql.flavours import identity
 from pipeline.mysql.introspect import read_table_to_move
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
@@ -41,6 +43,7 @@ def begin_move(
         definitions = [
             read_table_to_move(source, target, TableName(schema, name)) for name in tables
         ]
+        source_identity = identity(source)
     with pools.begin(TARGET) as control:
         install(control, TARGET)
     request = move_request(
@@ -50,8 +53,14 @@ def begin_move(
         cut_over_window=None if window is None else Window.parse(window),
     )  # fmt: skip
     with pools.begin(TARGET) as control:
-        planned = [PlannedTable(table, table.name, 0, 0, chunk_rows) for table in definitions]
-        return create_migration(control, request, planned, "test")
+        planned = [
+            PlannedTable(
+                table, table.name, 0, 0, chunk_rows,
+                target_identity=table_identity(control, table.name),
+            )
+            for table in definitions
+        ]  # fmt: skip
+        return create_migration(control, request, planned, "test", source_identity)
 
 
 def move_request(schema: str, *tables: str, **others: Any) -> MoveRequest:

@@ -20,7 +20,8 @@ from ops.dev.bench import tables
 from ops.dev.bench.programs import Programs
 from ops.dev.bench.tables import SCHEMA, TableKind
 from ops.dev.demo.stack import Stack, running_stack
-from pipeline.commands.control import abort, clean_up, cut_over
+from pipeline.commands.clean_up import clean_up
+from pipeline.commands.control import abort, cut_over
 from pipeline.commands.start import start
 from pipeline.configuration.load import load_settings
 from pipeline.configuration.path import PATH_VARIABLE

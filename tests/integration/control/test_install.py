@@ -123,7 +123,7 @@ def test_a_tick_leaves_an_earlier_one_as_it_is_and_goes_on_with_the_other_server
 def test_the_copy_that_a_replica_of_a_target_has_is_left_alone(pools: Pools, schema: str) -> None:
     install_here(pools)
     with pools.begin(SERVER) as replica:
-        copied = create_migration(replica, move_request(schema), [], "test")
+        copied = create_migration(replica, move_request(schema), [], "test", "")
     told: list[tuple[str, str]] = []
     tick(pools, lambda *what: told.append(what))
     assert told == []

@@ -86,21 +86,28 @@ def test_a_target_that_we_created_is_known_to_be_ours_to_drop(
     assert sides.table.created_by_us
 
 
-def test_a_target_that_exists_already_is_never_ours_to_drop(
-    sides: BothSides,
-) -> None:
-    table = sides.table
-    with sides.control() as target:
-        run(target, f"CREATE DATABASE IF NOT EXISTS {table.target.schema}")
-        run(target, f"CREATE TABLE {table.target} (id INT PRIMARY KEY, v VARCHAR(20) UNIQUE)")
+def test_a_target_that_exists_already_is_never_ours_to_drop(pools: Pools, schema: str) -> None:
+    for server in (SOURCE, TARGET):
+        with pools.begin(server) as link:
+            run(link, f"CREATE DATABASE IF NOT EXISTS {schema}")
+            run(link, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, v VARCHAR(20) UNIQUE)")
+    sides = BothSides(pools, begin_move(pools, schema, ["t"]))
     sides.prepared()
     assert not sides.table.created_by_us
+
+
+def test_a_target_prepared_twice_is_the_same_table(sides: BothSides, move: Strategy) -> None:
+    first = sides.table.target_identity
+    sides.prepared()
+    assert first is not None
+    assert sides.table.target_identity == first
 
 
 def test_a_target_prepared_twice_keeps_its_rows(sides: BothSides, move: Strategy) -> None:
     with sides.control() as target:
         move.apply_images(target, b"9\tz\n")
-    move.prepare_target(sides)
+    with pytest.raises(FatalError, match="holds rows now"):
+        sides.prepared()
     assert rows(sides, move) == [(9, "z")]
 
 

@@ -23,7 +23,8 @@ from ops.dev.bench.peers.peer import Peer
 from ops.dev.bench.row import Bench, Row
 from ops.dev.bench.stand import WHO, Deadline, Stand
 from ops.dev.bench.tables import ORDERS
-from pipeline.commands.control import abort, clean_up
+from pipeline.commands.clean_up import clean_up
+from pipeline.commands.control import abort
 from pipeline.commands.start import start
 from pipeline.configuration.load import load_settings
 from pipeline.control.migration_tables import read_tables

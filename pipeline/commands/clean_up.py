@@ -1,0 +1,145 @@
+"""Drops what an ended migration has left behind, and nothing else.
+
+A table is dropped only if it is the very one that was retired, or that the migration has created: a
+later one may have the same name. Whoever cleans up holds the coordinator's role of the migration,
+and drops on a connection that the next one to clean up would end first (step/ddl.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipeline.alter.convert_rows import drop_templates
+from pipeline.commands.coordinating import coordinating
+from pipeline.commands.drop import drop_table
+from pipeline.control.chunk_map import delete_chunks, drop_key_tables
+from pipeline.control.claims import release_claims
+from pipeline.control.events import log_event
+from pipeline.control.index_builds import delete_build
+from pipeline.control.leases import Lease, fence
+from pipeline.control.migration_tables import read_tables
+from pipeline.control.migrations import lock_migration, mark_cleaned_up, read_migration
+from pipeline.domain.event_kind import EventKind
+from pipeline.domain.migration import Migration, MigrationTable
+from pipeline.domain.stages import ENDED, Stage
+from pipeline.errors import RefusedError
+from pipeline.mysql.catalogue import table_identity
+from pipeline.mysql.pools import Pools
+from pipeline.mysql.table import TableName
+from pipeline.step.ddl import ddl_connection, end_ddl
+
+Gently = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A table that an ended migration has left behind; `identity` tells it from a later one."""
+
+    server: str
+    name: TableName
+    identity: str | None
+
+    def __str__(self) -> str:
+        return f"{self.name} on {self.server}"
+
+
+def clean_up(
+    pools: Pools, target: str, migration_id: str, who: str, gently: Gently | None = None
+) -> list[str]:
+    """Drop what an ended migration has left behind; returns what was dropped, in words.
+
+    After a move or an alter these are the old tables, after an aborted move the target tables
+    that the migration itself had created. With `gently` their rows are first deleted in batches;
+    it is called with the number of deleted rows.
+
+    Raises:
+        RefusedError: it has not ended, or a table of such a name is another one.
+    """
+    with pools.begin(target) as control:
+        _refuse_early(read_migration(control, migration_id))
+    with coordinating(pools, target, migration_id, who) as lease:
+        with pools.begin(target) as control:
+            migration = lock_migration(control, migration_id)
+            tables = read_tables(control, migration_id)
+        _refuse_early(migration)
+        end_ddl(pools, target, lease, migration)
+        dropped = _drop(pools, lease, migration, tables, gently)
+        with pools.begin(target) as control:
+            fence(control, lease)
+            for table in tables:
+                delete_chunks(control, table)
+                delete_build(control, table)
+            release_claims(control, migration_id)
+            mark_cleaned_up(control, migration_id)
+            log_event(control, migration_id, EventKind.CONTROL, "cleaned up", who)
+    return dropped
+
+
+def _refuse_early(migration: Migration) -> None:
+    if migration.stage not in ENDED:
+        raise RefusedError(
+            f"Migration {migration.id} is {migration.stage}; only one that has ended can be"
+            " cleaned up.",
+            f"End it first: tranship abort {migration.id}",
+        )
+    if migration.cleaned_at is not None:
+        raise RefusedError(
+            f"Migration {migration.id} has been cleaned up already.",
+            "Tables that have those names now are not its own; check before you drop any by hand.",
+        )
+
+
+def _drop(
+    pools: Pools,
+    lease: Lease,
+    migration: Migration,
+    tables: list[MigrationTable],
+    gently: Gently | None,
+) -> list[str]:
+    leftovers = [one for table in tables if (one := _leftover(migration, table)) is not None]
+    there = [one for one in leftovers if _is_there(pools, one)]  # all, before the first is dropped
+    for one in there:
+        with ddl_connection(pools, migration.target, lease, one.server) as connection:
+            drop_table(connection, one.name, _fenced(pools, migration.target, lease, gently))
+    with ddl_connection(pools, migration.target, lease, migration.target) as connection:
+        for table in tables:
+            drop_key_tables(connection, table)
+            drop_templates(connection, table)
+    return [str(one) for one in there]
+
+
+def _leftover(migration: Migration, table: MigrationTable) -> Leftover | None:
+    if migration.stage is Stage.DONE:
+        return Leftover(migration.source, table.retired_name, table.source_identity)
+    if table.created_by_us:
+        return Leftover(migration.target, table.target, table.target_identity)
+    return None
+
+
+def _is_there(pools: Pools, leftover: Leftover) -> bool:
+    """
+    Raises:
+        RefusedError: a table of that name is there, and it is another one.
+    """
+    with pools.begin(leftover.server) as connection:
+        found = table_identity(connection, leftover.name)
+    if found is not None and found != leftover.identity:
+        raise RefusedError(
+            f"{leftover} is not the table that this migration has left behind.",
+            "Nothing was dropped. Rename it, or drop it by hand, then clean up.",
+        )
+    return found is not None
+
+
+def _fenced(pools: Pools, target: str, lease: Lease, gently: Gently | None) -> Gently | None:
+    """`gently`, which also keeps the role."""
+    if gently is None:
+        return None
+
+    def tell(rows: int) -> None:
+        with pools.begin(target) as control:
+            fence(control, lease)
+        gently(rows)
+
+    return tell

@@ -1,0 +1,107 @@
+"""One table is under one migration: on either side, from wherever, under whatever name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from pipeline.commands.start import start
+from pipeline.domain.request import AlterRequest, MoveRequest
+from pipeline.domain.stages import Stage
+from pipeline.errors import RefusedError
+from pipeline.mysql.pools import Pools, run
+from pipeline.preflight.findings import Scope
+from pipeline.preflight.registry import run_preflight
+from tests.support.coordinators import Coordinators
+from tests.support.moves import SOURCE, TARGET, begin_move, move_request, story
+
+
+@pytest.fixture
+def asked(pools: Pools, schema: str) -> MoveRequest:
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, v VARCHAR(9))")
+        run(source, f"INSERT INTO {schema}.t VALUES (1, 'a')")
+    return move_request(schema, "t", postpone_cut_over=True)
+
+
+@pytest.fixture
+def renamed(pools: Pools) -> Iterator[Pools]:
+    """The same servers, and other names for them."""
+    known = pools.settings.servers
+    servers = {**known, "also-old": known[SOURCE], "also-new": known[TARGET]}
+    pools = Pools(pools.settings.model_copy(update={"servers": servers}))
+    yield pools
+    pools.close()
+
+
+def test_a_table_that_is_moved_is_not_altered_by_way_of_another_control_schema(
+    pools: Pools, asked: MoveRequest
+) -> None:
+    migration_id = start(pools, asked, "test")
+    change = AlterRequest(server=SOURCE, table=asked.tables[0], change="ADD COLUMN c INT")
+    with pytest.raises(RefusedError, match=f"on old belongs to migration {migration_id}"):
+        start(pools, change, "test")
+
+
+@pytest.mark.parametrize("source", ["also-old", SOURCE])
+@pytest.mark.parametrize("target", ["also-new", TARGET])
+def test_a_second_name_of_a_server_opens_no_way_to_its_tables(
+    renamed: Pools, asked: MoveRequest, source: str, target: str
+) -> None:
+    migration_id = start(renamed, asked, "test")
+    elsewhere = replace(asked, source=source, target=target, target_schema=f"{target}_x")
+    with pytest.raises(RefusedError, match=f"belongs to migration {migration_id}"):
+        start(renamed, elsewhere, "test")
+
+
+def test_two_sources_never_fill_one_table(pools: Pools, asked: MoveRequest) -> None:
+    """A target table is claimed, too."""
+    migration_id = start(pools, asked, "test")
+    change = AlterRequest(server=TARGET, table=asked.tables[0], change="ADD COLUMN c INT")
+    findings = run_preflight(pools, change, Scope.START)
+    assert f"on new belongs to migration {migration_id}" in str(findings)
+
+
+def test_a_server_that_can_not_say_what_it_claims_is_named(
+    pools: Pools, asked: MoveRequest
+) -> None:
+    gone = pools.settings.servers[SOURCE].model_copy(update={"port": 1})
+    servers = {**pools.settings.servers, "gone": gone}
+    more = Pools(pools.settings.model_copy(update={"servers": servers}))
+    found = [one for one in run_preflight(more, asked, Scope.START) if one.check == "claims"]
+    more.close()
+    assert [str(one.severity) for one in found] == ["warning"]
+    assert "gone can't say" in found[0].explanation
+
+
+@pytest.mark.parametrize("rows", [[], ["(7, 'b')"]], ids=["empty", "filled"])
+def test_a_table_that_has_come_to_be_at_the_target_is_not_taken(
+    pools: Pools, asked: MoveRequest, schema: str, rows: list[str]
+) -> None:
+    migration_id = begin_move(pools, schema, ["t"], postponed=True)
+    with pools.begin(TARGET) as target:
+        run(target, f"CREATE DATABASE {schema}")
+        run(target, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, v VARCHAR(9))")
+        for row in rows:
+            run(target, f"INSERT INTO {schema}.t VALUES {row}")
+    coordinators = Coordinators(pools, migration_id)
+    while coordinators.once() is not Stage.FAILED:
+        assert coordinators.stage is not Stage.COPYING
+    assert "t was created by somebody else after the start" in story(pools, migration_id)
+
+
+def test_a_target_table_that_is_filled_after_the_start_is_not_taken(
+    pools: Pools, asked: MoveRequest, schema: str
+) -> None:
+    with pools.begin(TARGET) as target:
+        run(target, f"CREATE DATABASE {schema}")
+        run(target, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, v VARCHAR(9))")
+    migration_id = begin_move(pools, schema, ["t"], postponed=True)
+    with pools.begin(TARGET) as target:
+        run(target, f"INSERT INTO {schema}.t VALUES (7, 'b')")
+    coordinators = Coordinators(pools, migration_id)
+    while coordinators.once() is not Stage.FAILED:
+        assert coordinators.stage is not Stage.COPYING
+    assert "holds rows now" in story(pools, migration_id)
