@@ -67,7 +67,7 @@ def _checked_again(context: Context) -> bool:
     rehearse_triggers(context)
     _note_sources(context)
     for table in context.tables:  # as far as it goes now, so that little is left for later
-        keep_counter(context, table.source, table.target)
+        keep_counter(context, table, table.source)
     return _before_cut_over(context)
 
 
@@ -130,7 +130,7 @@ def hand_over(context: Context, reader: Connection | None = None) -> None:
         RetryableError: somebody holds a table of the target.
     """
     for table in context.tables:
-        keep_counter(context, table.blocked_name, table.target, reader)
+        keep_counter(context, table, table.blocked_name, reader)
     create_triggers(context)
 
 

@@ -56,6 +56,7 @@ CHECKS = (
     Check("privileges on the target", privileges.on_target, _ALWAYS, _MOVE),
     Check("privileges", privileges.on_one_server, _ALWAYS, _ALTER),
     Check("metadata locks", alters.metadata_locks, _ALWAYS, _ALTER),
+    Check("write locks", alters.write_locks, _ALWAYS, _ALTER),
     Check("tables", tables.movable, _START),
     Check("flavours", flavours.between, _START, _MOVE),
     Check("documents", documents.exact, _START),

@@ -17,13 +17,15 @@ from pipeline.control.migrations import record_failure
 from pipeline.domain.migration import Failure
 from pipeline.domain.role import Role
 from pipeline.errors import FatalError, FencedError
+from pipeline.mysql.flavours import variable
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.keyrange import KeyRange
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
 from pipeline.pausepoints import Point, at
+from tests.conftest import Connect
 from tests.support.direct import DirectMove, rows_of
-from tests.support.moves import SOURCE, TARGET
+from tests.support.moves import SOURCE, TARGET, story
 from tests.support.verification import (
     drained,
     equal,
@@ -182,6 +184,21 @@ def test_a_verification_that_a_later_attempt_has_overtaken_records_nothing(
 
 
 # --- a repair -------------------------------------------------------------------------
+
+
+def test_what_somebody_else_writes_to_the_target_is_told_by_key_and_connection(
+    move: DirectMove, connect: Connect
+) -> None:
+    other = connect(TARGET, autocommit=True)
+    with other.cursor() as cursor:
+        cursor.execute(f"UPDATE {move.table.target} SET v = 'Y' WHERE id IN (3, 4)")
+    drained(move)
+    assert move.verify(0) is Verdict.REPAIRED
+    said = story(move.pools, move.migration_id)
+    assert "differed, at the keys 3; 4; it is copied again." in said
+    with move.pools.begin(TARGET) as target:
+        tells = variable(target, "performance_schema") == "ON"
+    assert tells == (f"Written lately by connection {other.thread_id()} (" in said)
 
 
 def test_a_repair_never_undoes_what_the_applier_wrote_meanwhile(move: DirectMove) -> None:
