@@ -178,26 +178,27 @@ def test_a_duplicate_of_a_new_unique_key_is_never_called_a_loss(pools: Pools, sc
     "change",
     [
         "CONVERT TO CHARACTER SET utf8mb4",
-        "MODIFY e ENUM('a', 'b', 'c')",
+        "MODIFY e ENUM('a', 'b', 'c'), MODIFY s SET('', 'x', 'y')",
         "MODIFY v VARCHAR(30) CHARACTER SET utf8mb4",
     ],
 )
 def test_what_only_a_lenient_session_could_write_is_never_called_a_loss(
     change: str, pools: Pools, schema: str
 ) -> None:
-    """An ENUM's error value, in a column that keeps its members while another changes."""
+    """An ENUM's error value, or what a SET's text does not tell, in columns that keep members."""
     with pools.begin(SERVER) as server:
         run(server, f"CREATE DATABASE {schema}")
         run(
             server,
-            f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, e ENUM('a', 'b'), v VARCHAR(20))"
+            f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, e ENUM('a', 'b'), v VARCHAR(20),"
+            " s SET('', 'x'))"
             " CHARACTER SET latin1",
         )
-        run(server, f"INSERT IGNORE INTO {schema}.t VALUES (1, 'zzz', 'x'), (2, 'b', 'y')")
+        run(server, f"INSERT IGNORE INTO {schema}.t VALUES (1, 'zzz', 'x', 1), (2, 'b', 'y', 3)")
     sides = OneServer(pools, begin_alter(pools, schema, "t", change))
     alter = sides.prepared()
     with sides.control() as target, lenient_sql_mode(target, alter.table.definition):
         alter.read_chunk(target, alter.table.source, EVERYTHING)(target)
-        alter.apply_images(target, b"3\t0\tz\n")
-        found = run(target, f"SELECT id, e + 0 FROM {alter.table.target}").rows
-    assert found == ((1, 0), (2, 2), (3, 0))
+        alter.apply_images(target, b"3\t0\tz\t3\n")
+        found = run(target, f"SELECT id, e + 0, s + 0 FROM {alter.table.target}").rows
+    assert found == ((1, 0, 1), (2, 2, 3), (3, 0, 3))
