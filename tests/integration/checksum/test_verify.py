@@ -11,7 +11,11 @@ from pipeline.checksum.row_hash import row_bits
 from pipeline.checksum.row_sources import Rows
 from pipeline.checksum.verify import Verdict
 from pipeline.checksum.verify_keys import SliceVerdict
+from pipeline.commands.resume import resume
 from pipeline.control.chunk_map import cut_open_chunk
+from pipeline.control.migrations import record_failure
+from pipeline.domain.migration import Failure
+from pipeline.domain.role import Role
 from pipeline.errors import FatalError, FencedError
 from pipeline.mysql.flavours import variable
 from pipeline.mysql.introspect import read_table
@@ -277,5 +281,10 @@ def test_a_difference_that_comes_back_stops_with_the_keys(move: DirectMove) -> N
         on_target(move, "UPDATE {t} SET v = 'Y' WHERE id = 3")
         assert move.verify(0) is Verdict.REPAIRED
     on_target(move, "UPDATE {t} SET v = 'Y' WHERE id = 3")
-    with pytest.raises(FatalError, match=r"at the keys 3\."):
+    with pytest.raises(FatalError, match=r"at the keys 3\.") as stopped:
         move.verify(0)
+    with move.pools.begin(TARGET) as control:
+        failure = Failure.of(Role.CHECKSUM, stopped.value)
+        record_failure(control, move.migration_id, failure)
+    resume(move.pools, TARGET, move.migration_id, "test")
+    assert move.verify(0) is Verdict.REPAIRED  # a person has looked: the count begins anew
