@@ -16,6 +16,7 @@ _SAME_KIND = frozenset(
      ValueKind.BIT, ValueKind.ENUM, ValueKind.SET, ValueKind.JSON}
 )  # fmt: skip
 _FRACTIONS = frozenset({ValueKind.TIME, ValueKind.DATETIME, ValueKind.TIMESTAMP})
+_NUMBERED = frozenset({ValueKind.ENUM, ValueKind.SET, ValueKind.BIT})
 _IMPLICIT = {
     **dict.fromkeys(
         [
@@ -52,6 +53,24 @@ def reports_loss(old: Column, new: Column) -> bool:
     if old.kind in _FRACTIONS and new.kind is old.kind:
         return new.fraction_digits >= old.fraction_digits
     return old.kind is new.kind and old.kind in _SAME_KIND
+
+
+def goes_by_number(old: Column, new: Column) -> bool:
+    """Whether a value is copied by the number behind it: it means the same before and after.
+
+    A server copies ENUM and SET by their labels, even to a column of the same definition. Both
+    the label '' and the error value, which only a lenient session could write, are '' as text.
+    """
+    if old.kind not in _NUMBERED:
+        return False
+    longer = old.kind is new.kind and _begins_with(new.column_type, old.column_type)
+    return same_values(old, new) or (longer and old.kind is not ValueKind.BIT)
+
+
+def _begins_with(longer: str, members: str) -> bool:
+    """Whether `enum('a','b')` has all members of `enum('a')`, in the same places."""
+    end = len(members) - 1
+    return longer[:end] == members[:end] and longer[end : end + 1] in (",", ")")
 
 
 def bounds_alike(old: Column, new: Column) -> bool:

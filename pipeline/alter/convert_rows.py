@@ -19,13 +19,13 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from pipeline.alter.conversions import goes_by_number
 from pipeline.alter.lossy_writes import lossy, rows_from, write
 from pipeline.control.schema import SCHEMA
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.migration import MigrationTable
 from pipeline.errors import known
 from pipeline.mysql.codecs import key_literals
-from pipeline.mysql.definition_diff import same_values
 from pipeline.mysql.keyrange import bound_from_row, order, same_key
 from pipeline.mysql.pools import Result, run
 from pipeline.mysql.quoting import quote, quote_list, quote_name
@@ -167,16 +167,9 @@ def _same_value(column: Column, one: str, other: str) -> str:
 
 
 def _values(columns: Sequence[Column], become: Sequence[Column]) -> str:
-    """The columns as a SELECT has to name them so that they become those of `become`.
-
-    A server copies ENUM and SET by their labels, even to a column of the same definition. Both
-    the label '' and the error value are '' as text, so values go by number if the members are the
-    same.
-    """
+    """The columns as a SELECT has to name them so that they become those of `become`."""
     return ", ".join(
-        f"CAST({quote(old.name)} AS UNSIGNED)"
-        if old.kind in _AS_NUMBER and same_values(old, new)
-        else quote(old.name)
+        f"CAST({quote(old.name)} AS UNSIGNED)" if goes_by_number(old, new) else quote(old.name)
         for old, new in zip(columns, become, strict=True)
     )
 

@@ -37,6 +37,7 @@ class Wording:
     renamed: tuple[tuple[str, str], ...]
     dropped: tuple[str, ...]
     added: tuple[str, ...]
+    sets_counter: bool  # AUTO_INCREMENT = n, which is no attribute of a column
 
 
 def read_ddl(ddl: str) -> Wording:
@@ -55,6 +56,7 @@ def read_ddl(ddl: str) -> Wording:
         renamed=tuple(pair for clause in clauses if (pair := _renamed(clause)) is not None),
         dropped=tuple(name for clause in clauses if (name := _named(clause, "DROP"))),
         added=tuple(name for clause in clauses if (name := _named(clause, "ADD"))),
+        sets_counter=any(_sets_counter(clause) for clause in clauses),
     )
 
 
@@ -99,6 +101,13 @@ def _renamed(clause: Sequence[Token]) -> tuple[str, str] | None:
     else:
         return None
     return (old, new) if old.lower() != new.lower() else None
+
+
+def _sets_counter(clause: Sequence[Token]) -> bool:
+    return any(
+        option.word == "AUTO_INCREMENT" and (value.text == "=" or value.text.isdigit())
+        for option, value in pairwise(clause)
+    )
 
 
 def _named(clause: Sequence[Token], verb: str) -> str | None:

@@ -11,16 +11,25 @@ import re
 
 from sqlalchemy import Connection
 
+from pipeline.alter.conversions import goes_by_number
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.migration import MigrationTable
-from pipeline.errors import FatalError, RetryableError
+from pipeline.errors import FatalError, RetryableError, StartOverError
 from pipeline.mysql.codecs import key_literals
-from pipeline.mysql.failures import DUPLICATE_KEY, TRUNCATED, translate
+from pipeline.mysql.definition_diff import same_values
+from pipeline.mysql.failures import (
+    DUPLICATE_KEY,
+    TRUNCATED,
+    code_of,
+    is_about_values,
+    translate,
+)
 from pipeline.mysql.keyrange import bound_from_row, order, rows_by_key
 from pipeline.mysql.pools import Result, is_harmless, run, shown_warnings
 from pipeline.mysql.table import Table
 
 _ROW = re.compile(r"at row (\d+)")
+_COLUMN = re.compile(r"for column '(.*)' at row", re.S)
 _LONGEST_SEARCH = 1 << 20
 
 
@@ -35,16 +44,19 @@ def write(
     """Run `statement`, which writes `rows` under `condition` in the order of their key.
 
     Raises:
-        FatalError: a row can't be converted without loss; names its key.
-        RetryableError: a row has the same value of a new unique key as another one.
+        FatalError: a row can't be converted without loss; names its key. Or it has the same value
+            of a new unique key as another one, and that does not pass.
+        RetryableError: the same, but the value may only have moved.
+        what the driver raises, if that is about no row.
     """
     try:
         answer = run(connection, statement)
     except Exception as error:
-        ours = translate(error, table.target.schema)
-        if isinstance(ours, RetryableError):
-            raise
         text = str(error.args[-1]) if error.args else str(error)
+        if code_of(error) == DUPLICATE_KEY:
+            raise _duplicate(table, text) from error
+        if not is_about_values(error):
+            raise
         key = _key_of(connection, rows, condition, statement, text)
         raise lossy(table, key, text) from error
     if answer.warnings:
@@ -63,21 +75,41 @@ def _loss(
     Raises:
         RetryableError: a row has the same value of a new unique key as another one.
     """
-    lenient = table.definition.may_warn_on_write and not plan.retyped
+    lenient = table.definition.may_warn_on_write
     others = 0
     for code, text in shown_warnings(connection):
         if code == DUPLICATE_KEY:
             _refuse_new_duplicate(table, plan, text)
             continue
         others += 1
-        if not (is_harmless(code, text) or (lenient and code in TRUNCATED)):
+        kept = lenient and code in TRUNCATED and not _is_of_converted(plan, text)
+        if not (is_harmless(code, text) or kept):
             return text
     # The server shows the first max_error_count warnings, and counts all. The duplicates that a
     # REPLACE counts are rows that it has removed, without a warning.
     ignored = 0 if statement.startswith("REPLACE") else answer.summary.duplicates
-    if answer.warnings - ignored > others and not lenient:
+    if answer.warnings - ignored > others and (plan.retyped or not lenient):
         return "the server has more warnings than it shows (max_error_count)"
     return None
+
+
+def _is_of_converted(plan: AlterPlan, text: str) -> bool:
+    """Whether a warning may be about a column whose values are converted.
+
+    The others hold what they held: only the verification can tell whether a warning about one of
+    them is right, and it does.
+    """
+    if not plan.retyped:
+        return False
+    named = _COLUMN.search(text)
+    return named is None or named[1] in _converted(plan)
+
+
+def _converted(plan: AlterPlan) -> set[str]:
+    pairs = zip(plan.kept.columns, plan.shadow.columns, strict=True)
+    return {
+        new.name for old, new in pairs if not (same_values(old, new) or goes_by_number(old, new))
+    }
 
 
 def _refuse_new_duplicate(table: MigrationTable, plan: AlterPlan, text: str) -> None:
@@ -86,6 +118,13 @@ def _refuse_new_duplicate(table: MigrationTable, plan: AlterPlan, text: str) -> 
         raise RetryableError(
             f"{table.source}: two rows have the same value of a new unique key: {text}."
         )
+
+
+def _duplicate(table: MigrationTable, text: str) -> StartOverError:
+    return StartOverError(
+        f"{table.source}: a change gives two rows the same value of a new unique key: {text}.",
+        "The table is as it was. Make the values differ.",
+    )
 
 
 def _key_of(

@@ -30,7 +30,7 @@ from pipeline.mysql.introspect import (
 )
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
-from pipeline.mysql.servers import table_exists
+from pipeline.mysql.servers import auto_increment, create_statement, table_exists
 from pipeline.mysql.table import Column, Key, Table, TableName
 
 Pair = tuple[Column, Column]
@@ -59,9 +59,13 @@ def plan_alter(connection: Connection, request: AlterRequest) -> AlterPlan:
     Raises:
         RefusedError: the change can't be made in this way; says why.
     """
-    read_ddl(request.change)  # before the server gets it
+    wording = read_ddl(request.change)  # before the server gets it
     with scratch_table(connection, request.table, request.change) as scratch:
-        return map_columns(connection, scratch, request)
+        plan = map_columns(connection, scratch, request)
+    if not wording.sets_counter:
+        return plan
+    counter = auto_increment(create_statement(connection, request.table))
+    return replace(plan, counter_at_start=counter)
 
 
 @contextmanager

@@ -34,6 +34,7 @@ from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.keyrange import KeyRange
 from pipeline.mysql.pools import lenient_sql_mode, run
 from pipeline.mysql.quoting import quote_name
+from pipeline.mysql.writers import other_writers
 from pipeline.pausepoints import Point, reached
 from pipeline.strategy.base import WriteChunk
 from pipeline.strategy.choice import strategy_of
@@ -61,16 +62,29 @@ class Repairer:
             batch = read_stream(target, self.table.migration_id).batches
         if repairs >= self.sides.settings.repairs:
             self._give_up(keys, repairs)
+        found = self._different(keys)
         write = self._read(keys)
-        return write is not None and self._write(claim, keys, batch, write)
+        return write is not None and self._write(claim, keys, batch, write, found)
 
-    def _give_up(self, keys: KeyRange, repairs: int) -> None:
+    def _different(self, keys: KeyRange) -> str:
+        """The keys of rows that differ, for a person."""
         sides = self.sides
         with sides.source_rows.range(keys) as ours, sides.pools.begin(sides.target) as target:
-            different = differing_keys(ours, target_rows(target, self.table), keys)
+            return "; ".join(differing_keys(ours, target_rows(target, self.table), keys))
+
+    def _writers(self) -> str:
+        """Who else has written to the target table lately, if its server can tell."""
+        try:
+            with self.sides.pools.begin(self.sides.target) as target:
+                found = other_writers(target, self.table.target)
+        except FatalError:
+            return ""  # no privilege on performance_schema, or no such table there
+        return f" Written lately by {'; '.join(found)}." if found else ""
+
+    def _give_up(self, keys: KeyRange, repairs: int) -> None:
         raise FatalError(
             f"{self.table.source} still differs after {repairs} repairs, at the keys"
-            f" {'; '.join(different)}.",
+            f" {self._different(keys)}.{self._writers()}",
             "Compare these rows on both servers: something else writes to the target, or it can't"
             " hold a value.",
         )
@@ -87,8 +101,10 @@ class Repairer:
         reached(Point.REPAIR_READ)
         return write
 
-    def _write(self, claim: CheckClaim, keys: KeyRange, batch: int, write: WriteChunk) -> bool:
-        sides = self.sides
+    def _write(
+        self, claim: CheckClaim, keys: KeyRange, batch: int, write: WriteChunk, found: str
+    ) -> bool:
+        sides, writers = self.sides, self._writers()
         with (
             driver_errors(sides.target),
             sides.pools.engine(sides.target).connect() as target,
@@ -101,7 +117,10 @@ class Repairer:
                 change.rollback()
                 return False
             count_repair(target, claim)
-            what = f"{self.table.source} chunk {claim.first} {keys} differed; it is copied again"
+            what = (
+                f"{self.table.source} chunk {claim.first} {keys} differed, at the keys {found}; it"
+                f" is copied again.{writers}"
+            )
             log_event(target, self.table.migration_id, EventKind.DIFFERENCE, what, Role.CHECKSUM)
         return True
 

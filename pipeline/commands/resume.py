@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection
 
 from pipeline.commands.coordinating import coordinating
+from pipeline.control.chunk_checks import forget_repairs
 from pipeline.control.events import log_event
 from pipeline.control.hooks import last_run
 from pipeline.control.leases import Lease
@@ -130,6 +131,8 @@ def _change(control: Connection, migration: Migration, changes: Changes, who: st
 
 def _go_on(control: Connection, migration: Migration, lease: Lease, who: str) -> None:
     forget_failure(control, migration.id)
+    for table in read_tables(control, migration.id):
+        forget_repairs(control, table)
     if migration.stage is Stage.FAILED:
         stage = migration.resume_stage or Stage.PREPARING
         change = StageChange(resume_stage=None)

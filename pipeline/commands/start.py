@@ -22,7 +22,7 @@ from pipeline.mysql.catalogue import table_facts, table_identity
 from pipeline.mysql.flavours import identity
 from pipeline.mysql.introspect import read_table_to_move
 from pipeline.mysql.pools import Pools, run
-from pipeline.mysql.servers import stored_name
+from pipeline.mysql.servers import definition_text, stored_name
 from pipeline.mysql.table import TableName
 from pipeline.preflight.claims import unclaimed
 from pipeline.preflight.findings import CheckContext, Finding, Scope, Severity, refuse
@@ -140,6 +140,7 @@ def _planned_table(
         rows_estimate=facts.rows if facts else 0,
         bytes_estimate=facts.data_bytes if facts else 0,
         chunk_rows=chunk_rows,
+        definition_text=definition_text(source, name),
         alter_plan=plan,
         target_identity=table_identity(target, request.target_name(name)),
     )

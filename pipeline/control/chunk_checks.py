@@ -154,6 +154,13 @@ def repairs_so_far(connection: Connection, claim: CheckClaim) -> int:
     return 0 if row is None else int(row.repairs)
 
 
+def forget_repairs(connection: Connection, table: MigrationTable) -> None:
+    """Count repairs anew: somebody has looked at what differed."""
+    connection.execute(
+        update(chunk_checks).where(chunk_checks.c.table_id == table.id).values(repairs=0)
+    )
+
+
 def _fence(claim: CheckClaim, found: int, wanted: int = 1) -> None:
     if found != wanted:
         raise FencedError(f"Chunk {claim.first} of {claim.table.source} has a newer verification.")
@@ -167,6 +174,15 @@ def require_again(connection: Connection, table: MigrationTable, numbers: Iterab
         update(chunk_checks).where(those, ~UNVERIFIED).values(fully_verified=False, **_VOID)
     )
     add_verified(connection, table, -verified.rowcount)
+
+
+def require_all_again(connection: Connection, table: MigrationTable) -> None:
+    """Have the whole table verified again; attempts that have begun are void."""
+    connection.execute(
+        update(chunk_checks)
+        .where(chunk_checks.c.table_id == table.id)
+        .values(fully_verified=False, **_VOID)
+    )
 
 
 def void_attempt(connection: Connection, table: MigrationTable, number: int) -> None:

@@ -17,6 +17,7 @@ def insert_table(
     connection.execute(
         migration_tables.insert().values(
             migration_id=migration_id, ordinal=ordinal, definition=table.definition,
+            definition_text=table.definition_text,
             target_schema=table.target.schema, target_name=table.target.name,
             rows_estimate=table.rows_estimate, bytes_estimate=table.bytes_estimate,
             created_by_us=False, target_identity=table.target_identity, planned=False,

@@ -57,6 +57,7 @@ from sqlalchemy import (
     literal_column,
     select,
 )
+from sqlalchemy.dialects.mysql import LONGTEXT
 
 from pipeline.control.types import Gtids, Json, UtcDateTime, enumerated
 from pipeline.domain.alter_plan import AlterPlan
@@ -128,6 +129,7 @@ migration_tables = Table(
     Column("migration_id", Identity, nullable=False),
     Column("ordinal", Integer, nullable=False),
     Column("definition", Json(TableDefinition), nullable=False),
+    Column("definition_text", LONGTEXT, nullable=False),  # as the source's server writes it
     Column("target_schema", String(64), nullable=False),
     Column("target_name", String(64), nullable=False),
     Column("rows_estimate", BigInteger, nullable=False),
@@ -211,6 +213,7 @@ streams = Table(
     Column("migration_id", Identity, primary_key=True),
     Column("position", Gtids, nullable=False),
     Column("prepared_xa", Json(tuple[str, ...]), nullable=False),  # at the position
+    Column("source_identity", String(255), nullable=False),  # whose log is read
     Column("logs_keys", Boolean, nullable=False),  # each batch from now on: verification has begun
     Column("batches", BigInteger, nullable=False),
     Column("rows_applied", BigInteger, nullable=False),

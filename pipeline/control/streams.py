@@ -18,6 +18,7 @@ class StreamState:
 
     position: GtidSet
     prepared_xa: tuple[str, ...]  # XA transactions that are prepared at the position
+    source_identity: str  # of the server that the position is known to be from
     logs_keys: bool
     batches: int
     rows_applied: int
@@ -28,12 +29,13 @@ class StreamState:
 
 def create_stream(
     connection: Connection, migration_id: str, position: GtidSet, prepared_xa: tuple[str, ...],
-    source_time: float,
+    source_identity: str, source_time: float,
 ) -> None:  # fmt: skip
     """Record the first position; `source_time` is when that was read, by the source's clock."""
     connection.execute(
         streams.insert().values(
             migration_id=migration_id, position=position, prepared_xa=prepared_xa,
+            source_identity=source_identity,
             logs_keys=False, batches=0, rows_applied=0, source_time=source_time, applied_at=NOW,
         )
     )  # fmt: skip
@@ -53,8 +55,9 @@ def find_stream(
 ) -> StreamState | None:
     """Like `read_stream`; None before `preparing` has recorded the first position."""
     query = select(
-        streams.c.position, streams.c.prepared_xa, streams.c.logs_keys, streams.c.batches,
-        streams.c.rows_applied, streams.c.source_time, streams.c.applied_at, NOW.label("now"),
+        streams.c.position, streams.c.prepared_xa, streams.c.source_identity, streams.c.logs_keys,
+        streams.c.batches, streams.c.rows_applied, streams.c.source_time, streams.c.applied_at,
+        NOW.label("now"),
     ).where(streams.c.migration_id == migration_id)  # fmt: skip
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None:
@@ -78,6 +81,15 @@ def move_position(
             source_time=source_time,
             applied_at=NOW,
         )
+    )
+
+
+def note_streamed_server(connection: Connection, migration_id: str, identity: str) -> None:
+    """From now on the stream reads the log of that server."""
+    connection.execute(
+        update(streams)
+        .where(streams.c.migration_id == migration_id)
+        .values(source_identity=identity)
     )
 
 

@@ -15,12 +15,15 @@ from pipeline.control.streams import create_stream, find_stream
 from pipeline.cutover.triggers import rehearse_triggers
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.stages import Stage
-from pipeline.errors import FatalError
+from pipeline.errors import FatalError, StartOverError
 from pipeline.hooks.runner import require
-from pipeline.mysql.flavours import visible_gtids
+from pipeline.mysql.flavours import identity, visible_gtids
 from pipeline.mysql.xa import prepared_xa, wait_for_xa
+from pipeline.preflight.findings import Scope, refuse
+from pipeline.preflight.registry import run_preflight
 from pipeline.step.context import Context, Outcome
 from pipeline.step.lag import source_now
+from pipeline.step.source import is_as_planned
 from pipeline.strategy.choice import strategy_of
 
 XA_LIMIT_S = 5.0
@@ -46,11 +49,27 @@ def prepare(context: Context) -> Outcome:
 
 def _note_position(context: Context) -> None:
     with context.source() as source:
+        who = identity(source)
         now = source_now(source)  # before the position: the lag is never understated
         position = visible_gtids(source)
         before = _prepared_before(source)
+        _require_as_planned(context, source)
+    refuse(run_preflight(context.pools, context.migration.request, Scope.POSITION))
     with context.control() as control:
-        create_stream(control, context.migration.id, position, before, now)
+        create_stream(control, context.migration.id, position, before, who, now)
+
+
+def _require_as_planned(context: Context, source: Connection) -> None:
+    """
+    Raises:
+        StartOverError: DDL since the definitions were read; it is not in the stream.
+    """
+    changed = [str(table.source) for table in context.tables if not is_as_planned(source, table)]
+    if changed:
+        raise StartOverError(
+            f"The definition of {', '.join(changed)} has changed since the migration was planned.",
+            "Nothing was copied.",
+        )
 
 
 def _prepared_before(source: Connection) -> tuple[str, ...]:

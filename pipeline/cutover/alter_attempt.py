@@ -69,6 +69,7 @@ class Attempt:
         self.context = self.context.at(Stage.VERIFYING)
         self._verify()
         hand_over(self.context, reader=self.swap.lock)
+        self.swap.check()
         self._prove(drain)
         reached(Point.PROVED)
         self.swap.let_through()

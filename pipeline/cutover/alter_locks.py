@@ -33,6 +33,7 @@ from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.pools import connection_id, end_of_work, kill_connection, run
 from pipeline.mysql.quoting import quote_name
 from pipeline.pausepoints import Point, reached
+from pipeline.preflight.alters import FEWEST_WRITE_LOCKS
 from pipeline.step.context import Context
 
 POLL_S = 0.01
@@ -99,10 +100,14 @@ class Swap:
     def check(self) -> None:
         """
         Raises:
-            RetryableError: a connection is lost, or the rename no longer waits.
+            RetryableError: a connection is lost, or the rename no longer waits, or not first.
         """
         with driver_errors(self._server):
-            run(self.lock, "DO 0")
+            ((count,),) = run(self.lock, "SELECT @@GLOBAL.max_write_lock_count").rows
+        if int(count) < FEWEST_WRITE_LOCKS:
+            raise RetryableError(
+                f"max_write_lock_count is {count} on {self._server}: a write might go first."
+            )
         if self._sent.ended():
             self._sent.result()
             raise RetryableError("The rename did not wait.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from pipeline.domain.migration import MigrationTable
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.servers import auto_increment, create_statement
@@ -14,23 +15,24 @@ _WAIT_S = 1  # the application may be waiting, too
 
 
 def keep_counter(
-    context: Context, old: TableName, new: TableName, reader: Connection | None = None
+    context: Context, table: MigrationTable, old: TableName, reader: Connection | None = None
 ) -> None:
-    """Raise the counter of `new`, on the target, to that of `old`, on the source.
+    """Raise the counter of the target table to that of the source's, which is called `old` now.
 
-    `reader` is the connection that may read `old` if it is locked.
+    An alter may ask for a lower one, as of the server's own ALTER. It gets that, unless an id was
+    given out since the start. `reader` is the connection that may read `old` if it is locked.
 
     Raises:
-        RetryableError: somebody holds `new`.
+        RetryableError: somebody holds the target table.
     """
-    wanted = _counter_of_old(context, old, reader)
-    if wanted is None:
+    wanted, plan = _counter_of_old(context, old, reader), table.alter_plan
+    if wanted is None or (plan is not None and plan.counter_at_start == wanted):
         return
     with context.reading() as control:
-        there = auto_increment(create_statement(control, new))
+        there = auto_increment(create_statement(control, table.target))
     if there is None or there < wanted:
         with context.ddl(lock_wait_s=_WAIT_S) as target:
-            run(target, f"ALTER TABLE {quote_name(new)} AUTO_INCREMENT = {wanted}")
+            run(target, f"ALTER TABLE {quote_name(table.target)} AUTO_INCREMENT = {wanted}")
 
 
 def _counter_of_old(context: Context, old: TableName, reader: Connection | None) -> int | None:

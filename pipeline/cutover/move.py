@@ -45,6 +45,7 @@ from pipeline.cutover.shared import (
     is_proved,
     may_begin,
     note_parts,
+    require_same_source,
 )
 from pipeline.cutover.triggers import drop_triggers
 from pipeline.domain.event_kind import EventKind
@@ -153,6 +154,7 @@ def verifying(context: Context) -> Outcome:
         if anything_left(control, context):
             return Outcome.POLL
     hand_over(context)
+    require_same_source(context)
     with context.control() as control:
         if is_proved(control, context, drain_set(context)):
             proof = "every row was verified later than its last change"

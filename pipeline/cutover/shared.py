@@ -19,9 +19,10 @@ from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
-from pipeline.errors import known
+from pipeline.errors import RetryableError, known
 from pipeline.hooks.runner import ask, tell_once
 from pipeline.mysql.catalogue import table_identity
+from pipeline.mysql.flavours import identity
 from pipeline.mysql.gtid import GtidSet
 from pipeline.preflight.findings import Scope, refuse
 from pipeline.preflight.registry import run_preflight
@@ -30,6 +31,7 @@ from pipeline.step.context import Context
 from pipeline.step.ddl import end_connection
 from pipeline.step.dispatch import converged, ensure_stream, send_verifications
 from pipeline.step.lag import apply_lag_s
+from pipeline.step.source import require_history
 from pipeline.throttle.assess import assess
 
 POLL_S = 0.003  # while writes are blocked
@@ -61,10 +63,11 @@ def may_begin(context: Context) -> bool:
 def _checked_again(context: Context) -> bool:
     """Check again what may have changed since the start; stopping still costs nothing here."""
     refuse(run_preflight(context.pools, context.migration.request, Scope.CUT_OVER))
+    require_same_source(context)
     rehearse_triggers(context)
     _note_sources(context)
     for table in context.tables:  # as far as it goes now, so that little is left for later
-        keep_counter(context, table.source, table.target)
+        keep_counter(context, table, table.source)
     return _before_cut_over(context)
 
 
@@ -75,6 +78,21 @@ def _note_sources(context: Context) -> None:
     with context.control() as control:
         for table, identity in zip(context.tables, found, strict=True):
             note_source(control, table, identity)
+
+
+def require_same_source(context: Context) -> None:
+    """Make sure that what was applied is what the source has, and that it is the same server.
+
+    Raises:
+        FatalError: the source has lost transactions that were applied.
+        RetryableError: the stream has to begin again, on another server.
+    """
+    with context.control() as control:
+        stream = read_stream(control, context.migration.id)
+    with context.source() as source:
+        if identity(source) != stream.source_identity:
+            raise RetryableError("The source is another server than the one that is streamed from.")
+        require_history(source, stream)
 
 
 def _before_cut_over(context: Context) -> bool:
@@ -112,7 +130,7 @@ def hand_over(context: Context, reader: Connection | None = None) -> None:
         RetryableError: somebody holds a table of the target.
     """
     for table in context.tables:
-        keep_counter(context, table.blocked_name, table.target, reader)
+        keep_counter(context, table, table.blocked_name, reader)
     create_triggers(context)
 
 

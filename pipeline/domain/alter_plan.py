@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pipeline.mysql.table import Column, Table
 
@@ -31,6 +31,8 @@ class AlterPlan:
     retyped: bool  # a kept column has another type, character set or collation
     checked: tuple[str, ...]  # kept columns whose conversion might lose something silently
     new_unique: tuple[str, ...]  # unique keys of the shadow that the original does not have
+    # The original's AUTO_INCREMENT at the start, if the change sets another one.
+    counter_at_start: int | None = field(default=None, compare=False)
 
     @property
     def checks(self) -> tuple[tuple[Column, Column], ...]:

@@ -89,6 +89,7 @@ class PlannedTable:
     rows_estimate: int
     bytes_estimate: int
     chunk_rows: int
+    definition_text: str  # as the source's server writes it
     alter_plan: AlterPlan | None = None  # alter only
     target_identity: str | None = None  # of a target table that is there already
 
@@ -119,6 +120,7 @@ class MigrationTable:
     planned: bool
     copied: bool
     chunk_rows: int
+    definition_text: str  # as the source's server writes it
     alter_plan: AlterPlan | None = None  # alter only
     target_identity: str | None = None  # the very table that is filled, whatever is called so later
     source_identity: str | None = None  # the very table that gets the retired name

@@ -20,6 +20,22 @@ LOG_TOO_SMALL = 1799  # of what is written while an index is added
 # Out of range, data truncated, incorrect value, division by zero, incorrect text.
 TRUNCATED = frozenset({1264, 1265, 1292, 1365, 1366, 1406, 1411, 1690})
 
+# Errors that are about a row's values: those above, NULL, no partition for it, a CHECK, what is no
+# JSON, no geometry or no vector, a wrong SRID, what an index over an expression can't hold.
+_OF_VALUES = TRUNCATED | {
+    1048, 1138, 1263, 1300, 1364, 1367, 1416, 1441, 1525, 1526, 1748, 3037, 3140, 3141, 3144, 3155,
+    3156, 3157, 3516, 3643, 3673, 3751, 3752, 3819, 3903, 3904, 3905, 3906, 3907, 6136, 6137, 6138,
+}  # fmt: skip
+# What helps against errors that are about neither a row nor the connection.
+_REMEDIES = {
+    **dict.fromkeys([1021, 1030, 1114, 3675], "Make room on that server"),
+    **dict.fromkeys([1197, 1705], "Raise max_binlog_cache_size there, or set smaller batches"),
+    1206: "Raise innodb_buffer_pool_size there, or set smaller batches",
+    PACKET_TOO_LARGE: "Raise max_allowed_packet there",
+    **dict.fromkeys([1142, 1143, 1227, 1370], "Grant what is missing (tranship doctor says what)"),
+    **dict.fromkeys([1203, 1226], "Raise the limits of Tranship's user there"),
+}
+
 _PASSING = {
     DEADLOCK, LOCK_WAIT_TIMEOUT,
     NO_SUCH_TABLE,  # a cut-over has renamed it since the task read the table's name
@@ -55,10 +71,16 @@ def translate(error: BaseException, server: str) -> TranshipError:
         return refusal
     if code in _PASSING or isinstance(original, pymysql.err.InterfaceError | OSError):
         return RetryableError(f"Server {server}: {text}.")
+    remedy = _REMEDIES.get(code, "Fix what the server complains about")
     return FatalError(
         f"Server {server}: {text} (error {code}).",
-        "Fix what the server complains about; if a migration stopped, then: tranship resume ID.",
+        f"{remedy}; if a migration stopped, then: tranship resume ID.",
     )
+
+
+def is_about_values(error: BaseException) -> bool:
+    """Whether a statement failed because of what a row holds."""
+    return code_of(error) in _OF_VALUES
 
 
 def _tls_refusal(error: BaseException | None, code: int, server: str) -> RefusedError | None:

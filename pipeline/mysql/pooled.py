@@ -1,9 +1,9 @@
 """A pool whose connections cost no round trip of their own while they are in use.
 
 SQLAlchemy's pool pings a connection each time that it hands it out, and rolls back each time that
-it gets it back. Our transactions are short, so that was half of all statements. Here a connection
-is pinged only after it has been idle, when the server may have closed it, and rolled back unless
-its transaction is known to have ended.
+it gets it back. Our transactions are short, so that was a third of all round trips. Here a
+connection is pinged only after it has been idle, when the server may have closed it, and rolled
+back unless its transaction is known to have ended.
 
 Guarantee: whoever gets a connection finds no open transaction on it. One that was lost a moment ago
 shows it with the first statement, as one that gets lost later does: RetryableError.

@@ -54,6 +54,22 @@ def create_statement(connection: Connection, name: TableName) -> str:
     return str(run(connection, f"SHOW CREATE TABLE {quote_name(name)}").rows[0][1])
 
 
+def definition_text(connection: Connection, name: TableName) -> str:
+    """What SHOW CREATE TABLE says, but for the table's name and its next AUTO_INCREMENT.
+
+    Raises:
+        pymysql.err.ProgrammingError: 1146, there is no such table.
+    """
+    return definition_of(create_statement(connection, name))
+
+
+def definition_of(create_table: str) -> str:
+    """The same, of the text of a SHOW CREATE TABLE."""
+    body = create_table[create_table.index("(\n") + 2 :]
+    at = body.rfind("\n)")
+    return body[:at] + re.sub(r" AUTO_INCREMENT=\d+", "", body[at:])
+
+
 def table_exists(connection: Connection, name: TableName) -> bool:
     statement = f"SELECT 1 FROM information_schema.tables WHERE {names_table(name)}"
     return bool(run(connection, statement).rows)

@@ -8,12 +8,12 @@ ignored.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from pipeline.mysql.table import TableName
 from pipeline.mysql.token_reader import TokenReader
-from pipeline.mysql.tokens import tokens
+from pipeline.mysql.tokens import Token, tokens
 
 
 class StatementKind(Enum):
@@ -41,6 +41,7 @@ class Classified:
     verb: str = ""
     targets: tuple[TableName, ...] = ()
     opens_transaction: bool = False  # CREATE TABLE … SELECT, logged as rows
+    inert: bool = False  # by itself it changes nothing of a table that exists
 
     def touches(self, table: TableName, *, ignore_case: bool = False) -> bool:
         """Whether the statement changes `table`."""
@@ -144,9 +145,11 @@ def _create(reader: TokenReader, verb: str) -> Classified:
     if reader.take("TEMPORARY"):
         return Classified(StatementKind.OTHER, verb)
     if reader.take("TABLE"):
+        inert = reader.token.word == "IF"
         reader.skip(*_EXISTS)
         last = [token.word for token in reader.items[-2:]]
-        return _change("CREATE TABLE", reader.name(), last == ["START", "TRANSACTION"])
+        opens = last == ["START", "TRANSACTION"]
+        return replace(_change("CREATE TABLE", reader.name(), opens), inert=inert)
     return _create_on_table(reader, verb)
 
 
@@ -168,6 +171,7 @@ def _alter(reader: TokenReader, verb: str) -> Classified:
         return Classified(StatementKind.OTHER, verb)
     reader.skip(*_EXISTS)
     found = reader.name()
+    inert = _only_options(reader.items[reader.at :])
     while reader.until("RENAME", "TABLE"):
         word = reader.items[reader.at - 1].word
         if word == "TABLE":  # EXCHANGE PARTITION p WITH TABLE t
@@ -175,7 +179,22 @@ def _alter(reader: TokenReader, verb: str) -> Classified:
         elif reader.token.word not in ("COLUMN", "INDEX", "KEY"):
             reader.skip("TO", "AS", "=")
             found += reader.name()
-    return _change("ALTER TABLE", found)
+    return replace(_change("ALTER TABLE", found), inert=inert)
+
+
+# Options that recreate a table at most. A value that is new shows in the definition.
+_OPTIONS = frozenset(
+    {"ENGINE", "INNODB", "FORCE", "COMMENT", "AUTO_INCREMENT", "STATS_PERSISTENT",
+     "STATS_AUTO_RECALC", "STATS_SAMPLE_PAGES", "DEFAULT", "ALGORITHM", "INPLACE", "INSTANT",
+     "LOCK", "NONE", "SHARED", "EXCLUSIVE"}
+)  # fmt: skip
+
+
+def _only_options(items: list[Token]) -> bool:
+    return all(
+        one.word in _OPTIONS or one.word.isdigit() or (not one.is_name and one.text in "=,'")
+        for one in items
+    )
 
 
 def _drop(reader: TokenReader, verb: str) -> Classified:

@@ -22,6 +22,8 @@ from pipeline.mysql.triggers import create_trigger, read_triggers
 from pipeline.preflight.constraints import free_beside
 from pipeline.preflight.findings import CheckContext, Finding, info, refused
 
+# A swap takes two such locks; others that wait at the same time take some more.
+FEWEST_WRITE_LOCKS = 1000
 _INSTRUMENT = "wait/lock/metadata/sql/mdl"
 
 
@@ -124,6 +126,18 @@ def metadata_locks(context: CheckContext) -> Iterator[Finding]:
             f"{server} does not record metadata locks.",
             "UPDATE performance_schema.setup_instruments SET enabled = 'YES' WHERE name ="
             f" '{_INSTRUMENT}';",
+        )
+
+
+def write_locks(context: CheckContext) -> Iterator[Finding]:
+    """No waiting write goes before the swap's rename, which would be after the proof."""
+    with context.source() as server:
+        count = int(variable(server, "max_write_lock_count") or FEWEST_WRITE_LOCKS)
+    if count < FEWEST_WRITE_LOCKS:
+        yield refused(
+            f"max_write_lock_count is {count} on {context.request.source}: after so many locks a"
+            " waiting write goes before the rename.",
+            f"SET GLOBAL max_write_lock_count = DEFAULT; or at least {FEWEST_WRITE_LOCKS}.",
         )
 
 

@@ -25,6 +25,7 @@ class Scope(StrEnum):
     """When a check runs."""
 
     START = "start"  # before a migration is recorded
+    POSITION = "position"  # once it is read where the stream begins: what came before is not in it
     RESUME = "resume"  # before one that has failed goes on
     CUT_OVER = "cut-over"  # before the source's tables are renamed
 

@@ -21,6 +21,7 @@ from pipeline.preflight import (
     indexes,
     privileges,
     servers,
+    settings,
     tables,
     triggers,
 )
@@ -28,6 +29,7 @@ from pipeline.preflight.findings import Check, CheckContext, Finding, Scope
 
 _START = frozenset({Scope.START})
 _NOT_AT_CUT_OVER = frozenset({Scope.START, Scope.RESUME})
+_LATER = frozenset(Scope) - _START
 _AT_CUT_OVER = frozenset({Scope.CUT_OVER})
 _ALWAYS = frozenset(Scope)
 _MOVE = frozenset({MigrationKind.MOVE})
@@ -42,6 +44,7 @@ CHECKS = (
     Check("read-only", servers.read_only, _ALWAYS),
     Check("names", servers.lower_case_names, _START, _MOVE),
     Check("auto_increment", servers.auto_increment, _START, _MOVE),
+    Check("settings", settings.inherited, _NOT_AT_CUT_OVER),
     Check("packets", servers.packets, _NOT_AT_CUT_OVER),
     Check("local_infile", servers.local_infile, _NOT_AT_CUT_OVER),
     Check("binary log", binlog.written, _ALWAYS),
@@ -54,6 +57,7 @@ CHECKS = (
     Check("privileges on the target", privileges.on_target, _ALWAYS, _MOVE),
     Check("privileges", privileges.on_one_server, _ALWAYS, _ALTER),
     Check("metadata locks", alters.metadata_locks, _ALWAYS, _ALTER),
+    Check("write locks", alters.write_locks, _ALWAYS, _ALTER),
     Check("tables", tables.movable, _START),
     Check("flavours", flavours.between, _START, _MOVE),
     Check("documents", documents.exact, _START),
@@ -65,6 +69,7 @@ CHECKS = (
     Check("names of constraints", constraints.free_on_target, _START, _MOVE),
     Check("views, routines, grants", dependents.named, _START, _MOVE),
     Check("target tables", tables.targets_usable, _START, _MOVE),
+    Check("target definitions", tables.targets_alike, _LATER, _MOVE),
     Check("deferred indexes", indexes.deferred, _START, _MOVE),
     Check("indexes", indexes.complete, _AT_CUT_OVER, _MOVE),
     Check("names beside the table", alters.names_free, _ALWAYS, _ALTER),

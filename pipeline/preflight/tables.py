@@ -16,7 +16,13 @@ from pipeline.mysql.catalogue import collations, table_facts
 from pipeline.mysql.definition_diff import differences
 from pipeline.mysql.flavours import is_mariadb
 from pipeline.mysql.introspect import read_table
-from pipeline.mysql.servers import create_statement, table_exists, table_is_empty
+from pipeline.mysql.servers import (
+    create_statement,
+    definition_text,
+    server_facts,
+    table_exists,
+    table_is_empty,
+)
 from pipeline.mysql.table import TableName, ValueKind
 from pipeline.preflight.findings import CheckContext, Finding, info, refused, warning
 
@@ -110,6 +116,20 @@ def targets_usable(context: CheckContext) -> Iterator[Finding]:
             seen.add(there)
 
 
+def targets_alike(context: CheckContext) -> Iterator[Finding]:
+    """Each target table that exists is defined like the source's; deferred indexes apart."""
+    deferred = context.move.defer_secondary_indexes
+    with context.source() as source, context.target() as target:
+        for name in context.request.tables:
+            there = context.request.target_name(name)
+            if not (table_exists(source, name) and table_exists(target, there)):
+                continue
+            if not deferred and server_facts(source).version == server_facts(target).version:
+                yield from _same(context, source, target, name)
+            else:  # two versions may write one definition differently
+                yield from _same_shape(source, target, name, there, context.request.target)
+
+
 def _same_and_empty(
     context: CheckContext, source: Connection, target: Connection, name: TableName
 ) -> Iterator[Finding]:
@@ -119,11 +139,24 @@ def _same_and_empty(
             f"{there} on {server} already exists and holds rows.",
             "Drop or empty it; Tranship never overwrites rows that it did not copy.",
         )
+    yield from _same(context, source, target, name)
+
+
+def _same(
+    context: CheckContext, source: Connection, target: Connection, name: TableName
+) -> Iterator[Finding]:
+    there, server = context.request.target_name(name), context.request.target
     if is_mariadb(source) != is_mariadb(target):
         yield from _same_shape(source, target, name, there, server)
         return
+    yield from _same_text(source, target, name, there, server)
+
+
+def _same_text(
+    source: Connection, target: Connection, name: TableName, there: TableName, server: str
+) -> Iterator[Finding]:
     ours, theirs = (
-        _definition(create_statement(link, table))
+        [line.strip().rstrip(",") for line in definition_text(link, table).splitlines()]
         for link, table in ((source, name), (target, there))
     )
     for wanted, found in zip_longest(ours, theirs, fillvalue="nothing"):
@@ -150,14 +183,6 @@ def _same_shape(
             f"{there} on {server} is defined differently: it has {difference}.",
             "Drop it, and it will be created; or define it as the source does.",
         )
-
-
-def _definition(statement: str) -> list[str]:
-    """The lines of a SHOW CREATE TABLE, without the name and the next AUTO_INCREMENT."""
-    body = statement[statement.index("(\n") + 2 :]
-    at = body.rfind("\n)")
-    options = re.sub(r" AUTO_INCREMENT=\d+", "", body[at:])
-    return [line.strip().rstrip(",") for line in (body[:at] + options).splitlines()]
 
 
 def _collations_known(

@@ -12,9 +12,10 @@ with its last row; memory stays flat.
 
 from __future__ import annotations
 
+import logging
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -38,6 +39,7 @@ from pipeline.stream.events import (
     TransactionEnd,
 )
 
+log = logging.getLogger(__name__)
 _TRIES = 14
 _LONGEST_PAUSE_S = 0.4  # chunks of an alter hold their locks for about half a second
 _HURRIED_S = 0.02  # in place of `batch_s`
@@ -57,6 +59,7 @@ class Applier:
     target_name: str
     batches: int  # committed so far, by any streamer
     logs_keys: bool  # verification has begun
+    is_unchanged: Callable[[TableName], bool]  # whether a table is as it was at the start
     tombstones: bool = True
     source_time: float = 0.0  # of the last transaction, by the source's clock
     hurries: bool = False  # writes are blocked: whoever drains waits for each commit
@@ -167,6 +170,9 @@ class Applier:
             self._cut_over_seen = True
             # From here on a swapped table's name is another table's.
             self.swap_seen = any(table.placement.swapped for table in self.tables.values())
+            return
+        if seen.inert and self.is_unchanged(seen.table):
+            log.info("%s on %s changes nothing: %s", seen.verb, seen.table, seen.sql[:200])
             return
         self._inside = False
         self.commit()

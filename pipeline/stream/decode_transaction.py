@@ -220,7 +220,7 @@ class TransactionDecoder:
             if found.touches(name, ignore_case=self._ignore_case)
         }
         for name in named:
-            yield StatementSeen(name, found.verb, sql, self._gtid)
+            yield StatementSeen(name, found.verb, sql, self._gtid, found.inert)
 
     def _xa_prepare(self, event: RawEvent) -> Iterator[Event]:
         """End the GTID. Its rows take effect now only if it commits in one phase."""

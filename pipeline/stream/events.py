@@ -54,6 +54,7 @@ class StatementSeen:
     verb: str  # "DROP TABLE"
     sql: str
     gtid: str
+    inert: bool  # by itself it changes nothing of a table that exists
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,21 @@ from typing import Any
 from pymysql.connections import Connection as RawConnection
 from sqlalchemy import Connection
 
+from pipeline.control.chunk_checks import require_all_again
+from pipeline.control.events import log_event
 from pipeline.control.leases import Lease, Renewal, fence
 from pipeline.control.migration_tables import read_tables
 from pipeline.control.migrations import read_migration
-from pipeline.control.streams import StreamState, read_stream
+from pipeline.control.streams import StreamState, note_streamed_server, read_stream
 from pipeline.control.throttles import read_throttle
+from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration, MigrationTable
+from pipeline.domain.role import Role
 from pipeline.domain.stages import WRITES_BLOCKED, Stage, wants_stream
+from pipeline.mysql.flavours import identity
 from pipeline.mysql.pools import Pools
+from pipeline.mysql.table import TableName
+from pipeline.step.source import is_as_planned, require_history
 from pipeline.stream.applier import Applier
 from pipeline.stream.queue import EventQueue
 from pipeline.stream.reader import BinlogReader
@@ -58,6 +65,7 @@ class StreamSession:
         """
         with self.pools.begin(self.target) as control:
             state = read_stream(control, self.lease.migration_id)
+        self._check_source(state)
         reader = self._new_reader(state)
         feeding = threading.Thread(target=self.queue.feed, args=(reader,), daemon=True)
         feeding.start()
@@ -68,6 +76,34 @@ class StreamSession:
             self.queue.close()
             reader.close()
             feeding.join(timeout=5)
+
+    def _check_source(self, state: StreamState) -> None:
+        """The log goes on where the position is, on the same server; or all is verified again.
+
+        Raises:
+            FatalError: the source has lost transactions that were applied.
+        """
+        with self.pools.begin(self.migration.source) as source:
+            found = identity(source)
+            require_history(source, state)
+        if found == state.source_identity:
+            return
+        with self.pools.begin(self.target) as control:
+            read_stream(control, self.migration.id, lock=True)
+            for table in self.tables:
+                require_all_again(control, table)
+            note_streamed_server(control, self.migration.id, found)
+            what = "the source is another server now; every row is verified again"
+            log_event(control, self.migration.id, EventKind.SOURCE, what, Role.STREAM)
+            fence(control, self.lease)
+
+    def _is_unchanged(self, name: TableName) -> bool:
+        """Whether a table is still there, as it was planned; never while writes are blocked."""
+        if self._read_facts()[0].stage in WRITES_BLOCKED:
+            return False
+        (table,) = (one for one in self.tables if one.source == name)
+        with self.pools.begin(self.migration.source) as source:
+            return is_as_planned(source, table)
 
     def _loop(self) -> None:
         while not self._may_leave():
@@ -148,6 +184,7 @@ class StreamSession:
             target_name=self.target,
             batches=state.batches,
             logs_keys=state.logs_keys,
+            is_unchanged=self._is_unchanged,
             tombstones=not all(table.copied for table in self.tables),
             source_time=state.source_time,
         )

@@ -116,7 +116,7 @@ class DirectMove:
         assert state is not None
         return Applier(
             data, lease, state.position, (), {table.source: table}, self.pools.settings.stream,
-            TARGET, state.batches, state.logs_keys, tombstones,
+            TARGET, state.batches, state.logs_keys, lambda _: False, tombstones,
         )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from pipeline.mysql.catalogue import table_identity
 from pipeline.mysql.flavours import identity
 from pipeline.mysql.introspect import read_table_to_move
 from pipeline.mysql.pools import Pools
+from pipeline.mysql.servers import definition_text
 from pipeline.mysql.table import TableName
 
 SOURCE, TARGET = "old", "new"
@@ -43,6 +44,7 @@ def begin_move(
         definitions = [
             read_table_to_move(source, target, TableName(schema, name)) for name in tables
         ]
+        texts = {table.name: definition_text(source, table.name) for table in definitions}
         source_identity = identity(source)
     with pools.begin(TARGET) as control:
         install(control, TARGET)
@@ -55,7 +57,7 @@ def begin_move(
     with pools.begin(TARGET) as control:
         planned = [
             PlannedTable(
-                table, table.name, 0, 0, chunk_rows,
+                table, table.name, 0, 0, chunk_rows, texts[table.name],
                 target_identity=table_identity(control, table.name),
             )
             for table in definitions

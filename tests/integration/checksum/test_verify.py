@@ -11,15 +11,21 @@ from pipeline.checksum.row_hash import row_bits
 from pipeline.checksum.row_sources import Rows
 from pipeline.checksum.verify import Verdict
 from pipeline.checksum.verify_keys import SliceVerdict
+from pipeline.commands.resume import resume
 from pipeline.control.chunk_map import cut_open_chunk
+from pipeline.control.migrations import record_failure
+from pipeline.domain.migration import Failure
+from pipeline.domain.role import Role
 from pipeline.errors import FatalError, FencedError
+from pipeline.mysql.flavours import variable
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.keyrange import KeyRange
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
 from pipeline.pausepoints import Point, at
+from tests.conftest import Connect
 from tests.support.direct import DirectMove, rows_of
-from tests.support.moves import SOURCE, TARGET
+from tests.support.moves import SOURCE, TARGET, story
 from tests.support.verification import (
     drained,
     equal,
@@ -180,6 +186,21 @@ def test_a_verification_that_a_later_attempt_has_overtaken_records_nothing(
 # --- a repair -------------------------------------------------------------------------
 
 
+def test_what_somebody_else_writes_to_the_target_is_told_by_key_and_connection(
+    move: DirectMove, connect: Connect
+) -> None:
+    other = connect(TARGET, autocommit=True)
+    with other.cursor() as cursor:
+        cursor.execute(f"UPDATE {move.table.target} SET v = 'Y' WHERE id IN (3, 4)")
+    drained(move)
+    assert move.verify(0) is Verdict.REPAIRED
+    said = story(move.pools, move.migration_id)
+    assert "differed, at the keys 3; 4; it is copied again." in said
+    with move.pools.begin(TARGET) as target:
+        tells = variable(target, "performance_schema") == "ON"
+    assert tells == (f"Written lately by connection {other.thread_id()} (" in said)
+
+
 def test_a_repair_never_undoes_what_the_applier_wrote_meanwhile(move: DirectMove) -> None:
     on_target(move, "UPDATE {t} SET v = 'Y' WHERE id = 3")
     drained(move)
@@ -260,5 +281,10 @@ def test_a_difference_that_comes_back_stops_with_the_keys(move: DirectMove) -> N
         on_target(move, "UPDATE {t} SET v = 'Y' WHERE id = 3")
         assert move.verify(0) is Verdict.REPAIRED
     on_target(move, "UPDATE {t} SET v = 'Y' WHERE id = 3")
-    with pytest.raises(FatalError, match=r"at the keys 3\."):
+    with pytest.raises(FatalError, match=r"at the keys 3\.") as stopped:
         move.verify(0)
+    with move.pools.begin(TARGET) as control:
+        failure = Failure.of(Role.CHECKSUM, stopped.value)
+        record_failure(control, move.migration_id, failure)
+    resume(move.pools, TARGET, move.migration_id, "test")
+    assert move.verify(0) is Verdict.REPAIRED  # a person has looked: the count begins anew

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -86,3 +87,53 @@ def test_a_prepared_xa_transaction_is_refused_before_the_start(
     found = run_preflight(pools, move_request(schema, "t"), Scope.START)
     (refusal,) = (one for one in found if one.severity is Severity.REFUSED)
     assert XID in refusal.explanation
+
+
+@pytest.mark.parametrize(
+    "ddl",
+    [
+        "ADD COLUMN w INT",
+        "ADD KEY (v)",
+        "ROW_FORMAT = COMPACT",
+        "PARTITION BY KEY (id) PARTITIONS 2",
+        "ALTER v SET DEFAULT 'x'",
+        "COMMENT = 'new'",
+    ],
+)
+def test_ddl_between_the_definition_and_the_position_never_goes_unseen(
+    ddl: str, pools: Pools, schema: str, table: str
+) -> None:
+    move = begun(pools, schema)
+    with pools.begin(SOURCE) as source:
+        run(source, f"ALTER TABLE {table} {ddl}")
+    move.advance()
+    failure = read(pools, move.migration_id).failure
+    assert failure is not None
+    assert re.search(f"{table} (has changed|was created with)", failure.explanation)
+
+
+def test_a_target_made_by_hand_and_changed_since_never_takes_rows(
+    pools: Pools, schema: str, table: str
+) -> None:
+    with pools.begin(TARGET) as target:
+        run(target, f"CREATE DATABASE {schema}")
+        run(target, f"CREATE TABLE {table} (id INT PRIMARY KEY, v VARCHAR(9))")
+    move = begun(pools, schema)
+    with pools.begin(TARGET) as target:
+        run(target, f"ALTER TABLE {table} MODIFY v VARCHAR(8)")
+    move.advance()
+    failure = read(pools, move.migration_id).failure
+    assert failure is not None
+    assert "defined differently" in failure.explanation
+
+
+def test_a_trigger_made_before_the_position_never_goes_unseen(
+    pools: Pools, schema: str, table: str
+) -> None:
+    move = begun(pools, schema)
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE TRIGGER {schema}.g BEFORE INSERT ON {table} FOR EACH ROW SET @a = 1")
+    move.advance()
+    failure = read(pools, move.migration_id).failure
+    assert failure is not None
+    assert "has triggers (g)" in failure.explanation

@@ -8,6 +8,7 @@ from pathlib import Path
 import pymysql
 import pytest
 
+from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools, run
 from pipeline.pausepoints import Point, at
 from tests.conftest import Connect
@@ -75,3 +76,17 @@ def test_who_holds_the_table_is_killed_only_where_that_was_asked_for_and_not_at_
         assert f"force: killed: connection {blocker.thread_id()}" in story(pools, alter.id)
         with pytest.raises(pymysql.err.MySQLError):
             blocker.commit()
+
+
+def test_no_swap_is_made_while_writes_may_go_before_a_waiting_rename(alter: ReadyAlter) -> None:
+    """max_write_lock_count lets them, if it is small: they would come after the proof."""
+
+    def let_writes_go_first() -> None:
+        alter.run("SET GLOBAL max_write_lock_count = 1")
+
+    try:
+        with at(Point.VERIFYING, once(let_writes_go_first)):
+            alter.ends_as_it_began(Stage.FAILED)
+        assert "max_write_lock_count is 1 on new" in story(alter.pools, alter.id)
+    finally:
+        alter.run("SET GLOBAL max_write_lock_count = DEFAULT")

@@ -7,7 +7,7 @@ import pytest
 from pipeline.control.migration_tables import mark_created_by_us
 from pipeline.errors import FatalError
 from pipeline.mysql.keyrange import KeyRange
-from pipeline.mysql.pools import Pools, run
+from pipeline.mysql.pools import Pools, lenient_sql_mode, run
 from pipeline.strategy.base import Strategy
 from tests.integration.strategy.test_move import BothSides, rows
 from tests.support.alters import SERVER, begin_alter
@@ -143,3 +143,61 @@ def test_retyped_rows_are_compared_as_the_shadow_would_hold_them_and_stay_so(
     assert not retyped.compares_in_place
     assert [column.column_type for column in compared.columns] == ["int", "varchar(2)"]
     assert list(found) == [(2, "b"), (3, None)]
+
+
+def test_a_full_binlog_cache_is_never_called_a_loss(retyping: OneServer) -> None:
+    """Advice about a row's value does not help against it."""
+    retyped = retyping.prepared()
+    lines = b"".join(b"%d\tab\n" % number for number in range(4000))
+    with retyping.control() as control:
+        (size,) = run(control, "SELECT @@GLOBAL.max_binlog_cache_size").rows[0]
+        run(control, "SET GLOBAL max_binlog_cache_size = 4096")
+    retyping.pools.close()  # a session keeps the size that it began with
+    try:
+        with pytest.raises(FatalError) as full, retyping.control() as target:
+            retyped.apply_images(target, lines)
+    finally:
+        with retyping.control() as control:
+            run(control, f"SET GLOBAL max_binlog_cache_size = {size}")
+        retyping.pools.close()
+    assert "error 1197" in full.value.explanation
+    assert "max_binlog_cache_size" in full.value.remedy
+
+
+def test_a_duplicate_of_a_new_unique_key_is_never_called_a_loss(pools: Pools, schema: str) -> None:
+    sides = started(pools, schema, "ADD UNIQUE KEY by_v (v)")
+    alter = sides.prepared()
+    with sides.control() as target:
+        alter.apply_images(target, b"1\ta\n")
+    same = pytest.raises(FatalError, match="same value of a new unique key")
+    with same, sides.control() as target:
+        alter.apply_images(target, b"2\ta\n")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "CONVERT TO CHARACTER SET utf8mb4",
+        "MODIFY e ENUM('a', 'b', 'c')",
+        "MODIFY v VARCHAR(30) CHARACTER SET utf8mb4",
+    ],
+)
+def test_what_only_a_lenient_session_could_write_is_never_called_a_loss(
+    change: str, pools: Pools, schema: str
+) -> None:
+    """An ENUM's error value, in a column that keeps its members while another changes."""
+    with pools.begin(SERVER) as server:
+        run(server, f"CREATE DATABASE {schema}")
+        run(
+            server,
+            f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, e ENUM('a', 'b'), v VARCHAR(20))"
+            " CHARACTER SET latin1",
+        )
+        run(server, f"INSERT IGNORE INTO {schema}.t VALUES (1, 'zzz', 'x'), (2, 'b', 'y')")
+    sides = OneServer(pools, begin_alter(pools, schema, "t", change))
+    alter = sides.prepared()
+    with sides.control() as target, lenient_sql_mode(target, alter.table.definition):
+        alter.read_chunk(target, alter.table.source, EVERYTHING)(target)
+        alter.apply_images(target, b"3\t0\tz\n")
+        found = run(target, f"SELECT id, e + 0 FROM {alter.table.target}").rows
+    assert found == ((1, 0), (2, 2), (3, 0))

@@ -160,7 +160,7 @@ def test_ddl_on_a_table_of_the_migration_stops_at_the_exact_place(move: DirectMo
         ):
             feed.applier.handle(event)
         with pytest.raises(FatalError, match="ALTER TABLE"):
-            feed.applier.handle(StatementSeen(name, "ALTER TABLE", "ALTER ...", f"{GTID}:2"))
+            feed.applier.handle(StatementSeen(name, "ALTER TABLE", "ALTER ...", f"{GTID}:2", False))
     assert rows(move) == {(b"1", b"x")}
     assert f"{GTID}:2" not in position(move)
 
@@ -169,7 +169,7 @@ def test_our_own_rename_does_not_stop_the_stream(move: DirectMove) -> None:
     with move.applier() as feed:
         sql = f"RENAME TABLE t TO _t_del /* tranship {move.migration_id} */"
         name = TableName("x", "t")
-        feed.applier.handle(StatementSeen(name, "RENAME TABLE", sql, f"{GTID}:1"))
+        feed.applier.handle(StatementSeen(name, "RENAME TABLE", sql, f"{GTID}:1", False))
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def test_our_own_rename_commits_what_came_before_it_at_once(move: DirectMove) ->
         assert not feed.applier.idle
         feed.applier.handle(TransactionBegin(f"{GTID}:2"))
         sql = f"RENAME TABLE t TO _t_del /* tranship {move.migration_id} */"
-        feed.applier.handle(StatementSeen(move.table.source, "RENAME", sql, f"{GTID}:2"))
+        feed.applier.handle(StatementSeen(move.table.source, "RENAME", sql, f"{GTID}:2", False))
         feed.applier.handle(TransactionEnd(f"{GTID}:2", 5, ()))
         assert feed.applier.idle
     assert f"{GTID}:2" in position(move)

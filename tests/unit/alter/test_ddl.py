@@ -59,3 +59,17 @@ def test_a_clause_that_would_reach_beyond_the_shadow_is_refused(ddl: str) -> Non
 )  # fmt: skip
 def test_a_name_that_looks_like_a_clause_is_none(ddl: str) -> None:
     read_ddl(ddl)
+
+
+@pytest.mark.parametrize(
+    ("ddl", "sets"),
+    [
+        ("AUTO_INCREMENT = 5", True),
+        ("ENGINE=InnoDB auto_increment 7, ADD COLUMN c INT", True),
+        ("ADD COLUMN id INT AUTO_INCREMENT PRIMARY KEY", False),
+        ("COMMENT 'AUTO_INCREMENT = 5'", False),
+        ("FORCE", False),
+    ],
+)
+def test_a_counter_that_is_asked_for_is_told_from_a_columns_attribute(ddl: str, sets: bool) -> None:
+    assert read_ddl(ddl).sets_counter is sets

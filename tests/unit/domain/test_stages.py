@@ -150,7 +150,7 @@ def test_rows_are_read_under_the_name_they_have_on_the_source(stage: Stage) -> N
     key = Key("PRIMARY", ("id",))
     column = Column("id", ValueKind.INTEGER, "int", "int", nullable=False)
     definition = Table(TableName("s", "t"), (column,), key)
-    table = MigrationTable(1, "m", 0, definition, definition.name, 0, 0, False, True, True, 100)
+    table = MigrationTable(1, "m", 0, definition, definition.name, 0, 0, False, True, True, 100, "")
     expected = "_t_del" if stage in MAY_BE_RETIRED else "t"
     assert source_name(stage, table) == TableName("s", expected)
 

@@ -37,7 +37,7 @@ MIGRATION = Migration(
 def table(number: int, source: TableName, target: TableName) -> MigrationTable:
     column = Column("id", ValueKind.INTEGER, "int", "int", nullable=False)
     table = Table(source, (column,), Key("PRIMARY", ("id",)))
-    return MigrationTable(number, "m1", number, table, target, 0, 0, False, True, True, 100)
+    return MigrationTable(number, "m1", number, table, target, 0, 0, False, True, True, 100, "")
 
 
 def context(migration: Migration = MIGRATION) -> Context:

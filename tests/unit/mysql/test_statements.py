@@ -102,6 +102,22 @@ def test_transaction_control_is_told_from_changes(sql: str, kind: StatementKind)
     assert classify(sql, "db").kind is kind
 
 
+@pytest.mark.parametrize(
+    ("sql", "inert"),
+    [
+        ("CREATE TABLE IF NOT EXISTS t (a int)", True), ("CREATE TABLE t (a int)", False),
+        ("CREATE OR REPLACE TABLE t (a int)", False), ("ALTER TABLE t ENGINE=InnoDB", True),
+        ("ALTER TABLE t FORCE, COMMENT 'x'", True), ("ALTER TABLE t AUTO_INCREMENT = 7", True),
+        ("ALTER TABLE t FORCE, ADD c int", False), ("ALTER TABLE t ENGINE = MyISAM", False),
+        ("ALTER TABLE t COMMENT 'x', DROP `force`", False), ("ALTER TABLE t RENAME u", False),
+        ("ALTER TABLE t FORCE, ALGORITHM = COPY", False), ("TRUNCATE t", False),
+        ("DROP TABLE IF EXISTS t", False), ("ALTER TABLE t MODIFY a int", False),
+    ],
+)  # fmt: skip
+def test_only_what_can_change_nothing_is_called_inert(sql: str, inert: bool) -> None:
+    assert classify(sql, "db").inert is inert
+
+
 def test_create_select_leaves_the_transaction_open() -> None:
     assert classify("CREATE TABLE `x` (\n `a` int\n) START TRANSACTION", "db").opens_transaction
     assert not classify("CREATE TABLE x (a int)", "db").opens_transaction

@@ -14,7 +14,9 @@ SOURCE = SourceProgress(GtidSet.parse(f"{SERVER}:1-10"), now=1000.0)
 
 
 def applied(up_to: int, source_time: float) -> StreamState:
-    return StreamState(GtidSet.parse(f"{SERVER}:1-{up_to}"), (), False, 0, 0, source_time, NOW, NOW)
+    return StreamState(
+        GtidSet.parse(f"{SERVER}:1-{up_to}"), (), "", False, 0, 0, source_time, NOW, NOW
+    )
 
 
 def test_an_idle_source_is_never_said_to_be_ahead() -> None:

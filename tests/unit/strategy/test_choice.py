@@ -22,7 +22,18 @@ WIDER = replace(ID, data_type="bigint", column_type="bigint")
 SHADOW = replace(ORIGINAL, name=TableName("s", "t_tranship_new"), columns=(WIDER,))
 PLAN = AlterPlan("MODIFY id BIGINT", ORIGINAL, SHADOW, (), True, (), ())
 MOVED = MigrationTable(
-    1, "m", 0, ORIGINAL, TableName("elsewhere", "t"), 0, 0, False, True, True, 100
+    1,
+    "m",
+    0,
+    ORIGINAL,
+    TableName("elsewhere", "t"),
+    0,
+    0,
+    False,
+    True,
+    True,
+    100,
+    "",
 )
 ALTERED = replace(MOVED, target=SHADOW.name, alter_plan=PLAN)
 

@@ -36,7 +36,9 @@ FREE, THROTTLED = ThrottleState(), ThrottleState(manual="somebody")
 def context() -> JobContext:
     column = Column("id", ValueKind.INTEGER, "int", "int", nullable=False)
     definition = Table(TableName("s", "t"), (column,), Key("PRIMARY", ("id",)))
-    table = MigrationTable(1, "m1", 0, definition, definition.name, 0, 0, False, True, True, 100)
+    table = MigrationTable(
+        1, "m1", 0, definition, definition.name, 0, 0, False, True, True, 100, ""
+    )
     return JobContext(cast(Any, None), MIGRATION, table, 7, "worker")
 
 

@@ -1,0 +1,104 @@
+"""Whether the source is still what the stream began with: each session looks before it reads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from pipeline.checksum.verify import Verdict
+from pipeline.control.streams import read_stream
+from pipeline.mysql.flavours import executed_gtids
+from pipeline.mysql.pools import Pools, run
+from pipeline.step import source as asked
+from pipeline.stream.streamer import Streamer
+from tests.support.direct import DirectMove
+from tests.support.moves import SOURCE, TARGET, read, wait_until
+from tests.support.verification import drained, unverified
+
+LOST = "11111111-1111-1111-1111-111111111111:1-5"
+
+
+@pytest.fixture
+def move(pools: Pools, schema: str) -> DirectMove:
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, v VARCHAR(20))")
+        run(source, f"INSERT INTO {schema}.t VALUES (1, 'a')")
+    move = DirectMove.of(pools, schema, "t")
+    move.copy_all()
+    return move
+
+
+@contextmanager
+def streaming(move: DirectMove) -> Iterator[None]:
+    streamer = Streamer(move.pools, TARGET, move.migration_id, "test")
+    thread = threading.Thread(target=streamer.run)
+    thread.start()
+    try:
+        yield
+    finally:
+        streamer.stopping.set()
+        thread.join()
+
+
+def note(move: DirectMove, column: str, value: str) -> None:
+    with move.pools.begin(TARGET) as control:
+        where = f"migration_id = '{move.migration_id}'"
+        run(control, f"UPDATE tranship.streams SET {column} = '{value}' WHERE {where}")
+
+
+def explanation(move: DirectMove) -> str:
+    failure = read(move.pools, move.migration_id).failure
+    return "" if failure is None else failure.explanation
+
+
+def test_a_source_that_has_lost_what_was_applied_is_never_followed(
+    move: DirectMove, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Restored from a backup, or failed over to a replica that was behind."""
+    monkeypatch.setattr(asked, "EXECUTED_LIMIT_S", 0.1)
+    with move.pools.begin(SOURCE) as source:
+        note(move, "position", f"{executed_gtids(source)},{LOST}")
+    with streaming(move):
+        wait_until(lambda: "has lost transactions" in explanation(move), "a failure", limit_s=5)
+
+
+def test_after_a_change_of_server_every_row_is_verified_again(move: DirectMove) -> None:
+    drained(move)
+    assert move.verify(0) is Verdict.VERIFIED
+    note(move, "source_identity", "another")
+    with streaming(move):
+        wait_until(lambda: unverified(move) == [0], "the chunk to be verified again", limit_s=5)
+    with move.pools.begin(TARGET) as control:
+        assert read_stream(control, move.migration_id).source_identity != "another"
+
+
+def test_a_statement_that_changes_nothing_never_stops_the_stream(move: DirectMove) -> None:
+    """`CREATE TABLE IF NOT EXISTS`, as every framework runs it at its start."""
+    name = move.table.source
+    with streaming(move):
+        for statement in (
+            f"CREATE TABLE IF NOT EXISTS {name} (id INT PRIMARY KEY)",
+            f"ALTER TABLE {name} ENGINE = InnoDB, COMMENT = ''",
+            f"OPTIMIZE TABLE {name}",
+            f"ANALYZE TABLE {name}",
+            f"INSERT INTO {name} VALUES (2, 'b')",
+        ):
+            with move.pools.begin(SOURCE) as source:
+                run(source, statement)
+        wait_until(lambda: rows(move) == 2 or explanation(move), "the row", limit_s=10)
+    assert explanation(move) == ""
+
+
+def test_a_statement_that_leaves_another_definition_stops_the_stream(move: DirectMove) -> None:
+    with streaming(move):
+        with move.pools.begin(SOURCE) as source:
+            run(source, f"ALTER TABLE {move.table.source} COMMENT = 'new'")
+        wait_until(lambda: "ALTER TABLE" in explanation(move), "a failure", limit_s=10)
+
+
+def rows(move: DirectMove) -> int:
+    with move.pools.begin(TARGET) as target:
+        return int(run(target, f"SELECT COUNT(*) FROM {move.table.target}").rows[0][0])
