@@ -30,9 +30,10 @@ from pipeline.mysql.pools import lenient_sql_mode, run
 from pipeline.mysql.quoting import quote_list, quote_name
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 
-NUMBER = "_tranship_chunk"  # no key column of an application's table has these names
+NUMBER = "_tranship_chunk"
 BATCH = "_tranship_batch"
 PLACE = "_tranship_place"
+OWN_COLUMNS = frozenset({NUMBER, BATCH, PLACE})  # beside key columns, so no table may have them
 _KEYS_PER_UNION = 200  # a SELECT for each
 
 

@@ -6,16 +6,20 @@ from collections.abc import Callable, Iterator
 
 from sqlalchemy import Connection
 
-from pipeline.alter.plan import plan_alter
+from pipeline.alter.ddl import read_ddl
+from pipeline.alter.plan import map_columns, scratch_table
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.names import alter_retired_name, other_name, shadow_name
-from pipeline.errors import RefusedError
+from pipeline.errors import FatalError, RefusedError
 from pipeline.mysql.catalogue import foreign_keys, taken_names, trigger_names, triggers_of_schema
+from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.flavours import is_mariadb, variable
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.pools import run
 from pipeline.mysql.servers import table_exists
 from pipeline.mysql.table import TableName
+from pipeline.mysql.triggers import create_trigger, read_triggers
+from pipeline.preflight.constraints import free_beside
 from pipeline.preflight.findings import CheckContext, Finding, info, refused
 
 # A swap takes two such locks; others that wait at the same time take some more.
@@ -27,9 +31,28 @@ def change(context: CheckContext) -> Iterator[Finding]:
     """The server accepts the change, on an empty table that is dropped again."""
     request = context.alter
     with context.source() as server:
-        if _is_readable(server, request.table):  # else "tables" says so
-            plan = plan_alter(server, request)
-            yield info(f"{request.table}: {_shown(plan)}.")
+        if not _is_readable(server, request.table):
+            return  # "tables" says so
+        read_ddl(request.change)  # before the server gets it
+        with scratch_table(server, request.table, request.change) as scratch:
+            yield info(f"{request.table}: {_shown(map_columns(server, scratch, request))}.")
+            yield from free_beside(server, request.table, scratch)
+            if request.with_triggers:
+                yield from _rehearsed(server, request.table, scratch)
+
+
+def _rehearsed(server: Connection, name: TableName, scratch: TableName) -> Iterator[Finding]:
+    """Each trigger can be created on the new table, whose columns may be others."""
+    for number, trigger in enumerate(read_triggers(server, name)):
+        try:
+            with driver_errors("here"):
+                create_trigger(server, trigger, scratch, f"{scratch.name}_{number}")
+        except FatalError as error:
+            said = error.explanation.removeprefix("Server here: ")
+            yield refused(
+                f"Trigger {trigger.name} can't be created on the changed table: {said}",
+                "Change the trigger first, or drop it; or change the table in two steps.",
+            )
 
 
 def _is_readable(server: Connection, name: TableName) -> bool:

@@ -8,6 +8,7 @@ from itertools import zip_longest
 
 from sqlalchemy import Connection
 
+from pipeline.control.chunk_map import OWN_COLUMNS
 from pipeline.control.schema import SCHEMA
 from pipeline.domain.names import retired_name_of
 from pipeline.errors import RefusedError
@@ -60,6 +61,12 @@ def _movable(source: Connection, name: TableName) -> Iterator[Finding]:
         )
     table = read_table(source, name)
     yield info(f"{name}: copied by key {table.key.name} ({', '.join(table.key.columns)}).")
+    for column in table.columns:
+        if column.name.lower() in OWN_COLUMNS:
+            yield refused(
+                f"{name} has a column {column.name}, a name that the touched key log needs.",
+                "Rename that column.",
+            )
     real = [
         column.name
         for column in table.key_columns

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.control.chunk_checks import require_again
+from pipeline.control.migration_tables import read_tables
 from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools, run
 from pipeline.pausepoints import Point, at
@@ -83,3 +85,25 @@ def test_once_it_is_proved_the_source_may_die(counting: ReadyMove) -> None:
     alone.close()
     assert counting.hooks.writes_to == TARGET
     assert (counting.next_id, counting.triggers) == (COUNTER, [TRIGGER])
+
+
+def test_a_chunk_that_is_sent_back_before_the_proof_holds_it_up(
+    counting: ReadyMove,
+) -> None:
+    """And once it is repaired, the target has its triggers, which had to go for that."""
+    fired: list[Stage] = []
+
+    def send_back() -> None:
+        stage = counting.coordinators.stage
+        if stage is not Stage.VERIFYING or fired:
+            return
+        fired.append(stage)
+        with counting.pools.begin(TARGET) as target:
+            run(target, f"UPDATE {counting.schema}.two SET v = 'wrong' WHERE id = 2")
+            two = read_tables(target, counting.id)[1]
+            require_again(target, two, [0])
+
+    with at(Point.DDL_NOTED, send_back):
+        counting.ends_done()
+    assert fired
+    assert counting.triggers == [TRIGGER]

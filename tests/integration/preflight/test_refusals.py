@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from pipeline.commands.start import make_plan, start
 from pipeline.configuration.load import load_settings
-from pipeline.domain.request import MoveRequest, Request
+from pipeline.domain.request import AlterRequest, MoveRequest, Request
 from pipeline.errors import RefusedError, RetryableError
 from pipeline.mysql.flavours import variable
 from pipeline.mysql.pools import Pools, run
@@ -219,6 +219,35 @@ def test_two_tables_never_meet_in_one_target_table(pools: Pools, schema: str) ->
     do(pools, SOURCE, PLAIN.format(f"{schema}.t"))
     request = replace(asked(schema), target_schema="tranship")
     assert "another schema" in against(pools, request)["target tables"].remedy
+
+
+def test_triggers_of_two_schemas_never_meet_under_one_name(pools: Pools, schema: str) -> None:
+    """A trigger's name is unique in its schema, in any case; found only while writes wait."""
+    other = f"{schema}_b"
+    do(pools, SOURCE, f"CREATE DATABASE {other}")
+    try:
+        for name, trigger in ((f"{schema}.t", "note"), (f"{other}.u", "NOTE")):
+            do(
+                pools, SOURCE, PLAIN.format(name),
+                f"CREATE TRIGGER {name.partition('.')[0]}.{trigger} BEFORE INSERT ON {name}"
+                " FOR EACH ROW SET NEW.v = 'x'",
+            )  # fmt: skip
+        request = replace(
+            asked(schema), tables=(TableName(schema, "t"), TableName(other, "u")),
+            target_schema=f"{schema}_c", with_triggers=True,
+        )  # fmt: skip
+        assert "would have one name" in against(pools, request)["triggers"].explanation
+    finally:
+        do(pools, SOURCE, f"DROP DATABASE {other}")
+
+
+def test_an_alter_is_refused_where_a_write_may_go_before_its_rename(
+    pools: Pools, schema: str
+) -> None:
+    do(pools, SOURCE, PLAIN.format(f"{schema}.t"))
+    request = AlterRequest(server=SOURCE, table=TableName(schema, "t"), change="FORCE")
+    with setting(pools, SOURCE, "max_write_lock_count", "10"):
+        assert "is 10 on old" in against(pools, request)["write locks"].explanation
 
 
 def test_a_table_under_migration_is_refused_under_both_its_names(pools: Pools, schema: str) -> None:
