@@ -53,12 +53,11 @@ def write(
         answer = run(connection, statement)
     except Exception as error:
         text = str(error.args[-1]) if error.args else str(error)
-        if code_of(error) == DUPLICATE_KEY:
-            raise _duplicate(table, text) from error
-        if not is_about_values(error):
+        duplicate = code_of(error) == DUPLICATE_KEY
+        if not (duplicate or is_about_values(error)):
             raise
         key = _key_of(connection, rows, condition, statement, text)
-        raise lossy(table, key, text) from error
+        raise (_duplicate if duplicate else lossy)(table, key, text) from error
     if answer.warnings:
         found = _loss(connection, table, plan, answer, statement)
         if found is not None:
@@ -120,9 +119,11 @@ def _refuse_new_duplicate(table: MigrationTable, plan: AlterPlan, text: str) -> 
         )
 
 
-def _duplicate(table: MigrationTable, text: str) -> StartOverError:
+def _duplicate(table: MigrationTable, key: str | None, text: str) -> StartOverError:
+    where = f" of the row with key {key}" if key is not None else ""
     return StartOverError(
-        f"{table.source}: a change gives two rows the same value of a new unique key: {text}.",
+        f"{table.source}: a change{where} gives two rows the same value of a new unique key:"
+        f" {text}.",
         "The table is as it was. Make the values differ.",
     )
 
