@@ -115,7 +115,8 @@ class ChunkVerifier:
         try:
             with self._target() as target:
                 failed = not isinstance(error, FencedError)
-                release_check(target, claim, self.sides.settings.recheck_s, failed=failed)
+                # A server that is away for some minutes must not use up the errors in a row.
+                release_check(target, claim, self.sides.settings.resend_s, failed=failed)
         except RetryableError as trouble:  # it is sent again when nobody renews it any more
             log.warning("%s", trouble)
 

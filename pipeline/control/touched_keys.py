@@ -140,9 +140,15 @@ def renew_keys(connection: Connection, table: MigrationTable, attempt: int) -> N
 
 
 def end_keys(connection: Connection, table: MigrationTable, attempt: int, *, failed: bool) -> None:
-    """An attempt ends, in an error if it `failed`; there may be another."""
-    failures = migration_tables.c.keys_failures + 1 if failed else 0
-    ended = _attempt(table, attempt).values(keys_sent_at=None, keys_failures=failures)
+    """An attempt ends; if it `failed`, in an error, the next one is not sent before `resend_s`.
+
+    So a server that is away for some minutes does not use up the errors that are allowed in a row.
+    """
+    now = _attempt(table, attempt)
+    if failed:
+        ended = now.values(keys_sent_at=NOW, keys_failures=migration_tables.c.keys_failures + 1)
+    else:
+        ended = now.values(keys_sent_at=None, keys_failures=0)
     connection.execute(ended)
 
 
