@@ -49,8 +49,9 @@ demo: $(STAMP)
 demo-alter: $(STAMP)
 	@$(BIN)/python -m ops.dev.demo.alter --rows $(SIZE)
 
+# Two at a time, each with servers of its own: most of the time is spent waiting.
 test: $(STAMP)
-	$(BIN)/pytest -m "not long"
+	$(BIN)/pytest -m "not long" --numprocesses 2 --dist loadfile
 
 test-long: $(STAMP)
 	$(BIN)/pytest -m long

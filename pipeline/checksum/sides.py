@@ -19,7 +19,7 @@ from pipeline.control.migrations import read_stage
 from pipeline.control.streams import read_stream
 from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.stages import STAGES_THAT_VERIFY, Stage
-from pipeline.mysql.flavours import executed_gtids, wait_until_executed
+from pipeline.mysql.flavours import begun_gtids, executed_gtids, wait_until_executed
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
@@ -56,15 +56,18 @@ class TableSides:
         with self.pools.begin(self.source) as source:
             return wait_until_executed(source, position, self.settings.drain_wait_s)
 
-    def target_has_caught_up(self, source: Connection) -> bool:
+    def target_has_caught_up(self, source: Connection, *, committing: bool) -> bool:
         """Whether the target gets what the source has executed by now.
+
+        With `committing`, also what the source is just committing: its snapshots may show that
+        already.
 
         Gives up at once when the migration goes on to its cut-over or ends: the table is about to
         be renamed, and what would be found is void.
         """
         if self.at_rest:
             return True
-        wanted = executed_gtids(source)
+        wanted = begun_gtids(source) if committing else executed_gtids(source)
         migration_id = self.table.migration_id
         with self.pools.begin(self.target) as target:
 

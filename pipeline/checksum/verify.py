@@ -18,11 +18,12 @@ import logging
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 from sqlalchemy import Connection
 
 from pipeline.checksum.digest import range_digest_without
-from pipeline.checksum.pair import Pair, opened
+from pipeline.checksum.pair import Pair, looked_at_twice, opened
 from pipeline.checksum.repair import Repairer
 from pipeline.checksum.sides import TableSides
 from pipeline.control.chunk_checks import (
@@ -123,7 +124,7 @@ class ChunkVerifier:
     def _verify(self, begun: Begun) -> Verdict:
         if not self.sides.source_sees(begun.position):
             return Verdict.INCONCLUSIVE
-        different = self._compare(begun)
+        different = looked_at_twice(partial(self._compare, begun))
         if different is None:
             return Verdict.INCONCLUSIVE
         with self._target() as target:
@@ -138,9 +139,10 @@ class ChunkVerifier:
             keys = key_range(target, self.sides.table, claim.first)
         return Repairer(self.sides).repair(claim, keys)
 
-    def _compare(self, begun: Begun) -> list[int] | None:
+    def _compare(self, begun: Begun, committing: bool) -> list[int] | None:
         """The chunks that differ; None: the target is too far behind, or too much was touched."""
-        with opened(self.sides, self.sides.source_rows.range(begun.keys)) as pair:
+        source_rows = self.sides.source_rows.range(begun.keys)
+        with opened(self.sides, source_rows, committing=committing) as pair:
             if pair is None:
                 return None
             later = self._touched_later(pair, begun.keys, begun.batch)

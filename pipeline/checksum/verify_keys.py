@@ -23,11 +23,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 from sqlalchemy import Connection
 
 from pipeline.checksum.digest import digest_without, row_digests
-from pipeline.checksum.pair import Pair, opened
+from pipeline.checksum.pair import Pair, looked_at_twice, opened
 from pipeline.checksum.sides import TableSides
 from pipeline.control.chunk_checks import first_claimed_batch, require_again
 from pipeline.control.chunk_map import chunks_of
@@ -74,7 +75,7 @@ class KeyVerifier:
             return SliceVerdict.NOTHING_LEFT
         if not self.sides.source_sees(stream.position):
             return SliceVerdict.INCONCLUSIVE
-        different = self._compare(taken, stream.batches)
+        different = looked_at_twice(partial(self._compare, taken, stream.batches))
         if different is None:
             return SliceVerdict.INCONCLUSIVE
         log.info("%d touched keys in %.2f s", len(taken.keys), time.monotonic() - began)
@@ -96,9 +97,10 @@ class KeyVerifier:
             most = _ROWS_AT_ONCE if in_place else _CONVERTED_AT_ONCE
             return stream, first_slice(target, table, last, most)
 
-    def _compare(self, taken: LogSlice, batch: int) -> list[Bound] | None:
+    def _compare(self, taken: LogSlice, batch: int, committing: bool) -> list[Bound] | None:
         """The keys of the rows that differ; None if the target does not catch up in time."""
-        with opened(self.sides, self.sides.source_rows.keys(taken.keys)) as pair:
+        source_rows = self.sides.source_rows.keys(taken.keys)
+        with opened(self.sides, source_rows, committing=committing) as pair:
             if pair is None:
                 return None
             later = touched_later(pair.target.connection, self._table, taken, batch)

@@ -62,11 +62,12 @@ def mark_checks_sent(connection: Connection, table: MigrationTable, numbers: ran
 
 
 def unsend_check(connection: Connection, table: MigrationTable, number: int) -> None:
-    """Have a message sent again: its worker must not do the work now."""
+    """Have a message sent again: its worker must not do the work now. Another one may be at it."""
     sent_with = chunk_checks.c.number.between(number, number + CHUNKS_AT_ONCE - 1)
     connection.execute(
         update(chunk_checks)
         .where(chunk_checks.c.table_id == table.id, sent_with, chunk_checks.c.run == number)
+        .where(chunk_checks.c.claimed_batch.is_(None))
         .values(run=None, sent_at=None)
     )
 

@@ -77,8 +77,9 @@ def claim_checks(
 
 
 def renew_check(connection: Connection, claim: CheckClaim) -> None:
-    """Show that an attempt is still going on."""
-    connection.execute(_claimed(claim).where(UNVERIFIED).values(sent_at=NOW))
+    """Show that an attempt is still going on; one that has just been released stays so."""
+    going_on = chunk_checks.c.claimed_batch.is_not(None)
+    connection.execute(_claimed(claim).where(UNVERIFIED, going_on).values(sent_at=NOW))
 
 
 def release_check(
@@ -178,11 +179,13 @@ def require_again(connection: Connection, table: MigrationTable, numbers: Iterab
 
 def require_all_again(connection: Connection, table: MigrationTable) -> None:
     """Have the whole table verified again; attempts that have begun are void."""
-    connection.execute(
+    void_attempts(connection, table)
+    verified = connection.execute(
         update(chunk_checks)
-        .where(chunk_checks.c.table_id == table.id)
+        .where(chunk_checks.c.table_id == table.id, ~UNVERIFIED)
         .values(fully_verified=False, **_VOID)
     )
+    add_verified(connection, table, -verified.rowcount)
 
 
 def void_attempt(connection: Connection, table: MigrationTable, number: int) -> None:

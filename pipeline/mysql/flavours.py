@@ -21,6 +21,7 @@ from pipeline.waiting import wait_until
 
 _POLL_S = 0.005
 _LIMIT_S = 10.0
+_OWNER = re.compile(r"#\d+")  # the thread that a number is owned by
 Place = tuple[int, int]  # number of the binary log file, offset in it
 
 
@@ -48,6 +49,20 @@ def raw_executed_gtids(raw: Any) -> GtidSet:
     """Like `executed_gtids`, for a raw PyMySQL connection."""
     name = "gtid_binlog_pos" if raw_is_mariadb(raw) else "gtid_executed"
     return GtidSet.parse(str(run_raw(raw, f"SELECT @@GLOBAL.{name}").rows[0][0]))
+
+
+def begun_gtids(connection: Connection) -> GtidSet:
+    """Every transaction that a snapshot opened before may show, and perhaps some more.
+
+    MySQL shows a transaction to readers before it counts it as executed; meanwhile it is owned by
+    its thread. Owned is read first: what ends in between is executed then.
+    """
+    if is_mariadb(connection):  # which logs a transaction before anybody sees it
+        return executed_gtids(connection)
+    owned = str(run(connection, "SELECT @@GLOBAL.gtid_owned").rows[0][0])
+    begun = GtidSet.parse(_OWNER.sub("", owned))
+    begun.update(executed_gtids(connection))
+    return begun
 
 
 def visible_gtids(connection: Connection) -> GtidSet:

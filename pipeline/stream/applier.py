@@ -218,13 +218,16 @@ class Applier:
             reached(Point.STREAM_FLUSHED)
             target, migration_id = self.connection, self.lease.migration_id
             # Locks the stream's row: a verification begins before this batch, or after it.
-            if read_stream(target, migration_id, lock=True).logs_keys and not self.logs_keys:
+            stream = read_stream(target, migration_id, lock=True)
+            if stream.logs_keys and not self.logs_keys:
                 self._begin_log()
             move_position(
                 target, migration_id, self.position, self.prepared_xa, self._rows_written,
                 self.source_time,
             )  # fmt: skip
             fence(target, self.lease)
+            if stream.batches != self.batches:  # our keys would replace those of another batch
+                raise DefectError(f"batch {self.batches + 1} comes after batch {stream.batches}")
             reached(Point.STREAM_BEFORE_COMMIT)
             target.commit()
 

@@ -88,7 +88,8 @@ def test_a_wrong_row_is_found_among_rows_that_are_being_written(
     write_both(move, feed, 3, "right")
     write_both(move, feed, 13, "one")
     on_target(move, "UPDATE {t} SET v = 'wrong' WHERE id = 3")
-    with at(Point.VERIFY_SOURCE_READ, lambda: write_both(move, feed, 13, "two")):
+    writes = once(lambda: write_both(move, feed, 13, "two"))
+    with at(Point.VERIFY_SOURCE_READ, writes):
         assert move.verify_keys() is SliceVerdict.DIFFERENT
     assert (unverified(move), touched(move)) == ([0], 1)
 
@@ -126,6 +127,18 @@ def block(move: DirectMove) -> None:
             control,
             f"UPDATE tranship.migrations SET stage = 'blocking' WHERE id = '{move.migration_id}'",
         )
+
+
+def test_what_the_source_shows_before_it_counts_it_is_no_difference(
+    move: DirectMove, feed: Feed
+) -> None:
+    """The first look sees a change of the source that the target gets right after it."""
+    write_both(move, feed, 3, "right")
+    on_target(move, "UPDATE {t} SET v = 'old' WHERE id = 3")
+    arrives = once(lambda: on_target(move, "UPDATE {t} SET v = 'right' WHERE id = 3"))
+    with at(Point.VERIFY_TARGET_READ, arrives):
+        assert move.verify_keys() is SliceVerdict.EQUAL
+    assert (unverified(move), touched(move)) == ([], 0)
 
 
 def test_a_key_that_differs_sends_its_chunk_back_which_is_repaired(
