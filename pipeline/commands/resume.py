@@ -90,7 +90,9 @@ def resume(
 def _refuse_useless(control: Connection, migration: Migration, changes: Changes) -> None:
     _refuse_ended(migration)
     failure = migration.failure
-    if failure is not None and not failure.resumable:
+    # There is no way back from SWITCHING: whatever has failed, a hook can be skipped or replaced.
+    must_go_on = migration.stage is Stage.SWITCHING
+    if failure is not None and not failure.resumable and not must_go_on:
         raise RefusedError(
             f"Migration {migration.id} can't be resumed: {failure.explanation}",
             f"Start again, after: tranship abort {migration.id}",
