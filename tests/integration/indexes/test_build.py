@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from pipeline.commands import control
+from pipeline.commands.clean_up import clean_up
 from pipeline.control.index_builds import IndexBuild, find_build
 from pipeline.control.migration_tables import read_tables
 from pipeline.domain.migration import MigrationTable
@@ -158,7 +159,7 @@ def test_an_abort_ends_the_build_and_leaves_nothing_behind(move: DeferredMove) -
         with move.pools.begin(TARGET) as link:
             assert not connection_is_alive(link, number)
     table = move.table
-    control.clean_up(move.pools, TARGET, move.id, "test")
+    clean_up(move.pools, TARGET, move.id, "test")
     with move.pools.begin(TARGET) as link:
         assert not table_exists(link, table.target)
         assert find_build(link, table) is None
