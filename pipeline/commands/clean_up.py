@@ -1,8 +1,12 @@
 """Drops what an ended migration has left behind, and nothing else.
 
 A table is dropped only if it is the very one that was retired, or that the migration has created: a
-later one may have the same name. Whoever cleans up holds the coordinator's role of the migration,
-and drops on a connection that the next one to clean up would end first (step/ddl.py).
+later one may have the same name. Nor is it dropped once a later migration has it, one that found
+it empty and took it over, say. It is claimed until it is gone, so that none does so meanwhile; a
+clean-up that is interrupted keeps its claims, and goes on when called again.
+
+Whoever cleans up holds the coordinator's role of the migration, and drops on a connection that the
+next one to clean up would end first (step/ddl.py).
 """
 
 from __future__ import annotations
@@ -10,21 +14,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from pipeline.alter.convert_rows import drop_templates
 from pipeline.commands.coordinating import coordinating
 from pipeline.commands.drop import drop_table
 from pipeline.control.chunk_map import delete_chunks, drop_key_tables
-from pipeline.control.claims import release_claims
+from pipeline.control.claims import claim, release_claims
 from pipeline.control.events import log_event
 from pipeline.control.index_builds import delete_build
 from pipeline.control.leases import Lease, fence
-from pipeline.control.migration_tables import read_tables
+from pipeline.control.migration_tables import noted_later, read_tables
 from pipeline.control.migrations import lock_migration, mark_cleaned_up, read_migration
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.stages import ENDED, Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.catalogue import table_identity
+from pipeline.mysql.flavours import identity
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
 from pipeline.step.ddl import ddl_connection, end_ddl
@@ -54,7 +61,8 @@ def clean_up(
     it is called with the number of deleted rows.
 
     Raises:
-        RefusedError: it has not ended, or a table of such a name is another one.
+        RefusedError: it has not ended, or a table of such a name is another one, or another
+            migration's.
     """
     with pools.begin(target) as control:
         _refuse_early(read_migration(control, migration_id))
@@ -97,8 +105,7 @@ def _drop(
     tables: list[MigrationTable],
     gently: Gently | None,
 ) -> list[str]:
-    leftovers = [one for table in tables if (one := _leftover(migration, table)) is not None]
-    there = [one for one in leftovers if _is_there(pools, one)]  # all, before the first is dropped
+    there = _claim_leftovers(pools, lease, migration, tables)  # all, before the first is dropped
     for one in there:
         with ddl_connection(pools, migration.target, lease, one.server) as connection:
             drop_table(connection, one.name, _fenced(pools, migration.target, lease, gently))
@@ -107,6 +114,46 @@ def _drop(
             drop_key_tables(connection, table)
             drop_templates(connection, table)
     return [str(one) for one in there]
+
+
+def _claim_leftovers(
+    pools: Pools, lease: Lease, migration: Migration, tables: list[MigrationTable]
+) -> list[Leftover]:
+    """Claim what is there to be dropped, all or nothing.
+
+    Raises:
+        RefusedError: one of them is another table, or another migration's.
+    """
+    leftovers = [one for table in tables if (one := _leftover(migration, table)) is not None]
+    with pools.begin(migration.target) as control:
+        fence(control, lease)
+        release_claims(control, migration.id)  # of a clean-up that was interrupted
+        there = [one for one in leftovers if _is_there(pools, one)]
+        for one in there:
+            claim(control, migration.id, _identity(pools, one.server), one.name)
+            _refuse_taken_over(pools, control, migration, one)
+    return there
+
+
+def _refuse_taken_over(
+    pools: Pools, control: Connection, migration: Migration, leftover: Leftover
+) -> None:
+    for other, server in noted_later(control, migration.id, leftover.identity):
+        if _same_server(pools, server, leftover.server):
+            raise RefusedError(
+                f"{leftover} belongs to migration {other}, which came later.",
+                f"Nothing was dropped. Leave {migration.id} as it is; if nobody needs the table any"
+                f" more: tranship clean-up {other}, or drop it by hand.",
+            )
+
+
+def _same_server(pools: Pools, one: str, other: str) -> bool:
+    return one == other or _identity(pools, one) == _identity(pools, other)
+
+
+def _identity(pools: Pools, server: str) -> str:
+    with pools.begin(server) as connection:
+        return identity(connection)
 
 
 def _leftover(migration: Migration, table: MigrationTable) -> Leftover | None:

@@ -22,7 +22,7 @@ from pipeline.control.stage_change import StageChange
 from pipeline.control.throttles import read_throttle, set_manual
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration
-from pipeline.domain.stages import ENDED, MAY_BE_RETIRED, Stage, can_abort
+from pipeline.domain.stages import ENDED, MAY_BE_RETIRED, WRITES_BLOCKED, Stage, can_abort
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
 
@@ -49,7 +49,8 @@ def cut_over(pools: Pools, target: str, migration_id: str, who: str) -> None:
     """Let the cut-over happen as soon as the checksums have converged.
 
     Raises:
-        RefusedError: the migration has switched, has failed or is being aborted.
+        RefusedError: the migration has switched, has failed or is being aborted; or an attempt is
+            being made, whose end may postpone the cut-over.
     """
     with pools.begin(target) as control:
         migration = lock_migration(control, migration_id)
@@ -58,6 +59,11 @@ def cut_over(pools: Pools, target: str, migration_id: str, who: str) -> None:
             raise RefusedError(
                 f"Migration {migration_id} is {now}; there is nothing to cut over.",
                 f"See: tranship status {migration_id}",
+            )
+        if migration.stage in WRITES_BLOCKED:
+            raise RefusedError(
+                f"Migration {migration_id} is {migration.stage}: an attempt is made or undone.",
+                f"Try again when it has ended; see: tranship status {migration_id}",
             )
         allow_cut_over(control, migration_id)
         log_event(control, migration_id, EventKind.CONTROL, "cut-over allowed", who)

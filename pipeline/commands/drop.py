@@ -40,7 +40,9 @@ def _empty(connection: Connection, name: TableName, tell: Callable[[int], None])
         if not table_exists(connection, name):
             return
         batch = run(connection, f"DELETE FROM {quote_name(name)} LIMIT {BATCH_ROWS}").affected
-        connection.commit()
+        # Said to the server itself: SQLAlchemy does not know of what `run` sends, and would commit
+        # nothing.
+        run(connection, "COMMIT")
         deleted += batch
         tell(deleted)
         if batch < BATCH_ROWS:

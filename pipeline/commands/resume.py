@@ -11,6 +11,7 @@ from pipeline.commands.coordinating import coordinating
 from pipeline.control.chunk_checks import forget_repairs
 from pipeline.control.events import log_event
 from pipeline.control.hooks import last_run
+from pipeline.control.index_builds import forget_attempts
 from pipeline.control.leases import Lease
 from pipeline.control.migration_tables import read_tables, take_documents_as_text
 from pipeline.control.migrations import (
@@ -90,7 +91,9 @@ def resume(
 def _refuse_useless(control: Connection, migration: Migration, changes: Changes) -> None:
     _refuse_ended(migration)
     failure = migration.failure
-    if failure is not None and not failure.resumable:
+    # There is no way back from SWITCHING: whatever has failed, a hook can be skipped or replaced.
+    must_go_on = migration.stage is Stage.SWITCHING
+    if failure is not None and not failure.resumable and not must_go_on:
         raise RefusedError(
             f"Migration {migration.id} can't be resumed: {failure.explanation}",
             f"Start again, after: tranship abort {migration.id}",
@@ -133,6 +136,7 @@ def _go_on(control: Connection, migration: Migration, lease: Lease, who: str) ->
     forget_failure(control, migration.id)
     for table in read_tables(control, migration.id):
         forget_repairs(control, table)
+        forget_attempts(control, table)
     if migration.stage is Stage.FAILED:
         stage = migration.resume_stage or Stage.PREPARING
         change = StageChange(resume_stage=None)

@@ -83,6 +83,15 @@ def end_build(connection: Connection, build: IndexBuild) -> None:
     _update(connection, build, connection_id=None, failure=None)
 
 
+def forget_attempts(connection: Connection, table: MigrationTable) -> None:
+    """Count attempts anew: somebody has looked at what stopped them."""
+    connection.execute(
+        update(index_builds)
+        .where(index_builds.c.table_id == table.id)
+        .values(attempts=0, failure=None)
+    )
+
+
 def mark_built(connection: Connection, build: IndexBuild) -> None:
     _update(connection, build, connection_id=None, failure=None, built_at=NOW)
 

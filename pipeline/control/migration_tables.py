@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, select, union_all, update
 
-from pipeline.control.schema import migration_tables
+from pipeline.control.schema import migration_tables, migrations
 from pipeline.domain.migration import MigrationTable, PlannedTable
 from pipeline.mysql.table import TableName
 
@@ -34,6 +34,28 @@ def read_tables(connection: Connection, migration_id: str) -> list[MigrationTabl
         .order_by(migration_tables.c.ordinal)
     )
     return [_from_row(row) for row in rows]
+
+
+def noted_later(
+    connection: Connection, migration_id: str, identity: str | None
+) -> list[tuple[str, str]]:
+    """The later migrations that have noted a table of that identity, each with its server's name.
+
+    An earlier one may have noted it as well: it has made the table that this one has retired.
+    """
+    of, own = migration_tables.c, migrations.alias()
+    since = select(own.c.created_at).where(own.c.id == migration_id).scalar_subquery()
+    sides = ((of.target_identity, migrations.c.target), (of.source_identity, migrations.c.source))
+    found = union_all(
+        *(
+            select(migrations.c.id, server)
+            .join(migration_tables, of.migration_id == migrations.c.id)
+            .where(noted == identity, migrations.c.id != migration_id)
+            .where(migrations.c.created_at >= since)
+            for noted, server in sides
+        )
+    )
+    return [(str(row[0]), str(row[1])) for row in connection.execute(found)]
 
 
 def mark_created_by_us(connection: Connection, table: MigrationTable) -> None:

@@ -22,6 +22,7 @@ from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import DdlConnection, Failure, Migration, PlannedTable
 from pipeline.domain.request import Request
+from pipeline.domain.role import Role
 from pipeline.domain.stages import ENDED, NOT_IF_ABORTED, Stage
 from pipeline.errors import FencedError, RefusedError, RetryableError
 from pipeline.mysql.flavours import identity
@@ -157,13 +158,20 @@ def _refuse_against_wish(now: Migration, old: Stage, new: Stage) -> None:
 
 
 def record_failure(connection: Connection, migration_id: str, failure: Failure) -> None:
-    """Note why a migration can't go on; the coordinator acts on it. The first one stays."""
+    """Note why a migration can't go on; the coordinator acts on it. The first one stays.
+
+    In SWITCHING only the coordinator has work: what stops a late process of another role does not
+    concern a target that is the truth.
+    """
+    closed = [*ENDED, Stage.FAILED]
+    if failure.role is not Role.COORDINATE:
+        closed.append(Stage.SWITCHING)
     matched = connection.execute(
         update(migrations)
         .where(
             migrations.c.id == migration_id,
             migrations.c.failure.is_(None),
-            migrations.c.stage.not_in((*ENDED, Stage.FAILED)),
+            migrations.c.stage.not_in(closed),
         )
         .values(failure=failure)
     )

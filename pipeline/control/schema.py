@@ -76,7 +76,7 @@ from pipeline.mysql.table import Table as TableDefinition
 SCHEMA = "tranship"
 NOW: ColumnElement[datetime] = literal_column("UTC_TIMESTAMP(6)", UtcDateTime())
 # Raised with every change of a table here, or of a value that a JSON column holds.
-VERSION = 1
+VERSION = 2
 
 metadata = MetaData(schema=SCHEMA)
 Moment = UtcDateTime()

@@ -6,7 +6,7 @@ they are killed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
@@ -48,6 +48,7 @@ class BlockerWatch:
     _last: tuple[Blocker, ...] = ()
     _checks: int = 0
     _trouble: str = ""
+    _spared: set[int] = field(default_factory=set)
 
     def check(self, waited_s: float) -> None:
         """Every third of a second of waiting, find out who holds a table; kill them if asked."""
@@ -63,8 +64,17 @@ class BlockerWatch:
         self._last = tuple(found) or self._last
         if may_kill_blockers(self.context.migration):
             for one in found:
-                self.context.note(EventKind.FORCE, f"killed: {one}")
-                kill_connection(self.context.pools, self.context.migration.source, one.id)
+                self._kill(one)
+
+    def _kill(self, one: Blocker) -> None:
+        try:
+            kill_connection(self.context.pools, self.context.migration.source, one.id)
+        except TranshipError as error:  # a user with SYSTEM_USER, say; it may end by itself
+            if one.id not in self._spared:  # once is enough
+                self._spared.add(one.id)
+                self.context.note(EventKind.FORCE, f"not killed: {one}: {error.explanation}")
+            return
+        self.context.note(EventKind.FORCE, f"killed: {one}")
 
     @property
     def found(self) -> str:

@@ -73,14 +73,21 @@ def _advance(context: Context, table: MigrationTable, build: IndexBuild) -> bool
         _built(context, table, build)
         return True
     if build.failure is not None:
-        by_hand = add_indexes_statement(table.target, missing, online=False)
+        by_hand = _or_by_hand(table, missing)
         raise FatalError(
             f"The indexes of {table.target} can't be added: {build.failure.explanation}",
-            f"{build.failure.remedy} Or add them by hand; nobody writes meanwhile: {by_hand}; then:"
-            f" tranship resume {context.migration.id}",
+            f"{build.failure.remedy} {by_hand}",
         )
     _begin(context, table, build, missing)
     return False
+
+
+def _or_by_hand(table: MigrationTable, missing: tuple[DeferredIndex, ...]) -> str:
+    statement = add_indexes_statement(table.target, missing, online=False)
+    return (
+        f"Or add them by hand; nobody writes meanwhile: {statement}; then:"
+        f" tranship resume {table.migration_id}"
+    )
 
 
 def _goes_on(context: Context, build: IndexBuild) -> bool:
@@ -124,9 +131,11 @@ def _begin(
     """Note the intent, then send the statement; a thread waits for its end."""
     most = context.settings.row_copy.attempts
     if build.attempts >= most:
+        by_hand = _or_by_hand(table, missing)
         raise FatalError(
             f"The indexes of {table.target} were not there after {build.attempts} attempts.",
-            f"The target's error log may say why; then: tranship resume {context.migration.id}",
+            f"The target's error log may say why; then: tranship resume {table.migration_id}."
+            f" {by_hand}",
         )
     raw = open_index_connection(context.pools, context.target)
     number = raw_connection_id(raw)

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import pymysql
 from pymysql.connections import Connection as RawConnection
 from sqlalchemy import Connection, Engine
 
@@ -20,7 +21,7 @@ from pipeline.configuration.load import server_settings
 from pipeline.configuration.settings import Settings
 from pipeline.errors import TranshipError
 from pipeline.mysql.connect import LENIENT_SQL_MODE, SQL_MODE, open_connection
-from pipeline.mysql.failures import driver_errors
+from pipeline.mysql.failures import NO_SUCH_THREAD, code_of, driver_errors
 from pipeline.mysql.pooled import pooled_engine, transaction_ended
 from pipeline.mysql.summary import StatementSummary
 from pipeline.mysql.table import Table
@@ -194,14 +195,22 @@ def raw_connection_id(raw: Any) -> int:
 
 
 def kill_connection(pools: Pools, server: str, number: int, known_s: float = 0.0) -> None:
-    """End connection `number` on `server`, if it is still there.
+    """End connection `number` on `server`, if it is still there when it is killed.
 
     `known_s`: how many seconds ago it was known to be there. A server that has restarted since
     gives numbers out again, and the connection that has it now may be anybody's.
     """
     with pools.begin(server) as connection:
         if connection_is_alive(connection, number, known_s):
-            run(connection, f"KILL {number}")
+            _kill(connection, number)
+
+
+def _kill(connection: Connection, number: int) -> None:
+    try:
+        run(connection, f"KILL {number}")
+    except pymysql.err.MySQLError as error:
+        if code_of(error) != NO_SUCH_THREAD:  # it has ended by itself since the look
+            raise
 
 
 def connection_is_alive(connection: Connection, number: int, known_s: float = 0.0) -> bool:

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from structlog.contextvars import bound_contextvars
 
 from pipeline.control.leases import Lease, holder, release_lease, take_lease
-from pipeline.control.migrations import record_failure
+from pipeline.control.migrations import read_stage, record_failure
 from pipeline.domain.migration import Failure
 from pipeline.domain.role import Role
+from pipeline.domain.stages import wants_stream
 from pipeline.errors import FencedError, RetryableError, TranshipError, defect
 from pipeline.mysql.pools import Pools, connection_id, kill_connection
 from pipeline.stream.session import StreamSession
@@ -81,6 +82,7 @@ class Streamer:
                 self._let_go(lease)
 
     def _take(self, data_connection: int) -> Lease | None:
+        """Take the role, if it is free and the stage wants a stream."""
         ttl_s = self.pools.settings.timeouts.lease_s
         with self.pools.begin(self.target) as control:
             before = holder(control, self.migration_id, Role.STREAM)
@@ -92,7 +94,12 @@ class Streamer:
             kill_connection(self.pools, self.target, before.connection_id, known_s)
         with self.pools.begin(self.target) as control:
             role, owner = Role.STREAM, self.owner
-            return take_lease(control, self.migration_id, role, owner, ttl_s, data_connection)
+            lease = take_lease(control, self.migration_id, role, owner, ttl_s, data_connection)
+            # Asked under the lock on the lease: whoever ends the stream later revokes this one.
+            if lease is not None and not wants_stream(read_stage(control, self.migration_id)):
+                release_lease(control, lease)
+                return None
+            return lease
 
     def _let_go(self, lease: Lease) -> None:
         try:

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import pymysql
 import pytest
+from sqlalchemy import Connection
 
 from pipeline.mysql import pooled
+from pipeline.mysql import pools as connections
 from pipeline.mysql.pools import Pools, connection_id, connection_is_alive, kill_connection, run
 from tests.conftest import Connect
-from tests.support.moves import SOURCE, TARGET
+from tests.support.moves import SOURCE, TARGET, wait_until
 
 
 def test_a_connection_that_was_there_is_ended(pools: Pools, connect: Connect) -> None:
@@ -20,6 +22,25 @@ def test_a_connection_that_was_there_is_ended(pools: Pools, connect: Connect) ->
         ours.ping(reconnect=False)
     with pools.begin(TARGET) as connection:
         assert not connection_is_alive(connection, ours.thread_id())
+
+
+def test_a_connection_that_ends_by_itself_before_it_is_killed_is_no_error(
+    pools: Pools, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cut-over would fail for good because a blocker went by itself."""
+    theirs = connect(TARGET)
+    number = theirs.thread_id()
+
+    def ends_after_the_look(link: Connection, number: int, known_s: float) -> bool:
+        there = connection_is_alive(link, number, known_s)
+        theirs.close()
+        wait_until(lambda: not connection_is_alive(link, number), "its end")
+        return there
+
+    monkeypatch.setattr(connections, "connection_is_alive", ends_after_the_look)
+    kill_connection(pools, TARGET, number)
+    with pools.begin(TARGET) as connection:
+        assert not connection_is_alive(connection, number)
 
 
 def test_a_number_from_before_the_servers_start_is_somebody_elses_now(

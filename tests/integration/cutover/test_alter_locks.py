@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pymysql
 import pytest
 
 from pipeline.domain.stages import Stage
+from pipeline.mysql.flavours import is_mariadb
 from pipeline.mysql.pools import Pools, run
 from pipeline.pausepoints import Point, at
 from tests.conftest import Connect
@@ -76,6 +78,43 @@ def test_who_holds_the_table_is_killed_only_where_that_was_asked_for_and_not_at_
         assert f"force: killed: connection {blocker.thread_id()}" in story(pools, alter.id)
         with pytest.raises(pymysql.err.MySQLError):
             blocker.commit()
+
+
+def test_who_may_not_be_killed_costs_attempts_and_not_the_alter(
+    pools: Pools, connect: Connect, schema: str, tmp_path: Path
+) -> None:
+    options = {"lock_timeout_s": 1.0, "force_after_s": 0.0}
+    with lesser_user(pools) as ours, ready_alter(ours, schema, tmp_path, **options) as alter:
+        blocker = connect(SERVER)
+        with blocker.cursor() as cursor:
+            cursor.execute(f"UPDATE {schema}.t SET v = 'x' WHERE id = 2")
+        alter.allow()
+        alter.coordinators.until_true(lambda: read(ours, alter.id).attempt == 2)
+        assert f"force: not killed: connection {blocker.thread_id()}" in story(ours, alter.id)
+        blocker.rollback()
+        alter.ends_done()
+
+
+@contextmanager
+def lesser_user(pools: Pools) -> Iterator[Pools]:
+    """The same servers for a user that may end no connection of the tests' own user."""
+    settings = pools.settings.servers[SERVER]
+    with pools.begin(SERVER) as server:
+        if is_mariadb(server):
+            pytest.skip("MariaDB has no SYSTEM_USER")
+        password = settings.password.get_secret_value()
+        run(server, f"CREATE USER lesser@'%' IDENTIFIED BY '{password}'")
+        run(server, "GRANT ALL ON *.* TO lesser@'%'")
+        run(server, "REVOKE SYSTEM_USER ON *.* FROM lesser@'%'")
+    lesser = settings.model_copy(update={"user": "lesser"})
+    servers = {**pools.settings.servers, SERVER: lesser}
+    ours = Pools(pools.settings.model_copy(update={"servers": servers}))
+    try:
+        yield ours
+    finally:
+        ours.close()
+        with pools.begin(SERVER) as server:
+            run(server, "DROP USER lesser@'%'")
 
 
 def test_no_swap_is_made_while_writes_may_go_before_a_waiting_rename(alter: ReadyAlter) -> None:

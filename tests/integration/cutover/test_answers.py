@@ -8,7 +8,10 @@ import pytest
 
 from pipeline.commands import control
 from pipeline.commands.resume import Changes, resume
+from pipeline.control.migrations import record_failure
 from pipeline.domain.hook_names import Hook
+from pipeline.domain.migration import Failure
+from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
 from pipeline.pausepoints import Point, at
@@ -58,6 +61,19 @@ def test_no_postponement_is_accepted_once_writes_are_refused(move: ReadyMove) ->
         move.ends_done()
 
 
+def test_no_cut_over_is_allowed_while_an_attempt_is_being_undone(move: ReadyMove) -> None:
+    """The end of the last attempt postpones the cut-over, whoever has just allowed it."""
+
+    def cut_over() -> None:
+        with pytest.raises(RefusedError, match=r"is restoring.* an attempt"):
+            control.cut_over(move.pools, TARGET, move.id, "test")
+
+    move.coordinators.killed_at(Point.VERIFYING)
+    move.fail("the disk is full")
+    with at(Point.DDL_NOTED, cut_over):
+        move.ends_as_it_began(Stage.FAILED)
+
+
 def test_what_has_not_failed_is_not_resumed(move: ReadyMove) -> None:
     before = story(move.pools, move.id)
     with pytest.raises(RefusedError, match="has not failed"):
@@ -85,6 +101,18 @@ def test_an_on_success_hook_that_can_only_fail_ends_when_a_person_says_so(
     move.coordinators.until(Stage.DONE)
     assert f"hook on-success is {how}" in story(move.pools, move.id)
     assert read_progress(move.pools, TARGET, move.id).hook_failure is None
+
+
+def test_no_failure_bars_a_resume_where_the_target_is_the_truth(move: ReadyMove) -> None:
+    """No abort is possible there: the hook could neither be skipped nor replaced."""
+    move.hooks.fail("on-success")
+    move.coordinators.until(Stage.SWITCHING)
+    move.fail("the source has lost transactions", resumable=False)
+    assert read(move.pools, move.id).failure is None  # no matter of the stream's any more
+    with move.pools.begin(TARGET) as link:
+        record_failure(link, move.id, Failure(Role.COORDINATE, "why", "", resumable=False))
+    resume(move.pools, TARGET, move.id, "test", Changes(skip=[Hook.ON_SUCCESS]))
+    move.coordinators.until(Stage.DONE)
 
 
 def test_a_failure_that_only_a_new_migration_helps_is_not_resumed(move: ReadyMove) -> None:

@@ -6,11 +6,18 @@ import pytest
 
 from pipeline.commands import control
 from pipeline.commands.clean_up import clean_up
+from pipeline.commands.drop import drop_table
+from pipeline.control.claims import claimed_by
+from pipeline.control.migration_tables import note_source, read_tables
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
-from pipeline.mysql.pools import run
+from pipeline.mysql.catalogue import table_identity
+from pipeline.mysql.flavours import identity
+from pipeline.mysql.pools import Pools, run
+from pipeline.mysql.table import TableName
+from tests.support.coordinators import Coordinators
 from tests.support.cut_overs import ReadyMove
-from tests.support.moves import SOURCE, TARGET
+from tests.support.moves import SOURCE, TARGET, begin_move
 
 
 def test_a_later_table_of_the_retired_name_is_never_dropped(move: ReadyMove) -> None:
@@ -36,3 +43,87 @@ def test_a_later_table_of_the_targets_name_is_never_dropped(move: ReadyMove) -> 
     with pytest.raises(RefusedError, match="one on new is not the table"):
         clean_up(move.pools, TARGET, move.id, "test")
     assert move.rows(TARGET, "one") == []
+
+
+@pytest.fixture
+def abandoned(pools: Pools, schema: str) -> str:
+    """A move that has created its table, has copied nothing, and is aborted."""
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY)")
+    migration_id = begin_move(pools, schema, ["t"], postponed=True)
+    coordinators = Coordinators(pools, migration_id)
+    coordinators.until_true(lambda: _created(pools, migration_id))
+    control.abort(pools, TARGET, migration_id, "test")
+    while coordinators.stage is not Stage.ABORTED:
+        coordinators.once()
+    return migration_id
+
+
+def _created(pools: Pools, migration_id: str) -> bool:
+    with pools.begin(TARGET) as target:
+        return read_tables(target, migration_id)[0].target_identity is not None
+
+
+def _there(pools: Pools, server: str, name: TableName) -> bool:
+    with pools.begin(server) as link:
+        return table_identity(link, name) is not None
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["under-way", "ended"])
+def test_a_table_that_a_later_move_has_taken_over_is_never_dropped(
+    pools: Pools, schema: str, abandoned: str, ended: bool
+) -> None:
+    later = begin_move(pools, schema, ["t"], postponed=True)
+    if ended:
+        control.abort(pools, TARGET, later, "test")
+        coordinators = Coordinators(pools, later)
+        while coordinators.stage is not Stage.ABORTED:
+            coordinators.once()
+    with pytest.raises(RefusedError, match=f"belongs to migration {later}"):
+        clean_up(pools, TARGET, abandoned, "test")
+    assert _there(pools, TARGET, TableName(schema, "t"))
+
+
+def test_an_old_table_that_a_later_move_retires_again_is_never_dropped(move: ReadyMove) -> None:
+    move.ends_done()
+    retired = TableName(move.schema, "_one_del")
+    with move.pools.begin(TARGET) as target:
+        noted = read_tables(target, move.id)[0].source_identity
+    with move.pools.begin(SOURCE) as source:
+        run(source, f"CREATE TABLE {move.schema}.again (id INT PRIMARY KEY)")
+    later = begin_move(move.pools, move.schema, ["again"], postponed=True)
+    with move.pools.begin(TARGET) as target:
+        note_source(target, read_tables(target, later)[0], noted)
+    with pytest.raises(RefusedError, match=f"belongs to migration {later}"):
+        clean_up(move.pools, TARGET, move.id, "test")
+    assert _there(move.pools, SOURCE, retired)
+
+
+def test_no_move_takes_over_a_table_that_is_being_dropped(
+    pools: Pools, schema: str, abandoned: str
+) -> None:
+    held: list[str | None] = []
+
+    def look(_: int) -> None:
+        with pools.begin(TARGET) as target:
+            held.append(claimed_by(target, identity(target), TableName(schema, "t")))
+
+    clean_up(pools, TARGET, abandoned, "test", look)
+    look(0)
+    assert held == [abandoned, None]
+
+
+def test_each_batch_of_deleted_rows_is_a_transaction(pools: Pools, schema: str) -> None:
+    """All rows in one would keep a large undo log, and replicas waiting."""
+    table, seen = TableName(schema, "t"), []
+
+    def look(_: int) -> None:
+        with pools.begin(SOURCE) as another:
+            seen.append(run(another, f"SELECT COUNT(*) FROM {schema}.t").rows[0][0])
+
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY)")
+        run(source, f"INSERT INTO {schema}.t VALUES (1)")
+    with pools.engine(SOURCE).connect() as connection:
+        drop_table(connection, table, look)
+    assert seen == [0]

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.commands import control
 from pipeline.commands.clean_up import clean_up
+from pipeline.commands.resume import resume
 from pipeline.control.index_builds import IndexBuild, find_build
 from pipeline.control.migration_tables import read_tables
 from pipeline.domain.migration import MigrationTable
@@ -181,6 +182,18 @@ def test_an_index_that_can_not_be_added_stops_the_move_and_says_how_to_go_on(
     assert "gone" in failure.explanation
     assert "ADD KEY `by_a` (`gone`)" in failure.remedy
     assert "ALGORITHM" not in failure.remedy
+
+
+def test_a_build_that_is_out_of_attempts_is_begun_anew_by_a_resume(move: DeferredMove) -> None:
+    most = move.pools.settings.row_copy.attempts
+    move.run(f"UPDATE tranship.index_builds SET attempts = {most}")
+    move.coordinators.until(Stage.FAILED)
+    failure = known(read(move.pools, move.id).failure, "the failure")
+    assert f"after {most} attempts" in failure.explanation
+    assert "ADD KEY `by_a` (`a`)" in failure.remedy
+    resume(move.pools, TARGET, move.id, "test")
+    move.coordinators.until(Stage.READY)
+    assert move.indexes >= DEFERRED
 
 
 def not_building(move: DeferredMove) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.checksum.verify import Verdict
 from pipeline.control.streams import read_stream
+from pipeline.domain.stages import Stage
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.pools import Pools, run
 from pipeline.step import source as asked
@@ -63,6 +64,21 @@ def test_a_source_that_has_lost_what_was_applied_is_never_followed(
         note(move, "position", f"{executed_gtids(source)},{LOST}")
     with streaming(move):
         wait_until(lambda: "has lost transactions" in explanation(move), "a failure", limit_s=5)
+
+
+@pytest.mark.parametrize("stage", [Stage.VERIFYING, Stage.SWITCHING])
+def test_a_late_streamer_takes_no_role_and_fails_nothing(
+    move: DirectMove, monkeypatch: pytest.MonkeyPatch, stage: Stage
+) -> None:
+    """The target is proved, or the truth already: what the source has lost stops nothing."""
+    monkeypatch.setattr(asked, "EXECUTED_LIMIT_S", 0.1)
+    with move.pools.begin(SOURCE) as source:
+        note(move, "position", f"{executed_gtids(source)},{LOST}")
+    with move.pools.begin(TARGET) as control:
+        where = f"id = '{move.migration_id}'"
+        run(control, f"UPDATE tranship.migrations SET stage = '{stage}' WHERE {where}")
+    Streamer(move.pools, TARGET, move.migration_id, "late").run()
+    assert explanation(move) == ""
 
 
 def test_after_a_change_of_server_every_row_is_verified_again(move: DirectMove) -> None:
