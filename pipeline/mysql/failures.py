@@ -36,6 +36,7 @@ _REMEDIES = {
     **dict.fromkeys([1203, 1226], "Raise the limits of Tranship's user there"),
 }
 
+_UNREACHABLE = (2002, 2003)  # nobody listens there
 _PASSING = {
     DEADLOCK, LOCK_WAIT_TIMEOUT,
     NO_SUCH_TABLE,  # a cut-over has renamed it since the task read the table's name
@@ -70,7 +71,8 @@ def translate(error: BaseException, server: str) -> TranshipError:
     if refusal := _tls_refusal(original, code, server):
         return refusal
     if code in _PASSING or isinstance(original, pymysql.err.InterfaceError | OSError):
-        return RetryableError(f"Server {server}: {text}.")
+        question = " Is it running, and are host and port right?" if code in _UNREACHABLE else ""
+        return RetryableError(f"Server {server}: {text}.{question}")
     remedy = _REMEDIES.get(code, "Fix what the server complains about")
     return FatalError(
         f"Server {server}: {text} (error {code}).",
