@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from pipeline.mysql.flavours import binlog_status, identity, is_mariadb, replication_id
 from pipeline.mysql.pools import run
-from pipeline.mysql.quoting import names_table, quote, quote_name
+from pipeline.mysql.quoting import names_table, quote, quote_name, text_literal
 from pipeline.mysql.table import TableName
 
 _FILTERS = ("Binlog_Do_DB", "Binlog_Ignore_DB")
@@ -42,6 +42,12 @@ def server_facts(connection: Connection) -> ServerFacts:
 def tls_cipher(connection: Connection) -> str:
     """The cipher of this connection; empty without TLS."""
     return str(run(connection, "SHOW SESSION STATUS LIKE 'Ssl_cipher'").rows[0][1])
+
+
+def status_variable(connection: Connection, name: str) -> str | None:
+    """The value of a global status variable; None if the server doesn't know it."""
+    rows = run(connection, f"SHOW GLOBAL STATUS WHERE Variable_name = {text_literal(name)}").rows
+    return str(rows[0][1]) if rows else None
 
 
 def create_statement(connection: Connection, name: TableName) -> str:
