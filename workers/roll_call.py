@@ -12,7 +12,7 @@ from celery import Celery
 from celery.worker.control import inspect_command
 from kombu import Connection
 
-from pipeline.configuration.digest import configuration_digest
+from pipeline.configuration.digest import settings_digest
 from pipeline.configuration.settings import Settings
 from pipeline.domain.processes import Processes, WorkerNode
 from pipeline.domain.role import Role
@@ -34,7 +34,7 @@ def present(state: Any, **_: Any) -> dict[str, Any]:
     """The queues that it takes messages from, and the digest of its configuration."""
     return {
         "queues": [queue.name for queue in state.consumer.task_consumer.queues],
-        "configuration": configuration_digest(context.pools().settings),
+        "configuration": settings_digest(context.pools().settings),
     }
 
 
@@ -47,7 +47,7 @@ def call_roll(app: Celery, settings: Settings, wait_s: float = 1.0) -> Processes
             )
     except Exception as error:  # whatever the broker's client raises
         return Processes(broker_trouble=f"{type(error).__name__}: {error}".rstrip(". "))
-    expected = configuration_digest(settings)
+    expected = settings_digest(settings)
     nodes = (_node(name, said, expected) for one in answers for name, said in one.items())
     return Processes(workers=tuple(sorted(nodes, key=lambda node: node.name)))
 
