@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import click
 
-from ops.cli.format import amount
+from ops.cli.answer import AS_JSON, answer
+from ops.cli.format import amount, moment
 from ops.cli.options import MIGRATION_ID
 from ops.cli.session import Session, pass_session
 from pipeline.control.migration_tables import read_tables
@@ -25,25 +27,44 @@ _SAY_S = 10.0
 @click.option(
     "--no-batches", is_flag=True, help="Drop the tables without emptying them in batches."
 )
+@AS_JSON
 @pass_session
-def clean_up(session: Session, migration_id: str, yes: bool, no_batches: bool) -> None:
+def clean_up(
+    session: Session, migration_id: str, yes: bool, no_batches: bool, as_json: bool
+) -> None:
     """Drop what an ended migration has left behind, gently.
 
     Rows are deleted in batches, with a pause after each, before a table is dropped. If it is
     interrupted, call it again: it goes on where it was.
     """
     target, full_id = session.api.find(migration_id)
-    leftovers = _leftovers(session.pools, target, full_id)
+    migration, tables = _read(session.pools, target, full_id)
+    if migration.cleaned_at is not None:
+        text = f"{full_id}: cleaned up already, at {moment(migration.cleaned_at)}."
+        answer(as_json, text, migration=full_id, dropped=[])
+        return
+    if not yes and (as_json or not sys.stdin.isatty()):
+        raise click.UsageError("It asks before it drops, and nobody is there to answer: --yes.")
+    if not as_json:
+        _print_leftovers(migration, tables)
+    if not yes:
+        click.confirm("Go on?", abort=True)
+    tell = _silent if as_json else _Deleted()
+    dropped = session.api.clean_up(full_id, None if no_batches else tell)
+    lines = [*(f"dropped: {what}" for what in dropped), f"{full_id}: cleaned up."]
+    answer(as_json, "\n".join(lines), migration=full_id, dropped=dropped)
+
+
+def _print_leftovers(migration: Migration, tables: list[MigrationTable]) -> None:
+    leftovers = [what for one in tables if (what := _leftover(migration, one))]
     for what in leftovers:
         click.echo(f"will be dropped: {what}")
     if not leftovers:
         click.echo("no table will be dropped, only the migration's records")
-    if not yes:
-        click.confirm("Go on?", abort=True)
-    gently = None if no_batches else _Deleted()
-    for what in session.api.clean_up(full_id, gently):
-        click.echo(f"dropped: {what}")
-    click.echo(f"{full_id}: cleaned up.")
+
+
+def _silent(_: int) -> None:
+    """Rows are deleted in batches, and nobody reads how many."""
 
 
 class _Deleted:
@@ -58,11 +79,11 @@ class _Deleted:
             click.echo(f"{amount(rows, 'row')} deleted")
 
 
-def _leftovers(pools: Pools, target: str, migration_id: str) -> list[str]:
-    """What `clean_up` is about to drop.
+def _read(pools: Pools, target: str, migration_id: str) -> tuple[Migration, list[MigrationTable]]:
+    """The migration that is to be cleaned up, and its tables.
 
     Raises:
-        RefusedError: the migration has not ended.
+        RefusedError: it has not ended.
     """
     with pools.begin(target) as connection:
         migration = read_migration(connection, migration_id)
@@ -73,7 +94,7 @@ def _leftovers(pools: Pools, target: str, migration_id: str) -> list[str]:
             " cleaned up.",
             f"End it first: tranship abort {migration_id}",
         )
-    return [what for one in tables if (what := _leftover(migration, one))]
+    return migration, tables
 
 
 def _leftover(migration: Migration, table: MigrationTable) -> str:

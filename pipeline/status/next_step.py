@@ -65,6 +65,7 @@ class StatusFacts:
     refused_s: float
     refused_limit_s: float
     processes: Processes | None = None  # None: nobody has asked
+    cleaned_up: bool = False
 
 
 def next_step(now: StatusFacts) -> NextStep:
@@ -86,12 +87,21 @@ def _command(now: StatusFacts) -> str:
 
 
 def _done(now: StatusFacts) -> NextStep:
-    where = _said(now, KIND_WORDS[now.kind].done)
-    return NextStep(f"nothing: {where} until clean-up", f"tranship clean-up {now.id}")
+    words = KIND_WORDS[now.kind]
+    if now.cleaned_up:
+        return _nothing_left(now, words.done)
+    said = _said(now, f"nothing: {words.done}; {words.kept} until clean-up")
+    return NextStep(said, f"tranship clean-up {now.id}")
+
+
+def _nothing_left(now: StatusFacts, how: str) -> NextStep:
+    return NextStep(_said(now, f"nothing: {how}; it is cleaned up"), f"tranship events {now.id}")
 
 
 def _aborted(now: StatusFacts) -> NextStep:
     words = KIND_WORDS[now.kind]
+    if now.cleaned_up:
+        return _nothing_left(now, words.untouched)
     said = _said(now, f"nothing: {words.untouched}; {words.left}")
     return NextStep(said, f"tranship clean-up {now.id}")
 

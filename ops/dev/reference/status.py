@@ -55,6 +55,8 @@ ABOUT: dict[type, dict[str, str]] = {
         "next": "what happens next and what that waits for, for a person",
         "command": "the command that is useful now",
         "processes": "the broker and the workers that answered, see below; null once it has ended",
+        "cleaned_at": "when what it left behind was dropped; null: it was not",
+        "hooks_failed": "the hooks whose last run has failed",
     },
     TableProgress: {
         "source": "`schema.table`",
@@ -86,6 +88,8 @@ ABOUT: dict[type, dict[str, str]] = {
         "alive": "a streamer holds the role",
         "owner": "its `host:pid`",
         "position_age_s": "seconds since the position last moved",
+        "log_left_s": "seconds until the source may purge the log that comes after the position;"
+        " null: it does not purge by age, or does not answer",
     },
     Reading: {
         "signal": "what is over its limit, one of those below",
@@ -164,6 +168,7 @@ EVENT_KINDS = {
     EventKind.SOURCE: "the source is another server, or has restarted and may have lost something;"
     " every row is verified again",
     EventKind.FAILURE: "why it has stopped",
+    EventKind.SCHEDULE: "a scheduled run could not start (`tranship schedule events`)",
 }
 _TITLES = {
     Progress: "The object",
