@@ -36,8 +36,8 @@ _VARIABLE = re.compile(r"\bTRANSHIP_[A-Z_]+\b")
 _METRIC = re.compile(r"(?<!\w)tranship_[a-z_]+\b")
 _MODULE = re.compile(r"python3? -m (ops[\w.]*)(?: ([a-z]+))?")
 _TARGET = re.compile(r"(?<!\S)make ((?:[a-z]+(?:-[a-z]+)* ?)+)")
-# pt-online-schema-change's, and that of `make bench`.
-_FOREIGN_OPTIONS = {"--resume", "--program"}
+# Of pt-online-schema-change, of `make bench`, of Google's gcloud.
+_FOREIGN_OPTIONS = {"--resume", "--program", "--enable-bin-log"}
 
 
 def _code(page: Path) -> list[str]:
