@@ -76,7 +76,7 @@ from pipeline.mysql.table import Table as TableDefinition
 SCHEMA = "tranship"
 NOW: ColumnElement[datetime] = literal_column("UTC_TIMESTAMP(6)", UtcDateTime())
 # Raised with every change of a table here, or of a value that a JSON column holds.
-VERSION = 2
+VERSION = 3
 
 metadata = MetaData(schema=SCHEMA)
 Moment = UtcDateTime()
@@ -118,6 +118,7 @@ claims = Table(
     Column("schema_name", String(64), nullable=False),
     Column("table_name", String(64), nullable=False),
     Column("migration_id", Identity, nullable=False),
+    Column("kept_on", String(255), nullable=False),  # whose control schema: a replica has a copy
     PrimaryKeyConstraint("server", "schema_name", "table_name"),
     **_OPTIONS,
 )
@@ -166,6 +167,7 @@ chunks = Table(
     Column("rows", BigInteger),
     Column("bytes", BigInteger),
     Column("seconds", Float),
+    Column("failures", Integer, nullable=False),  # attempts that ended in an error
     Column("error", Text),
     PrimaryKeyConstraint("table_id", "number"),
     Index("by_state", "table_id", "state", "number"),

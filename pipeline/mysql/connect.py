@@ -18,7 +18,7 @@ from pymysql.constants import CLIENT
 
 from pipeline.configuration.load import server_password
 from pipeline.configuration.settings import Server, Timeouts, TlsMode
-from pipeline.mysql.failures import translate
+from pipeline.mysql.failures import belongs_to, translate
 from pipeline.mysql.tls import tls_context
 
 # STRICT: a value that does not fit is an error, never a truncation. The other modes let a
@@ -60,6 +60,7 @@ def open_connection(name: str, server: Server, timeouts: Timeouts, **extra: Any)
         connection = _connect(server, {**_arguments(server, timeouts), **extra})
     except pymysql.err.MySQLError as error:
         raise translate(error, f"{name} ({server.address})") from None
+    belongs_to(connection, name)
     try:
         with connection.cursor() as cursor:
             for statement in session_statements(timeouts):

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from pipeline.mysql.flavours import binlog_status, identity, is_mariadb, replication_id
 from pipeline.mysql.pools import run
-from pipeline.mysql.quoting import names_table, quote, quote_name
+from pipeline.mysql.quoting import names_table, quote, quote_name, text_literal
 from pipeline.mysql.table import TableName
 
 _FILTERS = ("Binlog_Do_DB", "Binlog_Ignore_DB")
@@ -72,6 +72,13 @@ def definition_of(create_table: str) -> str:
 
 def table_exists(connection: Connection, name: TableName) -> bool:
     statement = f"SELECT 1 FROM information_schema.tables WHERE {names_table(name)}"
+    return bool(run(connection, statement).rows)
+
+
+def has_comment(connection: Connection, name: TableName, comment: str) -> bool:
+    """Whether there is such a table, with that comment."""
+    condition = f"{names_table(name)} AND table_comment = {text_literal(comment)}"
+    statement = f"SELECT 1 FROM information_schema.tables WHERE {condition}"
     return bool(run(connection, statement).rows)
 
 
