@@ -71,7 +71,8 @@ class Tranship:
     ) -> None:
         """
         Args:
-            config: the configuration file; otherwise $TRANSHIP_CONFIG, or ./tranship.toml.
+            config: the configuration file; otherwise $TRANSHIP_CONFIG, ./tranship.toml or
+                /etc/tranship/tranship.toml.
             who: the name in the event log; otherwise user@host.
             on_trouble: called if the workers could not be told at once, which then find out by
                 themselves; otherwise that is logged.

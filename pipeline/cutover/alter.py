@@ -28,7 +28,12 @@ from pipeline.cutover.decisions import next_attempt
 from pipeline.cutover.finish import finish, leave_restoring
 from pipeline.cutover.rename import end_rename_connection
 from pipeline.cutover.sentry import SwapState, drop_sentry, read_swap_state
-from pipeline.cutover.shared import end_noted_connection, may_begin, note_parts
+from pipeline.cutover.shared import (
+    end_noted_connection,
+    may_begin,
+    note_parts,
+    require_same_source,
+)
 from pipeline.cutover.triggers import drop_triggers
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import MigrationTable
@@ -53,6 +58,7 @@ def _begin(context: Context) -> Outcome:
     limit_s = request.lock_timeout_s or context.settings.cut_over.lock_wait_s
     _gather_statistics(context)
     with open_swap(context, limit_s) as swap:
+        require_same_source(context)  # a restart from here on ends the connections of the swap
         number = migration.attempt + 1
         lock, rename = swap.numbers
         context.enter(

@@ -20,9 +20,10 @@ from sqlalchemy import Connection, Engine
 from pipeline.configuration.load import server_settings
 from pipeline.configuration.settings import Settings
 from pipeline.errors import TranshipError
-from pipeline.mysql.connect import LENIENT_SQL_MODE, SQL_MODE, open_connection
+from pipeline.mysql.connect import open_connection
 from pipeline.mysql.failures import NO_SUCH_THREAD, came_from, code_of, driver_errors
 from pipeline.mysql.pooled import pooled_engine, transaction_ended
+from pipeline.mysql.session_settings import LENIENT_SQL_MODE, SQL_MODE
 from pipeline.mysql.summary import StatementSummary
 from pipeline.mysql.table import Table
 

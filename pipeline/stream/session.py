@@ -21,7 +21,7 @@ from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.role import Role
 from pipeline.domain.stages import WRITES_BLOCKED, Stage, wants_stream
-from pipeline.mysql.flavours import identity
+from pipeline.mysql.durability import log_identity
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
 from pipeline.step.source import is_as_planned, require_history
@@ -78,13 +78,13 @@ class StreamSession:
             feeding.join(timeout=5)
 
     def _check_source(self, state: StreamState) -> None:
-        """The log goes on where the position is, on the same server; or all is verified again.
+        """The log goes on where the position is, on a server that has kept it; or all is verified.
 
         Raises:
             FatalError: the source has lost transactions that were applied.
         """
         with self.pools.begin(self.migration.source) as source:
-            found = identity(source)
+            found = log_identity(source)
             require_history(source, state)
         if found == state.source_identity:
             return
@@ -93,7 +93,10 @@ class StreamSession:
             for table in self.tables:
                 require_all_again(control, table)
             note_streamed_server(control, self.migration.id, found)
-            what = "the source is another server now; every row is verified again"
+            what = (
+                "the source is another server now, or has restarted and may have lost what it had"
+                f" committed last ({found}); every row is verified again"
+            )
             log_event(control, self.migration.id, EventKind.SOURCE, what, Role.STREAM)
             fence(control, self.lease)
 

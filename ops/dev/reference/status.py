@@ -150,7 +150,8 @@ EVENT_KINDS = {
     EventKind.CUT_OVER: "for how long writes were refused or waited, and what that was spent on;"
     " or: the cut-over is postponed, since the last attempt has failed, too",
     EventKind.FORCE: "a connection that blocked the cut-over was killed",
-    EventKind.SOURCE: "the source is another server than before; every row is verified again",
+    EventKind.SOURCE: "the source is another server, or has restarted and may have lost something;"
+    " every row is verified again",
     EventKind.FAILURE: "why it has stopped",
 }
 _TITLES = {

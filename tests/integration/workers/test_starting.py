@@ -82,8 +82,8 @@ def test_no_configuration_is_one_line_and_no_traceback(
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line == (
-        f"tranship: There is no configuration file {tmp_path}/tranship.toml."
-        " Create it, or name another in $TRANSHIP_CONFIG."
+        f"tranship: There is no configuration file {tmp_path}/tranship.toml or"
+        " /etc/tranship/tranship.toml. Create it, or name another one in $TRANSHIP_CONFIG."
     )
 
 
