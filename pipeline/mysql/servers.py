@@ -44,6 +44,12 @@ def tls_cipher(connection: Connection) -> str:
     return str(run(connection, "SHOW SESSION STATUS LIKE 'Ssl_cipher'").rows[0][1])
 
 
+def status_variable(connection: Connection, name: str) -> str | None:
+    """The value of a global status variable; None if the server doesn't know it."""
+    rows = run(connection, f"SHOW GLOBAL STATUS WHERE Variable_name = {text_literal(name)}").rows
+    return str(rows[0][1]) if rows else None
+
+
 def create_statement(connection: Connection, name: TableName) -> str:
     """SHOW CREATE TABLE.
 
