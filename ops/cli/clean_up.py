@@ -11,12 +11,7 @@ from ops.cli.answer import AS_JSON, answer
 from ops.cli.format import amount, moment
 from ops.cli.options import MIGRATION_ID
 from ops.cli.session import Session, pass_session
-from pipeline.control.migration_tables import read_tables
-from pipeline.control.migrations import read_migration
-from pipeline.domain.migration import Migration, MigrationTable
-from pipeline.domain.stages import ENDED, Stage
-from pipeline.errors import RefusedError
-from pipeline.mysql.pools import Pools
+from pipeline.commands.clean_up import Leftover, leftovers
 
 _SAY_S = 10.0
 
@@ -37,30 +32,22 @@ def clean_up(
     Rows are deleted in batches, with a pause after each, before a table is dropped. If it is
     interrupted, call it again: it goes on where it was.
     """
-    target, full_id = session.api.find(migration_id)
-    migration, tables = _read(session.pools, target, full_id)
-    if migration.cleaned_at is not None:
-        text = f"{full_id}: cleaned up already, at {moment(migration.cleaned_at)}."
-        answer(as_json, text, migration=full_id, dropped=[])
+    progress = session.api.status(migration_id)
+    if progress.cleaned_at is not None:
+        text = f"{progress.id}: cleaned up already, at {moment(progress.cleaned_at)}."
+        answer(as_json, text, migration=progress.id, dropped=[])
         return
+    there = leftovers(session.pools, progress.target, progress.id)
     if not yes and (as_json or not sys.stdin.isatty()):
         raise click.UsageError("It asks before it drops, and nobody is there to answer: --yes.")
     if not as_json:
-        _print_leftovers(migration, tables)
+        _print(there)
     if not yes:
         click.confirm("Go on?", abort=True)
     tell = _silent if as_json else _Deleted()
-    dropped = session.api.clean_up(full_id, None if no_batches else tell)
-    lines = [*(f"dropped: {what}" for what in dropped), f"{full_id}: cleaned up."]
-    answer(as_json, "\n".join(lines), migration=full_id, dropped=dropped)
-
-
-def _print_leftovers(migration: Migration, tables: list[MigrationTable]) -> None:
-    leftovers = [what for one in tables if (what := _leftover(migration, one))]
-    for what in leftovers:
-        click.echo(f"will be dropped: {what}")
-    if not leftovers:
-        click.echo("no table will be dropped, only the migration's records")
+    dropped = session.api.clean_up(progress.id, None if no_batches else tell)
+    lines = [*(f"dropped: {what}" for what in dropped), f"{progress.id}: cleaned up."]
+    answer(as_json, "\n".join(lines), migration=progress.id, dropped=dropped)
 
 
 def _silent(_: int) -> None:
@@ -79,27 +66,9 @@ class _Deleted:
             click.echo(f"{amount(rows, 'row')} deleted")
 
 
-def _read(pools: Pools, target: str, migration_id: str) -> tuple[Migration, list[MigrationTable]]:
-    """The migration that is to be cleaned up, and its tables.
-
-    Raises:
-        RefusedError: it has not ended.
-    """
-    with pools.begin(target) as connection:
-        migration = read_migration(connection, migration_id)
-        tables = read_tables(connection, migration_id)
-    if migration.stage not in ENDED:
-        raise RefusedError(
-            f"Migration {migration_id} is {migration.stage}; only one that has ended can be"
-            " cleaned up.",
-            f"End it first: tranship abort {migration_id}",
-        )
-    return migration, tables
-
-
-def _leftover(migration: Migration, table: MigrationTable) -> str:
-    if migration.stage is Stage.DONE:
-        return f"{table.retired_name} on {migration.source} (the old table; the new one stays)"
-    if table.created_by_us:
-        return f"{table.target} on {migration.target} (the unfinished copy)"
-    return ""
+def _print(there: list[Leftover]) -> None:
+    for one in there:
+        what = "the old table; the new one stays" if one.retired else "the unfinished copy"
+        click.echo(f"will be dropped: {one} ({what})")
+    if not there:
+        click.echo("no table will be dropped, only the migration's records")

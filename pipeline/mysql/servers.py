@@ -81,6 +81,13 @@ def table_exists(connection: Connection, name: TableName) -> bool:
     return bool(run(connection, statement).rows)
 
 
+def has_comment(connection: Connection, name: TableName, comment: str) -> bool:
+    """Whether there is such a table, with that comment."""
+    condition = f"{names_table(name)} AND table_comment = {text_literal(comment)}"
+    statement = f"SELECT 1 FROM information_schema.tables WHERE {condition}"
+    return bool(run(connection, statement).rows)
+
+
 def stored_name(connection: Connection, name: TableName) -> TableName:
     """What the server calls the table `name`; the name itself if there is none.
 
