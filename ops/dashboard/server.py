@@ -11,7 +11,7 @@ from typing import Any
 
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
-from tornado.web import Application, HTTPError, RequestHandler, StaticFileHandler
+from tornado.web import Application, RequestHandler, StaticFileHandler
 
 from ops.dashboard.facts import details, overview
 from ops.dashboard.history import History
@@ -55,10 +55,8 @@ class _Facts(_Guarded):
     async def get(self, *arguments: str) -> None:
         try:
             found = await IOLoop.current().run_in_executor(None, self.read, *arguments)
-        except RefusedError as error:
-            raise HTTPError(404, reason=error.explanation.splitlines()[0]) from None
         except TranshipError as error:
-            self.set_status(503)
+            self.set_status(404 if isinstance(error, RefusedError) else 503)
             found = {"trouble": str(error)}
         self.write(found)
 

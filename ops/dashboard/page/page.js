@@ -122,8 +122,9 @@ function drawOne(one) {
 async function ask(path) {
   // A login in the page's address, which a relative path would take over, is refused by fetch.
   const answer = await fetch(location.origin + location.pathname.replace(/[^/]*$/, path));
-  if (!answer.ok) throw new Error(answer.status === 503 ? (await answer.json()).trouble : answer.statusText);
-  return answer.json();
+  const found = await answer.json();
+  if (!answer.ok) throw new Error(found.trouble);
+  return found;
 }
 
 async function refresh() {

@@ -55,7 +55,7 @@ def test_a_dry_run_prints_the_plan_and_changes_nothing(
     assert code is ExitCode.OK
     assert f"{table} on {SOURCE} → {table} on {TARGET}" in out
     assert "by PRIMARY (id)" in out
-    assert out.strip().endswith("no problems found")
+    assert re.search(r"^(no problems found|\d+ warnings?)$", out.splitlines()[-1])
     assert table not in command("list")[1]
     with pools.begin(TARGET) as target:
         assert run(target, f"SHOW DATABASES LIKE '{table.split('.')[0]}'").rows == ()
@@ -182,10 +182,10 @@ def test_what_can_not_be_set_is_refused_and_what_can_is_listed(
         assert name in err
 
 
-def test_help_is_lines_and_not_one_line(command: Command) -> None:
-    for words in ((), ("schedule",)):
-        _, _, err = command(*words)
-        assert len(err.splitlines()) > 8
+def test_help_is_lines_and_not_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ([], ["schedule"]):
+        assert tranship(words) is ExitCode.REFUSED
+        assert len(capsys.readouterr().err.splitlines()) > 8
 
 
 def test_a_move_from_beginning_to_clean_up(
@@ -208,7 +208,7 @@ def test_a_move_from_beginning_to_clean_up(
     code, out, _ = command("clean-up", migration_id, "--json")
     assert (code, json.loads(out)["dropped"]) == (ExitCode.OK, [])
     _, out, _ = command("status", migration_id)
-    assert "(cut-over attempt 1, cleaned up)" in out
+    assert "(cleaned up, cut-over attempt 1)" in out
     assert "copied: all, 2 rows" in out
     assert "it is cleaned up" in out
     (line,) = [one for one in command("list")[1].splitlines() if migration_id in one]
@@ -275,7 +275,7 @@ def test_a_traceback_is_shown_only_when_asked_for(config_file: Path, tmp_path: P
         )
         assert done.returncode == ExitCode.REFUSED
         assert ("Traceback" in done.stderr) is shown
-        assert "none.toml. Create it, or name another one with --config" in done.stderr
+        assert "none.toml. Create it, or name another one in $TRANSHIP_CONFIG" in done.stderr
 
 
 def test_a_reader_that_goes_away_is_no_error(config_file: Path) -> None:
