@@ -71,6 +71,6 @@ def create_way_back(
         note_complete(connection, table, definition)
         create_verified_chunk(connection, table)
     position = GtidSet.parse(start.position)
-    xa, server, read_at = start.prepared_xa, start.identity, start.time
-    create_stream(connection, migration_id, position, xa, server, read_at)
+    xa, log, read_at = start.prepared_xa, start.log_identity, start.time
+    create_stream(connection, migration_id, position, xa, log, read_at)
     log_keys_from_now(connection, migration_id)

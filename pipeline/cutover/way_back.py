@@ -37,6 +37,7 @@ from pipeline.errors import (
     known,
 )
 from pipeline.mysql.catalogue import table_identity, trigger_names
+from pipeline.mysql.durability import log_identity
 from pipeline.mysql.flavours import executed_gtids, identity
 from pipeline.mysql.introspect import read_table_to_move
 from pipeline.mysql.pools import run
@@ -120,7 +121,8 @@ def read_stream_start(context: Context) -> StreamStart | None:
     with context.reading() as new:
         now = source_now(new)
         position = executed_gtids(new)
-        return StreamStart(str(position), prepared_xa(new), identity(new), now)
+        xa = prepared_xa(new)
+        return StreamStart(str(position), xa, identity(new), log_identity(new), now)
 
 
 def open_way_back(context: Context) -> None:

@@ -48,6 +48,7 @@ class StreamStart:
     position: str  # the GTID set that the server of the new tables had executed
     prepared_xa: tuple[str, ...]
     identity: str  # of that server
+    log_identity: str  # of its binary log
     time: float  # when it was read, by its clock
 
 

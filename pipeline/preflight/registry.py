@@ -22,6 +22,7 @@ from pipeline.preflight import (
     constraints,
     dependents,
     documents,
+    durability,
     flavours,
     foreign_keys,
     indexes,
@@ -29,6 +30,7 @@ from pipeline.preflight import (
     servers,
     settings,
     tables,
+    throttle,
     triggers,
     way_back,
 )
@@ -59,6 +61,7 @@ CHECKS = (
     Check("gtid", binlog.gtids, _ALWAYS, both_ways=True),
     Check("XA transactions", binlog.prepared, _START),
     Check("binlog filters", binlog.filters, _ALWAYS, both_ways=True),
+    Check("durability", durability.durable, _NOT_AT_CUT_OVER),
     Check("binlog retention", binlog.retention, _NOT_AT_CUT_OVER, both_ways=True),
     Check("privileges on the source", privileges.on_source, _ALWAYS, _MOVE, both_ways=True),
     Check("privileges on the target", privileges.on_target, _ALWAYS, _MOVE, both_ways=True),
@@ -86,6 +89,8 @@ CHECKS = (
     Check("foreign keys", alters.no_foreign_keys, _ALWAYS, _ALTER),
     Check("change", alters.change, _START, _ALTER),
     Check("space", tables.space, _START),
+    Check("replicas", throttle.replicas, _NOT_AT_CUT_OVER),
+    Check("status variables", throttle.status_variables, _NOT_AT_CUT_OVER),
     Check("old names", tables.old_names_free, _LATER, _MOVE),
     Check("way back", way_back.possible, _NOT_AT_CUT_OVER, _MOVE),
 )

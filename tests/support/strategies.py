@@ -61,7 +61,7 @@ _backs = st.builds(
     WayBack, of=texts, direction=st.sampled_from(Direction), retired=_names_of_tables,
     names=_names_of_tables, until=_moments,
 )  # fmt: skip
-stream_starts = st.builds(StreamStart, texts, some_names, texts, st.floats(0, 1e10))
+stream_starts = st.builds(StreamStart, texts, some_names, texts, texts, st.floats(0, 1e10))
 requests = st.builds(
     MoveRequest, source=texts, target=texts, tables=_names_of_tables,
     target_schema=st.none() | names, defer_secondary_indexes=st.booleans(), way_back_s=_seconds,

@@ -30,7 +30,7 @@ from pipeline.mysql.indexes import DeferredIndex
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from tests.support.examples import ALTER, MOVE
 
-_SHAPES = {1: "3a78b2e4c0f09875", 2: "b3f766dff717de73"}
+_SHAPES = {1: "3a78b2e4c0f09875", 2: "8945606113908b34", 3: "b018591b55854850"}
 
 _TABLE = Table(
     TableName("s", "t"),
@@ -47,7 +47,7 @@ _VALUES: tuple[tuple[Any, Any], ...] = (
     (migrations.c.request, way_back_of(MOVE, "m1", datetime(2026, 1, 2, tzinfo=UTC))),
     (migrations.c.request, replace(ALTER, renames={"a": "b"}, **_TERMS)),
     (migrations.c.ddl_connection, DdlConnection("new", 1, datetime(2026, 1, 2, tzinfo=UTC))),
-    (migrations.c.way_back_start, StreamStart("u:1-2", ("x",), "u", 1.5)),
+    (migrations.c.way_back_start, StreamStart("u:1-2", ("x",), "u", "l", 1.5)),
     (migration_tables.c.returns_to, TableName("s", "t")),
     (migrations.c.failure, Failure(Role.COPY, "why", "what to do")),
     (index_builds.c.indexes, (DeferredIndex("i", "KEY `i` (`a`)"),)),
