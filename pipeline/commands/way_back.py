@@ -125,7 +125,8 @@ def close_way_back(pools: Pools, migration: Migration, who: str, clean_up: Clean
 def _end(control: Connection, lease: Lease, found: Migration, of: str) -> None:
     if found.stage in ENDED:
         return
-    if found.stage not in _STANDS:
+    asked_for = found.stage is not Stage.FAILED and not found.postponed
+    if found.stage not in _STANDS or asked_for:
         raise RefusedError(
             f"Migration {of} is being rolled back: {found.id} is {found.stage}.",
             f"See: tranship status {found.id}",

@@ -19,6 +19,7 @@ from pipeline.mysql.pools import run
 from tests.support.coordinators import Coordinators
 from tests.support.cut_overs import TABLES
 from tests.support.moves import SOURCE, TARGET
+from tests.support.selection import some
 from tests.support.way_backs import Round
 
 
@@ -33,6 +34,10 @@ def end_its_time(there: Round, way: Coordinators) -> None:
 
 def test_nobody_takes_it_in_time(there: Round) -> None:
     way = there.go()
+    change(there.pools, SOURCE, way.migration_id, "way_back", "2d", "test")
+    back = there.read(way).request.back
+    assert back is not None
+    assert back.until - there.read(way).now > timedelta(days=1)
     end_its_time(there, way)
     way.until(Stage.ABORTED)
     assert there.tables(TARGET) == list(TABLES)
@@ -58,7 +63,7 @@ def test_a_clean_up_of_the_move_ends_it(there: Round) -> None:
     there.write(TARGET, 9)
 
 
-@pytest.mark.parametrize("move_first", [True, False])
+@pytest.mark.parametrize("move_first", some([True, False], True))
 def test_after_a_roll_back_each_cleans_up_its_own(there: Round, move_first: bool) -> None:
     way = there.go()
     there.take(way)
@@ -110,9 +115,9 @@ def test_an_old_table_that_was_truncated_does_not_get_its_name_again(there: Roun
     assert there.tables(TARGET) == list(TABLES)
 
 
-def test_more_time_can_be_given(there: Round) -> None:
+def test_who_has_asked_for_a_roll_back_is_not_overruled_by_a_clean_up(there: Round) -> None:
     way = there.go()
-    change(there.pools, SOURCE, way.migration_id, "way_back", "2d", "test")
-    back = there.read(way).request.back
-    assert back is not None
-    assert back.until - there.read(way).now > timedelta(days=1)
+    there.ask(way)
+    with pytest.raises(RefusedError, match="is being rolled back"):
+        clean_up(there.pools, TARGET, there.forward.id, "test")
+    way.until(Stage.DONE)

@@ -13,6 +13,7 @@ from pipeline.mysql.pools import Pools
 from pipeline.pausepoints import Point, at
 from tests.support.coordinators import Coordinators
 from tests.support.moves import SOURCE, TARGET, read
+from tests.support.selection import some
 from tests.support.way_backs import Round
 
 WRITTEN = [[(1, "w"), (3, "y"), (9, "w")]] * 2
@@ -44,7 +45,9 @@ def test_what_the_hook_itself_writes_is_in_it(there: Round) -> None:
     assert there.rows(SOURCE) == WRITTEN
 
 
-@pytest.mark.parametrize("point", SWITCHED)
+@pytest.mark.parametrize(
+    "point", some(SWITCHED, Point.DURING_SUCCESS_HOOK, Point.WAY_BACK_RECORDED)
+)
 def test_what_is_written_after_a_kill_is_in_it(there: Round, point: Point) -> None:
     there.forward.allow()
     there.forward.coordinators.killed_at(point)
