@@ -13,9 +13,15 @@ from pipeline.domain.cut_over_parts import CutOverAttempt, Part, PartTime
 from pipeline.domain.processes import Processes, WorkerNode
 from pipeline.domain.reading import Reading, Signal, asked_for_by
 from pipeline.domain.role import Role
+from pipeline.domain.stages import Stage
+from pipeline.domain.way_back import Direction
 from pipeline.status.progress import StreamProgress, TableProgress
+from pipeline.status.way_back import WayBackProgress
+from tests.support.examples import MIGRATION
 from tests.support.progress import copying
 from tests.support.readings import READINGS
+
+WAY_BACK = WayBackProgress("m2", Direction.BACK, None, Stage.READY, 0.0, 0, None)
 
 
 def attempt(number: int, **parts: float) -> CutOverAttempt:
@@ -42,7 +48,7 @@ def test_every_metric_that_is_described_is_told_and_no_other() -> None:
     stream = StreamProgress(1, 2, 3.0, 4, True, "host:1", 5.0, 6.0)
     progress = replace(
         copying(READINGS), coordinated_s_ago=1, eta_s=2, stream=stream, tables=(table,),
-        chunks_allowed=1, refused_s=2,
+        chunks_allowed=1, refused_s=2, until=MIGRATION.now, way_back=WAY_BACK,
         cut_overs=(attempt(1, drain=2000),),
     )  # fmt: skip
     told = {
