@@ -17,6 +17,8 @@ from tests.support.moves import SOURCE, TARGET
 from tests.support.stack import SharedStacks, Stack
 
 Connect = Callable[..., Any]
+# Tests write configurations with passwords, which have to be their owner's alone.
+os.umask(0o077)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,8 +1,8 @@
 """Loads our application for the command `celery -A tranship`, whatever directory it is called in.
 
-Our packages are those beside this one, and the configuration is $TRANSHIP_CONFIG or
-./tranship.toml. If that is missing or wrong, the command ends with one line, and with the exit
-code of `tranship` itself.
+Our packages are those beside this one, and the configuration is $TRANSHIP_CONFIG,
+./tranship.toml or /etc/tranship/tranship.toml. If that is missing or wrong, the command ends with
+one line, and with the exit code of `tranship` itself.
 """
 
 from __future__ import annotations
@@ -74,13 +74,9 @@ def _name_configuration() -> None:
         RefusedError: there is none. The remedy does not mention our `--config`, which means
             something else to Celery.
     """
-    from pipeline.configuration.path import PATH_VARIABLE, config_path
-    from pipeline.errors import RefusedError
+    from pipeline.configuration.path import PATH_VARIABLE, config_path, no_such_file
 
     path = config_path().absolute()
     if not path.exists():
-        raise RefusedError(
-            f"There is no configuration file {path}.",
-            f"Create it, or name another in ${PATH_VARIABLE}.",
-        )
+        raise no_such_file(path)
     os.environ[PATH_VARIABLE] = str(path)

@@ -13,7 +13,7 @@ import click
 from ops.cli.exits import MEANINGS, ExitCode, exit_code
 from ops.cli.flags import in_flags
 from ops.cli.lazy import LazyCommand
-from pipeline.configuration.path import PATH_VARIABLE
+from pipeline.configuration.path import DEFAULTS, PATH_VARIABLE
 from pipeline.errors import TranshipError
 
 _EPILOG = "\b\nExit codes:\n" + "\n".join(
@@ -24,7 +24,7 @@ _EPILOG = "\b\nExit codes:\n" + "\n".join(
 @click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--config", type=click.Path(path_type=Path), metavar="PATH",
-    help=f"The configuration file; otherwise ${PATH_VARIABLE}, or ./tranship.toml.",
+    help=f"The configuration file; otherwise ${PATH_VARIABLE}, {DEFAULTS}.",
 )  # fmt: skip
 @click.option("--debug", is_flag=True, help="Show the log, and a traceback with an error.")
 @click.version_option(package_name="tranship")
@@ -40,7 +40,8 @@ def cli(config: Path | None, debug: bool) -> None:
 for _name, _place, _about in (
     ("move", "move:move", "Start moving tables; prints the migration's id."),
     ("alter", "alter:alter", "Rebuild a table in place; prints the migration's id."),
-    ("doctor", "doctor:doctor", "Check whether a move is possible; change nothing."),
+    ("doctor", "doctor:doctor",
+     "Check servers, broker and workers, and whether a move is possible; change nothing."),
     ("status", "status:status", "Show how far a migration is and what it waits for."),
     ("events", "events:events", "Print what happened to a migration, oldest first."),
     ("list", "list_migrations:list_migrations", "List the migrations on all configured servers."),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_settings import SettingsConfigDict, SettingsError
 
-from pipeline.configuration.path import PATH_VARIABLE, config_path
+from pipeline.configuration.path import config_path, no_such_file
+from pipeline.configuration.privacy import refuse_open_files
 from pipeline.configuration.settings import Server, Settings
 from pipeline.errors import RefusedError
 
@@ -20,11 +22,19 @@ def load_settings(given: Path | None = None) -> Settings:
     """Read and check the configuration.
 
     Raises:
-        RefusedError: no such file, not TOML, an unknown key, a wrong value.
+        RefusedError: no such file, not TOML, an unknown key, a wrong value; a file with a password
+            that others can read.
     """
     path = config_path(given)
-    _check_readable(path)
+    raw = _read(path)
     _check_variables()
+    settings = _settings(path)
+    refuse_open_files(path, raw, settings)
+    return settings
+
+
+def _settings(path: Path) -> Settings:
+    """The file, overlaid by the environment."""
 
     class FromFile(Settings):
         model_config = SettingsConfigDict(**{**Settings.model_config, "toml_file": path})
@@ -44,15 +54,12 @@ def load_settings(given: Path | None = None) -> Settings:
         ) from None
 
 
-def _check_readable(path: Path) -> None:
+def _read(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
-            tomllib.load(file)
+            return tomllib.load(file)
     except FileNotFoundError:
-        raise RefusedError(
-            f"There is no configuration file {path}.",
-            f"Create it, or name another one with `config=` or ${PATH_VARIABLE}.",
-        ) from None
+        raise no_such_file(path) from None
     except OSError as error:
         raise RefusedError(
             f"{path} can't be read: {error.strerror}.", "Check its owner and its mode."

@@ -17,7 +17,8 @@ from pipeline.domain.hook_names import Hook
 from pipeline.domain.stages import Stage
 from pipeline.errors import FatalError, StartOverError
 from pipeline.hooks.runner import require
-from pipeline.mysql.flavours import identity, visible_gtids
+from pipeline.mysql.durability import log_identity
+from pipeline.mysql.flavours import visible_gtids
 from pipeline.mysql.xa import prepared_xa, wait_for_xa
 from pipeline.preflight.findings import Scope, refuse
 from pipeline.preflight.registry import run_preflight
@@ -49,7 +50,7 @@ def prepare(context: Context) -> Outcome:
 
 def _note_position(context: Context) -> None:
     with context.source() as source:
-        who = identity(source)
+        who = log_identity(source)
         now = source_now(source)  # before the position: the lag is never understated
         position = visible_gtids(source)
         before = _prepared_before(source)

@@ -22,7 +22,7 @@ from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError, known
 from pipeline.hooks.runner import ask, tell_once
 from pipeline.mysql.catalogue import table_identity
-from pipeline.mysql.flavours import identity
+from pipeline.mysql.durability import log_identity
 from pipeline.mysql.gtid import GtidSet
 from pipeline.preflight.findings import Scope, refuse
 from pipeline.preflight.registry import run_preflight
@@ -85,13 +85,16 @@ def require_same_source(context: Context) -> None:
 
     Raises:
         FatalError: the source has lost transactions that were applied.
-        RetryableError: the stream has to begin again, on another server.
+        RetryableError: the stream has to begin again, on what is another server, or may have lost
+            what it had committed.
     """
     with context.control() as control:
         stream = read_stream(control, context.migration.id)
     with context.source() as source:
-        if identity(source) != stream.source_identity:
-            raise RetryableError("The source is another server than the one that is streamed from.")
+        if log_identity(source) != stream.source_identity:
+            raise RetryableError(
+                "The source is another server than the one that is streamed from, or has restarted."
+            )
         require_history(source, stream)
 
 

@@ -21,7 +21,7 @@ class EventKind(StrEnum):
     SWAP = "swap"
     CUT_OVER = "cut-over"
     FORCE = "force"  # what blocked a cut-over was killed
-    SOURCE = "source"  # another server than before
+    SOURCE = "source"  # another server than before, or restarted
     FAILURE = "failure"
 
     @property

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pymysql.charset import charset_by_name
 from sqlalchemy import Connection
 
-from pipeline.mysql.connect import SQL_MODE
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import names_table, quote, quote_name, text_literal
+from pipeline.mysql.session_settings import SQL_MODE
 from pipeline.mysql.table import TableName
 
 

@@ -23,9 +23,22 @@ _WANTED = {
         "SET GLOBAL binlog_row_value_options = ''; partial JSON updates can't be applied.",
     ),
     "log_bin_compress": ("OFF", "SET GLOBAL log_bin_compress = OFF; new sessions use it."),
+    "binlog_error_action": (
+        "ABORT_SERVER",
+        "SET GLOBAL binlog_error_action = ABORT_SERVER; else a server that can't write its log"
+        " goes on without one.",
+    ),
 }
-# A session keeps what was in force when it began.
-_OF_A_SESSION = ("binlog_format", "binlog_row_image", "binlog_row_value_options")
+# What it amounts to where a server does not know the variable.
+_UNKNOWN = {"log_bin_compress": "OFF", "binlog_error_action": "ABORT_SERVER"}
+# A session keeps what was in force when it began, and may log nothing at all.
+_OF_A_SESSION = {
+    **{
+        name: _WANTED[name][0]
+        for name in ("binlog_format", "binlog_row_image", "binlog_row_value_options")
+    },
+    "sql_log_bin": "ON",
+}
 _SHOWN = 5
 _DAY_S = 86_400
 _XA_LIMIT_S = 1.0
@@ -35,9 +48,7 @@ def written(context: CheckContext) -> Iterator[Finding]:
     """New sessions log full row images."""
     with context.source() as source:
         for name, (wanted, remedy) in _WANTED.items():
-            found = variable(source, name)
-            if name == "log_bin_compress":
-                found = found or "OFF"  # unknown to MySQL
+            found = variable(source, name) or _UNKNOWN.get(name, "")
             if found != wanted:
                 yield refused(
                     f"{name} is {found or 'empty'} on {context.request.source}, where"
@@ -73,8 +84,8 @@ def _logging_otherwise(source: Connection) -> list[tuple[int, str, str]]:
     Ours are left out: the pools renew them.
     """
     otherwise = " OR ".join(
-        f"(variable_name = '{name}' AND variable_value <> '{_WANTED[name][0]}')"
-        for name in _OF_A_SESSION
+        f"(variable_name = '{name}' AND variable_value <> '{wanted}')"
+        for name, wanted in _OF_A_SESSION.items()
     )
     rows = run(
         source,

@@ -16,6 +16,7 @@ from pipeline.preflight import (
     constraints,
     dependents,
     documents,
+    durability,
     flavours,
     foreign_keys,
     indexes,
@@ -23,6 +24,7 @@ from pipeline.preflight import (
     servers,
     settings,
     tables,
+    throttle,
     triggers,
 )
 from pipeline.preflight.findings import Check, CheckContext, Finding, Scope
@@ -52,6 +54,7 @@ CHECKS = (
     Check("gtid", binlog.gtids, _ALWAYS),
     Check("XA transactions", binlog.prepared, _START),
     Check("binlog filters", binlog.filters, _ALWAYS),
+    Check("durability", durability.durable, _NOT_AT_CUT_OVER),
     Check("binlog retention", binlog.retention, _NOT_AT_CUT_OVER),
     Check("privileges on the source", privileges.on_source, _ALWAYS, _MOVE),
     Check("privileges on the target", privileges.on_target, _ALWAYS, _MOVE),
@@ -79,6 +82,8 @@ CHECKS = (
     Check("foreign keys", alters.no_foreign_keys, _ALWAYS, _ALTER),
     Check("change", alters.change, _START, _ALTER),
     Check("space", tables.space, _START),
+    Check("replicas", throttle.replicas, _NOT_AT_CUT_OVER),
+    Check("status variables", throttle.status_variables, _NOT_AT_CUT_OVER),
 )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection
 
 from pipeline.domain.request import MoveRequest
-from pipeline.mysql.flavours import variable
+from pipeline.mysql.flavours import is_mariadb, variable
 from pipeline.mysql.introspect import unique_keys
 from pipeline.mysql.servers import table_exists
 from pipeline.mysql.table import TableName
@@ -16,8 +16,11 @@ from pipeline.preflight.findings import CheckContext, Finding, refused
 _WITHOUT_PRIMARY = {
     "sql_require_primary_key": "does not let it be created",
     "sql_generate_invisible_primary_key": "would add a column to it",
+    "innodb_force_primary_key": "does not let it be created",  # MariaDB
 }
 _COLLATION = "utf8mb4_0900_ai_ci"
+# In none of these is the name of a file what it is in ASCII.
+_WIDE = ("ucs2", "utf16", "utf16le", "utf32")
 
 
 def inherited(context: CheckContext) -> Iterator[Finding]:
@@ -31,7 +34,20 @@ def inherited(context: CheckContext) -> Iterator[Finding]:
                 " replication alone.",
                 f"SET GLOBAL default_collation_for_utf8mb4 = {_COLLATION};",
             )
+    yield from _file_names(context)
     yield from _without_primary(context)
+
+
+def _file_names(context: CheckContext) -> Iterator[Finding]:
+    with context.target() as target:
+        # MariaDB lets every session choose.
+        charset = "" if is_mariadb(target) else variable(target, "character_set_filesystem")
+    if charset in _WIDE:
+        yield refused(
+            f"character_set_filesystem is {charset} on {context.request.target}: LOAD DATA would"
+            " ask for a file of another name.",
+            "SET GLOBAL character_set_filesystem = binary;",
+        )
 
 
 def _without_primary(context: CheckContext) -> Iterator[Finding]:

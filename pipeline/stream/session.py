@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 from pymysql.connections import Connection as RawConnection
@@ -21,7 +22,7 @@ from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.role import Role
 from pipeline.domain.stages import WRITES_BLOCKED, Stage, wants_stream
-from pipeline.mysql.flavours import identity
+from pipeline.mysql.durability import log_identity
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
 from pipeline.step.source import is_as_planned, require_history
@@ -57,8 +58,10 @@ class StreamSession:
         self._refreshed = time.monotonic()
         self._yields = False
 
-    def run(self) -> None:
+    def run(self, begun: Callable[[], None] = lambda: None) -> None:
         """Stream until asked to stop, or until the stage no longer wants a stream.
+
+        `begun` is called once both servers have answered.
 
         Raises:
             FencedError, RetryableError, FatalError: nothing uncommitted stays.
@@ -66,6 +69,7 @@ class StreamSession:
         with self.pools.begin(self.target) as control:
             state = read_stream(control, self.lease.migration_id)
         self._check_source(state)
+        begun()
         reader = self._new_reader(state)
         feeding = threading.Thread(target=self.queue.feed, args=(reader,), daemon=True)
         feeding.start()
@@ -78,13 +82,13 @@ class StreamSession:
             feeding.join(timeout=5)
 
     def _check_source(self, state: StreamState) -> None:
-        """The log goes on where the position is, on the same server; or all is verified again.
+        """The log goes on where the position is, on a server that has kept it; or all is verified.
 
         Raises:
             FatalError: the source has lost transactions that were applied.
         """
         with self.pools.begin(self.migration.source) as source:
-            found = identity(source)
+            found = log_identity(source)
             require_history(source, state)
         if found == state.source_identity:
             return
@@ -93,7 +97,10 @@ class StreamSession:
             for table in self.tables:
                 require_all_again(control, table)
             note_streamed_server(control, self.migration.id, found)
-            what = "the source is another server now; every row is verified again"
+            what = (
+                "the source is another server now, or has restarted and may have lost what it had"
+                f" committed last ({found}); every row is verified again"
+            )
             log_event(control, self.migration.id, EventKind.SOURCE, what, Role.STREAM)
             fence(control, self.lease)
 

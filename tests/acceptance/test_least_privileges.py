@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from ops.dev.sandbox.least_privileges import least_privileges
 from pipeline.commands.clean_up import clean_up
 from pipeline.commands.resume import resume
 from pipeline.commands.start import start
 from pipeline.configuration.load import load_settings
 from pipeline.domain.stages import Stage
+from pipeline.mysql.flavours import is_mariadb
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.servers import table_exists
 from pipeline.mysql.table import TableName
@@ -22,17 +24,7 @@ from tests.support.moves import SOURCE, TARGET, move_request, wait_for
 from tests.support.stack import Stack
 from tests.support.workload import TABLES, Workload, create_tables, differences
 
-_EXAMPLES = Path(__file__).resolve().parents[2] / "ops" / "examples"
 ROWS = 2000
-
-
-def statements(side: str, schema: str, user: str) -> list[str]:
-    """The GRANTs of one side, for our schema and user."""
-    text = (_EXAMPLES / f"least-privileges-{side}.sql").read_text()
-    text = re.sub(r"^--.*$", "", text, flags=re.M)
-    text = text.replace("`shop`", f"`{schema}`").replace("'tranship'@", f"'{user}'@")
-    text = text.replace("BY RANDOM PASSWORD", "BY 'least'")
-    return [one.strip() for one in text.split(";") if one.strip()]
 
 
 def as_user(config_file: Path, user: str, directory: Path) -> Path:
@@ -49,8 +41,11 @@ def least(
 ) -> Iterator[tuple[Pools, Stack]]:
     """Pools and workers that log in as such a user."""
     for side, server in (("source", SOURCE), ("target", TARGET)):
-        for statement in statements(side, schema, schema):
-            with pools.begin(server) as connection:
+        with pools.begin(server) as connection:
+            mariadb = is_mariadb(connection)
+            for statement in least_privileges(
+                [schema], "least", sides=[side], user=schema, mariadb=mariadb
+            ):
                 run(connection, statement)
     path = as_user(config_file, schema, tmp_path)
     stack, weak = Stack(path, tmp_path), Pools(load_settings(path))
@@ -119,7 +114,7 @@ def test_an_alter_needs_no_privilege_that_the_examples_do_not_grant(
     pools: Pools, config_file: Path, connect: Connect, schema: str, stack: Stack, tmp_path: Path
 ) -> None:
     make_table(connect(TARGET), schema, "t", 2000)
-    for statement in statements("alter", schema, schema):
+    for statement in least_privileges([schema], "least", sides=["alter"], user=schema):
         with pools.begin(TARGET) as connection:
             run(connection, statement)
     stack.config = as_user(config_file, schema, tmp_path)

@@ -239,7 +239,7 @@ def stand(programs: Programs, tls: str) -> Iterator[Stand]:
     """Servers with an empty schema `bench`; the caller starts the workers."""
     with (
         tempfile.TemporaryDirectory(prefix="tranship-bench-") as directory,
-        running_stack(Path(directory), ("old", "new"), _OPTIONS, tls) as stack,
+        running_stack(Path(directory), ("old", "new"), (SCHEMA,), _OPTIONS, tls) as stack,
     ):
         os.environ[PATH_VARIABLE] = str(stack.config)
         from workers.app import make_app  # reads the configuration while it is imported

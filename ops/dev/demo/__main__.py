@@ -41,7 +41,7 @@ def main(rows: int) -> None:
 
 def _show(directory: Path, rows: int) -> str:
     say("starting two MySQL servers and Redis (the first time they are downloaded)")
-    with running_stack(directory, ("old", "new")) as stack:
+    with running_stack(directory, ("old", "new"), (SCHEMA,)) as stack:
         moved = _run(stack, rows)
     return f"{moved} rows moved, both sides identical"
 

@@ -37,7 +37,7 @@ def main(rows: int) -> None:
 
 def _show(directory: Path, rows: int) -> str:
     say("starting a MySQL server and Redis (the first time they are downloaded)")
-    with running_stack(directory, (_SERVER,)) as stack:
+    with running_stack(directory, (_SERVER,), (SCHEMA,)) as stack:
         say(f"making a table of {rows:,} rows")
         create(stack.connect(_SERVER), rows, charset="utf8mb3")
         stack.start()

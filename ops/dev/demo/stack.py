@@ -24,7 +24,9 @@ from typing import Any
 import pymysql
 
 from ops.dev.sandbox import process
+from ops.dev.sandbox.least_privileges import LEAST_USER
 from ops.dev.sandbox.mysqld import MySQLServer
+from ops.dev.sandbox.private import write_private
 from ops.dev.sandbox.process import Identity
 from ops.dev.sandbox.sandbox import Sandbox
 
@@ -39,6 +41,7 @@ class Stack:
     directory: Path
     servers: dict[str, MySQLServer]
     broker_url: str
+    schemas: Sequence[str]
     tls_mode: str = "preferred"
     flower_port: int = field(default_factory=process.free_port)
     _login: str = field(default_factory=lambda: f"demo:{secrets.token_urlsafe(9)}")
@@ -54,15 +57,18 @@ class Stack:
         return pymysql.connect(host=one.host, port=one.port, user=one.user, password=one.password)
 
     def configure(self) -> None:
-        """Write the configuration, and each password into a file of its own."""
+        """Write the configuration, and each password into a file of its own.
+
+        As in production, the user has no privileges but those of ops/examples.
+        """
         parts = [f'[broker]\nurl = "{self.broker_url}"\n', "[workers]\ncopy_concurrency = 2\n"]
         for name, server in self.servers.items():
+            server.let_least_user_in(self.schemas)
             secret = self.directory / f"{name}.password"
-            secret.touch(mode=0o600)
-            secret.write_text(server.password)
+            write_private(secret, server.password)
             parts.append(
                 f'[servers.{name}]\nhost = "{server.host}"\nport = {server.port}\n'
-                f'user = "{server.user}"\npassword_file = "{secret}"\n'
+                f'user = "{LEAST_USER}"\npassword_file = "{secret}"\n'
                 f'tls.mode = "{self.tls_mode}"\n'
             )
         self.config.write_text("\n".join(parts))
@@ -148,14 +154,18 @@ class Stack:
 def running_stack(
     directory: Path,
     names: Sequence[str],
+    schemas: Sequence[str],
     options: Mapping[str, str] | None = None,
     tls_mode: str = "preferred",
 ) -> Iterator[Stack]:
-    """Started and configured servers, each with `options`; the caller starts the workers."""
+    """Started and configured servers, each with `options`; the caller starts the workers.
+
+    The workers' user may move and rebuild the tables of `schemas`.
+    """
     with ExitStack() as stack:
         sandbox = stack.enter_context(Sandbox(tied=True, name=f"demo-{secrets.token_hex(4)}"))
         servers = {name: sandbox.mysql(name, options) for name in names}
-        running = Stack(directory, servers, sandbox.redis().url, tls_mode)
+        running = Stack(directory, servers, sandbox.redis().url, schemas, tls_mode)
         stack.callback(running.stop)
         running.configure()
         yield running

@@ -65,7 +65,10 @@ def _comments() -> dict[tuple[str, str], str]:
 
 
 _INTRODUCTION = """
-It is one TOML file: `--config`, or `$TRANSHIP_CONFIG`, or `./tranship.toml`. The environment may
-overlay any setting: `TRANSHIP_ROW_COPY__WINDOW=32`. Unknown names are refused. Times are in seconds
-(`_s`), sizes in bytes. All settings as a file: `ops/examples/tranship.toml`.
+It is one TOML file: `--config`, or `$TRANSHIP_CONFIG`, or `./tranship.toml`, or
+`/etc/tranship/tranship.toml`. The environment may overlay any setting:
+`TRANSHIP_ROW_COPY__WINDOW=32`. Unknown names are refused. So is a file with a password, this one or
+a `password_file`, that others than its owner can read (`chmod 600`); one that root owns may also be
+read by its group. Times are in seconds (`_s`), sizes in bytes. All settings as a file:
+`ops/examples/tranship.toml`.
 """

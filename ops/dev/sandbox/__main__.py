@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
+from typing import Any
 
 import click
+import pymysql
 
 from ops.dev.sandbox.errors import SandboxError
+from ops.dev.sandbox.least_privileges import LEAST_USER, least_privileges
 from ops.dev.sandbox.packages import MYSQL, fetch
+from ops.dev.sandbox.private import write_private
 from ops.dev.sandbox.sandbox import Sandbox, clean
 
 
@@ -42,15 +47,37 @@ def status() -> None:
 
 
 @main.command()
-def config() -> None:
-    """Print a tranship.toml for the running servers. It holds passwords."""
+@click.option("--schema", "schemas", multiple=True, default=("shop",), show_default=True)
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def config(schemas: tuple[str, ...], file: Path) -> None:
+    """Write FILE, a tranship.toml for the running servers that nobody else can read.
+
+    Its user has the privileges of ops/examples on the tables of each SCHEMA, and no others.
+    """
     running = Sandbox().status()
+    parts = []
     for name, facts in running.items():
         if "user" in facts:
-            click.echo(f'[servers.{name}]\nport = {facts["port"]}\nuser = "{facts["user"]}"')
-            click.echo(f'password = "{facts["password"]}"\n')
+            _let_least_user_in(facts, schemas)
+            parts.append(
+                f'[servers.{name}]\nport = {facts["port"]}\nuser = "{LEAST_USER}"\n'
+                f'password = "{facts["password"]}"\n'
+            )
     if "redis" in running:
-        click.echo(f'[broker]\nurl = "redis://127.0.0.1:{running["redis"]["port"]}/0"')
+        parts.append(f'[broker]\nurl = "redis://127.0.0.1:{running["redis"]["port"]}/0"\n')
+    write_private(file, "\n".join(parts))
+
+
+def _let_least_user_in(facts: dict[str, Any], schemas: tuple[str, ...]) -> None:
+    mariadb = facts["flavour"] == "mariadb"
+    with (
+        pymysql.connect(
+            host="127.0.0.1", port=facts["port"], user=facts["user"], password=facts["password"]
+        ) as connection,
+        connection.cursor() as cursor,
+    ):
+        for statement in least_privileges(schemas, facts["password"], mariadb=mariadb):
+            cursor.execute(statement)
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,11 +17,12 @@ import pymysql
 
 from ops.dev.sandbox import process
 from ops.dev.sandbox.errors import SandboxError
+from ops.dev.sandbox.least_privileges import least_privileges
 from ops.dev.sandbox.packages import MYSQL, Prefix
 from ops.dev.sandbox.process import Identity
 from pipeline.errors import known
 
-USER = "tranship"
+USER = "sandbox"  # it may do everything; Tranship has a user of its own
 OPTIONS = {
     "bind-address": "127.0.0.1",
     "mysqlx": "OFF",
@@ -111,6 +112,11 @@ class MySQLServer:
     def admin(self) -> pymysql.Connection[Any]:
         """A connection as root, over the socket."""
         return pymysql.connect(unix_socket=str(self.socket), user="root", autocommit=True)
+
+    def let_least_user_in(self, schemas: Iterable[str]) -> None:
+        """Make Tranship's user for tables in `schemas`, with our password."""
+        mariadb = self.flavour == "mariadb"
+        self.run(*least_privileges(schemas, self.password, mariadb=mariadb))
 
     def run(self, *statements: str) -> None:
         """Run statements as root."""

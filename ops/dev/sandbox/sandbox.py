@@ -19,6 +19,7 @@ from ops.dev.sandbox import process
 from ops.dev.sandbox.mariadbd import MariaDBServer
 from ops.dev.sandbox.mysqld import MySQLServer, clear_socket
 from ops.dev.sandbox.packages import REDIS, fetch
+from ops.dev.sandbox.private import write_private
 from ops.dev.sandbox.process import Identity, free_port
 from ops.dev.sandbox.redisd import RedisServer
 from pipeline.errors import known
@@ -135,9 +136,9 @@ class Sandbox:
         facts: dict[str, Any] = {**asdict(identity), "port": server.port}
         if isinstance(server, MySQLServer):
             facts |= {"user": server.user, "password": server.password}
+            facts["flavour"] = server.flavour
         state = {**self._known(), name: facts}
-        self.state.touch(mode=0o600)  # it holds passwords
-        self.state.write_text(json.dumps(state))
+        write_private(self.state, json.dumps(state))
 
 
 def clean(root: Path | None = None) -> None:

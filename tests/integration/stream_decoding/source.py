@@ -14,10 +14,10 @@ from sqlalchemy.pool import StaticPool
 
 from pipeline.configuration.settings import Timeouts
 from pipeline.mysql.codecs import field_expression
-from pipeline.mysql.connect import session_statements
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.quoting import quote_name
+from pipeline.mysql.session_settings import session_statements
 from pipeline.mysql.table import Table, TableName
 from pipeline.stream.dump import Connect
 from pipeline.stream.events import Event, RowsChange, TransactionEnd

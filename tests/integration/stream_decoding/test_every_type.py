@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from pipeline.mysql.connect import LENIENT_SQL_MODE
+from pipeline.mysql.session_settings import LENIENT_SQL_MODE
 from pipeline.mysql.table import Table, ValueKind
 from pipeline.stream.events import ChangeKind
 from tests.integration.stream_decoding.source import SourceServer, changes

@@ -232,3 +232,19 @@ def test_an_endless_time_out_is_refused(load: Load) -> None:
 def test_true_is_no_port(load: Load) -> None:
     with pytest.raises(RefusedError):
         load(GOOD + "port = true\n")
+
+
+def test_the_file_here_wins_over_the_machines_and_is_named_with_it_if_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(PATH_VARIABLE, raising=False)
+    monkeypatch.chdir(tmp_path)
+    machines = tmp_path / "etc" / "tranship.toml"
+    monkeypatch.setattr("pipeline.configuration.path._MACHINE", machines)
+    with pytest.raises(RefusedError, match=rf"{tmp_path}/tranship\.toml or {machines}"):
+        load_settings()
+    machines.parent.mkdir()
+    machines.write_text(USER)
+    assert config_path() == machines
+    (tmp_path / "tranship.toml").write_text(USER)
+    assert config_path() == Path("tranship.toml")

@@ -1,0 +1,44 @@
+"""What a server loses if its machine crashes: nothing, or what it has committed last.
+
+A server that keeps its log, or its binary log, in memory for a while may lose the end of either. It
+then gives GTIDs out again that stood for other transactions before, so no comparison of GTID sets
+tells. What does tell is that it has been started since.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from pipeline.mysql.flavours import identity, is_mariadb, variable
+from pipeline.mysql.pools import run
+
+_DURABLE = {"sync_binlog": ("1",), "innodb_flush_log_at_trx_commit": ("1", "3")}
+
+
+def lax_settings(connection: Connection) -> list[str]:
+    """The settings by which the server may lose what it has committed, as `name = value`."""
+    found = {name: variable(connection, name) for name in _DURABLE}
+    return [f"{name} = {found[name]}" for name, safe in _DURABLE.items() if found[name] not in safe]
+
+
+def log_identity(connection: Connection) -> str:
+    """A text that no other server has; and one that may lose transactions, only until it restarts.
+
+    As long as it is the same, a GTID stands for one transaction.
+    """
+    who = identity(connection)
+    return f"{who}, started {_started(connection)}" if lax_settings(connection) else who
+
+
+def _started(connection: Connection) -> int:
+    """When the server was started, in epoch seconds of its clock then.
+
+    In one statement, in which the clock stands still: so it is the same until the next start.
+    """
+    where = "information_schema" if is_mariadb(connection) else "performance_schema"
+    rows = run(
+        connection,
+        f"SELECT UNIX_TIMESTAMP() - variable_value FROM {where}.global_status"
+        " WHERE variable_name = 'Uptime'",
+    ).rows
+    return int(rows[0][0])
