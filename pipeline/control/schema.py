@@ -40,6 +40,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Double,
     Integer,
     PrimaryKeyConstraint,
     String,
