@@ -38,6 +38,10 @@ MIGRATION: dict[str, Figure[Progress]] = {
         "1: the tables are switched, but the hook on-success fails.",
         lambda one: one.hook_failure is not None,
     ),
+    "alarm": Figure(
+        "1: others have written to its tables, and the rows are named in its events.",
+        lambda one: one.alarm is not None,
+    ),
     "throttled": Figure(
         "How many reasons hold copy and verification back.", lambda one: len(one.throttled)
     ),

@@ -22,6 +22,14 @@ def note_blocked_for(connection: Connection, migration_id: str, seconds: float) 
     )
 
 
+def end_blocked(connection: Connection, migration_id: str, part: Part) -> None:
+    """Writes go on, with which `part` ends; what comes now costs the application no time."""
+    end_part(connection, migration_id, part)
+    connection.execute(
+        update(migrations).where(migrations.c.id == migration_id).values(blocked_at=None)
+    )
+
+
 def end_part(connection: Connection, migration_id: str, part: Part) -> None:
     """Give `part` the time since the part before it has ended, if writes are blocked."""
     of_part = cut_over_parts.c

@@ -22,9 +22,10 @@ class EventKind(StrEnum):
     CUT_OVER = "cut-over"
     FORCE = "force"  # what blocked a cut-over was killed
     SOURCE = "source"  # another server than before, or restarted
+    ALARM = "alarm"  # rows that somebody has to look at
     FAILURE = "failure"
 
     @property
     def level(self) -> int:
         """The level of its line in a process's log."""
-        return logging.ERROR if self is EventKind.FAILURE else logging.INFO
+        return logging.ERROR if self in (EventKind.FAILURE, EventKind.ALARM) else logging.INFO

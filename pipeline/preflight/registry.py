@@ -56,6 +56,7 @@ CHECKS = (
     Check("binlog filters", binlog.filters, _ALWAYS),
     Check("durability", durability.durable, _NOT_AT_CUT_OVER),
     Check("binlog retention", binlog.retention, _NOT_AT_CUT_OVER),
+    Check("binary log of the target", binlog.of_target, _START, _MOVE),
     Check("privileges on the source", privileges.on_source, _ALWAYS, _MOVE),
     Check("privileges on the target", privileges.on_target, _ALWAYS, _MOVE),
     Check("privileges", privileges.on_one_server, _ALWAYS, _ALTER),

@@ -51,6 +51,8 @@ ABOUT: dict[type, dict[str, str]] = {
         "failure": "why it has stopped, see below; null if it has not",
         "hook_failure": "how `on-success` ended, if it fails: nobody has told the application"
         " where to write; else null",
+        "alarm": "rows that others have written to its tables, as the latest event about such rows"
+        " names them; null if there were none",
         "events": "the last five of the event log, oldest first",
         "next": "what happens next and what that waits for, for a person",
         "command": "the command that is useful now",
