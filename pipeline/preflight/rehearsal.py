@@ -1,8 +1,8 @@
 """Rehearses a move's CREATE TABLE on the target: what it rejects is known before the start.
 
 A start does it, and no other check: it writes, if only to the control schema. There it costs
-nothing: our user may create and drop tables, and nobody looks for one. Foreign keys are left out, since their parents are not there;
-their names and privileges have checks of their own.
+nothing: our user may create and drop tables, and nobody looks for one. Foreign keys are left out,
+since their parents are not there; their names and privileges have checks of their own.
 """
 
 from __future__ import annotations
