@@ -165,6 +165,7 @@ EVENT_KINDS = {
     EventKind.FORCE: "a connection that blocked the cut-over was killed",
     EventKind.SOURCE: "the source is another server, or has restarted and may have lost something;"
     " every row is verified again",
+    EventKind.ALARM: "others have written rows beside it: which ones, who, and what was done",
     EventKind.FAILURE: "why it has stopped",
 }
 _TITLES = {
