@@ -22,9 +22,8 @@ def note_blocked_for(connection: Connection, migration_id: str, seconds: float) 
     )
 
 
-def end_blocked(connection: Connection, migration_id: str, part: Part) -> None:
-    """Writes go on, with which `part` ends; what comes now costs the application no time."""
-    end_part(connection, migration_id, part)
+def note_unblocked(connection: Connection, migration_id: str) -> None:
+    """Record that writes go on; the last part has ended before."""
     connection.execute(
         update(migrations).where(migrations.c.id == migration_id).values(blocked_at=None)
     )

@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import partial
 
 from pipeline.control.claims import release_claims
-from pipeline.control.cut_over_parts import end_blocked
+from pipeline.control.cut_over_parts import end_part, note_unblocked
 from pipeline.control.hooks import HookRun, last_run
 from pipeline.control.migrations import postpone_migration, retry_not_before
 from pipeline.control.stage_change import StageChange
@@ -20,6 +20,7 @@ from pipeline.cutover.decisions import out_of_attempts, too_early
 from pipeline.cutover.foreign_writes import tell_the_rest
 from pipeline.cutover.late_writes import tell_late_writes
 from pipeline.cutover.shared import note_parts
+from pipeline.cutover.way_back import open_way_back
 from pipeline.domain.cut_over_parts import Part
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
@@ -48,6 +49,8 @@ def finish(context: Context, ended: str) -> Outcome:
         if trouble is not None:
             return _again(context, trouble)
     reached(Point.AFTER_SUCCESS_HOOK)
+    if context.migration.request.way_back_s is not None:
+        open_way_back(context)
     _search_logs(context)
     with context.control() as control:
         context.enter_in(control, Stage.DONE, ended)
@@ -66,15 +69,18 @@ def _executed_on_target(context: Context) -> GtidSet:
 
 
 def _note_told(context: Context, until: GtidSet | None, *, ended: bool) -> None:
-    """Note until when nobody was told; if somebody is now, writes are refused no longer."""
+    """Note until when nobody was told. If somebody is now, writes go on.
+
+    What is done after that may take a while, and is no part of the cut-over.
+    """
+    refused = context.migration.blocked_at is not None  # an alter has told it after the swap
     with context.control() as control:
         if until is not None:
             note_until(control, context.migration.id, until)
-        if (
-            ended and context.migration.blocked_at is not None
-        ):  # an alter has told it after the swap
-            end_blocked(control, context.migration.id, Part.HOOK)
+        if ended and refused:
+            end_part(control, context.migration.id, Part.HOOK)
             note_parts(control, context)
+            note_unblocked(control, context.migration.id)
 
 
 def _search_logs(context: Context) -> None:
@@ -111,13 +117,19 @@ def _again(context: Context, trouble: str) -> Outcome:
     return Outcome.WAIT
 
 
+def _tell_of_end(context: Context, after: Stage) -> None:
+    """Not of a way back that nobody has taken: that is how most of them end."""
+    if context.migration.request.back is None or after is Stage.FAILED:
+        tell_failure(context, after)
+
+
 def leave_restoring(context: Context, what: str) -> Outcome:
     """Leave RESTORING for the stage that was recorded when it was entered."""
     after = context.migration.after_restore
     if after is None:
         raise AmbiguousError("The source is restored, but what comes next was not recorded.")
     if after is not Stage.READY:
-        tell_failure(context, after)
+        _tell_of_end(context, after)
     postponed = out_of_attempts(context.migration, context.settings.cut_over.attempts)
     if postponed and after is Stage.READY:
         context.note(EventKind.CUT_OVER, "postponed: the last attempt has failed, too")

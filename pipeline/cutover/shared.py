@@ -15,6 +15,7 @@ from pipeline.cutover.counters import keep_counter
 from pipeline.cutover.decisions import Hindrance, hindrance
 from pipeline.cutover.foreign_writes import nobody_else_writes, watch_now_and_then
 from pipeline.cutover.triggers import create_triggers, rehearse_triggers
+from pipeline.cutover.way_back import prepare_way_back, require_old_tables
 from pipeline.domain.cut_over_parts import Part
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
@@ -68,8 +69,10 @@ def _checked_again(context: Context) -> bool:
     require_same_source(context)
     if not nobody_else_writes(context):
         return False
+    require_old_tables(context)
     rehearse_triggers(context)
     _note_sources(context)
+    prepare_way_back(context)
     for table in context.tables:  # as far as it goes now, so that little is left for later
         keep_counter(context, table, table.source)
     return _before_cut_over(context)

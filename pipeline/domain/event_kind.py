@@ -23,6 +23,7 @@ class EventKind(StrEnum):
     FORCE = "force"  # what blocked a cut-over was killed
     SOURCE = "source"  # another server than before, or restarted
     ALARM = "alarm"  # rows that somebody has to look at
+    WAY_BACK = "way-back"
     FAILURE = "failure"
 
     @property
