@@ -96,7 +96,7 @@ def _give_up(context: Context, error: FatalError) -> None:
     with context.control() as control:
         end_watch(control, context.migration.id)
         what = f"what others write to {context.target} can't be seen any more: {error.explanation}"
-        context.note_in(control, EventKind.ALARM, what)
+        context.note_in(control, EventKind.CUT_OVER, what)
 
 
 def _send_back(
