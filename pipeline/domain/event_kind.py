@@ -25,8 +25,10 @@ class EventKind(StrEnum):
     ALARM = "alarm"  # rows that somebody has to look at
     WAY_BACK = "way-back"
     FAILURE = "failure"
+    SCHEDULE = "schedule"  # a run that could not start
 
     @property
     def level(self) -> int:
         """The level of its line in a process's log."""
-        return logging.ERROR if self in (EventKind.FAILURE, EventKind.ALARM) else logging.INFO
+        urgent = self in (EventKind.FAILURE, EventKind.ALARM, EventKind.SCHEDULE)
+        return logging.ERROR if urgent else logging.INFO
