@@ -24,6 +24,7 @@ from pipeline.control.watches import Watch, end_watch, find_watch, note_searched
 from pipeline.cutover.log_searches import (
     as_it_is,
     changes_of,
+    is_swap,
     keys_of,
     read_all,
     search_of,
@@ -150,7 +151,8 @@ def tell_the_rest(context: Context, until: GtidSet | None) -> None:
     with context.pools.begin(context.target) as target:
         wanted = _wanted(context, target, switched=True)
     search = search_of(context, context.target, wanted, watch.seen)
-    found = read_all(context, search, until, _REST_S)
+    rest = read_all(context, search, until, _REST_S)
+    found = [one for one in rest if not is_swap(one, context.migration.id)]
     with context.control() as control:
         if found:
             what = f"somebody else has written to {context.target} right before the switch"

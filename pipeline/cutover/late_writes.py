@@ -19,7 +19,7 @@ from dataclasses import replace
 
 from pipeline.control.streams import read_stream
 from pipeline.cutover.carry_over import carry_over
-from pipeline.cutover.log_searches import changes_of, read_all, search_of, told
+from pipeline.cutover.log_searches import changes_of, is_swap, read_all, search_of, told
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.request import MigrationKind
@@ -27,7 +27,6 @@ from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.table import Table, TableName
 from pipeline.step.context import Context
-from pipeline.stream.applier import RENAME_MARK
 from pipeline.stream.log_search import LoggedTransaction, LogSearch
 
 log = logging.getLogger(__name__)
@@ -77,13 +76,9 @@ def _of_alter(context: Context, search: LogSearch, executed: GtidSet) -> None:
     (table,) = context.tables
     found = []
     for transaction in search.until(executed, _LIMIT_S, context.renew):
-        if _is_swap(transaction, context.migration.id):
+        if is_swap(transaction, context.migration.id):
             break
         found.append(transaction)
     changes = changes_of(found, table.source)
     if changes:
         carry_over(context, table, changes, search.seen)
-
-
-def _is_swap(transaction: LoggedTransaction, migration_id: str) -> bool:
-    return any(RENAME_MARK + migration_id in sql for _, sql in transaction.statements)

@@ -16,6 +16,7 @@ from pipeline.mysql.introspect import read_table
 from pipeline.mysql.pools import run
 from pipeline.mysql.table import Key, Table, TableName
 from pipeline.step.context import Context
+from pipeline.stream.applier import RENAME_MARK
 from pipeline.stream.events import KeyText, RowsChange
 from pipeline.stream.log_search import LoggedTransaction, LogSearch
 
@@ -44,6 +45,11 @@ def read_all(
 def as_it_is(connection: Connection, name: TableName, key: Key) -> Table:
     """All columns of a table as its server has them now: its log holds those."""
     return replace(read_table(connection, name), key=key)
+
+
+def is_swap(transaction: LoggedTransaction, migration_id: str) -> bool:
+    """Whether it is the rename of our own cut-over."""
+    return any(RENAME_MARK + migration_id in sql for _, sql in transaction.statements)
 
 
 def changes_of(found: Iterable[LoggedTransaction], name: TableName) -> list[RowsChange]:

@@ -101,6 +101,11 @@ def test_rows_that_the_source_takes_after_the_rename_are_named(move: ReadyMove, 
     assert f"written on old after the last change that was applied: {theirs} at the keys 77" in said
 
 
+def test_a_swap_in_which_nobody_writes_late_raises_no_alarm(alter: ReadyAlter) -> None:
+    alter.ends_done()
+    assert read_alarms(alter.pools, alter.id) == ""
+
+
 @pytest.mark.long
 def test_a_cut_over_in_which_nobody_writes_late_raises_no_alarm(move: ReadyMove) -> None:
     move.ends_done()
