@@ -40,6 +40,7 @@ _EVERYWHERE = {
     "sort_buffer_size": Strange("32768", 262144),
     "default_storage_engine": Strange("MyISAM", "InnoDB"),
     "default_tmp_storage_engine": Strange("MyISAM"),
+    "max_error_count": Strange("0"),
     "lc_messages": Strange("de_DE", "en_US"),
     "lc_time_names": Strange("ja_JP"),
     "foreign_key_checks": Strange("1", 0),
