@@ -16,7 +16,7 @@ SOURCES := pipeline tasks workers ops tranship tests
 .DEFAULT_GOAL := help
 # A worker starts in two thirds of the time when its modules are compiled already.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help venv demo demo-alter test test-long test-mariadb lint types check docs screenshots format lock bench clean
+.PHONY: help venv demo demo-alter test test-long test-mariadb lint types check docs screenshots format lock bench dist clean
 
 help:
 	@echo "make demo [SIZE=1000000]  move a live table between two servers, compare both sides"
@@ -26,6 +26,7 @@ help:
 	@echo "make docs                 write the pages that come from code, tests and measurements"
 	@echo "make screenshots          take the documentation's pictures of Flower"
 	@echo "make bench [BENCH=…]      measure, write docs/performance.md (hours; BENCH=--list: the rows)"
+	@echo "make dist                 build the wheel (and, with Docker, the image) and try it out"
 	@echo "make lock                 pin the dependencies again"
 	@echo "make clean                stop the sandbox, remove everything that was made"
 
@@ -94,6 +95,19 @@ lock:
 # BENCH="--rows copy,apply --rounds 3": some rows only; BENCH=--help: everything else.
 bench: $(STAMP)
 	@$(BIN)/python -m ops.dev.bench $(BENCH)
+
+# The wheel, and its dependencies as the image takes them; then both as somebody else would use them.
+dist: $(STAMP)
+	rm -rf build dist
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --require-hashes -r requirements.lock \
+	  --wheel-dir dist/dependencies
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	  --wheel-dir dist .
+	rm -rf build
+	$(BIN)/python -m ops.dev.tryout dist
+	@if docker info >/dev/null 2>&1; \
+	  then docker build --tag tranship --file compose/Dockerfile . && docker run --rm tranship --version; \
+	  else echo "No Docker answers: the image is not built."; fi
 
 clean:
 	@test ! -x $(BIN)/python || $(BIN)/python -m ops.dev.sandbox clean

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from ops.notify import tell_workers
+from ops.notify import ask_workers, tell_workers
 from pipeline.commands import control, schedules
 from pipeline.commands import settings as tuning
 from pipeline.commands.clean_up import clean_up
@@ -39,11 +39,13 @@ from pipeline.configuration.path import PATH_VARIABLE
 from pipeline.control.events import LoggedEvent, read_events
 from pipeline.control.schedules import Schedule
 from pipeline.domain.hook_names import commands_by_hook, hook_named
+from pipeline.domain.processes import Processes
 from pipeline.domain.request import AlterRequest, MoveRequest, Request
 from pipeline.domain.stages import ENDED, Stage
 from pipeline.domain.window import Window
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
+from pipeline.preflight import setup
 from pipeline.preflight.findings import Finding
 from pipeline.status.listing import Listed, find_target, list_migrations
 from pipeline.status.progress import Progress, read_progress
@@ -176,15 +178,30 @@ class Tranship:
         """What preflight finds about a move or an alter. Writes nothing."""
         return examine(self.pools, request)
 
+    def check_setup(self) -> list[Finding]:
+        """Whether every configured server, the broker and workers of each role answer."""
+        return [*setup.check_servers(self.pools), *self.check_processes()]
+
+    def check_processes(self) -> list[Finding]:
+        """Whether the broker and workers of each role answer."""
+        return setup.check_processes(self.processes())
+
     # --- reading ----------------------------------------------------------------------
+
+    def processes(self) -> Processes:
+        """The broker, and the workers that answer within a second."""
+        return ask_workers(self.pools.settings)
 
     def find(self, migration: str) -> tuple[str, str]:
         """(target server, full id) of the only migration whose id begins like this."""
         return find_target(self.pools, migration)
 
-    def status(self, migration: str) -> Progress:
-        """How far it is, what is next and what that waits for; `as_json()` for scripts."""
-        return read_progress(self.pools, *self.find(migration))
+    def status(self, migration: str, processes: Processes | None = None) -> Progress:
+        """How far it is, what is next and what that waits for; `as_json()` for scripts.
+
+        With `processes()` it also knows whether a process that seems to be missing answers.
+        """
+        return read_progress(self.pools, *self.find(migration), processes)
 
     def migrations(self) -> tuple[list[Listed], dict[str, str]]:
         """Every migration on every server; and why servers could not be asked."""

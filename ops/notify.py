@@ -1,7 +1,12 @@
-"""Tells the workers that there is something to do; otherwise they find out by themselves."""
+"""Tells the workers that there is something to do, and asks them who is there.
+
+Otherwise they find out what there is to do by themselves.
+"""
 
 from __future__ import annotations
 
+from pipeline.configuration.settings import Settings
+from pipeline.domain.processes import Processes
 from pipeline.errors import TranshipError
 
 _BROKER_S = 3
@@ -25,3 +30,12 @@ def tell_workers(target: str, migration: str) -> str | None:
     except Exception as error:  # whatever the broker's client raises: none of it may matter
         return f"The broker does not answer: {type(error).__name__}."
     return None
+
+
+def ask_workers(settings: Settings) -> Processes:
+    """Whether the broker answers, and which workers do; this takes about a second."""
+    # As above.
+    from workers.app import app
+    from workers.roll_call import call_roll
+
+    return call_roll(app, settings)

@@ -29,6 +29,10 @@ class RetryableError(TranshipError):
     """Trouble that passes (deadlock, lost connection): the same call may succeed later."""
 
 
+class UnreachableError(RetryableError):
+    """A server is away, or lets nobody in now: what was asked for was not even begun."""
+
+
 class FatalError(TranshipError):
     """The migration can't go on until a person has changed something."""
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 from celery import shared_task
 
 from pipeline.coordinate import tick as coordinator
+from pipeline.outages import Outages
 from tasks import context
 from tasks.messages import ADVANCE, TICK, CeleryMessenger, send_advance
+
+_servers = Outages(logging.getLogger(__name__))  # for as long as this process lives
 
 
 # These two send no events: several a second would bury in Flower the tasks that do the work.
@@ -20,4 +25,4 @@ def advance(target: str, migration_id: str) -> None:
 @shared_task(name=TICK, send_events=False)
 def tick() -> None:
     """Check every server that may be a target."""
-    coordinator.tick(context.pools(), send_advance)
+    coordinator.tick(context.pools(), send_advance, _servers)

@@ -11,13 +11,15 @@ from typing import Any
 
 from celery import Celery
 from celery.loaders.app import AppLoader
+from celery.signals import worker_init
 from kombu.entity import Exchange, Queue
 
 from pipeline.configuration.load import load_settings
 from pipeline.configuration.settings import Settings
+from tasks import context
 from tasks.messages import ROUTES, TICK
 from tasks.queues import CHECKSUM, COORDINATE, COPY, QUEUES
-from workers import broker, logs
+from workers import broker, logs, roll_call
 
 _TASK_LIMIT_S = 600
 
@@ -33,6 +35,9 @@ def make_app(settings: Settings) -> Celery:
     """An application that talks to the configured broker."""
     broker.install()
     logs.install(settings.workers.log_format)
+    # Before its children are forked, so that all of them have the configuration that it answers
+    # the roll call with, also those that are forked after the file has changed.
+    worker_init.connect(lambda **_: context.pools(), weak=False)
     # No fix-ups: an application's DJANGO_SETTINGS_MODULE may be in our environment, too.
     app = Celery("tranship", loader=Loader, fixups=[])
     app.conf.update(_configuration(settings))
@@ -64,6 +69,8 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "task_default_queue": COORDINATE,
         "task_default_exchange": "",
         "task_default_routing_key": COORDINATE,
+        # Celery's default is shared by every application on the same Redis.
+        "control_exchange": roll_call.EXCHANGE,
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "task_time_limit": _TASK_LIMIT_S,
@@ -80,7 +87,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
             }
         },
         # In memory: the control schema, not a file of beat's, says what is due.
-        "beat_scheduler": "celery.beat:Scheduler",
+        "beat_scheduler": "workers.beat:QuietScheduler",
         "beat_max_loop_interval": settings.workers.tick_s,
     }
 

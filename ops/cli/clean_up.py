@@ -9,12 +9,7 @@ import click
 from ops.cli.format import amount
 from ops.cli.options import MIGRATION_ID
 from ops.cli.session import Session, pass_session
-from pipeline.control.migration_tables import read_tables
-from pipeline.control.migrations import read_migration
-from pipeline.domain.migration import Migration, MigrationTable
-from pipeline.domain.stages import ENDED, Stage
-from pipeline.errors import RefusedError
-from pipeline.mysql.pools import Pools
+from pipeline.commands.clean_up import Leftover, leftovers
 
 _SAY_S = 10.0
 
@@ -33,10 +28,10 @@ def clean_up(session: Session, migration_id: str, yes: bool, no_batches: bool) -
     interrupted, call it again: it goes on where it was.
     """
     target, full_id = session.api.find(migration_id)
-    leftovers = _leftovers(session.pools, target, full_id)
-    for what in leftovers:
-        click.echo(f"will be dropped: {what}")
-    if not leftovers:
+    there = leftovers(session.pools, target, full_id)
+    for one in there:
+        click.echo(f"will be dropped: {_said(one)}")
+    if not there:
         click.echo("no table will be dropped, only the migration's records")
     if not yes:
         click.confirm("Go on?", abort=True)
@@ -58,27 +53,6 @@ class _Deleted:
             click.echo(f"{amount(rows, 'row')} deleted")
 
 
-def _leftovers(pools: Pools, target: str, migration_id: str) -> list[str]:
-    """What `clean_up` is about to drop.
-
-    Raises:
-        RefusedError: the migration has not ended.
-    """
-    with pools.begin(target) as connection:
-        migration = read_migration(connection, migration_id)
-        tables = read_tables(connection, migration_id)
-    if migration.stage not in ENDED:
-        raise RefusedError(
-            f"Migration {migration_id} is {migration.stage}; only one that has ended can be"
-            " cleaned up.",
-            f"End it first: tranship abort {migration_id}",
-        )
-    return [what for one in tables if (what := _leftover(migration, one))]
-
-
-def _leftover(migration: Migration, table: MigrationTable) -> str:
-    if migration.stage is Stage.DONE:
-        return f"{table.retired_name} on {migration.source} (the old table; the new one stays)"
-    if table.created_by_us:
-        return f"{table.target} on {migration.target} (the unfinished copy)"
-    return ""
+def _said(leftover: Leftover) -> str:
+    what = "the old table; the new one stays" if leftover.retired else "the unfinished copy"
+    return f"{leftover} ({what})"

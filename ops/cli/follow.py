@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -18,6 +20,7 @@ from ops.api import Tranship
 from ops.cli.exits import ExitCode
 from ops.cli.flags import say
 from ops.cli.format import amount, duration
+from pipeline.domain.processes import Processes
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
 from pipeline.status.progress import Progress, read_progress
@@ -26,6 +29,7 @@ from pipeline.status.wording import attempt_text
 _POLL_S = 0.5
 _LINE_S = 10.0
 _STUCK_S = 60.0
+_ROLL_CALL_S = 10.0
 _ENDS = (Stage.DONE, Stage.ABORTED, Stage.FAILED)
 
 
@@ -36,19 +40,46 @@ def follow(api: Tranship, migration_id: str, wanted: Stage) -> ExitCode:
     what the migration itself survives.
     """
     target, full_id = api.find(migration_id)
-    with _screen() as screen:
-        while True:
-            try:
-                progress = read_progress(api.pools, target, full_id)
-            except RetryableError as error:
-                screen.trouble(str(error))
-            else:
-                screen.show(progress)
-                if (code := outcome(progress, wanted)) is not None:
-                    break
-            time.sleep(_POLL_S)
+    roll_call = RollCall(api.processes)
+    try:
+        with _screen() as screen:
+            while True:
+                try:
+                    progress = read_progress(api.pools, target, full_id, roll_call.latest())
+                except RetryableError as error:
+                    screen.trouble(str(error))
+                else:
+                    screen.show(progress)
+                    if (code := outcome(progress, wanted)) is not None:
+                        break
+                time.sleep(_POLL_S)
+    except KeyboardInterrupt:
+        click.echo(f"{full_id} goes on by itself. See: tranship status {full_id}", err=True)
+        return ExitCode.INTERRUPTED
     _last_words(progress)
     return code
+
+
+class RollCall:
+    """The processes that answered lately; asking them takes a second, in a thread of its own."""
+
+    def __init__(self, ask: Callable[[], Processes]) -> None:
+        self._ask = ask
+        self._asking: threading.Thread | None = None
+        self._asked_at = -math.inf
+        self._found: Processes | None = None
+
+    def latest(self) -> Processes | None:
+        """What was found last; if that is some time ago, they are asked again meanwhile."""
+        asking = self._asking is not None and self._asking.is_alive()
+        if not asking and time.monotonic() - self._asked_at > _ROLL_CALL_S:
+            self._asked_at = time.monotonic()
+            self._asking = threading.Thread(target=self._refresh, daemon=True)
+            self._asking.start()
+        return self._found
+
+    def _refresh(self) -> None:
+        self._found = self._ask()
 
 
 def outcome(progress: Progress, wanted: Stage) -> ExitCode | None:

@@ -40,7 +40,8 @@ def cli(config: Path | None, debug: bool) -> None:
 for _name, _place, _about in (
     ("move", "move:move", "Start moving tables; prints the migration's id."),
     ("alter", "alter:alter", "Rebuild a table in place; prints the migration's id."),
-    ("doctor", "doctor:doctor", "Check whether a move is possible; change nothing."),
+    ("doctor", "doctor:doctor",
+     "Check servers, broker and workers, and whether a move is possible; change nothing."),
     ("status", "status:status", "Show how far a migration is and what it waits for."),
     ("events", "events:events", "Print what happened to a migration, oldest first."),
     ("list", "list_migrations:list_migrations", "List the migrations on all configured servers."),

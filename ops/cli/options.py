@@ -11,14 +11,20 @@ from pipeline.domain.hook_names import Hook
 
 MIGRATION_ID = click.argument("migration_id", metavar="ID")
 
-# What `move` and `doctor` have in common, in the order of their help.
+
+# What `move` and `doctor` have in common, in the order of their help: first what a move needs.
+def _needed(*, required: bool) -> tuple[Any, ...]:
+    return (
+        click.option("--source", required=required, metavar="S", help="Server to move from."),
+        click.option("--target", required=required, metavar="T", help="Server to move to."),
+        click.option(
+            "--table", "tables", required=required, multiple=True, metavar="SCHEMA.TABLE",
+            help="A table to move; may be given several times.",
+        ),
+    )  # fmt: skip
+
+
 _MOVE_OPTIONS = (
-    click.option("--source", required=True, metavar="S", help="Server to move from."),
-    click.option("--target", required=True, metavar="T", help="Server to move to."),
-    click.option(
-        "--table", "tables", required=True, multiple=True, metavar="SCHEMA.TABLE",
-        help="A table to move; may be given several times.",
-    ),
     click.option(
         "--target-schema", metavar="X", help="Schema on the target; otherwise the source's."
     ),
@@ -61,7 +67,12 @@ _START_OPTIONS = (
 
 def move_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say what to move."""
-    return _with(_MOVE_OPTIONS, function)
+    return _with((*_needed(required=True), *_MOVE_OPTIONS), function)
+
+
+def optional_move_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for a command that also has a use without them."""
+    return _with((*_needed(required=False), *_MOVE_OPTIONS), function)
 
 
 def start_options(function: Callable[..., Any]) -> Callable[..., Any]:

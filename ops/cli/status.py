@@ -12,7 +12,8 @@ from ops.cli.follow import follow
 from ops.cli.format import amount, duration, moment, share, size
 from ops.cli.options import MIGRATION_ID
 from ops.cli.session import Session, pass_session
-from pipeline.domain.stages import Stage
+from pipeline.domain.processes import WORKERS, Processes
+from pipeline.domain.stages import ENDED, Stage
 from pipeline.status.indexes import BuildState, IndexProgress
 from pipeline.status.progress import Progress, StreamProgress, TableProgress
 from pipeline.status.wording import attempt_text, reading_text
@@ -29,12 +30,19 @@ def status(session: Session, migration_id: str, as_json: bool, watch: bool) -> E
         raise click.UsageError("--json and --watch don't go together.")
     if watch:
         return follow(session.api, migration_id, wanted=Stage.DONE)
-    progress = session.api.status(migration_id)
+    progress = _progress(session, migration_id)
     if as_json:
         click.echo(json.dumps(progress.as_json(), indent=2))
     else:
         say("\n".join(status_lines(progress)))
     return ExitCode.OK
+
+
+def _progress(session: Session, migration_id: str) -> Progress:
+    progress = session.api.status(migration_id)
+    if progress.stage in ENDED:  # nobody need be there
+        return progress
+    return session.api.status(progress.id, session.api.processes())
 
 
 def status_lines(progress: Progress) -> list[str]:
@@ -54,6 +62,8 @@ def status_lines(progress: Progress) -> list[str]:
         lines.append(_slowed_line(progress))
     if progress.stream is not None:
         lines.append(_stream_line(progress.stream, progress.stage))
+    if progress.processes is not None:
+        lines += _process_lines(progress.processes)
     if progress.cut_overs:
         lines.append(_cut_over_line(progress))
     if progress.failure is not None:
@@ -118,6 +128,16 @@ def _index_lines(indexes: IndexProgress | None) -> list[str]:
     took = "" if indexes.state is BuildState.DEFERRED else f", {duration(indexes.seconds)}"
     done = "" if indexes.share is None else f", {indexes.share:.0%}"
     return [f"  indexes: {indexes.state}{took}{done}: {', '.join(indexes.names)}"]
+
+
+def _process_lines(found: Processes) -> list[str]:
+    if found.broker_trouble is not None:
+        return [f"broker: does not answer: {found.broker_trouble}"]
+    counts = (f"{len(found.with_role(role))} {role}" for role in WORKERS)
+    return [
+        f"workers: {', '.join(counts)}",
+        *(f"  {name} has another configuration: restart it" for name in found.outdated),
+    ]
 
 
 def _cut_over_line(progress: Progress) -> str:

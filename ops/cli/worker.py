@@ -19,7 +19,7 @@ _STREAM = ("-A", "tranship.streamer", "worker", "-Q", STREAM, "-P", "solo")
 _COORDINATE = ("-A", "tranship", "worker", "-B", "-Q", COORDINATE, "-c", "2")
 # The login, if any, comes from $FLOWER_BASIC_AUTH, which Flower itself reads: a command
 # line is there for every user of the machine to see.
-_FLOWER = ("-A", "tranship", "flower", "--tasks-columns=name,args,state,started,runtime,worker")
+_FLOWER = ("workers.flower", "--tasks-columns=name,args,state,started,runtime,worker")
 _LOGIN = "FLOWER_BASIC_AUTH"
 _LOG_FORMAT = "TRANSHIP_WORKERS__LOG_FORMAT"
 _QUIET = ("--without-gossip", "--without-mingle")
@@ -118,14 +118,14 @@ def worker_command(role: str, concurrency: int, node: str, log_level: str) -> li
     """The command of a role."""
     common = ("-n", f"{node}@%h", "-l", log_level, *_QUIET)
     if role == "copy":
-        return [*_COPY, "-c", str(concurrency), *common]
-    return [*(_STREAM if role == "stream" else _COORDINATE), *common]
+        return ["celery", *_COPY, "-c", str(concurrency), *common]
+    return ["celery", *(_STREAM if role == "stream" else _COORDINATE), *common]
 
 
 def become(arguments: list[str]) -> None:
-    """Replace this process, so that signals and exit codes are the worker's own.
+    """Replace this process by a module, so that signals and exit codes are the worker's own.
 
     On Python's safe path (-P): a module `kombu` in the working directory is not what Celery wants.
     """
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "celery", *arguments])
+    os.execv(sys.executable, [sys.executable, "-P", "-m", *arguments])

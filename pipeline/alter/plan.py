@@ -20,7 +20,7 @@ from pipeline.domain.request import AlterRequest
 from pipeline.errors import FatalError, RefusedError
 from pipeline.mysql.catalogue import foreign_keys, table_facts
 from pipeline.mysql.definition_diff import same_values
-from pipeline.mysql.failures import driver_errors
+from pipeline.mysql.failures import driver_errors, without_server
 from pipeline.mysql.introspect import (
     read_columns,
     read_table,
@@ -48,7 +48,7 @@ def create_shadow(connection: Connection, name: TableName, shadow: TableName, dd
             run(connection, f"CREATE TABLE {quote_name(shadow)} LIKE {quote_name(name)}")
             run(connection, f"ALTER TABLE {quote_name(shadow)} {ddl}")
     except FatalError as error:
-        said = error.explanation.removeprefix("Server here: ")
+        said = without_server(error)
         raise RefusedError(
             f"The server rejects the change: {said}", "Correct the change."
         ) from error

@@ -36,7 +36,7 @@ from pipeline.control.chunk_checks import (
 from pipeline.control.chunk_map import key_range
 from pipeline.control.streams import read_stream
 from pipeline.control.touched_keys import range_touched_later
-from pipeline.errors import FencedError, RetryableError
+from pipeline.errors import FencedError, RetryableError, UnreachableError
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.keyrange import Bound, KeyRange
 from pipeline.renewal import renewed
@@ -97,7 +97,8 @@ class ChunkVerifier:
         table = self.sides.table
         with self._target() as target:
             stream = read_stream(target, table.migration_id, lock=True)
-            claim = claim_checks(target, table, number, stream.batches)
+            resend_s = self.sides.settings.resend_s
+            claim = claim_checks(target, table, number, stream.batches, resend_s)
             if claim is None:
                 return None
             keys = key_range(target, table, claim.first, claim.last)
@@ -115,9 +116,10 @@ class ChunkVerifier:
     def _release_after(self, error: Exception, claim: CheckClaim) -> None:
         try:
             with self._target() as target:
-                failed = not isinstance(error, FencedError)
-                # A server that is away for some minutes must not use up the errors in a row.
-                release_check(target, claim, self.sides.settings.resend_s, failed=failed)
+                # A server that is away must not use up the errors in a row; nor is it asked again
+                # at once.
+                errors = 0 if isinstance(error, FencedError | UnreachableError) else 1
+                release_check(target, claim, self.sides.settings.resend_s, errors)
         except RetryableError as trouble:  # it is sent again when nobody renews it any more
             log.warning("%s", trouble)
 

@@ -1,9 +1,11 @@
 """Drops what an ended migration has left behind, and nothing else.
 
 A table is dropped only if it is the very one that was retired, or that the migration has created: a
-later one may have the same name. Nor is it dropped once a later migration has it, one that found
-it empty and took it over, say. It is claimed until it is gone, so that none does so meanwhile; a
-clean-up that is interrupted keeps its claims, and goes on when called again.
+later one may have the same name. No look at a name says what a DROP by that name will find. So the
+table is renamed first, to a name that only this migration uses; what that has caught is looked at,
+and gets its name back if it is another table. Nor is it dropped once a later migration has it, one
+that found it empty and took it over, say. It is claimed until it is gone, so that none does so
+meanwhile; a clean-up that is interrupted keeps its claims, and goes on when called again.
 
 Whoever cleans up holds the coordinator's role of the migration, and drops on a connection that the
 next one to clean up would end first (step/ddl.py).
@@ -32,7 +34,9 @@ from pipeline.domain.stages import ENDED, Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.catalogue import table_identity
 from pipeline.mysql.flavours import identity
-from pipeline.mysql.pools import Pools
+from pipeline.mysql.pools import Pools, run
+from pipeline.mysql.quoting import quote_name
+from pipeline.mysql.servers import table_exists
 from pipeline.mysql.table import TableName
 from pipeline.step.ddl import ddl_connection, end_ddl
 
@@ -45,7 +49,9 @@ class Leftover:
 
     server: str
     name: TableName
+    aside: TableName  # what it is called while it is being dropped
     identity: str | None
+    retired: bool  # the old table; else a target table that was not filled to the end
 
     def __str__(self) -> str:
         return f"{self.name} on {self.server}"
@@ -84,6 +90,21 @@ def clean_up(
     return dropped
 
 
+def leftovers(pools: Pools, target: str, migration_id: str) -> list[Leftover]:
+    """What `clean_up` would drop now. Writes nothing.
+
+    Raises:
+        RefusedError: it would be refused.
+    """
+    with pools.begin(target) as control:
+        migration = read_migration(control, migration_id)
+        _refuse_early(migration)
+        there = _there(pools, migration, read_tables(control, migration_id))
+        for one in there:
+            _refuse_taken_over(pools, control, migration, one)
+    return there
+
+
 def _refuse_early(migration: Migration) -> None:
     if migration.stage not in ENDED:
         raise RefusedError(
@@ -108,7 +129,8 @@ def _drop(
     there = _claim_leftovers(pools, lease, migration, tables)  # all, before the first is dropped
     for one in there:
         with ddl_connection(pools, migration.target, lease, one.server) as connection:
-            drop_table(connection, one.name, _fenced(pools, migration.target, lease, gently))
+            _set_aside(connection, one)
+            drop_table(connection, one.aside, _fenced(pools, migration.target, lease, gently))
     with ddl_connection(pools, migration.target, lease, migration.target) as connection:
         for table in tables:
             drop_key_tables(connection, table)
@@ -124,11 +146,10 @@ def _claim_leftovers(
     Raises:
         RefusedError: one of them is another table, or another migration's.
     """
-    leftovers = [one for table in tables if (one := _leftover(migration, table)) is not None]
     with pools.begin(migration.target) as control:
         fence(control, lease)
         release_claims(control, migration.id)  # of a clean-up that was interrupted
-        there = [one for one in leftovers if _is_there(pools, one)]
+        there = _there(pools, migration, tables)
         for one in there:
             claim(control, migration.id, _identity(pools, one.server), one.name)
             _refuse_taken_over(pools, control, migration, one)
@@ -156,12 +177,25 @@ def _identity(pools: Pools, server: str) -> str:
         return identity(connection)
 
 
+def _there(pools: Pools, migration: Migration, tables: list[MigrationTable]) -> list[Leftover]:
+    """What is there to be dropped.
+
+    Raises:
+        RefusedError: one of them is another table.
+    """
+    known = [one for table in tables if (one := _leftover(migration, table)) is not None]
+    return [one for one in known if _is_there(pools, one)]
+
+
 def _leftover(migration: Migration, table: MigrationTable) -> Leftover | None:
     if migration.stage is Stage.DONE:
-        return Leftover(migration.source, table.retired_name, table.source_identity)
-    if table.created_by_us:
-        return Leftover(migration.target, table.target, table.target_identity)
-    return None
+        server, name, identity = migration.source, table.retired_name, table.source_identity
+    elif table.created_by_us:
+        server, name, identity = migration.target, table.target, table.target_identity
+    else:
+        return None
+    aside = TableName(name.schema, f"_tranship_{migration.id}_{table.ordinal}")
+    return Leftover(server, name, aside, identity, retired=migration.stage is Stage.DONE)
 
 
 def _is_there(pools: Pools, leftover: Leftover) -> bool:
@@ -170,13 +204,45 @@ def _is_there(pools: Pools, leftover: Leftover) -> bool:
         RefusedError: a table of that name is there, and it is another one.
     """
     with pools.begin(leftover.server) as connection:
+        if _is_aside(connection, leftover):
+            return True
         found = table_identity(connection, leftover.name)
     if found is not None and found != leftover.identity:
-        raise RefusedError(
-            f"{leftover} is not the table that this migration has left behind.",
-            "Nothing was dropped. Rename it, or drop it by hand, then clean up.",
-        )
+        raise _another(leftover)
     return found is not None
+
+
+def _is_aside(connection: Connection, leftover: Leftover) -> bool:
+    """Whether a clean-up that was interrupted has renamed the table."""
+    found = table_identity(connection, leftover.aside)
+    return found is not None and found == leftover.identity
+
+
+def _set_aside(connection: Connection, leftover: Leftover) -> None:
+    """Rename the table, so that nobody else's is meant by its name from now on.
+
+    Raises:
+        RefusedError: it was another table; that has its name again.
+    """
+    if _is_aside(connection, leftover) or not table_exists(connection, leftover.name):
+        return
+    run(connection, "SET SESSION foreign_key_checks = 1")  # or those that refer to it would not
+    _rename(connection, leftover.name, leftover.aside)
+    if not _is_aside(connection, leftover):
+        _rename(connection, leftover.aside, leftover.name)
+        raise _another(leftover)
+    run(connection, "SET SESSION foreign_key_checks = 0")
+
+
+def _rename(connection: Connection, old: TableName, new: TableName) -> None:
+    run(connection, f"RENAME TABLE {quote_name(old)} TO {quote_name(new)}")
+
+
+def _another(leftover: Leftover) -> RefusedError:
+    return RefusedError(
+        f"{leftover} is not the table that this migration has left behind.",
+        "It was not dropped. Rename it, or drop it by hand, then clean up.",
+    )
 
 
 def _fenced(pools: Pools, target: str, lease: Lease, gently: Gently | None) -> Gently | None:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from pipeline.commands.coordinating import coordinating
 from pipeline.control.chunk_checks import forget_repairs
+from pipeline.control.chunks import forget_failures
 from pipeline.control.events import log_event
 from pipeline.control.hooks import last_run
 from pipeline.control.index_builds import forget_attempts
@@ -136,6 +137,7 @@ def _go_on(control: Connection, migration: Migration, lease: Lease, who: str) ->
     forget_failure(control, migration.id)
     for table in read_tables(control, migration.id):
         forget_repairs(control, table)
+        forget_failures(control, table)
         forget_attempts(control, table)
     if migration.stage is Stage.FAILED:
         stage = migration.resume_stage or Stage.PREPARING

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 
 from pipeline.configuration.settings import Settings
 
 _LENGTH = 12
-# What may well differ from machine to machine: how many processes, how they log.
-_OF_ONE_MACHINE = {"workers"}
+# What may well differ from machine to machine: how many processes, how they log, and where a
+# machine has its passwords from.
+_OF_ONE_MACHINE: Any = {
+    "workers": True,
+    "servers": {"__all__": {"password", "password_file", "password_env"}},
+}
 
 
 def settings_digest(settings: Settings) -> str:

@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, distinct, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    cast,
+    distinct,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from pipeline.control.chunk_checks import CHUNKS_AT_ONCE, UNVERIFIED
 from pipeline.control.schema import NOW, ago, chunk_checks, chunks
@@ -52,12 +62,21 @@ def runs_in_flight(connection: Connection, table: MigrationTable, resend_s: floa
 
 
 def mark_checks_sent(connection: Connection, table: MigrationTable, numbers: range) -> None:
-    """Note that adjoining chunks are sent in one message, which names the first."""
+    """Note that adjoining chunks are sent in one message, which names the first.
+
+    An attempt on one of them that nobody renews any more is void: else it would look alive again.
+    """
+    abandoned = chunk_checks.c.claimed_batch.is_not(None)
     connection.execute(
         update(chunk_checks)
         .where(chunk_checks.c.table_id == table.id, UNVERIFIED)
         .where(chunk_checks.c.number.between(numbers[0], numbers[-1]))
-        .values(run=numbers[0], sent_at=NOW)
+        .ordered_values(  # the first needs what the second changes
+            (chunk_checks.c.attempt, chunk_checks.c.attempt + cast(abandoned, Integer)),
+            (chunk_checks.c.claimed_batch, None),
+            (chunk_checks.c.run, numbers[0]),
+            (chunk_checks.c.sent_at, NOW),
+        )
     )
 
 

@@ -16,9 +16,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, false, func, select, update
+from sqlalchemy import ColumnElement, Connection, Update, false, func, literal, select, update
 
-from pipeline.control.schema import NOW, ahead, chunk_checks
+from pipeline.control.schema import NOW, ago, ahead, chunk_checks
 from pipeline.control.totals import add_verified
 from pipeline.domain.migration import MigrationTable
 from pipeline.errors import FencedError
@@ -49,17 +49,20 @@ class CheckClaim:
 
 
 def claim_checks(
-    connection: Connection, table: MigrationTable, number: int, batch: int
+    connection: Connection, table: MigrationTable, number: int, batch: int, resend_s: float
 ) -> CheckClaim | None:
     """Begin an attempt on chunk `number` and on those sent with it; earlier attempts are void.
 
-    None if they are verified in full. `batch` is the last one applied, read in this transaction
-    under the lock of the stream's row, which keeps other claims out.
+    None if they are verified in full, or if an attempt is going on that was renewed within
+    `resend_s`: a message that has waited for long has been sent a second time. `batch` is the last
+    one applied, read in this transaction under the lock of the stream's row, which keeps other
+    claims out.
     """
     sent_with = (chunk_checks.c.number == number) | (chunk_checks.c.run == number)
+    going_on = chunk_checks.c.claimed_batch.is_not(None) & (chunk_checks.c.sent_at >= ago(resend_s))
     waiting = connection.execute(
         select(chunk_checks.c.number, chunk_checks.c.attempt)
-        .where(chunk_checks.c.table_id == table.id, UNVERIFIED, sent_with)
+        .where(chunk_checks.c.table_id == table.id, UNVERIFIED, sent_with, ~going_on)
         .where(chunk_checks.c.number.between(number, number + CHUNKS_AT_ONCE - 1))
         .order_by(chunk_checks.c.number)
     ).all()
@@ -83,18 +86,19 @@ def renew_check(connection: Connection, claim: CheckClaim) -> None:
 
 
 def release_check(
-    connection: Connection, claim: CheckClaim, again_s: float, *, failed: bool = False
+    connection: Connection, claim: CheckClaim, again_s: float, errors: int | None = None
 ) -> None:
     """End an attempt; what it has not proved may be sent again after `again_s`.
 
-    `failed`: it has ended in an error.
+    `errors`: how many more it makes in a row, 0 where a server was away; None: it ended without.
     """
+    failures = literal(0) if errors is None else chunk_checks.c.failures + errors
     connection.execute(
         _claimed(claim)
         .where(UNVERIFIED)
         .values(
             sent_at=None, run=None, claimed_batch=None, not_before=ahead(again_s),
-            failures=chunk_checks.c.failures + 1 if failed else 0,
+            failures=failures,
         )
     )  # fmt: skip
 

@@ -179,7 +179,7 @@ def _insert_chunk(
     fully_verified: bool = False,
 ) -> None:
     connection.execute(
-        chunks.insert().values(table_id=table.id, number=number, state=state, attempt=0)
+        chunks.insert().values(table_id=table.id, number=number, state=state, attempt=0, failures=0)
     )
     connection.execute(
         chunk_checks.insert().values(

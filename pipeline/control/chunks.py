@@ -132,13 +132,18 @@ def finish_chunk(
     add_copied(connection, claim.table, rows, size)
 
 
-def release_failed_claim(connection: Connection, claim: Claim, error: str) -> None:
+def release_failed_claim(
+    connection: Connection, claim: Claim, error: str, *, begun: bool = True
+) -> None:
     """Release the claim of a failed attempt, in a transaction of its own.
+
+    `begun`: it counts as a failure of the chunk's; not if a server was away.
 
     Raises:
         FencedError: the claim is no longer ours.
     """
-    _settle(connection, claim, state=ChunkState.PENDING, error=error)
+    failures = chunks.c.failures + int(begun)
+    _settle(connection, claim, state=ChunkState.PENDING, error=error, failures=failures)
 
 
 def _settle(connection: Connection, claim: Claim, **values: object) -> None:
@@ -194,7 +199,18 @@ def recent_pace(connection: Connection, table: MigrationTable, last: int = 8) ->
     return CopyPace(int(row[0] or 0), int(row[1] or 0), float(row[2] or 0.0))
 
 
-def chunk_attempts(connection: Connection, table: MigrationTable, number: int) -> int:
-    """How often chunk `number` was claimed."""
-    query = select(chunks.c.attempt).where(chunks.c.table_id == table.id, chunks.c.number == number)
+def forget_failures(connection: Connection, table: MigrationTable) -> None:
+    """Count failed copies anew: somebody has looked at what failed."""
+    connection.execute(
+        update(chunks)
+        .where(chunks.c.table_id == table.id, chunks.c.state.in_(UNFINISHED))
+        .values(failures=0)
+    )
+
+
+def chunk_failures(connection: Connection, table: MigrationTable, number: int) -> int:
+    """How many attempts to copy chunk `number` have failed."""
+    query = select(chunks.c.failures).where(
+        chunks.c.table_id == table.id, chunks.c.number == number
+    )
     return int(connection.execute(query).scalar_one())

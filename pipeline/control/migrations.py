@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select, update
 
-from pipeline.control.claims import claim
+from pipeline.control.claims import claim, forget_copy
 from pipeline.control.cut_over_parts import end_part
 from pipeline.control.events import log_event
 from pipeline.control.hooks import forget_hook
@@ -50,9 +50,11 @@ def create_migration(
             abort_asked=False, attempt=0, created_at=NOW, created_by=who,
         )
     )  # fmt: skip
+    here = identity(connection)
     for ordinal, table in enumerate(tables):
-        claim(connection, migration_id, source, table.definition.name)
-        claim(connection, migration_id, identity(connection), table.target)
+        for server, name in ((source, table.definition.name), (here, table.target)):
+            forget_copy(connection, server, name)  # preflight has found that it does not count
+            claim(connection, migration_id, server, name)
         insert_table(connection, migration_id, ordinal, table)
     log_event(connection, migration_id, EventKind.CREATED, request.summary, who)
     return migration_id

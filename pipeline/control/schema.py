@@ -84,7 +84,7 @@ __all__ = [
 ]  # fmt: skip
 
 # Raised with every change of a table of the schema, or of a value that a JSON column holds.
-VERSION = 2
+VERSION = 3
 
 migrations = Table(
     "migrations",
@@ -121,6 +121,7 @@ claims = Table(
     Column("schema_name", String(64), nullable=False),
     Column("table_name", String(64), nullable=False),
     Column("migration_id", Identity, nullable=False),
+    Column("kept_on", String(255), nullable=False),  # whose control schema: a replica has a copy
     PrimaryKeyConstraint("server", "schema_name", "table_name"),
     **OPTIONS,
 )

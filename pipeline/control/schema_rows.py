@@ -37,6 +37,7 @@ chunks = Table(
     Column("rows", BigInteger),
     Column("bytes", BigInteger),
     Column("seconds", Float),
+    Column("failures", Integer, nullable=False),  # attempts that ended in an error
     Column("error", Text),
     PrimaryKeyConstraint("table_id", "number"),
     Index("by_state", "table_id", "state", "number"),

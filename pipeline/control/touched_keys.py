@@ -127,6 +127,7 @@ def begin_keys(connection: Connection, table: MigrationTable) -> int:
     """A worker begins; until it ends, no other message is sent. Returns its attempt number.
 
     If a second one begins, the first one's end does not count, so that there are not two for ever.
+    Neither makes the other's work void: what both have found equal is deleted once.
     """
     attempt = migration_tables.c.keys_attempt
     connection.execute(_of(table).values(keys_attempt=attempt + 1, keys_sent_at=NOW))
@@ -139,16 +140,19 @@ def renew_keys(connection: Connection, table: MigrationTable, attempt: int) -> N
     connection.execute(_attempt(table, attempt).values(keys_sent_at=NOW))
 
 
-def end_keys(connection: Connection, table: MigrationTable, attempt: int, *, failed: bool) -> None:
-    """An attempt ends; if it `failed`, in an error, the next one is not sent before `resend_s`.
+def end_keys(
+    connection: Connection, table: MigrationTable, attempt: int, errors: int | None = None
+) -> None:
+    """An attempt ends; after an error the next one is not sent before `resend_s`.
 
-    So a server that is away for some minutes does not use up the errors that are allowed in a row.
+    `errors`: how many more it makes in a row, 0 where a server was away; None: it ended without.
     """
     now = _attempt(table, attempt)
-    if failed:
-        ended = now.values(keys_sent_at=NOW, keys_failures=migration_tables.c.keys_failures + 1)
-    else:
+    if errors is None:
         ended = now.values(keys_sent_at=None, keys_failures=0)
+    else:
+        failures = migration_tables.c.keys_failures + errors
+        ended = now.values(keys_sent_at=NOW, keys_failures=failures)
     connection.execute(ended)
 
 

@@ -37,10 +37,12 @@ from pipeline.domain.stages import MAY_BE_RETIRED, Stage
 from pipeline.errors import FencedError, RetryableError, TranshipError, defect
 from pipeline.hooks.runner import tell_status
 from pipeline.mysql.pools import Pools
+from pipeline.outages import Outages
 from pipeline.step.context import Context, Messenger, Outcome, Step
 from pipeline.step.ddl import end_ddl
 
 log = logging.getLogger(__name__)
+outages = Outages(log)
 _POLL_S = 0.03
 _TROUBLE_S = 0.3
 
@@ -133,11 +135,13 @@ def _guarded(step: Step, context: Context) -> Outcome:
         end_ddl(context.pools, context.target, context.lease, context.migration)
         if stage not in MAY_BE_RETIRED:
             tell_status(context)
-        return step(context)
+        outcome = step(context)
+        outages.back(f"migration {context.migration.id}")
+        return outcome
     except FencedError:
         raise
     except RetryableError as error:
-        log.warning("%s: %s", stage, error)
+        outages.lost(f"migration {context.migration.id}", f"{stage}: {error}")
         outcome = after_trouble(stage)
         if outcome is Outcome.POLL:
             time.sleep(_TROUBLE_S)

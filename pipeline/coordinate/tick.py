@@ -18,15 +18,26 @@ from pipeline.control.migrations import active_ids
 from pipeline.coordinate.advance import advance
 from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools
+from pipeline.outages import Outages
 from pipeline.step.context import Messenger
 
 log = logging.getLogger(__name__)
+_of_migrations = Outages(log)
 
 
-def tick(pools: Pools, send_advance: Callable[[str, str], None]) -> None:
-    """Check every server that may be a target: start what is due, advance what is active."""
+def tick(
+    pools: Pools, send_advance: Callable[[str, str], None], outages: Outages | None = None
+) -> None:
+    """Check every server that may be a target: start what is due, advance what is active.
+
+    `outages` knows which servers did not answer lately, and are not to be asked each time.
+    """
+    outages = outages or Outages(log)
     for target in pools.settings.servers:
-        with _trouble_logged(server=target):
+        name = f"server {target}"
+        if not outages.is_due(name):
+            continue
+        with bound_contextvars(server=target), _logged_once(outages, name):
             with pools.begin(target) as control:
                 installed = is_installed(control, target)
             if installed:
@@ -46,14 +57,16 @@ def advance_logged(
     pools: Pools, target: str, migration_id: str, messenger: Messenger, owner: str
 ) -> None:
     """Take a migration as far as it goes now; trouble ends in the log."""
-    with _trouble_logged(migration=migration_id):
+    name = f"migration {migration_id}"
+    with bound_contextvars(migration=migration_id), _logged_once(_of_migrations, name):
         advance(pools, target, migration_id, messenger, owner)
 
 
 @contextmanager
-def _trouble_logged(**about: str) -> Iterator[None]:
-    with bound_contextvars(**about):
-        try:
-            yield
-        except TranshipError as error:
-            log.warning("%s", error)
+def _logged_once(outages: Outages, name: str) -> Iterator[None]:
+    try:
+        yield
+    except TranshipError as error:
+        outages.lost(name, error)
+    else:
+        outages.back(name)

@@ -26,7 +26,7 @@ from pipeline.control.chunks import (
     renew_claim,
 )
 from pipeline.domain.migration import MigrationTable
-from pipeline.errors import FencedError
+from pipeline.errors import FencedError, UnreachableError
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.keyrange import KeyRange, same_key
 from pipeline.mysql.pools import Pools, connection_id, lenient_sql_mode, run
@@ -75,7 +75,7 @@ def copy_chunk(
         except FencedError:
             raise
         except Exception as error:
-            _release_claim(pools, target, claim, str(error))
+            _release_claim(pools, target, claim, error)
             raise
 
 
@@ -121,9 +121,10 @@ def sweep_tombstones(target: Connection, table: MigrationTable, keys: KeyRange) 
     )
 
 
-def _release_claim(pools: Pools, target: str, claim: Claim, error: str) -> None:
+def _release_claim(pools: Pools, target: str, claim: Claim, error: Exception) -> None:
+    begun = not isinstance(error, UnreachableError)
     try:
         with pools.begin(target) as control:
-            release_failed_claim(control, claim, error)
+            release_failed_claim(control, claim, str(error), begun=begun)
     except Exception:  # the coordinator releases a stale claim sooner or later
         return

@@ -17,6 +17,7 @@ on the server, and begins again or goes on.
 
 from __future__ import annotations
 
+from pipeline.alter.convert_rows import plan_of
 from pipeline.control.migration_tables import mark_dropped
 from pipeline.control.migrations import forget_lock_connection
 from pipeline.control.schema import NOW
@@ -35,6 +36,7 @@ from pipeline.cutover.shared import (
 )
 from pipeline.cutover.triggers import drop_triggers
 from pipeline.domain.event_kind import EventKind
+from pipeline.domain.migration import MigrationTable
 from pipeline.domain.request import alter_request
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
@@ -43,6 +45,7 @@ from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
 from pipeline.pausepoints import Point, reached
 from pipeline.step.context import Context, Outcome, Step
+from pipeline.strategy.alter import AlterStrategy
 
 
 def ready(context: Context) -> Outcome:
@@ -132,11 +135,22 @@ def restoring(context: Context) -> Outcome:
         drop_sentry(server, table)
     drop_triggers(context)
     if context.migration.after_restore is Stage.ABORTED and table.created_by_us:
-        with context.ddl() as server:
-            run(server, f"DROP TABLE IF EXISTS {quote_name(table.target)}")
-        with context.control() as control:
-            mark_dropped(control, table)
+        _drop_shadow(context, table)
     return leave_restoring(context, "the table is as it was, and unlocked")
+
+
+def _drop_shadow(context: Context, table: MigrationTable) -> None:
+    """Drop the shadow, but never a table that somebody else has put in its place."""
+    strategy = AlterStrategy(table, plan_of(table))
+    with context.ddl() as server:
+        ours = strategy.is_ours(server)
+        if ours:
+            run(server, f"DROP TABLE IF EXISTS {quote_name(table.target)}")
+    if not ours:
+        what = f"{table.target} is not the table that was created for the change; it stays"
+        context.note(EventKind.SWAP, what)
+    with context.control() as control:
+        mark_dropped(control, table)
 
 
 def _end_connections(context: Context) -> None:

@@ -17,8 +17,8 @@ from sqlalchemy import Connection
 from pipeline.domain.migration import MigrationTable
 from pipeline.errors import AmbiguousError
 from pipeline.mysql.pools import run
-from pipeline.mysql.quoting import names_table, quote_name, text_literal
-from pipeline.mysql.servers import table_exists
+from pipeline.mysql.quoting import quote_name
+from pipeline.mysql.servers import has_comment, table_exists
 from pipeline.mysql.table import TableName
 
 _MARK = "sentry of tranship"
@@ -47,12 +47,7 @@ def drop_sentry(connection: Connection, table: MigrationTable) -> None:
 
 
 def is_sentry(connection: Connection, name: TableName) -> bool:
-    rows = run(
-        connection,
-        "SELECT 1 FROM information_schema.tables"
-        f" WHERE {names_table(name)} AND table_comment = {text_literal(_MARK)}",
-    ).rows
-    return bool(rows)
+    return has_comment(connection, name, _MARK)
 
 
 def read_swap_state(connection: Connection, table: MigrationTable) -> SwapState:

@@ -16,14 +16,16 @@ from sqlalchemy import Connection
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.names import other_name
 from pipeline.errors import FatalError
-from pipeline.mysql.failures import driver_errors
+from pipeline.mysql.failures import driver_errors, without_server
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
+from pipeline.mysql.servers import has_comment, table_exists
 from pipeline.mysql.table import TableName
 from pipeline.mysql.triggers import Trigger, create_trigger, read_triggers
 from pipeline.step.context import Context
 
 _WAIT_S = 1  # the application may be waiting, too
+_MARK = "rehearsal of tranship"
 
 
 def rehearse_triggers(context: Context) -> None:
@@ -40,15 +42,34 @@ def rehearse_triggers(context: Context) -> None:
 
 
 def _rehearse(context: Context, table: MigrationTable, triggers: list[Trigger]) -> None:
-    scratch = TableName(table.target.schema, f"_tranship_{table.id}_trg")
+    """By a name of this migration's own, so that one that a crash has left behind is ours."""
+    name = f"_tranship_{table.migration_id}_{table.ordinal}"
+    scratch = TableName(table.target.schema, name)
     with context.ddl() as target:
-        run(target, f"DROP TABLE IF EXISTS {quote_name(scratch)}")
+        _drop_marked(target, scratch)
         run(target, f"CREATE TABLE {quote_name(scratch)} LIKE {quote_name(table.target)}")
+        run(target, f"ALTER TABLE {quote_name(scratch)} COMMENT = '{_MARK}'")
         try:
             for number, trigger in enumerate(triggers):
-                _try(target, table, trigger, scratch, f"_tranship_{table.id}_{number}")
+                _try(target, table, trigger, scratch, f"{name}_{number}")
         finally:
-            run(target, f"DROP TABLE IF EXISTS {quote_name(scratch)}")
+            _drop_marked(target, scratch)
+
+
+def _drop_marked(target: Connection, scratch: TableName) -> None:
+    """Drop the table of an earlier rehearsal, if there is one, but never another.
+
+    Raises:
+        FatalError: another table has that name.
+    """
+    if has_comment(target, scratch, _MARK):
+        run(target, f"DROP TABLE {quote_name(scratch)}")
+    elif table_exists(target, scratch):
+        raise FatalError(
+            f"{scratch} exists on the target and is not Tranship's: triggers are rehearsed on a"
+            " table of that name.",
+            "Rename or drop it, then: tranship resume ID.",
+        )
 
 
 def _try(
@@ -58,7 +79,7 @@ def _try(
         with driver_errors("here"):
             create_trigger(target, trigger, scratch, name)
     except FatalError as error:
-        said = error.explanation.removeprefix("Server here: ")
+        said = without_server(error)
         raise FatalError(
             f"Trigger {trigger.name} of {table.source} can't be created on the target: {said}",
             "Make that possible there (its definer, log_bin_trust_function_creators, the tables"

@@ -13,7 +13,7 @@ from pymysql.constants import CLIENT
 
 from pipeline.configuration.load import server_password
 from pipeline.configuration.settings import Server, Timeouts, TlsMode
-from pipeline.mysql.failures import translate
+from pipeline.mysql.failures import belongs_to, translate
 from pipeline.mysql.session_settings import session_statements
 from pipeline.mysql.tls import tls_context
 
@@ -31,6 +31,7 @@ def open_connection(name: str, server: Server, timeouts: Timeouts, **extra: Any)
         connection = _connect(server, {**_arguments(server, timeouts), **extra})
     except pymysql.err.MySQLError as error:
         raise translate(error, f"{name} ({server.address})") from None
+    belongs_to(connection, name)
     try:
         with connection.cursor() as cursor:
             for statement in session_statements(timeouts):

@@ -5,11 +5,18 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pymysql
 from sqlalchemy.exc import DBAPIError
 
-from pipeline.errors import FatalError, RefusedError, RetryableError, TranshipError
+from pipeline.errors import (
+    FatalError,
+    RefusedError,
+    RetryableError,
+    TranshipError,
+    UnreachableError,
+)
 
 DEADLOCK, LOCK_WAIT_TIMEOUT = 1213, 1205
 NO_SUCH_TABLE = 1146
@@ -36,20 +43,35 @@ _REMEDIES = {
     **dict.fromkeys([1203, 1226], "Raise the limits of Tranship's user there"),
 }
 
-_UNREACHABLE = (2002, 2003)  # nobody listens there
+_NOBODY_LISTENS = (2002, 2003)
+# It is not there, or lets nobody in now: nothing of what was asked for was begun.
+_UNREACHABLE = {*_NOBODY_LISTENS, 1040, 1053, 1077, 1079}
 _PASSING = {
+    *_UNREACHABLE,
     DEADLOCK, LOCK_WAIT_TIMEOUT,
     NO_SUCH_TABLE,  # a cut-over has renamed it since the task read the table's name
     1412,  # the same, while the task reads it in a snapshot
-    1040,  # too many connections
-    1053, 1077, 1079,  # shutting down
     1152, 1158, 1159, 1160, 1161, 1184, 4031,  # the server dropped the connection
     1290, 1836,  # read-only just now: a failover in progress
     1317, 1907, 3024, 3168, 3169,  # interrupted or killed
-    2002, 2003, 2006, 2013, 2014, 2055,
+    2006, 2013, 2014, 2055,
 }  # fmt: skip
 _ENTRY = {1044, 1045, 1049, 1130, 1698, 2059, 2061}
 _NO_TLS, _ONLY_TLS = 2026, 3159
+_SERVER = "tranship_server"
+
+
+def belongs_to(raw: Any, server: str) -> None:
+    """Note on a connection of the driver which server it is to."""
+    setattr(raw, _SERVER, server)
+
+
+def came_from(raw: Any, error: BaseException) -> None:
+    """Note on an error from which server it came, by the connection that it came on.
+
+    Whoever turns it into ours may be about to read another server, inside which this one was read.
+    """
+    setattr(error, _SERVER, getattr(raw, _SERVER, None))
 
 
 def code_of(error: BaseException) -> int:
@@ -60,8 +82,12 @@ def code_of(error: BaseException) -> int:
 
 
 def translate(error: BaseException, server: str) -> TranshipError:
-    """Translate `error`, which the driver raised while talking to `server`, to one of ours."""
+    """Translate `error`, which the driver raised while talking to `server`, to one of ours.
+
+    Where the error itself knows its server, that is named.
+    """
     original = error.orig if isinstance(error, DBAPIError) else error
+    server = getattr(original, _SERVER, None) or server
     code = code_of(error)
     text = _text(original)
     if code in _ENTRY:
@@ -71,13 +97,20 @@ def translate(error: BaseException, server: str) -> TranshipError:
     if refusal := _tls_refusal(original, code, server):
         return refusal
     if code in _PASSING or isinstance(original, pymysql.err.InterfaceError | OSError):
-        question = " Is it running, and are host and port right?" if code in _UNREACHABLE else ""
-        return RetryableError(f"Server {server}: {text}.{question}")
+        kind = UnreachableError if code in _UNREACHABLE else RetryableError
+        listens = code not in _NOBODY_LISTENS
+        question = "" if listens else " Is it running, and are host and port right?"
+        return kind(f"Server {server}: {text}.{question}")
     remedy = _REMEDIES.get(code, "Fix what the server complains about")
     return FatalError(
         f"Server {server}: {text} (error {code}).",
         f"{remedy}; if a migration stopped, then: tranship resume ID.",
     )
+
+
+def without_server(error: TranshipError) -> str:
+    """What the server said, without the name that `translate` puts before it."""
+    return error.explanation.partition(": ")[2]
 
 
 def is_about_values(error: BaseException) -> bool:

@@ -16,8 +16,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.exc import InvalidatePoolError
+
+from pipeline.mysql.failures import came_from
 
 _IDLE_S = 1.0
 _USED_AT, _ENDED = "used_at", "transaction_ended"
@@ -37,6 +39,7 @@ def pooled_engine(connect: Callable[[], Any], recycle_s: int) -> Engine:
     event.listen(engine, "checkout", _ping_if_idle)
     event.listen(engine, "reset", _roll_back)
     event.listen(engine, "checkin", _used)
+    event.listen(engine, "handle_error", _failed)
     return engine
 
 
@@ -64,6 +67,12 @@ def _ping_if_idle(raw: Any, record: Any, _: Any) -> None:
             raw.close()
         # Whatever ended this one, a restart say, has ended the older ones, too.
         raise InvalidatePoolError from error
+
+
+def _failed(context: ExceptionContext) -> None:
+    if context.connection is not None:
+        raw = context.connection.connection.driver_connection
+        came_from(raw, context.original_exception)
 
 
 def _roll_back(raw: Any, record: Any, _: Any) -> None:

@@ -21,7 +21,7 @@ from pipeline.configuration.load import server_settings
 from pipeline.configuration.settings import Settings
 from pipeline.errors import TranshipError
 from pipeline.mysql.connect import open_connection
-from pipeline.mysql.failures import NO_SUCH_THREAD, code_of, driver_errors
+from pipeline.mysql.failures import NO_SUCH_THREAD, came_from, code_of, driver_errors
 from pipeline.mysql.pooled import pooled_engine, transaction_ended
 from pipeline.mysql.session_settings import LENIENT_SQL_MODE, SQL_MODE
 from pipeline.mysql.summary import StatementSummary
@@ -121,7 +121,11 @@ def run(connection: Connection, statement: str | bytes) -> Result:
 def run_raw(raw: Any, statement: str | bytes) -> Result:
     """Like `run`, for a raw PyMySQL connection."""
     with raw.cursor() as cursor:
-        cursor.execute(statement)
+        try:
+            cursor.execute(statement)
+        except (pymysql.err.MySQLError, OSError) as error:
+            came_from(raw, error)
+            raise
         rows = tuple(cursor.fetchall())
         message = _message(cursor)
         # The protocol counts to 65,535, the line counts all; most statements have no line.

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from pipeline.mysql.flavours import binlog_status, identity, is_mariadb, replication_id
 from pipeline.mysql.pools import run
-from pipeline.mysql.quoting import names_table, quote, quote_name
+from pipeline.mysql.quoting import names_table, quote, quote_name, text_literal
 from pipeline.mysql.table import TableName
 
 _FILTERS = ("Binlog_Do_DB", "Binlog_Ignore_DB")
@@ -44,6 +44,12 @@ def tls_cipher(connection: Connection) -> str:
     return str(run(connection, "SHOW SESSION STATUS LIKE 'Ssl_cipher'").rows[0][1])
 
 
+def status_variable(connection: Connection, name: str) -> str | None:
+    """The value of a global status variable; None if the server doesn't know it."""
+    rows = run(connection, f"SHOW GLOBAL STATUS WHERE Variable_name = {text_literal(name)}").rows
+    return str(rows[0][1]) if rows else None
+
+
 def create_statement(connection: Connection, name: TableName) -> str:
     """SHOW CREATE TABLE.
 
@@ -72,6 +78,13 @@ def definition_of(create_table: str) -> str:
 
 def table_exists(connection: Connection, name: TableName) -> bool:
     statement = f"SELECT 1 FROM information_schema.tables WHERE {names_table(name)}"
+    return bool(run(connection, statement).rows)
+
+
+def has_comment(connection: Connection, name: TableName, comment: str) -> bool:
+    """Whether there is such a table, with that comment."""
+    condition = f"{names_table(name)} AND table_comment = {text_literal(comment)}"
+    statement = f"SELECT 1 FROM information_schema.tables WHERE {condition}"
     return bool(run(connection, statement).rows)
 
 

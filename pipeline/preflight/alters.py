@@ -12,7 +12,7 @@ from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.names import alter_retired_name, other_name, shadow_name
 from pipeline.errors import FatalError, RefusedError
 from pipeline.mysql.catalogue import foreign_keys, taken_names, trigger_names, triggers_of_schema
-from pipeline.mysql.failures import driver_errors
+from pipeline.mysql.failures import driver_errors, without_server
 from pipeline.mysql.flavours import is_mariadb, variable
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.pools import run
@@ -48,7 +48,7 @@ def _rehearsed(server: Connection, name: TableName, scratch: TableName) -> Itera
             with driver_errors("here"):
                 create_trigger(server, trigger, scratch, f"{scratch.name}_{number}")
         except FatalError as error:
-            said = error.explanation.removeprefix("Server here: ")
+            said = without_server(error)
             yield refused(
                 f"Trigger {trigger.name} can't be created on the changed table: {said}",
                 "Change the trigger first, or drop it; or change the table in two steps.",

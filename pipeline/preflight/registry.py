@@ -24,6 +24,7 @@ from pipeline.preflight import (
     servers,
     settings,
     tables,
+    throttle,
     triggers,
 )
 from pipeline.preflight.findings import Check, CheckContext, Finding, Scope
@@ -81,6 +82,8 @@ CHECKS = (
     Check("foreign keys", alters.no_foreign_keys, _ALWAYS, _ALTER),
     Check("change", alters.change, _START, _ALTER),
     Check("space", tables.space, _START),
+    Check("replicas", throttle.replicas, _NOT_AT_CUT_OVER),
+    Check("status variables", throttle.status_variables, _NOT_AT_CUT_OVER),
 )
 
 

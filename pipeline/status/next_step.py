@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import Failure
+from pipeline.domain.processes import Processes
 from pipeline.domain.reading import Reading, Signal
 from pipeline.domain.request import MigrationKind
 from pipeline.domain.role import Role
@@ -21,6 +22,7 @@ from pipeline.status.wording import reasons_text
 _COORDINATOR_SILENT_S = 10.0
 _MESSAGES_WAIT_S = 15.0
 _STREAMER_STARTS_S = 3.0
+_NO_MESSAGES_S = 3.0  # beat sends one every second
 _YIELDING = frozenset({Stage.COPYING, Stage.CONVERGING, Stage.READY})
 
 
@@ -62,6 +64,7 @@ class StatusFacts:
     retry_s: float  # until the next attempt
     refused_s: float
     refused_limit_s: float
+    processes: Processes | None = None  # None: nobody has asked
 
 
 def next_step(now: StatusFacts) -> NextStep:
@@ -118,17 +121,38 @@ _ENDS: dict[Stage, Callable[[StatusFacts], NextStep]] = {
 def _missing(now: StatusFacts) -> NextStep | None:
     """A process is missing without which nothing goes on."""
     ago = now.coordinated_s_ago
+    if (gone := _broker_gone(now)) is not None:
+        return gone
     if ago is None and now.stage_s < _COORDINATOR_SILENT_S:
         return None  # it was started a moment ago
     if ago is None or ago > _COORDINATOR_SILENT_S:
         since = f" for {ago:.0f} s" if ago is not None else ""
-        return _start(Role.COORDINATE, f"no coordinator has been active{since}")
+        return _start(now, Role.COORDINATE, f"no coordinator has been active{since}")
     starting = now.stage is Stage.COPYING and now.stage_s < _STREAMER_STARTS_S
     if wants_stream(now.stage) and not now.stream_alive and not starting:
-        return _start(Role.STREAM, "no streamer is running")
-    if now.waiting_s > _MESSAGES_WAIT_S:
-        return _start(Role.COPY, f"no copy worker has taken a message for {now.waiting_s:.0f} s")
+        return _start(now, Role.STREAM, "no streamer is running")
+    if now.waiting_s > _MESSAGES_WAIT_S or _nobody_to_take_it(now):
+        what = f"no copy worker has taken a message for {now.waiting_s:.0f} s"
+        return _start(now, Role.COPY, what)
     return None
+
+
+def _broker_gone(now: StatusFacts) -> NextStep | None:
+    """The broker answers neither us nor, as it seems, a coordinator."""
+    trouble = now.processes and now.processes.broker_trouble
+    ago = now.coordinated_s_ago
+    if not trouble or (ago is not None and ago < _NO_MESSAGES_S):
+        return None
+    what = f"the broker does not answer ({trouble}): start it; the workers then go on by themselves"
+    return NextStep(what, "tranship doctor")
+
+
+def _nobody_to_take_it(now: StatusFacts) -> bool:
+    """A message waits, and no worker that answers would take it: no use in waiting longer."""
+    seen = now.processes
+    if seen is None or seen.broker_trouble or now.waiting_s < _NO_MESSAGES_S:
+        return False
+    return not seen.with_role(Role.COPY)
 
 
 def _held_back(now: StatusFacts) -> NextStep | None:
@@ -140,7 +164,11 @@ def _held_back(now: StatusFacts) -> NextStep | None:
     return NextStep(f"{now.stage} goes on once it is no longer throttled: {reasons}", command)
 
 
-def _start(role: Role, what: str) -> NextStep:
+def _start(now: StatusFacts, role: Role, what: str) -> NextStep:
+    running = now.processes.with_role(role) if now.processes else []
+    if running:
+        what = f"{what}, though {', '.join(running)} answers: its log says why; or restart it"
+        return NextStep(what, "tranship doctor")
     command = f"tranship worker {role}"
     return NextStep(f"{what}: start one with {command}", command)
 

@@ -32,6 +32,7 @@ from pipeline.control.touched_keys import count_touched
 from pipeline.domain.cut_over_parts import CutOverAttempt
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import Failure, Migration, MigrationTable
+from pipeline.domain.processes import Processes
 from pipeline.domain.reading import Reading
 from pipeline.domain.request import MigrationKind
 from pipeline.domain.role import Role
@@ -114,14 +115,19 @@ class Progress:
     events: tuple[LoggedEvent, ...]
     next: str
     command: str
+    processes: Processes | None = None  # None: nobody has asked for them
 
     def as_json(self) -> dict[str, Any]:
         """The same, in what JSON has; moments in ISO 8601, UTC."""
         return dict(plain(self))
 
 
-def read_progress(pools: Pools, target: str, migration_id: str) -> Progress:
+def read_progress(
+    pools: Pools, target: str, migration_id: str, processes: Processes | None = None
+) -> Progress:
     """Everything a person may want to know about a migration now.
+
+    `processes` are those that answered a moment ago, if somebody has asked.
 
     Raises:
         RefusedError: there is no such migration on `target`.
@@ -130,7 +136,7 @@ def read_progress(pools: Pools, target: str, migration_id: str) -> Progress:
     with pools.begin(target) as control:
         migration = read_migration(control, migration_id)
         tables = read_tables(control, migration_id)
-        progress = _from_control(control, migration, tables)
+        progress = replace(_from_control(control, migration, tables), processes=processes)
         state = find_stream(control, migration_id)
         caught_up_at = read_throttle(control, migration_id).caught_up_at
     if state is not None and progress.stream is not None and wants_stream(migration.stage):
@@ -258,6 +264,7 @@ def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> Sta
         retry_s=_seconds(migration.now, migration.retry_at) if migration.retry_at else 0.0,
         refused_s=_seconds(migration.blocked_at, migration.now) if migration.blocked_at else 0.0,
         refused_limit_s=pools.settings.cut_over.limit_s,
+        processes=progress.processes,
     )  # fmt: skip
 
 

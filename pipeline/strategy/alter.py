@@ -31,7 +31,7 @@ class AlterStrategy(Strategy):
     def prepare_target(self, sides: Sides) -> None:
         table, plan, request = self.table, self.plan, alter_request(sides.migration.request)
         with sides.control() as control:
-            if not self._may_create(control):
+            if not self.is_ours(control):
                 raise created_by_another(table.target)
             # Noted first, so that clean-up may drop it, whatever happens in between.
             mark_created_by_us(control, table)
@@ -50,8 +50,8 @@ class AlterStrategy(Strategy):
         with sides.ddl() as target:
             create_templates(target, table, plan)
 
-    def _may_create(self, target: Connection) -> bool:
-        """Whether the name is free, or that of a shadow that an interrupted call has created."""
+    def is_ours(self, target: Connection) -> bool:
+        """Whether the name is free, or that of a shadow that this migration has created."""
         table = self.table
         found = table_identity(target, table.target)
         if found is None or not table.created_by_us:

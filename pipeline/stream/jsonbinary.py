@@ -13,6 +13,7 @@ import re
 import struct
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from operator import add
 
 from pipeline.mysql.documents import ROOT, TypedScalar, decimal_type, element, member, typed_field
 from pipeline.stream.decode_decimal import decimal_text
@@ -26,6 +27,9 @@ _NUMBERS = {
     _INT32: struct.Struct("<i"), _UINT32: struct.Struct("<I"),
     9: struct.Struct("<q"), 10: struct.Struct("<Q"),
 }  # fmt: skip
+# Offset and length of a key; type of a value, and its offset or itself.
+_SMALL_KEY, _LARGE_KEY = struct.Struct("<HH"), struct.Struct("<IH")
+_SMALL_VALUE, _LARGE_VALUE = struct.Struct("<BH"), struct.Struct("<BI")
 _IN_SMALL = frozenset({_LITERAL, _INT16, _UINT16})
 _IN_LARGE = _IN_SMALL | {_INT32, _UINT32}
 
@@ -57,7 +61,7 @@ def exact_json_field(data: bytes) -> bytes:
         BinaryScalarError: it holds binary.
     """
     text = json_text(data)
-    if bytes([_OPAQUE]) not in data:  # where it is, it may be the type of a value, or chance
+    if _OPAQUE not in data:  # where it is, it may be the type of a value, or chance
         return text
     return typed_field(text, list(_typed_scalars(data[0], data, 1, ROOT)))
 
@@ -70,16 +74,15 @@ def _typed_scalars(kind: int, data: bytes, at: int, path: str) -> Iterator[Typed
         return
     large = kind in (_LARGE_OBJECT, _LARGE_ARRAY)
     count, entries = _count(data, at, large)
-    keys: list[str] = []
+    names: list[str] = []
     if kind <= _LARGE_OBJECT:
-        places = _table(("IH" if large else "HH") * count)(data, entries)
-        for offset, length in zip(places[::2], places[1::2], strict=True):
-            keys.append(data[at + offset : at + offset + length].decode())
-        entries += count * (6 if large else 4)
-    found = _table(("BI" if large else "BH") * count)(data, entries)
-    for number, (inner, offset) in enumerate(zip(found[::2], found[1::2], strict=True)):
+        keys, entries = _keys(data, at, entries, count, large)
+        names = [key.decode() for key in keys]
+    entry = _LARGE_VALUE if large else _SMALL_VALUE
+    found = entry.iter_unpack(data[entries : entries + count * entry.size])
+    for number, (inner, offset) in enumerate(found):
         if inner == _OPAQUE or inner <= _LARGE_ARRAY:
-            place = member(path, keys[number]) if keys else element(path, number)
+            place = member(path, names[number]) if names else element(path, number)
             yield from _typed_scalars(inner, data, at + offset, place)
 
 
@@ -115,14 +118,17 @@ def _value(kind: int, data: bytes, at: int) -> bytes:
 def _object(data: bytes, start: int, large: bool) -> bytes:
     """Count, size, then (offset, length) of each key, then (type, offset or value)."""
     count, at = _count(data, start, large)
-    entries = _table(("IH" if large else "HH") * count)(data, at)
-    keys = [
-        _KEYS[data[start + offset : start + offset + length]]
-        for offset, length in zip(entries[::2], entries[1::2], strict=True)
-    ]
-    values = _values(data, start, at + count * (6 if large else 4), count, large)
-    pairs = [key + value for key, value in zip(keys, values, strict=True)]
-    return b"{" + b", ".join(pairs) + b"}"
+    keys, at = _keys(data, start, at, count, large)
+    printed = map(_PRINTED_KEYS.__getitem__, keys)
+    return b"{" + b", ".join(map(add, printed, _values(data, start, at, count, large))) + b"}"
+
+
+def _keys(data: bytes, start: int, at: int, count: int, large: bool) -> tuple[list[bytes], int]:
+    """The keys whose table is at `at`, and where that ends."""
+    entry = _LARGE_KEY if large else _SMALL_KEY
+    end = at + count * entry.size
+    places = entry.iter_unpack(data[at:end])
+    return [data[start + offset : start + offset + length] for offset, length in places], end
 
 
 def _array(data: bytes, start: int, large: bool) -> bytes:
@@ -132,32 +138,27 @@ def _array(data: bytes, start: int, large: bool) -> bytes:
 
 def _count(data: bytes, start: int, large: bool) -> tuple[int, int]:
     """The number of elements, and where their table begins: after the size in bytes."""
-    width = 4 if large else 2
-    return int.from_bytes(data[start : start + width], "little"), start + 2 * width
+    if large:
+        return int.from_bytes(data[start : start + 4], "little"), start + 8
+    return data[start] | data[start + 1] << 8, start + 4
 
 
 def _values(data: bytes, start: int, at: int, count: int, large: bool) -> list[bytes]:
-    width, inline = (5, _IN_LARGE) if large else (3, _IN_SMALL)
-    entries = _table(("BI" if large else "BH") * count)(data, at)
+    entry, inline = (_LARGE_VALUE, _IN_LARGE) if large else (_SMALL_VALUE, _IN_SMALL)
     values = []
-    for kind, word in zip(entries[::2], entries[1::2], strict=True):
-        at += width
+    for kind, word in entry.iter_unpack(data[at : at + count * entry.size]):
         if kind == _STRING and data[start + word] < 0x80:  # the usual ones, without a call
             text = start + word + 1
             values.append(quoted(data[text : text + data[text - 1]]))
         elif kind == _INT16:
             values.append(b"%d" % (((word & 0xFFFF) ^ 0x8000) - 0x8000))
         else:
-            values.append(_value(kind, data, at - width + 1 if kind in inline else start + word))
+            values.append(_value(kind, data, at + 1 if kind in inline else start + word))
+        at += entry.size
     return values
 
 
-@lru_cache(maxsize=256)
-def _table(codes: str) -> Callable[[bytes, int], tuple[int, ...]]:
-    return struct.Struct("<" + codes).unpack_from
-
-
-class _Keys(dict[bytes, bytes]):
+class _PrintedKeys(dict[bytes, bytes]):
     """A cache of keys as they are printed. The same few come back in every row."""
 
     def __missing__(self, key: bytes) -> bytes:
@@ -167,7 +168,7 @@ class _Keys(dict[bytes, bytes]):
         return text
 
 
-_KEYS = _Keys()
+_PRINTED_KEYS = _PrintedKeys()
 
 
 def _length(data: bytes, at: int) -> tuple[int, int]:

@@ -2,6 +2,10 @@
 
 It is bounded by bytes and not by events, since one event may hold one row of 16 MB or ten
 thousand rows of ten bytes. An error of the reader comes out at its place in the order.
+
+The consumer takes many events at once. For each one alone it would have to wait until the reader,
+which decodes all the time, lets go of the lock and of the interpreter. What it has taken counts
+until it comes back for more, so the bound holds for all that is in memory.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from collections.abc import Iterable
 from pipeline.stream.events import Event, RowsChange
 
 _OVERHEAD = 256  # bytes that an event without rows is assumed to need
+_SHARES = 8  # a taking is so small a part of the bound that the reader is hardly held up by it
 
 
 class EventQueue:
@@ -21,8 +26,10 @@ class EventQueue:
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
         self._events: deque[Event | BaseException] = deque()
-        self._bytes = 0
+        self._bytes = 0  # of all events that are put, but not handled yet
         self._closed = False
+        self._taken: deque[Event | BaseException] = deque()  # the consumer's own
+        self._taken_bytes = 0
         self._changed = threading.Condition()
 
     def feed(self, events: Iterable[Event]) -> None:
@@ -51,17 +58,26 @@ class EventQueue:
         Raises:
             whatever ended the reader, once everything before it has been handed out.
         """
-        with self._changed:
-            if not self._events:
-                self._changed.wait(wait_s)
-            if not self._events:
-                return None
-            event = self._events.popleft()
-            self._bytes -= _size(event)
-            self._changed.notify_all()
+        if not self._taken and not self._take(wait_s):
+            return None
+        event = self._taken.popleft()
         if isinstance(event, BaseException):
             raise event
         return event
+
+    def _take(self, wait_s: float) -> bool:
+        """Take more events, now that those before are handled; False if none comes in time."""
+        with self._changed:
+            self._bytes -= self._taken_bytes
+            self._taken_bytes = 0
+            self._changed.notify_all()
+            if not self._events:
+                self._changed.wait(wait_s)
+            while self._events and self._taken_bytes <= self._limit // _SHARES:
+                event = self._events.popleft()
+                self._taken.append(event)
+                self._taken_bytes += _size(event)
+            return bool(self._taken)
 
     def close(self) -> None:
         """Let the reader's thread end."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 from pymysql.connections import Connection as RawConnection
@@ -57,8 +58,10 @@ class StreamSession:
         self._refreshed = time.monotonic()
         self._yields = False
 
-    def run(self) -> None:
+    def run(self, begun: Callable[[], None] = lambda: None) -> None:
         """Stream until asked to stop, or until the stage no longer wants a stream.
+
+        `begun` is called once both servers have answered.
 
         Raises:
             FencedError, RetryableError, FatalError: nothing uncommitted stays.
@@ -66,6 +69,7 @@ class StreamSession:
         with self.pools.begin(self.target) as control:
             state = read_stream(control, self.lease.migration_id)
         self._check_source(state)
+        begun()
         reader = self._new_reader(state)
         feeding = threading.Thread(target=self.queue.feed, args=(reader,), daemon=True)
         feeding.start()

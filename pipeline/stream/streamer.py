@@ -23,11 +23,13 @@ from pipeline.domain.role import Role
 from pipeline.domain.stages import wants_stream
 from pipeline.errors import FencedError, RetryableError, TranshipError, defect
 from pipeline.mysql.pools import Pools, connection_id, kill_connection
+from pipeline.outages import Outages
 from pipeline.stream.session import StreamSession
 
 log = logging.getLogger(__name__)
 _AGAIN_S = 1.0
 _DEFECTS = 5
+_STREAM = "the stream"
 
 
 @dataclass
@@ -39,6 +41,7 @@ class Streamer:
     migration_id: str
     owner: str
     stopping: threading.Event = field(default_factory=threading.Event)
+    outages: Outages = field(default_factory=lambda: Outages(log))
 
     def run(self) -> None:
         """Stream until there is nothing more to do here; record what stops it for good."""
@@ -55,8 +58,7 @@ class Streamer:
                 log.info("the streamer stops: %s", error)
                 return
             except RetryableError as error:
-                log.warning("the streamer begins again: %s", error)
-                self.stopping.wait(_AGAIN_S)
+                self.stopping.wait(self.outages.lost(_STREAM, error))
             except TranshipError as error:
                 self._record(error)
                 return
@@ -76,10 +78,14 @@ class Streamer:
                 return
             try:
                 with bound_contextvars(epoch=lease.epoch):
-                    log.info("streaming")
-                    StreamSession(self.pools, self.target, lease, data, self.stopping).run()
+                    session = StreamSession(self.pools, self.target, lease, data, self.stopping)
+                    session.run(self._begun)
             finally:
                 self._let_go(lease)
+
+    def _begun(self) -> None:
+        log.info("streaming")
+        self.outages.back(_STREAM)
 
     def _take(self, data_connection: int) -> Lease | None:
         """Take the role, if it is free and the stage wants a stream."""

@@ -17,7 +17,7 @@ from pipeline.control.throttles import heartbeat_age_s
 from pipeline.domain.reading import Reading, Signal
 from pipeline.errors import FatalError, TranshipError
 from pipeline.mysql.pools import Pools, run
-from pipeline.mysql.quoting import text_literal
+from pipeline.mysql.servers import status_variable
 
 Read = Callable[[], float]
 
@@ -78,10 +78,10 @@ def _lag(pools: Pools, target: str, replica: str) -> float:
 
 
 def _status(connection: Connection, name: str) -> float:
-    rows = run(connection, f"SHOW GLOBAL STATUS WHERE Variable_name = {text_literal(name)}").rows
-    if not rows:
+    value = status_variable(connection, name)
+    if value is None:
         raise FatalError(f"there is no status variable {name}", "Correct [throttle].")
-    return float(rows[0][1])
+    return float(value)
 
 
 def _history_list(connection: Connection) -> float:

@@ -1,8 +1,8 @@
-"""The job of copying a chunk. Its claim counts the attempts and fences late ones out (I3)."""
+"""The job of copying a chunk. Its claim fences late attempts out (I3), and counts failed ones."""
 
 from __future__ import annotations
 
-from pipeline.control.chunks import chunk_attempts, unsend
+from pipeline.control.chunks import chunk_failures, unsend
 from pipeline.copy.chunk import copy_chunk
 from pipeline.domain.role import Role
 from pipeline.domain.stages import STAGES_THAT_COPY
@@ -23,7 +23,7 @@ COPY = JobKind(
     stages=STAGES_THAT_COPY,
     perform=_copy,
     unsend=unsend,
-    attempts=chunk_attempts,
+    attempts=chunk_failures,
     limit=lambda settings: settings.row_copy.attempts,
     what="Copying chunk {number} of {table}",
 )

@@ -18,7 +18,13 @@ from pipeline.control.throttles import ThrottleState
 from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
-from pipeline.errors import FatalError, FencedError, RetryableError, TranshipError
+from pipeline.errors import (
+    FatalError,
+    FencedError,
+    RetryableError,
+    TranshipError,
+    UnreachableError,
+)
 from pipeline.mysql.pools import Pools
 
 _LONGEST_PAUSE_S = 60.0
@@ -101,9 +107,9 @@ def stop_reason(
     """Why a job that failed with `error` stops its migration; None if it is tried again.
 
     Temporary trouble is tried again, and so is a defect of ours, but not for ever: after `limit`
-    attempts it is not temporary.
+    attempts it is not temporary. A server that is away uses up none: nothing was tried.
     """
-    if isinstance(error, FencedError):
+    if isinstance(error, FencedError | UnreachableError):
         return None
     if isinstance(error, TranshipError) and not isinstance(error, RetryableError):
         return error

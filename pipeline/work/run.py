@@ -20,6 +20,7 @@ from pipeline.domain.migration import Failure, Migration, MigrationTable
 from pipeline.domain.role import Role
 from pipeline.errors import FencedError, RetryableError, TranshipError
 from pipeline.mysql.pools import Pools
+from pipeline.outages import Outages
 from pipeline.throttle.limits import throttle_of
 from pipeline.work.job import (
     Job,
@@ -32,6 +33,8 @@ from pipeline.work.job import (
 )
 
 log = logging.getLogger(__name__)
+outages = Outages(log)
+_JOBS = "jobs"  # a server that is away stops all of them in the same way
 SendAdvance = Callable[[str, str], None]  # target, migration
 
 
@@ -41,12 +44,14 @@ def run_job(
     """Do a job if it is wanted now; `send_advance` tells the coordinator that something is new."""
     with bound_contextvars(migration=job.migration_id, chunk=job.number):
         try:
-            return _run(pools, kind, job, owner, send_advance)
+            result = _run(pools, kind, job, owner, send_advance)
+            outages.back(_JOBS)
+            return result
         except FencedError as error:
             log.info("%s", error)
             return JobResult.FENCED
         except RetryableError as error:
-            log.warning("%s", error)
+            outages.lost(_JOBS, error)
             return JobResult.RETRIED
         except TranshipError as error:  # the control schema can't be read, so nor can it be written
             log.error("%s", error)

@@ -25,6 +25,7 @@ from pipeline.control.touched_keys import (
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.role import Role
 from pipeline.domain.stages import STAGES_THAT_VERIFY
+from pipeline.errors import UnreachableError
 from pipeline.renewal import renewed
 from pipeline.work.job import JobContext, JobKind
 
@@ -47,17 +48,21 @@ def _verify(context: JobContext) -> bool:
 def _verify_keys(context: JobContext) -> bool:
     with context.control() as control:
         attempt = begin_keys(control, context.table)
-    failed = True
     try:
         with renewed(lambda: _renew_keys(context, attempt), _resend_s(context)):
             verdict = KeyVerifier(_sides(context)).verify_for(_KEYS_FOR_S)
-        failed = False
-    finally:
-        with context.control() as control:
-            end_keys(control, context.table, attempt, failed=failed)
+    except Exception as error:
+        _end_keys(context, attempt, 0 if isinstance(error, UnreachableError) else 1)
+        raise
+    _end_keys(context, attempt)
     log.info("verification of touched keys: %s", verdict.value)
     # If nothing is left, the next tick is soon enough: there is something new all the time.
     return verdict in (SliceVerdict.EQUAL, SliceVerdict.DIFFERENT)
+
+
+def _end_keys(context: JobContext, attempt: int, errors: int | None = None) -> None:
+    with context.control() as control:
+        end_keys(control, context.table, attempt, errors)
 
 
 def _resend_s(context: JobContext) -> float:

@@ -14,6 +14,7 @@ from pipeline.commands.resume import resume
 from pipeline.commands.start import start
 from pipeline.configuration.load import load_settings
 from pipeline.domain.stages import Stage
+from pipeline.mysql.flavours import is_mariadb
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.servers import table_exists
 from pipeline.mysql.table import TableName
@@ -40,8 +41,11 @@ def least(
 ) -> Iterator[tuple[Pools, Stack]]:
     """Pools and workers that log in as such a user."""
     for side, server in (("source", SOURCE), ("target", TARGET)):
-        for statement in least_privileges([schema], "least", sides=[side], user=schema):
-            with pools.begin(server) as connection:
+        with pools.begin(server) as connection:
+            mariadb = is_mariadb(connection)
+            for statement in least_privileges(
+                [schema], "least", sides=[side], user=schema, mariadb=mariadb
+            ):
                 run(connection, statement)
     path = as_user(config_file, schema, tmp_path)
     stack, weak = Stack(path, tmp_path), Pools(load_settings(path))

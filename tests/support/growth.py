@@ -26,8 +26,8 @@ def grow(move: DirectMove, chunks: int, *, verified: bool) -> None:
         run(
             control,
             "INSERT INTO tranship.chunks (table_id, number, state, attempt, done_at, `rows`, bytes,"
-            f" seconds) {numbers} SELECT {move.table.id}, i, 'done', 1,"
-            " UTC_TIMESTAMP(6) - INTERVAL 1 HOUR, 10, 100, 0.1 FROM n",
+            f" seconds, failures) {numbers} SELECT {move.table.id}, i, 'done', 1,"
+            " UTC_TIMESTAMP(6) - INTERVAL 1 HOUR, 10, 100, 0.1, 0 FROM n",
         )
         run(
             control,

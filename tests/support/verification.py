@@ -48,6 +48,16 @@ def write_both(move: DirectMove, feed: Feed, number: int, text: str) -> None:
     drained(move)
 
 
+def given_up(move: DirectMove) -> None:
+    """Say that nobody has renewed the attempts on the chunks for an hour."""
+    with move.pools.begin(TARGET) as control:
+        run(
+            control,
+            "UPDATE tranship.chunk_checks SET sent_at = sent_at - INTERVAL 1 HOUR"
+            f" WHERE table_id = {move.table.id}",
+        )
+
+
 def equal(move: DirectMove) -> bool:
     table = move.table.definition
     return rows_of(move.pools, TARGET, table) == rows_of(move.pools, SOURCE, table)

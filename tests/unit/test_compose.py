@@ -1,8 +1,14 @@
-"""The stack for Docker, parsed here and handed to `docker compose` where that runs; and units."""
+"""The stack for Docker, parsed here and handed to `docker compose` where that runs; and units.
+
+Its two scripts are run here: they need no Docker.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
+import stat
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,11 +17,14 @@ import pytest
 import yaml
 
 from ops.cli.worker import worker
+from ops.dev.sandbox.least_privileges import least_privileges
 from ops.dev.sandbox.mysqld import OPTIONS
 from pipeline.configuration.load import load_settings
 
 _COMPOSE = Path(__file__).resolve().parents[2] / "compose"
 _FILE = _COMPOSE / "docker-compose.yml"
+_DOCKERFILE = _COMPOSE / "Dockerfile"
+_EXAMPLES = _COMPOSE.parent / "ops" / "examples"
 _NEEDED = ("gtid-mode", "enforce-gtid-consistency", "log-bin", "binlog-row-image", "local-infile")
 
 
@@ -26,7 +35,8 @@ def services() -> dict[str, Any]:
 
 
 def test_every_worker_has_a_role_that_the_command_knows(services: dict[str, Any]) -> None:
-    roles = {one["command"][1] for one in services.values() if one["command"][0] == "worker"}
+    commands = [one.get("command", [""]) for one in services.values()]
+    roles = {command[1] for command in commands if command[0] == "worker"}
     choice = next(each for each in worker.params if each.name == "role").type
     assert roles == set(choice.choices)  # type: ignore[attr-defined]
 
@@ -70,6 +80,75 @@ def test_the_image_holds_every_package() -> None:
     copied = (_COMPOSE / "Dockerfile").read_text()
     for name in ("pipeline", "tasks", "workers", "ops", "tranship"):
         assert f"COPY {name} {name}\n" in copied
+
+
+def test_only_what_the_image_copies_is_sent_to_docker() -> None:
+    ignored = (_COMPOSE.parent / ".dockerignore").read_text().splitlines()
+    sources = " ".join(re.findall(r"^COPY (.*) \S+$", _DOCKERFILE.read_text(), re.M)).split()
+    assert next(line for line in ignored if not line.startswith("#")) == "*"
+    assert {line[1:] for line in ignored if line.startswith("!")} == set(sources)
+
+
+def test_every_service_that_stays_says_whether_it_is_well(services: dict[str, Any]) -> None:
+    staying = {name for name, one in services.items() if one.get("restart") == "unless-stopped"}
+    assert set(services) - staying == {"secrets", "cli"}
+    assert {name for name in staying if "healthcheck" not in services[name]} == set()
+
+
+def test_no_service_of_ours_may_do_more_than_it_needs(services: dict[str, Any]) -> None:
+    ours = [one for one in services.values() if one["image"] == "tranship"]
+    assert len(ours) == 6
+    for one in ours:
+        assert one["read_only"]
+        assert one["cap_drop"] == ["ALL"]
+        assert "user" not in one  # the image's, which is not root
+
+
+def test_a_password_is_seen_by_those_alone_who_use_it(services: dict[str, Any]) -> None:
+    mounted: dict[str, set[str]] = {"server-secrets": set(), "worker-secrets": set()}
+    for name, one in services.items():
+        for volume in one.get("volumes", ()):
+            source = volume.split(":")[0]
+            if source in mounted:
+                mounted[source].add(name)
+    assert mounted["server-secrets"] == {"secrets", "source", "target"}
+    assert mounted["worker-secrets"] == {
+        "secrets", "copy", "stream", "coordinate", "metrics", "cli",
+    }  # fmt: skip
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_the_passwords_are_readable_by_the_images_users_and_by_nobody_else(tmp_path: Path) -> None:
+    servers, workers = tmp_path / "servers", tmp_path / "workers"
+    servers.mkdir()
+    workers.mkdir()
+    before = []
+    for _ in range(2):  # the second run keeps them
+        subprocess.run([_COMPOSE / "make-secrets.sh", servers, workers], check=True)
+        found = [servers / "root", servers / "tranship", workers / "tranship"]
+        before.append([path.read_text() for path in found])
+        of_image = re.search(r"useradd --uid (\d+)", _DOCKERFILE.read_text())
+        assert of_image is not None
+        assert [path.stat().st_uid for path in found] == [999, 999, int(of_image[1])]
+        assert {stat.S_IMODE(path.stat().st_mode) for path in found} == {0o400}
+    assert before[0] == before[1]
+    root, ours, theirs = before[0]
+    assert ours == theirs != root
+    assert re.fullmatch(r"[0-9a-f]{32}", root)
+    assert re.fullmatch(r"[0-9a-f]{32}", ours)
+
+
+def test_the_servers_users_are_those_of_the_examples(tmp_path: Path) -> None:
+    (tmp_path / "tranship").write_text("5eCret")
+    sourced = f"docker_process_sql() {{ cat; }}; . {_COMPOSE / 'make-user.sh'}"
+    done = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", sourced],
+        env={**os.environ, "EXAMPLES": str(_EXAMPLES), "SECRETS": str(tmp_path)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    without_comments = re.sub(r"^--.*$", "", done.stdout, flags=re.M)
+    run = [" ".join(one.split()) for one in without_comments.split(";") if one.strip()]
+    assert list(dict.fromkeys(run)) == least_privileges(["shop"], "5eCret")
 
 
 def _has_compose() -> bool:

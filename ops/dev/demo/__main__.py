@@ -34,14 +34,18 @@ _AFTERWARDS_S = 2.0
 
 @click.command()
 @click.option("--rows", type=click.IntRange(min=1000), default=1_000_000, show_default=True)
-def main(rows: int) -> None:
+@click.option(
+    "--program", type=click.Path(exists=True, path_type=Path),
+    help="An installed `tranship`, instead of this checkout's.",
+)  # fmt: skip
+def main(rows: int, program: Path | None) -> None:
     """Move a live table of ROWS rows between two servers, and compare both sides."""
-    perform(lambda directory: _show(directory, rows))
+    perform(lambda directory: _show(directory, rows, program))
 
 
-def _show(directory: Path, rows: int) -> str:
+def _show(directory: Path, rows: int, program: Path | None) -> str:
     say("starting two MySQL servers and Redis (the first time they are downloaded)")
-    with running_stack(directory, ("old", "new"), (SCHEMA,)) as stack:
+    with running_stack(directory, ("old", "new"), (SCHEMA,), program=program) as stack:
         moved = _run(stack, rows)
     return f"{moved} rows moved, both sides identical"
 

@@ -43,6 +43,7 @@ class Stack:
     broker_url: str
     schemas: Sequence[str]
     tls_mode: str = "preferred"
+    program: Path | None = None  # an installed `tranship`, instead of this checkout's
     flower_port: int = field(default_factory=process.free_port)
     _login: str = field(default_factory=lambda: f"demo:{secrets.token_urlsafe(9)}")
     workers: dict[str, Identity] = field(default_factory=dict)
@@ -137,15 +138,18 @@ class Stack:
         )
 
     def _command(self, *arguments: str) -> list[str]:
+        if self.program is not None:
+            return [str(self.program), *arguments]
         return [sys.executable, "-m", "ops.cli.main", *arguments]
 
     def _environment(self) -> dict[str, str]:
+        here = str(Path(__file__).resolve().parents[3])
         return {
             **os.environ,
+            **({"PYTHONPATH": here} if self.program is None else {}),
             "TRANSHIP_CONFIG": str(self.config),
             "FLOWER_BASIC_AUTH": self._login,
             "TMPDIR": str(self.directory),
-            "PYTHONPATH": str(Path(__file__).resolve().parents[3]),
             "C_FORCE_ROOT": "1",
         }
 
@@ -157,6 +161,7 @@ def running_stack(
     schemas: Sequence[str],
     options: Mapping[str, str] | None = None,
     tls_mode: str = "preferred",
+    program: Path | None = None,
 ) -> Iterator[Stack]:
     """Started and configured servers, each with `options`; the caller starts the workers.
 
@@ -165,7 +170,7 @@ def running_stack(
     with ExitStack() as stack:
         sandbox = stack.enter_context(Sandbox(tied=True, name=f"demo-{secrets.token_hex(4)}"))
         servers = {name: sandbox.mysql(name, options) for name in names}
-        running = Stack(directory, servers, sandbox.redis().url, schemas, tls_mode)
+        running = Stack(directory, servers, sandbox.redis().url, schemas, tls_mode, program)
         stack.callback(running.stop)
         running.configure()
         yield running

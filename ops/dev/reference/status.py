@@ -13,6 +13,7 @@ from pipeline.control.events import LoggedEvent
 from pipeline.domain.cut_over_parts import CutOverAttempt, Part, PartTime
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Failure
+from pipeline.domain.processes import Processes, WorkerNode
 from pipeline.domain.reading import Reading, Signal
 from pipeline.domain.role import Role
 from pipeline.domain.stages import RULES, Stage
@@ -53,6 +54,7 @@ ABOUT: dict[type, dict[str, str]] = {
         "events": "the last five of the event log, oldest first",
         "next": "what happens next and what that waits for, for a person",
         "command": "the command that is useful now",
+        "processes": "the broker and the workers that answered, see below; null once it has ended",
     },
     TableProgress: {
         "source": "`schema.table`",
@@ -107,6 +109,15 @@ ABOUT: dict[type, dict[str, str]] = {
         "explanation": "why",
         "remedy": "what to do",
         "resumable": "`false`: only a new migration helps, so `resume` is refused",
+    },
+    Processes: {
+        "broker_trouble": "why the broker does not answer; null if it does",
+        "workers": "one object for each worker that has answered within a second, see below",
+    },
+    WorkerNode: {
+        "name": "its node, as Celery calls it",
+        "roles": "what it does: " + ", ".join(f"`{one}`" for one in Role),
+        "outdated": "its configuration is not the one that this command reads",
     },
     LoggedEvent: {
         "id": "grows",
@@ -164,6 +175,8 @@ _TITLES = {
     PartTime: "cut_overs[].parts[]",
     Failure: "failure",
     LoggedEvent: "events[]",
+    Processes: "processes",
+    WorkerNode: "processes.workers[]",
 }
 
 

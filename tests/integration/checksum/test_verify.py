@@ -29,6 +29,7 @@ from tests.support.moves import SOURCE, TARGET, story
 from tests.support.verification import (
     drained,
     equal,
+    given_up,
     on_source,
     on_target,
     once,
@@ -172,6 +173,7 @@ def test_a_verification_that_a_later_attempt_has_overtaken_records_nothing(
     verdicts = []
 
     def overtake() -> None:
+        given_up(move)
         on_target(move, "UPDATE {t} SET v = 'stale' WHERE id = 5")
         verdicts.append(move.verify(0))
         on_target(move, "UPDATE {t} SET v = 'stale' WHERE id = 5")
@@ -226,6 +228,7 @@ def test_a_delayed_repair_changes_nothing_after_a_newer_attempt(move: DirectMove
     verdicts = []
 
     def overtake() -> None:
+        given_up(move)
         verdicts.append(move.verify(0))
         on_target(move, "UPDATE {t} SET v = 'the application' WHERE id = 9")
 

@@ -18,6 +18,7 @@ from tests.support.settings import changed
 from tests.support.verification import (
     drained,
     equal,
+    given_up,
     on_source,
     on_target,
     once,
@@ -128,19 +129,31 @@ def test_an_attempt_that_outlasts_the_resend_time_is_not_overtaken(
     assert move.sent.chunk_checks == []
 
 
+def test_a_message_that_has_waited_in_the_queue_voids_no_attempt_that_goes_on(
+    move: DirectMove,
+) -> None:
+    """It was sent again after resend_s; the first one was taken after all."""
+    verdicts: list[Verdict] = []
+    with at(Point.VERIFY_SOURCE_READ, once(lambda: verdicts.append(move.verify(0)))):
+        assert move.verify(0) is Verdict.VERIFIED
+    assert verdicts == [Verdict.NOT_NEEDED]
+    assert unverified(move) == []
+
+
 def test_an_attempt_whose_worker_is_gone_is_sent_again(
     move: DirectMove, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changed(monkeypatch, move.pools, checksum={"resend_s": 600})
     move.sent.chunk_checks.clear()
     with move.pools.begin(TARGET) as control:
-        claim_checks(control, move.table, 0, batch=0)
+        claim_checks(control, move.table, 0, 0, resend_s=0)
     move.advance()
     assert move.sent.chunk_checks == []
-    with move.pools.begin(TARGET) as control:
-        run(control, "UPDATE tranship.chunk_checks SET sent_at = sent_at - INTERVAL 1 HOUR")
+    given_up(move)
     move.advance()
     assert 0 in move.sent.chunk_checks
+    drained(move)
+    assert move.verify(0) is Verdict.VERIFIED  # the one that is gone does not look alive again
 
 
 def test_the_open_chunk_of_a_growing_table_is_not_cut_while_it_is_verified(

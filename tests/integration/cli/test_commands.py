@@ -167,6 +167,20 @@ def test_a_move_from_beginning_to_clean_up(
     assert "cleaned up already" in err
 
 
+def test_a_table_is_not_announced_and_then_refused(
+    command: Command, pools: Pools, table: str
+) -> None:
+    migration_id = begin_move(pools, table.split(".")[0], ["t"])
+    with pools.begin(TARGET) as control:
+        run(control, f"UPDATE tranship.migrations SET stage = 'done' WHERE id = '{migration_id}'")
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE TABLE {table.replace('.t', '._t_del')} (id INT PRIMARY KEY)")
+    code, out, err = command("clean-up", migration_id, "--yes")
+    assert code is ExitCode.REFUSED
+    assert "_t_del on old is not the table" in err
+    assert out == ""
+
+
 def changed(config_file: Path, tmp_path: Path, pattern: str, by: str) -> Path:
     """The configuration with one thing wrong in it."""
     path = tmp_path / "wrong.toml"

@@ -4,15 +4,34 @@ taken from a pool that neither pings nor rolls back one that it knows to be good
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pymysql
 import pytest
 from sqlalchemy import Connection
 
+from pipeline.errors import FatalError
 from pipeline.mysql import pooled
 from pipeline.mysql import pools as connections
 from pipeline.mysql.pools import Pools, connection_id, connection_is_alive, kill_connection, run
 from tests.conftest import Connect
 from tests.support.moves import SOURCE, TARGET, wait_until
+
+
+@pytest.mark.parametrize(
+    "ask", [run, lambda link, text: link.exec_driver_sql(text)], ids=["text", "SQLAlchemy"]
+)
+def test_an_error_names_the_server_that_it_came_from(
+    pools: Pools, ask: Callable[[Connection, str], object]
+) -> None:
+    """Even while another server is read: a digest of the source, say, beside the target's."""
+
+    def fail() -> None:
+        with pools.begin(SOURCE) as source, pools.begin(TARGET):
+            ask(source, "SELECT nothing")
+
+    with pytest.raises(FatalError, match=f"^Server {SOURCE}: "):
+        fail()
 
 
 def test_a_connection_that_was_there_is_ended(pools: Pools, connect: Connect) -> None:

@@ -11,6 +11,7 @@ from pipeline.commands.start import start
 from pipeline.domain.request import AlterRequest, MoveRequest
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
+from pipeline.mysql.flavours import identity
 from pipeline.mysql.pools import Pools, run
 from pipeline.preflight.findings import Scope
 from pipeline.preflight.registry import run_preflight
@@ -62,6 +63,45 @@ def test_two_sources_never_fill_one_table(pools: Pools, asked: MoveRequest) -> N
     change = AlterRequest(server=TARGET, table=asked.tables[0], change="ADD COLUMN c INT")
     findings = run_preflight(pools, change, Scope.START)
     assert f"on new belongs to migration {migration_id}" in str(findings)
+
+
+def copied(pools: Pools, migration_id: str, kept_on: str) -> None:
+    """Make the claims what a replica of that server would have."""
+    with pools.begin(TARGET) as control:
+        run(
+            control,
+            f"UPDATE tranship.claims SET kept_on = '{kept_on}'"
+            f" WHERE migration_id = '{migration_id}'",
+        )
+
+
+def test_a_claim_that_another_server_has_ended_is_no_obstacle_where_it_was_copied_to(
+    pools: Pools, asked: MoveRequest
+) -> None:
+    """The target is a replica that has become a server of its own, with claims that stay."""
+    migration_id = start(pools, asked, "test")
+    with pools.begin(SOURCE) as other:
+        copied(pools, migration_id, identity(other))
+    again = start(pools, asked, "test")
+    with pytest.raises(RefusedError, match=f"belongs to migration {again}"):
+        start(pools, asked, "test")
+
+
+def test_a_claim_copied_from_a_server_that_can_not_be_asked_says_how_to_forget_it(
+    pools: Pools, asked: MoveRequest
+) -> None:
+    migration_id = start(pools, asked, "test")
+    copied(pools, migration_id, "another-server")
+    forget = (
+        f"DELETE FROM tranship.claims WHERE migration_id = '{migration_id}'"
+        " AND kept_on = 'another-server';"
+    )
+    with pytest.raises(RefusedError) as refused:
+        start(pools, asked, "test")
+    assert f"run on {TARGET}: {forget}" in refused.value.explanation
+    with pools.begin(TARGET) as control:
+        run(control, forget)
+    start(pools, asked, "test")
 
 
 def test_a_server_that_can_not_say_what_it_claims_is_named(

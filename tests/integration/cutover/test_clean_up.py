@@ -10,14 +10,16 @@ from pipeline.commands.drop import drop_table
 from pipeline.control.claims import claimed_by
 from pipeline.control.migration_tables import note_source, read_tables
 from pipeline.domain.stages import Stage
-from pipeline.errors import RefusedError
+from pipeline.errors import RefusedError, RetryableError
 from pipeline.mysql.catalogue import table_identity
 from pipeline.mysql.flavours import identity
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
+from pipeline.pausepoints import Point, at
 from tests.support.coordinators import Coordinators
 from tests.support.cut_overs import ReadyMove
 from tests.support.moves import SOURCE, TARGET, begin_move
+from tests.support.verification import once
 
 
 def test_a_later_table_of_the_retired_name_is_never_dropped(move: ReadyMove) -> None:
@@ -31,6 +33,36 @@ def test_a_later_table_of_the_retired_name_is_never_dropped(move: ReadyMove) -> 
     with move.pools.begin(SOURCE) as source:
         run(source, f"DROP TABLE {move.schema}._two_del")
     assert clean_up(move.pools, TARGET, move.id, "test") == [f"{move.schema}._one_del on old"]
+    assert move.source_tables == []
+
+
+def test_a_table_that_takes_the_retired_name_after_the_look_is_never_dropped(
+    move: ReadyMove,
+) -> None:
+    move.ends_done()
+
+    def take_its_place() -> None:
+        with move.pools.begin(SOURCE) as source:
+            run(source, f"DROP TABLE {move.schema}._one_del")
+            run(source, f"CREATE TABLE {move.schema}._one_del (id INT PRIMARY KEY)")
+
+    at_the_drop = at(Point.DDL_NOTED, once(take_its_place))
+    with at_the_drop, pytest.raises(RefusedError, match="_one_del on old is not the table"):
+        clean_up(move.pools, TARGET, move.id, "test")
+    assert move.source_tables == ["_one_del", "_two_del"]
+
+
+def test_a_clean_up_that_is_interrupted_goes_on_when_called_again(move: ReadyMove) -> None:
+    move.ends_done()
+
+    def interrupt(_: int) -> None:
+        raise RetryableError("The connection was lost.")
+
+    with pytest.raises(RetryableError):
+        clean_up(move.pools, TARGET, move.id, "test", interrupt)
+    assert len(move.source_tables) == 2
+    dropped = [f"{move.schema}.{name} on old" for name in ("_one_del", "_two_del")]
+    assert clean_up(move.pools, TARGET, move.id, "test") == dropped
     assert move.source_tables == []
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -204,6 +204,29 @@ def test_a_worker_pauses_as_long_as_the_migration_asks_for(worker: Worker) -> No
     assert time.monotonic() - began > 0.6
 
 
+@pytest.fixture
+def away(worker: Worker) -> Iterator[Pools]:
+    """The same servers, but that nobody listens where the source is."""
+    settings = worker.move.pools.settings
+    old = settings.servers[SOURCE].model_copy(update={"port": 1})
+    servers = {**settings.servers, SOURCE: old}
+    pools = Pools(settings.model_copy(update={"servers": servers}))
+    yield pools
+    pools.close()
+
+
+def test_a_server_that_is_away_uses_up_no_attempt_to_copy(worker: Worker, away: Pools) -> None:
+    here, worker.move.pools = worker.move.pools, away
+    for _ in range(here.settings.row_copy.attempts + 1):
+        assert worker.run(COPY, 0) is JobResult.RETRIED
+    worker.move.pools = here
+    assert (worker.failure, worker.unfinished) == (None, [(0, ChunkState.PENDING)])
+    with at(Point.COPY_READ, raising(RetryableError("the server is busy"))):
+        assert worker.run(COPY, 0) is JobResult.RETRIED
+    assert worker.failure is None
+    assert worker.run(COPY, 0) is JobResult.CHANGED
+
+
 # --- a verification ------------------------------------------------------------------------------
 
 
@@ -332,6 +355,20 @@ def test_a_verification_that_fails_now_and_then_stops_nothing(verifier: Worker) 
         assert verifier.run(VERIFY, 0) is JobResult.RETRIED
     assert verifier.failure is None
     assert verifier.run(VERIFY, 0) is JobResult.CHANGED
+
+
+@pytest.mark.parametrize(("kind", "number"), [(VERIFY, 0), (VERIFY_KEYS, WHOLE_TABLE)])
+def test_a_server_that_is_away_uses_up_no_attempt_to_verify(
+    verifier: Worker, away: Pools, kind: JobKind, number: int
+) -> None:
+    with verifier.move.applier() as feed:
+        feed.update(((b"1",), (b"1", b"one")))
+    drained(verifier)
+    here, verifier.move.pools = verifier.move.pools, away
+    for _ in range(here.settings.checksum.attempts + 1):
+        assert verifier.run(kind, number) is JobResult.RETRIED
+    verifier.move.pools = here
+    assert verifier.failure is None
 
 
 def test_a_verification_that_can_t_succeed_stops_the_migration(verifier: Worker) -> None:

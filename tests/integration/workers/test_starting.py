@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ops.dev.sandbox.process import free_port
 from tasks.queues import CHECKSUM, COPY, STREAM
 from tests.support.servers import Broker, running_broker
 from tests.support.terminal import call, running_worker
@@ -131,3 +132,38 @@ def test_workers_of_one_role_that_run_at_once_have_different_names(directory: Pa
     ):
         assert {one.name, other.name} == {"copy-1", "copy-2"}
         assert named.name == "night"
+
+
+def test_doctor_names_a_worker_that_has_an_older_configuration(directory: Path) -> None:
+    with running_worker(directory, "tranship", "worker", "stream") as worker:
+        assert worker.node
+        (workers,) = found_by_doctor(directory, "workers", "info")
+        assert "stream-1" in workers
+        with (directory / "tranship.toml").open("a") as file:
+            file.write("[cut_over]\nlimit_s = 7\n")
+        assert any("stream-1" in one for one in found_by_doctor(directory, "workers", "warning"))
+
+
+def found_by_doctor(directory: Path, check: str, severity: str) -> list[str]:
+    findings = json.loads(call(directory, "tranship", "doctor", "--json").stdout)["findings"]
+    return [
+        one["explanation"]
+        for one in findings
+        if (one["check"], one["severity"]) == (check, severity)
+    ]
+
+
+def test_flower_ends_while_the_broker_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a deploy kills it, after a minute."""
+    (tmp_path / "tranship.toml").write_text(f'[broker]\nurl = "redis://127.0.0.1:{free_port()}/0"')
+    monkeypatch.setenv("FLOWER_BASIC_AUTH", "operator:let-me-in")
+    port = str(free_port())
+    with running_worker(tmp_path, "tranship", "worker", "flower", "--port", port) as flower:
+        flower.waits_for("Failed to capture events")
+        taken = call(tmp_path, "tranship", "worker", "flower", "--port", port)
+        assert (taken.returncode, len(taken.stderr.splitlines())) == (2, 1), taken.stderr
+        assert "Address already in use" in taken.stderr
+        flower.process.terminate()
+        assert flower.process.wait(timeout=20) == 0

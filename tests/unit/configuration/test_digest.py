@@ -35,3 +35,8 @@ def test_a_password_can_not_be_found_by_trying_digests() -> None:
 
 def test_machines_may_run_different_numbers_of_processes() -> None:
     assert digest(workers={"copy_concurrency": 8, "log_format": "json"}) == digest()
+
+
+def test_a_password_may_come_from_another_place_on_another_machine() -> None:
+    assert digest(servers={"old": {"user": "u", "password_env": "P"}}) == digest()
+    assert digest(servers={"old": {"user": "u", "password_file": "/run/p"}}) == digest()

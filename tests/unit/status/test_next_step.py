@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pipeline.domain.migration import Failure
+from pipeline.domain.processes import Processes, WorkerNode
 from pipeline.domain.reading import Reading, Signal, asked_for_by
 from pipeline.domain.request import MigrationKind
 from pipeline.domain.role import Role
@@ -245,3 +246,37 @@ def test_who_throttled_it_by_hand_is_named_with_the_command_that_ends_it() -> No
         f"copying goes on once it is no longer throttled: {LAG_TEXT}; asked for by kim"
     )
     assert said.command == "tranship unthrottle m1"
+
+
+NO_BROKER = Processes(broker_trouble="Connection refused")
+COORDINATES = Processes(workers=(WorkerNode("coordinate-1@db1", (Role.COORDINATE,), False),))
+
+
+@pytest.mark.parametrize("stage", GOING_ON)
+def test_a_broker_that_is_away_is_not_taken_for_a_missing_coordinator(stage: Stage) -> None:
+    now = replace(of(stage), stream_alive=False, waiting_s=99, processes=NO_BROKER)
+    said = next_step(replace(now, coordinated_s_ago=12.0))
+    assert said.sentence == (
+        "the broker does not answer (Connection refused): start it; the workers then go on by"
+        " themselves"
+    )
+    assert said.command == "tranship doctor"
+
+
+def test_a_broker_that_only_we_can_not_reach_does_not_stop_the_migration() -> None:
+    assert next_step(replace(MOVE, processes=NO_BROKER)).command == WATCH
+
+
+def test_nobody_is_told_to_start_a_worker_that_runs() -> None:
+    said = next_step(replace(MOVE, coordinated_s_ago=12.0, processes=COORDINATES))
+    assert said.sentence == (
+        "no coordinator has been active for 12 s, though coordinate-1@db1 answers: its log says"
+        " why; or restart it"
+    )
+
+
+def test_a_missing_copy_worker_is_named_as_soon_as_a_message_waits() -> None:
+    assert next_step(replace(MOVE, waiting_s=2, processes=COORDINATES)).command == WATCH
+    said = next_step(replace(MOVE, waiting_s=4, processes=COORDINATES))
+    assert said.command == "tranship worker copy"
+    assert next_step(replace(MOVE, waiting_s=4)).command == WATCH  # nobody has asked

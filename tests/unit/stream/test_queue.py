@@ -71,6 +71,22 @@ def test_a_reader_ahead_of_its_applier_stops_at_the_bound() -> None:
         assert len(handed) <= 11
 
 
+def test_events_that_are_taken_but_not_handled_count_towards_the_bound() -> None:
+    handed: list[int] = []
+
+    def events() -> Iterator[Event]:
+        for number in range(1000):
+            handed.append(number)
+            yield rows(1000)
+
+    queue = EventQueue(80_000)
+    with feeding(queue, events()) as thread:
+        thread.join(0.1)
+        assert queue.get(0) is not None
+        thread.join(0.1)
+        assert len(handed) <= 65  # of 1,256 bytes, and the one that waits
+
+
 def test_a_reader_that_waits_for_room_ends_when_the_queue_is_closed() -> None:
     with feeding(EventQueue(1), [rows(1000), rows(1000), rows(1000)]) as thread:
         thread.join(0.1)

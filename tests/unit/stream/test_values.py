@@ -69,11 +69,13 @@ def test_a_double_in_json_keeps_its_bits(number: float) -> None:
     assert b"." in text or b"e" in text
 
 
-def encoded(value: object) -> tuple[int, bytes]:
-    """Type and bytes of the binary form, large containers only."""
+def encoded(value: object, large: bool) -> tuple[int, bytes]:
+    """Type and bytes of the binary form, with all containers large, or all small."""
     if value is None or isinstance(value, bool):
         return 4, bytes([{None: 0, True: 1, False: 2}[value]])
     if isinstance(value, int):
+        if -(2**15) <= value < 2**15:
+            return 5, struct.pack("<h", value)
         return (9, struct.pack("<q", value)) if value < 2**63 else (10, struct.pack("<Q", value))
     if isinstance(value, float):
         return 11, struct.pack("<d", value)
@@ -83,26 +85,28 @@ def encoded(value: object) -> tuple[int, bytes]:
         while size > 127:
             length, size = length + bytes([size & 127 | 128]), size >> 7
         return 12, length + bytes([size]) + text
-    return _container(value)
+    return _container(value, large)
 
 
-def _container(value: object) -> tuple[int, bytes]:
+def _container(value: object, large: bool) -> tuple[int, bytes]:
     keys = [key.encode() for key in value] if isinstance(value, dict) else []
     items = list(value.values()) if isinstance(value, dict) else list(value)  # type: ignore[call-overload]
-    at = 8 + 6 * len(keys) + 5 * len(items)
+    size = "I" if large else "H"
+    key_entry, entry = struct.Struct(f"<{size}H"), struct.Struct(f"<B{size}")
+    at = 2 * struct.calcsize(size) + key_entry.size * len(keys) + entry.size * len(items)
     table, data = b"", b""
     for key in keys:
-        table += struct.pack("<IH", at + len(data), len(key))
+        table += key_entry.pack(at + len(data), len(key))
         data += key
     for item in items:
-        kind, content = encoded(item)
-        if kind == 4:
-            table += struct.pack("<BI", kind, content[0])
+        kind, content = encoded(item, large)
+        if kind in (4, 5):
+            table += bytes([kind]) + content.ljust(entry.size - 1, b"\0")
         else:
-            table += struct.pack("<BI", kind, at + len(data))
+            table += entry.pack(kind, at + len(data))
             data += content
-    body = struct.pack("<II", len(items), at + len(data)) + table + data
-    return (1 if isinstance(value, dict) else 3), body
+    body = struct.pack(f"<2{size}", len(items), at + len(data)) + table + data
+    return (0 if isinstance(value, dict) else 2) + large, body
 
 
 documents = st.recursive(
@@ -114,9 +118,9 @@ documents = st.recursive(
 )  # fmt: skip
 
 
-@given(documents)
-def test_a_json_document_reads_back_as_it_was(document: object) -> None:
-    kind, data = encoded(document)
+@given(documents, st.booleans())
+def test_a_json_document_reads_back_as_it_was(document: object, large: bool) -> None:
+    kind, data = encoded(document, large)
     assert json.loads(json_text(bytes([kind]) + data)) == document
 
 

@@ -10,7 +10,7 @@ import pytest
 from structlog.contextvars import bound_contextvars
 
 from pipeline.configuration.settings import LogFormat
-from workers.logs import formatter
+from workers.logs import BrokerOnce, Seldom, formatter
 
 
 def lines_of(wanted: LogFormat) -> list[str]:
@@ -52,3 +52,29 @@ def test_json_is_one_object_a_line_whatever_the_message_holds() -> None:
     }  # fmt: skip
     assert lines[1]["level"] == "error"
     assert "migration" not in lines[1]  # what was bound is bound no more
+
+
+def passed(log_filter: BrokerOnce | Seldom, name: str, level: int, text: str) -> bool:
+    return log_filter.filter(logging.LogRecord(name, level, "", 0, text, None, None))
+
+
+def test_a_lost_broker_is_one_line_until_the_worker_is_connected_again() -> None:
+    consumer, connection = "celery.worker.consumer.consumer", "celery.worker.consumer.connection"
+    once = BrokerOnce()
+    for _ in range(2):
+        assert passed(once, consumer, logging.WARNING, "Connection to broker lost.")
+        for _ in range(9):
+            assert not passed(once, consumer, logging.ERROR, "Cannot connect to redis://")
+        assert passed(once, connection, logging.INFO, "Connected to redis://")
+    assert passed(once, consumer, logging.ERROR, "something else")
+
+
+def test_flower_says_what_it_could_not_ask_once_in_ten_minutes() -> None:
+    now = 0.0
+    seldom = Seldom(lambda: now)
+    assert passed(seldom, "flower.events", logging.ERROR, "Failed to capture events")
+    now = 599.0
+    assert not passed(seldom, "flower.events", logging.ERROR, "Failed to capture events")
+    assert passed(seldom, "flower.events", logging.INFO, "something else")
+    now = 600.0
+    assert passed(seldom, "flower.events", logging.ERROR, "Failed to capture events")
