@@ -139,8 +139,8 @@ def _set_all(pools: Pools, server: str) -> Mapping[str, str]:
 
 
 def _set(connection: Connection, name: str, value: str) -> None:
-    number = value.replace(".", "", 1).isdigit()
-    run(connection, f"SET GLOBAL {name} = {value if number else text_literal(value)}")
+    plain = value == "DEFAULT" or value.replace(".", "", 1).isdigit()
+    run(connection, f"SET GLOBAL {name} = {value if plain else text_literal(value)}")
 
 
 def _end_sessions(pools: Pools, server: str, spare: set[int]) -> None:
