@@ -94,7 +94,7 @@ _MARIADB = {
     "note_verbosity": Strange("basic,unusable_keys,explain"),
     "sql_buffer_result": Strange("1"),
     "big_tables": Strange("1"),
-    "alter_algorithm": Strange("INSTANT"),
+    "alter_algorithm": Strange("INSTANT", "DEFAULT"),
     "optimizer_max_sel_arg_weight": Strange("1"),
     "query_cache_type": Strange("1", "OFF"),
     "tx_read_only": Strange("1", 0),
@@ -139,7 +139,9 @@ def _set_all(pools: Pools, server: str) -> Mapping[str, str]:
 
 
 def _set(connection: Connection, name: str, value: str) -> None:
-    plain = value == "DEFAULT" or value.replace(".", "", 1).isdigit()
+    plain = (name == "system_versioning_asof" and value == "DEFAULT") or value.replace(
+        ".", "", 1
+    ).isdigit()
     run(connection, f"SET GLOBAL {name} = {value if plain else text_literal(value)}")
 
 
