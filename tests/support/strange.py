@@ -139,9 +139,8 @@ def _set_all(pools: Pools, server: str) -> Mapping[str, str]:
 
 
 def _set(connection: Connection, name: str, value: str) -> None:
-    plain = (name == "system_versioning_asof" and value == "DEFAULT") or value.replace(
-        ".", "", 1
-    ).isdigit()
+    keyword = name == "system_versioning_asof" and value == "DEFAULT"
+    plain = keyword or value.replace(".", "", 1).isdigit()
     run(connection, f"SET GLOBAL {name} = {value if plain else text_literal(value)}")
 
 
