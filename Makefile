@@ -19,7 +19,8 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help venv demo demo-alter test test-long test-mariadb lint types check docs screenshots format lock bench dist clean
 
 help:
-	@echo "make demo [SIZE=1000000]  move a live table between two servers, compare both sides"
+	@echo "make demo [SIZE=1000000]  move a live table between two servers, compare both sides;"
+	@echo "                          WAY_BACK=1: and roll it back"
 	@echo "make demo-alter           rebuild a live table in place, compare it with what it was"
 	@echo "make test                 the short tests (make test-long: the long ones; test-mariadb)"
 	@echo "make lint types           linters, mypy"
@@ -45,7 +46,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 demo: $(STAMP)
-	@$(BIN)/python -m ops.dev.demo --rows $(SIZE)
+	@$(BIN)/python -m ops.dev.demo --rows $(SIZE) $(if $(WAY_BACK),--way-back)
 
 demo-alter: $(STAMP)
 	@$(BIN)/python -m ops.dev.demo.alter --rows $(SIZE)

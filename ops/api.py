@@ -34,6 +34,7 @@ from pipeline.commands.clean_up import clean_up
 from pipeline.commands.instant import try_instant
 from pipeline.commands.resume import Changes, resume
 from pipeline.commands.start import Plan, examine, make_plan, start
+from pipeline.commands.way_back import roll_back, standing_way_back
 from pipeline.configuration.load import load_settings
 from pipeline.configuration.path import PATH_VARIABLE
 from pipeline.control.events import LoggedEvent, read_events
@@ -46,7 +47,8 @@ from pipeline.domain.window import Window
 from pipeline.mysql.pools import Pools
 from pipeline.mysql.table import TableName
 from pipeline.preflight import setup
-from pipeline.preflight.findings import Finding
+from pipeline.preflight.findings import Finding, Scope
+from pipeline.preflight.registry import run_preflight
 from pipeline.status.listing import Listed, find_target, list_migrations
 from pipeline.status.progress import Progress, read_progress
 
@@ -103,6 +105,7 @@ class Tranship:
         target_schema: str | None = None, defer_secondary_indexes: bool = False,
         with_triggers: bool = False, json_as_text: bool = False,
         postpone_cut_over: bool = False, cut_over_window: str | None = None,
+        way_back_s: float | None = None,
         hooks: Mapping[str, str] = {}, chunk_rows: int | None = None,
     ) -> str:  # fmt: skip
         """Start moving tables; returns the migration's id.
@@ -116,6 +119,7 @@ class Tranship:
             json_as_text: let DECIMAL, dates and binary inside JSON become what their text says.
             postpone_cut_over: cut over only after `cut_over`.
             cut_over_window: cut over only in these hours: "02:00-04:00 Europe/Berlin".
+            way_back_s: for how long `roll_back` is possible after the switch.
             hooks: commands by hook, as in `{"on-success": "/opt/switch.sh"}`.
             chunk_rows: rows in a chunk at first.
         """
@@ -125,8 +129,8 @@ class Tranship:
                 target_schema=target_schema, defer_secondary_indexes=defer_secondary_indexes,
                 with_triggers=with_triggers,
                 json_as_text=json_as_text, postpone_cut_over=postpone_cut_over,
-                cut_over_window=_window(cut_over_window), hooks=commands_by_hook(hooks.items()),
-                chunk_rows=chunk_rows,
+                cut_over_window=_window(cut_over_window), way_back_s=way_back_s,
+                hooks=commands_by_hook(hooks.items()), chunk_rows=chunk_rows,
             )
         )  # fmt: skip
 
@@ -263,6 +267,20 @@ class Tranship:
     def cut_over(self, migration: str) -> str:
         """Let the cut-over happen as soon as the checksums have converged."""
         return self._do(control.cut_over, migration)
+
+    def roll_back(self, migration: str) -> str:
+        """Give the old tables their names again, with all that was written since the switch.
+
+        Returns the id of the migration that does so, which can be rolled back as well.
+        """
+        found = roll_back(self.pools, *self.find(migration), self.who)
+        self._push(found.target, found.id)
+        return found.id
+
+    def doctor_of_roll_back(self, migration: str) -> tuple[str, list[Finding]]:
+        """The id of the way back, and what preflight finds about a roll-back now."""
+        found = standing_way_back(self.pools, *self.find(migration))
+        return found.id, run_preflight(self.pools, found.request, Scope.CUT_OVER)
 
     def abort(self, migration: str) -> str:
         """End it; until the switch the source has its tables, or gets them back."""

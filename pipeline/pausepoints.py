@@ -54,6 +54,8 @@ class Point(StrEnum):
     BEFORE_SUCCESS_HOOK = "cut-over.before-success-hook"
     DURING_SUCCESS_HOOK = "cut-over.during-success-hook"
     AFTER_SUCCESS_HOOK = "cut-over.after-success-hook"
+    NAMES_GIVEN = "roll-back.names-given"
+    WAY_BACK_RECORDED = "way-back.recorded"
 
 
 _actions: dict[str, Any] = json.loads(os.environ.get(VARIABLE, "{}"))

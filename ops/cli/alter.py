@@ -31,6 +31,18 @@ not_deferred = click.option(
 )  # fmt: skip
 
 
+def _refuse_way_back(*given: Any) -> None:
+    if given[-1]:
+        raise RefusedError(
+            "--way-back is for a move. An alter's old table stays until clean-up, but what is"
+            " written after the swap is not brought to it.",
+            "Leave it out; `--postpone-cut-over` leaves time to look at the new table first.",
+        )
+
+
+no_way_back = click.option("--way-back", hidden=True, expose_value=False, callback=_refuse_way_back)
+
+
 @click.command()
 @click.option("--server", required=True, metavar="S", help="Server that the table is on.")
 @click.option("--table", required=True, metavar="SCHEMA.TABLE", help="The table to change.")
@@ -59,6 +71,7 @@ not_deferred = click.option(
     help="Kill what blocks the cut-over once it has been tried for that long (10m, 2h).",
 )  # fmt: skip
 @not_deferred
+@no_way_back
 @start_options
 @click.argument("change", metavar="CHANGE")
 @pass_session

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import click
 
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)")
+from pipeline.domain.duration import seconds_of
+from pipeline.errors import RefusedError
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]
@@ -18,10 +16,10 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        found = _DURATION.fullmatch(str(value))
-        if found is None:
+        try:
+            return seconds_of(str(value))
+        except RefusedError:
             self.fail(f"'{value}' is not a duration, as 90s, 10m or 2h are.", param, ctx)
-        return float(found[1]) * _UNITS[found[2]]
 
 
 DURATION = Duration()

@@ -47,6 +47,8 @@ for _name, _place, _about in (
     ("list", "list_migrations:list_migrations", "List the migrations on all configured servers."),
     ("cut-over", "cut_over:cut_over",
      "Let the cut-over happen as soon as the checksums have converged."),
+    ("roll-back", "roll_back:roll_back",
+     "Give the old tables their names again, with all that was written since the switch."),
     ("postpone", "postpone:postpone", "Hold the cut-over back until `cut-over` allows it."),
     ("throttle", "throttle:throttle", "Hold copy and verification back until `unthrottle`."),
     ("unthrottle", "throttle:unthrottle", "Take back what `throttle` asked for."),

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ops.cli.durations import DURATION
 from pipeline.domain.hook_names import Hook
 
 MIGRATION_ID = click.argument("migration_id", metavar="ID")
@@ -39,6 +40,10 @@ _MOVE_OPTIONS = (
     click.option(
         "--json-as-text", is_flag=True,
         help="Let DECIMAL, dates and binary inside JSON become what their text says, as in a dump.",
+    ),
+    click.option(
+        "--way-back", "way_back_s", type=DURATION, metavar="DURATION",
+        help="For how long `tranship roll-back` is possible after the switch (2h, 1d).",
     ),
 )  # fmt: skip
 

@@ -14,8 +14,10 @@ from ops.cli.options import MIGRATION_ID
 from ops.cli.session import Session, pass_session
 from pipeline.domain.processes import WORKERS, Processes
 from pipeline.domain.stages import ENDED, Stage
+from pipeline.domain.way_back import Direction
 from pipeline.status.indexes import BuildState, IndexProgress
 from pipeline.status.progress import Progress, StreamProgress, TableProgress
+from pipeline.status.way_back import way_back_text
 from pipeline.status.wording import attempt_text, reading_text
 
 
@@ -66,6 +68,8 @@ def status_lines(progress: Progress) -> list[str]:
         lines += _process_lines(progress.processes)
     if progress.cut_overs:
         lines.append(_cut_over_line(progress))
+    if progress.way_back is not None:
+        lines.append(way_back_text(progress.way_back))
     if progress.failure is not None:
         failure = progress.failure
         lines.append(f"failure ({failure.role}): {failure.explanation} {failure.remedy}".rstrip())
@@ -93,6 +97,9 @@ def _slowed_line(progress: Progress) -> str:
 def _what(progress: Progress) -> str:
     if progress.change is not None:
         return f"alter on {progress.source}: {progress.change}"
+    if progress.until is not None:
+        way = "way back" if progress.direction is Direction.BACK else "way forward again"
+        return f"{way}, {progress.source} → {progress.target}"
     return f"{progress.source} → {progress.target}"
 
 

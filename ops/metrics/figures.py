@@ -52,6 +52,14 @@ MIGRATION: dict[str, Figure[Progress]] = {
     "cut_over_attempts": Figure(
         "Attempts at the cut-over.", lambda one: one.cut_over_attempt, grows=True
     ),
+    "way_back_open": Figure(
+        "1: it can be rolled back; 0: no longer, or its way back has failed or can't be asked.",
+        lambda one: None if one.way_back is None else one.way_back.stands_open,
+    ),
+    "way_back_seconds_left": Figure(
+        "For how long a way back stands open.",
+        lambda one: None if one.until is None else (one.until - one.now).total_seconds(),
+    ),
     "refused_seconds": Figure(
         "For how long writes were refused, or had to wait.", lambda one: one.refused_s
     ),
@@ -80,6 +88,9 @@ TABLE: dict[str, Figure[TableProgress]] = {
     ),
     "keys_touched": Figure(
         "Keys touched and not verified since, once for each batch.", lambda one: one.keys_touched
+    ),
+    "keys_touched_seconds": Figure(
+        "Seconds that verifying those keys takes.", lambda one: one.keys_touched_s
     ),
 }
 SERVER_UP = "tranship_server_up"

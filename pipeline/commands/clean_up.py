@@ -7,6 +7,9 @@ and gets its name back if it is another table. Nor is it dropped once a later mi
 that found it empty and took it over, say. It is claimed until it is gone, so that none does so
 meanwhile; a clean-up that is interrupted keeps its claims, and goes on when called again.
 
+The way back of a move is ended and cleaned up with it, unless it has been taken: then it is a
+migration like any other.
+
 Whoever cleans up holds the coordinator's role of the migration, and drops on a connection that the
 next one to clean up would end first (step/ddl.py).
 """
@@ -21,6 +24,7 @@ from sqlalchemy import Connection
 from pipeline.alter.convert_rows import drop_templates
 from pipeline.commands.coordinating import coordinating
 from pipeline.commands.drop import drop_table
+from pipeline.commands.way_back import close_way_back
 from pipeline.control.chunk_map import delete_chunks, drop_key_tables
 from pipeline.control.claims import claim, release_claims
 from pipeline.control.events import log_event
@@ -71,7 +75,9 @@ def clean_up(
             migration's.
     """
     with pools.begin(target) as control:
-        _refuse_early(read_migration(control, migration_id))
+        migration = read_migration(control, migration_id)
+    _refuse_early(migration)
+    closed = close_way_back(pools, migration, who, clean_up) if _may_have_one(migration) else []
     with coordinating(pools, target, migration_id, who) as lease:
         with pools.begin(target) as control:
             migration = lock_migration(control, migration_id)
@@ -87,7 +93,11 @@ def clean_up(
             release_claims(control, migration_id)
             mark_cleaned_up(control, migration_id)
             log_event(control, migration_id, EventKind.CONTROL, "cleaned up", who)
-    return dropped
+    return closed + dropped
+
+
+def _may_have_one(migration: Migration) -> bool:
+    return migration.request.way_back_s is not None or migration.way_back_start is not None
 
 
 def leftovers(pools: Pools, target: str, migration_id: str) -> list[Leftover]:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from pipeline.control.events import log_event
 from pipeline.control.migrations import change_request, read_migration
 from pipeline.control.throttles import set_override
+from pipeline.domain.duration import seconds_of
 from pipeline.domain.event_kind import EventKind
-from pipeline.domain.request import AlterRequest, Request
+from pipeline.domain.request import AlterRequest, MoveRequest, Request
 from pipeline.domain.stages import ENDED
 from pipeline.domain.window import Window
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
+from pipeline.preflight.findings import Scope, refuse
+from pipeline.preflight.registry import run_preflight
 from pipeline.throttle.limits import SETTABLE, check_limit
 
 
@@ -29,6 +33,7 @@ class Term:
 
     about: str
     given: Callable[[Request, str | None], Request]
+    checked: bool = False  # preflight may refuse the new request
 
 
 def _with_window(request: Request, text: str | None) -> Request:
@@ -42,7 +47,23 @@ def _with_lock(request: Request, text: str | None) -> Request:
     return replace(request, lock_timeout_s=None if text is None else number(text))
 
 
+def _with_way_back(request: Request, text: str | None) -> Request:
+    if not isinstance(request, MoveRequest):
+        raise RefusedError("way_back is only for moves.", "An alter has none.")
+    if request.back is None:
+        return replace(request, way_back_s=None if text is None else seconds_of(text))
+    if text is None:
+        raise RefusedError("A way back has an end.", "Give a duration, counted from now.")
+    until = datetime.now(UTC) + timedelta(seconds=seconds_of(text))
+    return replace(request, back=replace(request.back, until=until))
+
+
 TERMS = {
+    "way_back": Term(
+        "move only: how long it can be rolled back (2h, 1d); of a way back: how much longer",
+        _with_way_back,
+        checked=True,
+    ),
     "cut_over_window": Term('when it may cut over: "02:00-04:00 Europe/Berlin"', _with_window),
     "lock_timeout_s": Term("alter only: seconds to wait for its lock, and to hold it", _with_lock),
 }
@@ -71,6 +92,8 @@ def change(
         )
     if name in TERMS:
         request = TERMS[name].given(migration.request, text)
+        if TERMS[name].checked:
+            refuse(run_preflight(pools, request, Scope.RESUME))
         with pools.begin(target) as control:
             change_request(control, migration_id, request)
     else:

@@ -122,6 +122,15 @@ def create_first_chunk(connection: Connection, table: MigrationTable) -> None:
         _insert_chunk(connection, table, 0, ChunkState.PENDING)
 
 
+def create_verified_chunk(connection: Connection, table: MigrationTable) -> None:
+    """Create the only chunk of a table that is copied and verified: it is open, and holds all keys.
+
+    If it ever has to be verified again, it is cut then, like an open chunk that has grown.
+    """
+    _insert_chunk(connection, table, 0, ChunkState.DONE, fully_verified=True)
+    add_verified(connection, table, 1)
+
+
 def last_chunk(connection: Connection, table: MigrationTable) -> int:
     """The number of the open chunk."""
     return int(

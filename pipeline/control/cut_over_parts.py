@@ -22,6 +22,13 @@ def note_blocked_for(connection: Connection, migration_id: str, seconds: float) 
     )
 
 
+def note_unblocked(connection: Connection, migration_id: str) -> None:
+    """Record that writes go on; the last part has ended before."""
+    connection.execute(
+        update(migrations).where(migrations.c.id == migration_id).values(blocked_at=None)
+    )
+
+
 def end_part(connection: Connection, migration_id: str, part: Part) -> None:
     """Give `part` the time since the part before it has ended, if writes are blocked."""
     of_part = cut_over_parts.c

@@ -20,8 +20,9 @@ def insert_table(
             definition_text=table.definition_text,
             target_schema=table.target.schema, target_name=table.target.name,
             rows_estimate=table.rows_estimate, bytes_estimate=table.bytes_estimate,
-            created_by_us=False, target_identity=table.target_identity, planned=False,
-            copied=False, chunk_rows=table.chunk_rows, alter_plan=table.alter_plan,
+            created_by_us=False, target_identity=table.target_identity,
+            source_identity=table.source_identity, planned=False, copied=False,
+            chunk_rows=table.chunk_rows, alter_plan=table.alter_plan, returns_to=table.returns_to,
             keys_attempt=0, keys_failures=0, rows_copied=0, bytes_copied=0, chunks_verified=0,
         )
     )  # fmt: skip
@@ -78,6 +79,17 @@ def note_source(connection: Connection, table: MigrationTable, identity: str | N
     _update(connection, table, source_identity=identity)
 
 
+def note_complete(connection: Connection, table: MigrationTable, definition_text: str) -> None:
+    """Way back only: nothing is to be copied; and how its source's server writes the table now."""
+    _update(connection, table, planned=True, copied=True, definition_text=definition_text)
+
+
+def forget_tables(connection: Connection, migration_id: str) -> None:
+    """Delete the records of tables whose migration was never recorded."""
+    of_it = migration_tables.c.migration_id == migration_id
+    connection.execute(migration_tables.delete().where(of_it))
+
+
 def mark_planned(connection: Connection, table: MigrationTable) -> None:
     """The chunker has seen the end of the key."""
     _update(connection, table, planned=True)
@@ -109,8 +121,8 @@ def _update(connection: Connection, table: MigrationTable, **values: Any) -> Non
 
 def _from_row(row: Row[Any]) -> MigrationTable:
     values = dict(row._mapping)
-    for name in ("keys_sent_at", "keys_attempt", "keys_failures"):
-        values.pop(name)  # of a message, not of the table
+    for name in ("keys_sent_at", "keys_attempt", "keys_failures", "keys_per_s"):
+        values.pop(name)  # of the verification of touched keys, not of the table
     for total in ("rows_copied", "bytes_copied", "chunks_verified"):
         values.pop(total)
     target = TableName(values.pop("target_schema"), values.pop("target_name"))

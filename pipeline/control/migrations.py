@@ -43,21 +43,27 @@ def create_migration(
         RefusedError: another migration holds one of the tables.
     """
     migration_id = secrets.token_hex(4)  # short enough to type, long enough never to meet another
-    connection.execute(
-        migrations.insert().values(
-            id=migration_id, source=request.source, target=request.target, request=request,
-            stage=Stage.PREPARING, stage_since=NOW, postponed=request.postpone_cut_over,
-            abort_asked=False, attempt=0, created_at=NOW, created_by=who,
-        )
-    )  # fmt: skip
+    insert_migration(connection, migration_id, request, who, Stage.PREPARING)
     here = identity(connection)
     for ordinal, table in enumerate(tables):
         for server, name in ((source, table.definition.name), (here, table.target)):
             forget_copy(connection, server, name)  # preflight has found that it does not count
             claim(connection, migration_id, server, name)
         insert_table(connection, migration_id, ordinal, table)
-    log_event(connection, migration_id, EventKind.CREATED, request.summary, who)
     return migration_id
+
+
+def insert_migration(
+    connection: Connection, migration_id: str, request: Request, who: str, stage: Stage
+) -> None:
+    connection.execute(
+        migrations.insert().values(
+            id=migration_id, source=request.source, target=request.target, request=request,
+            stage=stage, stage_since=NOW, postponed=request.postpone_cut_over,
+            abort_asked=False, attempt=0, created_at=NOW, created_by=who,
+        )
+    )  # fmt: skip
+    log_event(connection, migration_id, EventKind.CREATED, request.summary, who)
 
 
 # --- reading --------------------------------------------------------------------------

@@ -40,6 +40,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Double,
     Integer,
     PrimaryKeyConstraint,
     String,
@@ -74,7 +75,9 @@ from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.migration import DdlConnection, Failure
 from pipeline.domain.request import Request
 from pipeline.domain.stages import Stage
+from pipeline.domain.way_back import StreamStart
 from pipeline.mysql.table import Table as TableDefinition
+from pipeline.mysql.table import TableName
 
 __all__ = [
     "NOW", "SCHEMA", "VERSION", "ago", "ahead", "chunk_checks", "chunks", "claims",
@@ -107,6 +110,7 @@ migrations = Table(
     Column("first_attempt_at", Moment),  # alter only: what force_after_s counts from
     Column("blocked_at", Moment),  # since when writes are blocked
     Column("drain_gtids", Gtids),  # executed when writes stopped: to be applied before the switch
+    Column("way_back_start", Json(StreamStart)),  # where its stream begins: noted with the proof
     Column("failure", Json(Failure)),  # why it stopped
     Column("created_at", Moment, nullable=False),
     Column("created_by", String(255), nullable=False),
@@ -147,7 +151,9 @@ migration_tables = Table(
     Column("keys_sent_at", Moment),  # as in chunk_checks, of the message to verify touched keys
     Column("keys_attempt", Integer, nullable=False),
     Column("keys_failures", Integer, nullable=False),
+    Column("keys_per_s", Double),  # touched keys: how fast they were compared last
     Column("alter_plan", Json(AlterPlan)),  # alter only
+    Column("returns_to", Json(TableName)),  # way back only: the target's name after the cut-over
     Column("rows_copied", BigInteger, nullable=False),  # totals, for people (totals.py)
     Column("bytes_copied", BigInteger, nullable=False),
     Column("chunks_verified", Integer, nullable=False),

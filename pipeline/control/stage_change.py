@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement
 
 from pipeline.domain.stages import Stage
+from pipeline.domain.way_back import StreamStart
 from pipeline.mysql.gtid import GtidSet
 
 
@@ -33,6 +34,7 @@ class StageChange:
     first_attempt_at: datetime | Keep = KEEP
     blocked_at: ColumnElement[datetime] | Keep | None = KEEP
     drain_gtids: GtidSet | Keep | None = KEEP
+    way_back_start: StreamStart | Keep | None = KEEP
     after_restore: Stage | Keep | None = KEEP
     resume_stage: Stage | Keep | None = KEEP
 

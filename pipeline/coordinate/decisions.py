@@ -48,10 +48,19 @@ def diversion(migration: Migration, limit_s: float, retry_s: float) -> Diversion
     if migration.stage in _LIMITED and _overdue(migration, limit_s):
         reason = f"{_LIMITED[migration.stage]} within {limit_s:g} s"
         return Diversion(reason, Stage.READY, retry_at=next_attempt(migration, retry_s))
+    if _window_is_over(migration):
+        return Diversion("nobody has rolled back in the time that was given", Stage.ABORTED)
     if migration.failure is not None:
         resume = resume_stage(migration.stage)
         return Diversion(migration.failure.explanation, Stage.FAILED, resume_stage=resume)
     return None
+
+
+def _window_is_over(migration: Migration) -> bool:
+    """Whether a way back has stood open for its time; a roll-back that was asked for goes on."""
+    back = migration.request.back
+    waits = migration.stage is Stage.READY and migration.postponed
+    return back is not None and waits and migration.now >= back.until
 
 
 def _led_elsewhere(migration: Migration) -> Diversion | None:

@@ -10,8 +10,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import Enum
 
+from pipeline.control.stage_change import StageChange
 from pipeline.domain.migration import Migration
 from pipeline.domain.request import MigrationKind, alter_request
+from pipeline.domain.stages import Stage
+from pipeline.errors import known
 
 _LONGEST = 10  # times `retry_s`
 
@@ -61,6 +64,17 @@ def next_attempt(migration: Migration, retry_s: float) -> datetime:
 def out_of_attempts(migration: Migration, attempts: int) -> bool:
     """Whether all attempts have been made that may be made without a person."""
     return migration.attempt >= attempts
+
+
+def turned_back(migration: Migration, limit_s: float, retry_s: float) -> StageChange | None:
+    """Way back only: where an attempt goes whose last rename has not happened; None: it goes on."""
+    if migration.failure is not None:
+        return StageChange(after_restore=Stage.FAILED, resume_stage=Stage.READY)
+    blocked_at = known(migration.blocked_at, "when writes were stopped")
+    if (migration.now - blocked_at).total_seconds() <= limit_s:
+        return None
+    again = next_attempt(migration, retry_s)
+    return StageChange(after_restore=Stage.READY, retry_at=again)
 
 
 def may_kill_blockers(migration: Migration) -> bool:

@@ -10,11 +10,14 @@ import logging
 from datetime import timedelta
 
 from pipeline.control.claims import release_claims
+from pipeline.control.cut_over_parts import end_part, note_unblocked
 from pipeline.control.hooks import last_run
 from pipeline.control.migrations import postpone_migration, retry_not_before
 from pipeline.control.stage_change import StageChange
 from pipeline.cutover.decisions import out_of_attempts, too_early
 from pipeline.cutover.shared import note_parts
+from pipeline.cutover.way_back import open_way_back
+from pipeline.domain.cut_over_parts import Part
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.stages import Stage
@@ -36,12 +39,26 @@ def finish(context: Context, ended: str) -> Outcome:
         if trouble is not None:
             return _again(context, trouble)
     reached(Point.AFTER_SUCCESS_HOOK)
+    wants_way_back = context.migration.request.way_back_s is not None
+    if wants_way_back:
+        _end_of_refusal(context)
+        open_way_back(context)
     with context.control() as control:
         context.enter_in(control, Stage.DONE, ended)
-        if context.migration.blocked_at is not None:  # an alter has told it after the swap
-            note_parts(control, context)
+        if context.migration.blocked_at is not None and not wants_way_back:
+            note_parts(control, context)  # an alter has told it after the swap
         release_claims(control, context.migration.id)
     return Outcome.ADVANCED
+
+
+def _end_of_refusal(context: Context) -> None:
+    """Writes go on; recording the way back may take a while, which is no part of the cut-over."""
+    if context.migration.blocked_at is None:
+        return
+    with context.control() as control:
+        end_part(control, context.migration.id, Part.HOOK)
+        note_parts(control, context)
+        note_unblocked(control, context.migration.id)
 
 
 def _told(context: Context) -> bool:
@@ -70,13 +87,19 @@ def _again(context: Context, trouble: str) -> Outcome:
     return Outcome.WAIT
 
 
+def _tell_of_end(context: Context, after: Stage) -> None:
+    """Not of a way back that nobody has taken: that is how most of them end."""
+    if context.migration.request.back is None or after is Stage.FAILED:
+        tell_failure(context, after)
+
+
 def leave_restoring(context: Context, what: str) -> Outcome:
     """Leave RESTORING for the stage that was recorded when it was entered."""
     after = context.migration.after_restore
     if after is None:
         raise AmbiguousError("The source is restored, but what comes next was not recorded.")
     if after is not Stage.READY:
-        tell_failure(context, after)
+        _tell_of_end(context, after)
     postponed = out_of_attempts(context.migration, context.settings.cut_over.attempts)
     if postponed and after is Stage.READY:
         context.note(EventKind.CUT_OVER, "postponed: the last attempt has failed, too")

@@ -6,7 +6,9 @@
     draining    until the position contains the drain set
     verifying   the stream has ended; until every chunk touched since its last verification is
                 verified (I6); then the new tables get their counters and triggers
-    switching   the on-success hook. The point of no return is the step into this stage
+    swapping    way back only: the old tables get their names again, by one RENAME on the target
+    switching   the on-success hook. The point of no return is the step into this stage; of a way
+                back it is that RENAME
     restoring   the tables are renamed back, if they were renamed
 
 A step reads what is, does one thing and says how it ended; it may be cut short anywhere and called
@@ -26,13 +28,15 @@ from pipeline.control.schema import NOW
 from pipeline.control.stage_change import StageChange
 from pipeline.control.streams import read_stream
 from pipeline.cutover.catch_up import catch_up
-from pipeline.cutover.decisions import next_attempt
+from pipeline.cutover.decisions import next_attempt, turned_back
 from pipeline.cutover.finish import finish, leave_restoring
 from pipeline.cutover.rename import (
-    SourceState,
+    Names,
     end_rename_connection,
+    give_names,
     open_rename_connection,
-    read_source_state,
+    read_source_names,
+    read_target_names,
     rename,
     rename_statement,
 )
@@ -48,6 +52,7 @@ from pipeline.cutover.shared import (
     require_same_source,
 )
 from pipeline.cutover.triggers import drop_triggers
+from pipeline.cutover.way_back import read_stream_start
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.stages import Stage
@@ -116,7 +121,7 @@ def _renamed(context: Context, drain: GtidSet, blocked_s: float | None = None) -
 def blocking(context: Context) -> Outcome:
     """Somebody has written the intent and did not come back: the source says what happened."""
     end_rename_connection(context)
-    if read_source_state(context) is SourceState.IN_PLACE:
+    if read_source_names(context) is Names.IN_PLACE:
         again = next_attempt(context.migration, context.settings.cut_over.retry_s)
         change = StageChange(retry_at=again, blocked_at=None)
         with context.control() as control:
@@ -155,10 +160,12 @@ def verifying(context: Context) -> Outcome:
             return Outcome.POLL
     hand_over(context)
     require_same_source(context)
+    start = read_stream_start(context)
     with context.control() as control:
         if is_proved(control, context, drain_set(context)):
             proof = "every row was verified later than its last change"
-            context.enter_in(control, Stage.SWITCHING, proof)
+            then = Stage.SWITCHING if context.migration.request.back is None else Stage.SWAPPING
+            context.enter_in(control, then, proof, StageChange(way_back_start=start))
             return Outcome.ADVANCED
     return Outcome.POLL
 
@@ -176,6 +183,22 @@ def _verify_rest(context: Context, table: MigrationTable) -> None:
         ChunkVerifier(sides).verify(number)
 
 
+def swapping(context: Context) -> Outcome:
+    """Way back only: the old tables get their names; the server says whether they have them.
+
+    Until then nobody can have written to them, so the source can have its tables back.
+    """
+    if read_target_names(context) is Names.IN_PLACE:
+        return context.enter(Stage.SWITCHING, "the old tables have their names again")
+    cut_over = context.settings.cut_over
+    change = turned_back(context.migration, cut_over.limit_s, cut_over.retry_s)
+    if change is not None:
+        return context.enter(Stage.RESTORING, "the old tables did not get their names", change)
+    give_names(context)
+    reached(Point.NAMES_GIVEN)
+    return Outcome.ADVANCED
+
+
 def switching(context: Context) -> Outcome:
     """The target is the truth, and complete: tell the operator's side."""
     return finish(context, "the tables live on the target")
@@ -186,10 +209,7 @@ def restoring(context: Context) -> Outcome:
     end_builds(context)
     end_rename_connection(context)
     # Without an intent we have renamed nothing, whatever else has happened to the tables.
-    if (
-        context.migration.blocked_at is not None
-        and read_source_state(context) is SourceState.RETIRED
-    ):
+    if context.migration.blocked_at is not None and read_source_names(context) is Names.RETIRED:
         _rename_back(context)
     drop_triggers(context)
     return leave_restoring(context, "the source has its tables")
@@ -207,6 +227,7 @@ STEPS: dict[Stage, Step] = {
     Stage.BLOCKING: blocking,
     Stage.DRAINING: draining,
     Stage.VERIFYING: verifying,
+    Stage.SWAPPING: swapping,
     Stage.SWITCHING: switching,
     Stage.RESTORING: restoring,
 }

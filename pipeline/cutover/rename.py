@@ -1,5 +1,8 @@
 """Renames the source's tables, and back, and finds out what a crash in between has left.
 
+A way back also gives the target's tables the names that they had: last, since from then on they can
+be written to.
+
 Only one connection may ever rename: the one whose number is in the durable intent (I7). Whoever
 coordinates next first kills that connection and waits until it is gone. Then the names of the
 source's tables can be read, since nothing can change them any more: not a statement that is still
@@ -9,42 +12,48 @@ waiting for a lock, and not a coordinator that was paused before sending one.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Any
 
 from pymysql.connections import Connection as RawConnection
+from sqlalchemy import Connection
 
 from pipeline.control.migrations import note_rename_connection
 from pipeline.cutover.blockers import BlockerWatch
 from pipeline.cutover.lock_wait import Waiting
 from pipeline.cutover.shared import end_noted_connection
-from pipeline.domain.migration import MigrationTable
 from pipeline.errors import AmbiguousError, RetryableError
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.flavours import raw_executed_gtids
 from pipeline.mysql.gtid import GtidSet
-from pipeline.mysql.pools import raw_connection_id, run_raw
+from pipeline.mysql.pools import raw_connection_id, run, run_raw
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.servers import table_exists
+from pipeline.mysql.table import TableName
 from pipeline.step.context import Context
 
 _LOOK_S = 0.1  # between two looks at who holds the tables
+_WAIT_S = 1  # the application is waiting
 
 
-class SourceState(Enum):
-    """Which names the source's tables have."""
+class Names(Enum):
+    """Which names a server's tables have."""
 
     IN_PLACE = "in place"
     RETIRED = "retired"
 
 
 def rename_statement(context: Context, *, back: bool = False) -> str:
+    """Renames the source's tables."""
+    pairs = [(table.source, table.retired_name) for table in context.tables]
+    return _statement(context, [pair[::-1] for pair in pairs] if back else pairs)
+
+
+def _statement(context: Context, pairs: Iterable[tuple[TableName, TableName]]) -> str:
     """One RENAME for all tables, which is atomic. By its comment the streamer knows it."""
-    pairs = []
-    for table in context.tables:
-        names = (table.retired_name, table.source) if back else (table.source, table.retired_name)
-        pairs.append(f"{quote_name(names[0])} TO {quote_name(names[1])}")
-    return f"RENAME TABLE {', '.join(pairs)} /* tranship {context.migration.id} */"
+    renamed = ", ".join(f"{quote_name(old)} TO {quote_name(new)}" for old, new in pairs)
+    return f"RENAME TABLE {renamed} /* tranship {context.migration.id} */"
 
 
 def open_rename_connection(context: Context) -> RawConnection[Any]:
@@ -75,24 +84,57 @@ def rename(connection: RawConnection[Any], context: Context) -> GtidSet:
         return raw_executed_gtids(connection)
 
 
-def read_source_state(context: Context) -> SourceState:
+def read_source_names(context: Context) -> Names:
     """Where the source's tables are now.
 
     Raises:
         AmbiguousError: neither all in place nor all retired.
     """
+    pairs = [(table.source, table.retired_name) for table in context.tables]
     with context.source() as source:
-        in_place = [table for table in context.tables if table_exists(source, table.source)]
-        retired = [table for table in context.tables if table_exists(source, table.retired_name)]
-    if len(in_place) == len(context.tables) and not retired:
-        return SourceState.IN_PLACE
-    if len(retired) == len(context.tables) and not in_place:
-        return SourceState.RETIRED
+        return _read_names(source, "source", pairs)
+
+
+def _read_names(
+    server: Connection, what: str, pairs: Sequence[tuple[TableName, TableName]]
+) -> Names:
+    in_place = [live for live, _ in pairs if table_exists(server, live)]
+    retired = [live for live, name in pairs if table_exists(server, name)]
+    if len(in_place) == len(pairs) and not retired:
+        return Names.IN_PLACE
+    if len(retired) == len(pairs) and not in_place:
+        return Names.RETIRED
     raise AmbiguousError(
-        f"On the source, {_names(in_place)} are in place and"
-        f" {_names(retired)} exist under their retired names.",
+        f"On the {what}, {_listed(in_place)} are in place and"
+        f" {_listed(retired)} exist under their retired names.",
         "Nothing was changed. Rename them by hand to one or the other, then: tranship resume ID.",
     )
+
+
+def read_target_names(context: Context) -> Names:
+    """Way back only: whether the target's tables have their names again.
+
+    Raises:
+        AmbiguousError: not all, and not none.
+    """
+    pairs = [(table.live_name, table.target) for table in context.tables]
+    with context.reading() as target:
+        # One RENAME takes all: if they have the retired names, another table has the live one.
+        if all(table_exists(target, retired) for _, retired in pairs):
+            return Names.RETIRED
+        return _read_names(target, "target", pairs)
+
+
+def give_names(context: Context) -> None:
+    """Way back only: give the target's tables their names again.
+
+    Raises:
+        RetryableError: somebody holds one of them; or it may have happened.
+    """
+    pairs = [(table.target, table.live_name) for table in context.tables]
+    with context.ddl(lock_wait_s=_WAIT_S) as target:
+        run(target, "SET SESSION foreign_key_checks = 1")
+        run(target, _statement(context, pairs))
 
 
 def end_rename_connection(context: Context) -> None:
@@ -109,5 +151,5 @@ def end_rename_connection(context: Context) -> None:
         note_rename_connection(control, context.migration.id, None)
 
 
-def _names(tables: list[MigrationTable]) -> str:
-    return ", ".join(str(one.source) for one in tables) or "no tables"
+def _listed(names: list[TableName]) -> str:
+    return ", ".join(map(str, names)) or "no tables"

@@ -14,6 +14,7 @@ from pipeline.control.touched_keys import count_touched
 from pipeline.cutover.counters import keep_counter
 from pipeline.cutover.decisions import Hindrance, hindrance
 from pipeline.cutover.triggers import create_triggers, rehearse_triggers
+from pipeline.cutover.way_back import prepare_way_back, require_old_tables
 from pipeline.domain.cut_over_parts import Part
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
@@ -64,8 +65,10 @@ def _checked_again(context: Context) -> bool:
     """Check again what may have changed since the start; stopping still costs nothing here."""
     refuse(run_preflight(context.pools, context.migration.request, Scope.CUT_OVER))
     require_same_source(context)
+    require_old_tables(context)
     rehearse_triggers(context)
     _note_sources(context)
+    prepare_way_back(context)
     for table in context.tables:  # as far as it goes now, so that little is left for later
         keep_counter(context, table, table.source)
     return _before_cut_over(context)

@@ -19,7 +19,7 @@ class Part(StrEnum):
     DRAIN = "drain"
     VERIFY = "verify"
     PROOF = "proof"
-    SWAP = "swap"  # alter only
+    SWAP = "swap"  # alter, and the way back of a move
     HOOK = "hook"  # move only: all that comes after the proof, until the application was told
     RESTORE = "restore"  # of an attempt that did not succeed
 

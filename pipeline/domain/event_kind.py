@@ -22,6 +22,7 @@ class EventKind(StrEnum):
     CUT_OVER = "cut-over"
     FORCE = "force"  # what blocked a cut-over was killed
     SOURCE = "source"  # another server than before, or restarted
+    WAY_BACK = "way-back"
     FAILURE = "failure"
 
     @property

@@ -79,9 +79,11 @@ VARIABLES: dict[str, str] = {
     "TRANSHIP_HOOK_ATTEMPT": "1 at first, then 2 …: how often this hook of this migration ran",
     "TRANSHIP_MIGRATION": "the migration's id",
     "TRANSHIP_KIND": "`move` or `alter`",
+    "TRANSHIP_DIRECTION": "`forward`; `back` if it is a roll-back; after that `forward` again …",
     "TRANSHIP_STAGE": "the stage it is in; for `on-failure` the one it ends in",
     "TRANSHIP_TABLES": "`schema.table` on the source, with commas",
-    "TRANSHIP_TARGET_TABLES": "the same on the target; alter: the table being filled",
+    "TRANSHIP_TARGET_TABLES": "the same on the target, as they are called after the cut-over of a"
+    " move; alter: the table being filled",
     "TRANSHIP_SOURCE": "the source's name in the configuration",
     "TRANSHIP_TARGET": "the target's name",
     "TRANSHIP_CREATED_BY": "who started the migration",

@@ -11,6 +11,7 @@ from pipeline.domain.names import alter_retired_name, retired_name_of
 from pipeline.domain.request import MigrationKind, Request
 from pipeline.domain.role import Role
 from pipeline.domain.stages import MAY_BE_RETIRED, Stage
+from pipeline.domain.way_back import StreamStart
 from pipeline.errors import StartOverError, TranshipError
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.table import Table, TableName
@@ -63,6 +64,7 @@ class Migration:
     first_attempt_at: datetime | None
     blocked_at: datetime | None  # since when writes are blocked
     drain_gtids: GtidSet | None
+    way_back_start: StreamStart | None  # once proved, if a way back is wanted
     failure: Failure | None
     created_at: datetime
     created_by: str
@@ -92,6 +94,8 @@ class PlannedTable:
     definition_text: str  # as the source's server writes it
     alter_plan: AlterPlan | None = None  # alter only
     target_identity: str | None = None  # of a target table that is there already
+    source_identity: str | None = None  # way back only: known before its cut-over
+    returns_to: TableName | None = None  # way back only: what the target table is called then
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,7 @@ class Placement:
 
     target_table: Table
     retired_name: TableName
+    live_name: TableName  # the target table's name once it has been cut over
     key_model: TableName  # the table on the target's server whose key the control tables copy
     swapped: bool  # its name goes to the target table at the cut-over; until then it keeps it
     change: str | None  # alter only: what is asked of the table
@@ -124,6 +129,7 @@ class MigrationTable:
     alter_plan: AlterPlan | None = None  # alter only
     target_identity: str | None = None  # the very table that is filled, whatever is called so later
     source_identity: str | None = None  # the very table that gets the retired name
+    returns_to: TableName | None = None  # way back only: what the target is called after it
 
     @property
     def source(self) -> TableName:
@@ -145,6 +151,11 @@ class MigrationTable:
         return self.placement.retired_name
 
     @property
+    def live_name(self) -> TableName:
+        """The target table's name once it has been cut over."""
+        return self.placement.live_name
+
+    @property
     def blocked_name(self) -> TableName:
         """Where the source's rows are while writes are blocked."""
         return self.source if self.placement.swapped else self.retired_name
@@ -154,7 +165,8 @@ def _moved(table: MigrationTable) -> Placement:
     return Placement(
         target_table=table.definition,
         retired_name=retired_name_of(table.source),
-        key_model=table.target,
+        live_name=table.returns_to or table.target,
+        key_model=table.returns_to or table.target,
         swapped=False,
         change=None,
     )
@@ -164,6 +176,7 @@ def _altered(table: MigrationTable, plan: AlterPlan) -> Placement:
     return Placement(
         target_table=plan.shadow,
         retired_name=alter_retired_name(table.source),
+        live_name=table.source,
         key_model=table.source,
         swapped=True,
         change=plan.ddl,

@@ -10,11 +10,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
 from pipeline.domain.hook_names import Hook
-from pipeline.domain.names import shadow_name
+from pipeline.domain.names import retired_name_of, shadow_name
+from pipeline.domain.way_back import Direction, WayBack
 from pipeline.domain.window import Window
 from pipeline.errors import DefectError, RefusedError
 from pipeline.mysql.table import TableName
@@ -58,14 +60,34 @@ class MoveRequest(_Terms):
     tables: tuple[TableName, ...]
     target_schema: str | None = None  # otherwise the source's
     defer_secondary_indexes: bool = False  # add them after the rows
+    way_back_s: float | None = None  # for how long it can be rolled back; not at all
+    back: WayBack | None = None  # only if it is a way back itself
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _refuse_less("way_back_s", self.way_back_s, 1)
 
     @property
     def summary(self) -> str:
         names = ", ".join(str(name) for name in self.tables)
-        return f"move {names} from {self.source} to {self.target}"
+        whose = "" if self.back is None else f"way back of {self.back.of}: "
+        return f"{whose}move {names} from {self.source} to {self.target}"
+
+    @property
+    def direction(self) -> Direction:
+        return Direction.FORWARD if self.back is None else self.back.direction
 
     def target_name(self, table: TableName) -> TableName:
+        """What the table to be filled is called."""
+        if self.back is not None:
+            return self.back.retired[self.tables.index(table)]
         return TableName(self.target_schema or table.schema, table.name)
+
+    def live_name(self, table: TableName) -> TableName:
+        """What that table is called once it has been cut over."""
+        if self.back is not None:
+            return self.back.names[self.tables.index(table)]
+        return self.target_name(table)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +117,19 @@ class AlterRequest(_Terms):
     @property
     def source(self) -> str:
         return self.server
+
+    @property
+    def direction(self) -> Direction:
+        return Direction.FORWARD
+
+    @property
+    def way_back_s(self) -> float | None:
+        """An alter has no way back."""
+        return None
+
+    @property
+    def back(self) -> WayBack | None:
+        return None
 
     @property
     def target(self) -> str:
@@ -135,6 +170,26 @@ def move_request(request: Request) -> MoveRequest:
     if not isinstance(request, MoveRequest):
         raise DefectError("an alter is taken for a move")
     return request
+
+
+# Those that a way back runs as well; the others are about a start, or about copying.
+_HOOKS_BACK = frozenset({Hook.BEFORE_CUT_OVER, Hook.ON_SUCCESS, Hook.ON_FAILURE, Hook.STATUS})
+
+
+def way_back_of(request: MoveRequest, migration_id: str, until: datetime) -> MoveRequest:
+    """The move that takes back the move `migration_id`, and can itself be taken back."""
+    names = request.tables
+    return MoveRequest(
+        source=request.target, target=request.source,
+        tables=tuple(request.live_name(name) for name in names),
+        with_triggers=request.with_triggers, json_as_text=request.json_as_text,
+        hooks={name: one for name, one in request.hooks.items() if name in _HOOKS_BACK},
+        chunk_rows=request.chunk_rows, postpone_cut_over=True, way_back_s=request.way_back_s,
+        back=WayBack(
+            of=migration_id, direction=request.direction.opposite, names=names, until=until,
+            retired=tuple(retired_name_of(name) for name in names),
+        ),
+    )  # fmt: skip
 
 
 def _refuse_less(name: str, value: float | None, least: float) -> None:

@@ -9,7 +9,8 @@ tables back; from it on, the target is the truth.
 
 In `blocking` writes stop: a move renames the source's tables, an alter locks its table. Between
 `verifying` and `switching` an alter is `swapping`: the lock is about to be released, and after a
-crash the server says whether the swap has happened.
+crash the server says whether the swap has happened. So is the way back of a move: the old tables
+are about to get their names again.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Stage(StrEnum):
     BLOCKING = "blocking"
     DRAINING = "draining"
     VERIFYING = "verifying"
-    SWAPPING = "swapping"  # alter only
+    SWAPPING = "swapping"  # alter, and the way back of a move
     SWITCHING = "switching"
     RESTORING = "restoring"
     DONE = "done"
@@ -41,7 +42,7 @@ class Undo(Enum):
 
     NOTHING = "nothing: the source is as it was"
     RENAME_BACK = "rename the source's tables back"
-    LOOK_FIRST = "if the swap has not happened, unlock the table"
+    LOOK_FIRST = "if the swap has not happened, unlock the table, or rename the source's back"
     IMPOSSIBLE = "the target is the truth now"
 
 
@@ -88,7 +89,7 @@ RULES: dict[Stage, Rule] = {
     ),
     S.SWAPPING: _rule(
         {S.SWITCHING, S.RESTORING}, Undo.LOOK_FIRST, False,
-        "let the waiting rename through",
+        "let the waiting rename through, or give the old tables their names",
     ),
     S.SWITCHING: _rule(
         {S.DONE}, Undo.IMPOSSIBLE, False, "run the on-success hook: writes can go on",

@@ -10,6 +10,7 @@ from pipeline.control.hooks import HookRun, end_hook, last_run, start_hook
 from pipeline.control.leases import Renewal
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
+from pipeline.domain.migration import MigrationTable
 from pipeline.domain.stages import Stage
 from pipeline.errors import FatalError
 from pipeline.hooks.process import HookResult, run_hook
@@ -80,9 +81,10 @@ def variables(context: Context, name: Hook) -> dict[str, str]:
         "TRANSHIP_HOOK": name,
         "TRANSHIP_MIGRATION": migration.id,
         "TRANSHIP_KIND": migration.kind,
+        "TRANSHIP_DIRECTION": migration.request.direction,
         "TRANSHIP_STAGE": migration.stage,
         "TRANSHIP_TABLES": ",".join(str(table.source) for table in context.tables),
-        "TRANSHIP_TARGET_TABLES": ",".join(str(table.target) for table in context.tables),
+        "TRANSHIP_TARGET_TABLES": ",".join(_target_name(table) for table in context.tables),
         "TRANSHIP_SOURCE": migration.source,
         "TRANSHIP_TARGET": migration.target,
         "TRANSHIP_CREATED_BY": migration.created_by,
@@ -90,6 +92,10 @@ def variables(context: Context, name: Hook) -> dict[str, str]:
         "TRANSHIP_DRAIN_GTIDS": "" if migration.drain_gtids is None else str(migration.drain_gtids),
         "TRANSHIP_FAILURE": migration.failure.explanation if migration.failure else "",
     }
+
+
+def _target_name(table: MigrationTable) -> str:
+    return str(table.target if table.placement.swapped else table.live_name)
 
 
 def figures(progress: Progress) -> dict[str, str]:

@@ -85,6 +85,7 @@ class Check:
     run: Callable[[CheckContext], Iterable[Finding]]
     scopes: frozenset[Scope]
     kinds: frozenset[MigrationKind] = frozenset(MigrationKind)
+    both_ways: bool = False  # asked of the other direction, too, if a way back is wanted
 
     def findings(self, context: CheckContext) -> list[Finding]:
         """What the check finds; one that is "ok" if it finds nothing.

@@ -47,7 +47,9 @@ def on_target(context: CheckContext) -> Iterator[Finding]:
         wanted = (*TARGET_GLOBAL, *replica_privileges(target))
     yield from _missing(request.target, user, grants, wanted, None)
     yield from _missing(request.target, user, grants, CONTROL, SCHEMA)
-    tables = (*TARGET_TABLES, "REFERENCES") if _constrained(context) else TARGET_TABLES
+    # A way back creates no table.
+    constrained = request.back is None and _constrained(context)
+    tables = (*TARGET_TABLES, "REFERENCES") if constrained else TARGET_TABLES
     for schema in sorted({request.target_name(name).schema for name in request.tables}):
         yield from _missing(request.target, user, grants, tables, schema)
 

@@ -3,11 +3,17 @@
 Preflight only reads. What can change while a table is being copied (a trigger added, a
 privilege revoked, a name taken) is checked again right before the source's tables are renamed,
 where stopping still costs nothing.
+
+If a way back is wanted, what it needs of the new side is asked together with what the move needs.
 """
 
 from __future__ import annotations
 
-from pipeline.domain.request import MigrationKind, Request
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from pipeline.domain.request import MigrationKind, MoveRequest, Request, way_back_of
 from pipeline.mysql.pools import Pools
 from pipeline.preflight import (
     alters,
@@ -26,6 +32,7 @@ from pipeline.preflight import (
     tables,
     throttle,
     triggers,
+    way_back,
 )
 from pipeline.preflight.findings import Check, CheckContext, Finding, Scope
 
@@ -47,17 +54,17 @@ CHECKS = (
     Check("names", servers.lower_case_names, _START, _MOVE),
     Check("auto_increment", servers.auto_increment, _START, _MOVE),
     Check("settings", settings.inherited, _NOT_AT_CUT_OVER),
-    Check("packets", servers.packets, _NOT_AT_CUT_OVER),
+    Check("packets", servers.packets, _NOT_AT_CUT_OVER, both_ways=True),
     Check("local_infile", servers.local_infile, _NOT_AT_CUT_OVER),
-    Check("binary log", binlog.written, _ALWAYS),
-    Check("sessions", binlog.sessions, _NOT_AT_CUT_OVER),
-    Check("gtid", binlog.gtids, _ALWAYS),
+    Check("binary log", binlog.written, _ALWAYS, both_ways=True),
+    Check("sessions", binlog.sessions, _NOT_AT_CUT_OVER, both_ways=True),
+    Check("gtid", binlog.gtids, _ALWAYS, both_ways=True),
     Check("XA transactions", binlog.prepared, _START),
-    Check("binlog filters", binlog.filters, _ALWAYS),
+    Check("binlog filters", binlog.filters, _ALWAYS, both_ways=True),
     Check("durability", durability.durable, _NOT_AT_CUT_OVER),
-    Check("binlog retention", binlog.retention, _NOT_AT_CUT_OVER),
-    Check("privileges on the source", privileges.on_source, _ALWAYS, _MOVE),
-    Check("privileges on the target", privileges.on_target, _ALWAYS, _MOVE),
+    Check("binlog retention", binlog.retention, _NOT_AT_CUT_OVER, both_ways=True),
+    Check("privileges on the source", privileges.on_source, _ALWAYS, _MOVE, both_ways=True),
+    Check("privileges on the target", privileges.on_target, _ALWAYS, _MOVE, both_ways=True),
     Check("privileges", privileges.on_one_server, _ALWAYS, _ALTER),
     Check("metadata locks", alters.metadata_locks, _ALWAYS, _ALTER),
     Check("write locks", alters.write_locks, _ALWAYS, _ALTER),
@@ -65,7 +72,7 @@ CHECKS = (
     Check("flavours", flavours.between, _START, _MOVE),
     Check("documents", documents.exact, _START),
     Check("claims", claims.unclaimed, _START),
-    Check("retired names", tables.retired_names_free, _ALWAYS, _MOVE),
+    Check("retired names", tables.retired_names_free, _ALWAYS, _MOVE, both_ways=True),
     Check("triggers", triggers.triggers, _ALWAYS, _MOVE),
     Check("foreign keys", foreign_keys.inside, _ALWAYS, _MOVE),
     Check("names of constraints", constraints.free_when_retired, _ALWAYS, _MOVE),
@@ -84,6 +91,11 @@ CHECKS = (
     Check("space", tables.space, _START),
     Check("replicas", throttle.replicas, _NOT_AT_CUT_OVER),
     Check("status variables", throttle.status_variables, _NOT_AT_CUT_OVER),
+    Check("old names", tables.old_names_free, _LATER, _MOVE),
+    Check("way back", way_back.possible, _NOT_AT_CUT_OVER, _MOVE),
+)
+_OTHER_WAY = tuple(
+    replace(check, name=f"way back: {check.name}") for check in CHECKS if check.both_ways
 )
 
 
@@ -97,9 +109,17 @@ def run_preflight(pools: Pools, request: Request, scope: Scope) -> list[Finding]
     context = CheckContext(pools, request)
     with context.source(), context.target():
         pass  # an unreachable server is one error, not one for each check
+    found = _findings(CHECKS, context, scope)
+    if isinstance(request, MoveRequest) and request.way_back_s is not None and request.back is None:
+        back = way_back_of(request, migration_id="", until=datetime.now(UTC))
+        found += _findings(_OTHER_WAY, CheckContext(pools, back), scope)
+    return found
+
+
+def _findings(checks: Iterable[Check], context: CheckContext, scope: Scope) -> list[Finding]:
     return [
         finding
-        for check in CHECKS
-        if scope in check.scopes and request.kind in check.kinds
+        for check in checks
+        if scope in check.scopes and context.request.kind in check.kinds
         for finding in check.findings(context)
     ]

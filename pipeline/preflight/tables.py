@@ -98,6 +98,20 @@ def retired_names_free(context: CheckContext) -> Iterator[Finding]:
                 )
 
 
+def old_names_free(context: CheckContext) -> Iterator[Finding]:
+    """Way back only: the names are free that the old tables get again."""
+    request = context.move
+    if request.back is None:
+        return
+    with context.target() as target:
+        for name in request.back.names:
+            if table_exists(target, name):
+                yield refused(
+                    f"{name} exists on {request.target}; the old table gets that name again.",
+                    "Drop or rename it.",
+                )
+
+
 def targets_usable(context: CheckContext) -> Iterator[Finding]:
     """Each target table is absent, or empty and defined like the source's."""
     request = context.request
@@ -118,13 +132,15 @@ def targets_usable(context: CheckContext) -> Iterator[Finding]:
 
 def targets_alike(context: CheckContext) -> Iterator[Finding]:
     """Each target table that exists is defined like the source's; deferred indexes apart."""
-    deferred = context.move.defer_secondary_indexes
+    request = context.move
+    # A rename gives constraints other names.
+    same_text = not (request.defer_secondary_indexes or request.back)
     with context.source() as source, context.target() as target:
         for name in context.request.tables:
             there = context.request.target_name(name)
             if not (table_exists(source, name) and table_exists(target, there)):
                 continue
-            if not deferred and server_facts(source).version == server_facts(target).version:
+            if same_text and server_facts(source).version == server_facts(target).version:
                 yield from _same(context, source, target, name)
             else:  # two versions may write one definition differently
                 yield from _same_shape(source, target, name, there, context.request.target)

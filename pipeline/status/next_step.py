@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import Failure
@@ -17,6 +18,7 @@ from pipeline.domain.request import MigrationKind
 from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage, wants_stream
 from pipeline.status.kind_words import KIND_WORDS
+from pipeline.status.way_back import WayBackProgress
 from pipeline.status.wording import reasons_text
 
 _COORDINATOR_SILENT_S = 10.0
@@ -54,7 +56,8 @@ class StatusFacts:
     unverified: int
     touched: int
     indexes_left: int
-    touched_limit: int
+    touched_s: float  # that verifying them takes
+    touched_limit_s: float
     waiting_s: float
     lag_s: float
     lag_limit_s: float
@@ -64,6 +67,8 @@ class StatusFacts:
     retry_s: float  # until the next attempt
     refused_s: float
     refused_limit_s: float
+    until: datetime | None = None  # a way back stands open until then
+    way_back: WayBackProgress | None = None  # of this migration
     processes: Processes | None = None  # None: nobody has asked
 
 
@@ -75,6 +80,8 @@ def next_step(now: StatusFacts) -> NextStep:
 
 
 def _command(now: StatusFacts) -> str:
+    if _waits_for_roll_back(now):
+        return f"tranship roll-back {now.id}"
     if now.stage is Stage.READY and now.postponed:
         return f"tranship cut-over {now.id}"
     if now.hook_failure is not None:
@@ -85,14 +92,24 @@ def _command(now: StatusFacts) -> str:
 # --- it has ended ---------------------------------------------------------------------
 
 
+def _waits_for_roll_back(now: StatusFacts) -> bool:
+    return now.until is not None and now.stage is Stage.READY and now.postponed
+
+
 def _done(now: StatusFacts) -> NextStep:
     where = _said(now, KIND_WORDS[now.kind].done)
+    back = now.way_back
+    if back is not None and back.stands_open and back.until is not None:
+        until = f"{back.until:%Y-%m-%d %H:%M} UTC"
+        said = f"nothing: {where} until clean-up; it can be rolled back until {until}"
+        return NextStep(said, f"tranship roll-back {now.id}")
     return NextStep(f"nothing: {where} until clean-up", f"tranship clean-up {now.id}")
 
 
 def _aborted(now: StatusFacts) -> NextStep:
     words = KIND_WORDS[now.kind]
-    said = _said(now, f"nothing: {words.untouched}; {words.left}")
+    left = words.left if now.until is None else "the way back is closed"
+    said = _said(now, f"nothing: {words.untouched}; {left}")
     return NextStep(said, f"tranship clean-up {now.id}")
 
 
@@ -193,12 +210,14 @@ def _converging(now: StatusFacts) -> str:
     if waits:
         return f"{_cut_over(now)}; waiting for {' and '.join(waits)}"
     return (
-        f"{_cut_over(now)}; {_count(now.touched, 'changed row')} to verify again, waiting for"
-        f" no more than {now.touched_limit:,}"
+        f"{_cut_over(now)}; {_count(now.touched, 'changed row')} to verify again,"
+        f" {now.touched_s:.1f} s of work; waiting for no more than {now.touched_limit_s:g} s"
     )
 
 
 def _ready(now: StatusFacts) -> str:
+    if _waits_for_roll_back(now):
+        return f"it stands open until {now.until:%Y-%m-%d %H:%M} UTC, for a roll-back"
     if now.postponed:
         return "cut-over; it is postponed and waits for you to allow it"
     if now.window is not None:

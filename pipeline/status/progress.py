@@ -28,7 +28,7 @@ from pipeline.control.summary import (
 )
 from pipeline.control.throttles import read_throttle
 from pipeline.control.totals import read_totals
-from pipeline.control.touched_keys import count_touched
+from pipeline.control.touched_keys import count_touched, keys_per_s
 from pipeline.domain.cut_over_parts import CutOverAttempt
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import Failure, Migration, MigrationTable
@@ -37,11 +37,13 @@ from pipeline.domain.reading import Reading
 from pipeline.domain.request import MigrationKind
 from pipeline.domain.role import Role
 from pipeline.domain.stages import STAGES_THAT_REPAIR, Stage, wants_stream
+from pipeline.domain.way_back import Direction
 from pipeline.errors import TranshipError
 from pipeline.mysql.pools import Pools
 from pipeline.status.indexes import BuildState, IndexProgress, read_indexes
 from pipeline.status.next_step import StatusFacts, next_step
 from pipeline.status.to_json import plain
+from pipeline.status.way_back import WayBackProgress, read_way_back
 from pipeline.step.lag import source_progress
 
 _PACE_S = 10.0
@@ -51,7 +53,8 @@ _EVENTS = 5
 @dataclass(frozen=True)
 class TableProgress:
     """One table. `chunks_unverified` have to be verified in full; `keys_touched`: how long the
-    log of keys is that were touched since they were last verified, up to 100,000."""
+    log of keys is that were touched since they were last verified, up to 100,000;
+    `keys_touched_s`: how long comparing those takes, without the waits for the stream."""
 
     source: str
     target: str
@@ -65,6 +68,7 @@ class TableProgress:
     copied: bool
     chunks_unverified: int
     keys_touched: int
+    keys_touched_s: float
     waiting_s: float  # for how long no copy worker has taken the oldest message
     indexes: IndexProgress | None = None  # those that were deferred
 
@@ -115,6 +119,9 @@ class Progress:
     events: tuple[LoggedEvent, ...]
     next: str
     command: str
+    direction: Direction = Direction.FORWARD
+    until: datetime | None = None  # of a way back: when it ends by itself
+    way_back: WayBackProgress | None = None  # of this migration, once it is about to be recorded
     processes: Processes | None = None  # None: nobody has asked for them
 
     def as_json(self) -> dict[str, Any]:
@@ -142,6 +149,7 @@ def read_progress(
     if state is not None and progress.stream is not None and wants_stream(migration.stage):
         stream = _with_lag(pools, migration, state, caught_up_at, progress.stream)
         progress = replace(progress, stream=stream)
+    progress = replace(progress, way_back=read_way_back(pools, migration))
     view = next_step(_status_facts(pools, migration, progress))
     return replace(progress, next=view.sentence, command=view.command)
 
@@ -172,7 +180,8 @@ def _from_control(
         cut_overs=attempts,
         failure=migration.failure, hook_failure=_hook_failure(control, migration),
         events=tuple(last_events(control, migration.id, _EVENTS)),
-        next="", command="",
+        next="", command="", direction=migration.request.direction,
+        until=None if migration.request.back is None else migration.request.back.until,
     )  # fmt: skip
 
 
@@ -187,15 +196,21 @@ def _table(control: Connection, stage: Stage, table: MigrationTable) -> TablePro
     chunks, totals = chunk_summary(control, table), read_totals(control, table)
     touched = count_touched(control, table) if stage in STAGES_THAT_REPAIR else 0
     return TableProgress(
-        source=str(table.source), target=str(table.target),
+        source=str(table.source), target=_target_name(stage, table),
         rows_copied=totals.rows_copied, rows_estimate=table.rows_estimate,
         bytes_copied=totals.bytes_copied, bytes_estimate=table.bytes_estimate,
         chunks_done=chunks.done, chunks_known=chunks.known,
         planned=table.planned, copied=table.copied,
-        chunks_unverified=chunks.known - totals.chunks_verified, keys_touched=touched,
+        chunks_unverified=chunks.known - totals.chunks_verified,
+        keys_touched=touched, keys_touched_s=touched / keys_per_s(control, table),
         indexes=read_indexes(control, table),
         waiting_s=max(chunks.waiting_s, check_waiting_s(control, table)),
     )  # fmt: skip
+
+
+def _target_name(stage: Stage, table: MigrationTable) -> str:
+    given = stage in (Stage.SWITCHING, Stage.DONE) and not table.placement.swapped
+    return str(table.live_name if given else table.target)
 
 
 def _pace(control: Connection, migration: Migration, tables: list[MigrationTable]) -> float:
@@ -246,6 +261,8 @@ def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> Sta
         id=migration.id, kind=migration.kind, source=migration.source, target=migration.target,
         stage=migration.stage, after_restore=migration.after_restore,
         postponed=migration.postponed,
+        until=progress.until,
+        way_back=progress.way_back,
         window=None if migration.in_window else str(migration.request.cut_over_window),
         failure=migration.failure, hook_failure=progress.hook_failure,
         throttled=progress.throttled,
@@ -254,7 +271,8 @@ def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> Sta
         unverified=sum(one.chunks_unverified for one in tables),
         touched=sum(one.keys_touched for one in tables),
         indexes_left=sum(_indexes_left(one) for one in tables),
-        touched_limit=pools.settings.checksum.converged_keys,
+        touched_s=sum(one.keys_touched_s for one in tables),
+        touched_limit_s=pools.settings.checksum.converged_s,
         waiting_s=max((one.waiting_s for one in tables), default=0.0),
         lag_s=(stream.lag_s if stream else None) or 0.0,
         lag_limit_s=pools.settings.cut_over.ready_lag_s,

@@ -61,6 +61,7 @@ class Applier:
     logs_keys: bool  # verification has begun
     is_unchanged: Callable[[TableName], bool]  # whether a table is as it was at the start
     tombstones: bool = True
+    takes_back: str | None = None  # the migration of which this is the way back
     source_time: float = 0.0  # of the last transaction, by the source's clock
     hurries: bool = False  # writes are blocked: whoever drains waits for each commit
     swap_seen: bool = False  # the swap was seen; nothing after it is ours
@@ -171,6 +172,8 @@ class Applier:
             # From here on a swapped table's name is another table's.
             self.swap_seen = any(table.placement.swapped for table in self.tables.values())
             return
+        if self.takes_back is not None and RENAME_MARK + self.takes_back in seen.sql:
+            return  # it gave the tables their names, after the position was read
         if seen.inert and self.is_unchanged(seen.table):
             log.info("%s on %s changes nothing: %s", seen.verb, seen.table, seen.sql[:200])
             return

@@ -181,6 +181,7 @@ class StreamSession:
     def _new_applier(self, data: Connection) -> Applier:
         with self.pools.begin(self.target) as control:
             state = read_stream(control, self.lease.migration_id)
+        back = self.migration.request.back
         return Applier(
             connection=data,
             lease=self.lease,
@@ -193,6 +194,7 @@ class StreamSession:
             logs_keys=state.logs_keys,
             is_unchanged=self._is_unchanged,
             tombstones=not all(table.copied for table in self.tables),
+            takes_back=back.of if back is not None else None,
             source_time=state.source_time,
         )
 

@@ -15,8 +15,8 @@ import pytest
 _ROOT = Path(__file__).resolve().parents[2]
 
 
-def demo(rows: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "ops.dev.demo", "--rows", str(rows)]
+def demo(rows: int, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "ops.dev.demo", "--rows", str(rows), *options]
     return subprocess.Popen(
         command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -31,6 +31,14 @@ def test_the_demonstration_ends_with_both_sides_identical() -> None:
     for said in ("rows moved: ", "applied from the binary log: ", "writes were refused for ",
                  "Flower was at http://127.0.0.1:"):  # fmt: skip
         assert any(said in line for line in lines), (said, output)
+
+
+@pytest.mark.long
+def test_the_demonstration_of_the_way_back_loses_nothing() -> None:
+    run = demo(20_000, "--way-back")
+    output, _ = run.communicate(timeout=240)
+    assert run.returncode == 0, output
+    assert re.search(r"^demo: \d+ rows there and back, both sides identical$", output, re.M), output
 
 
 @pytest.mark.long

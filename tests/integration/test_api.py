@@ -29,7 +29,8 @@ _PROCESSES = {"worker", "metrics"}
 _CALLS = {
     "move": ("move", "plan", "start"), "alter": ("alter", "try_instant"), "doctor": ("doctor",),
     "status": ("status", "wait"), "events": ("events",), "list": ("migrations",),
-    "cut-over": ("cut_over",), "postpone": ("postpone",), "throttle": ("throttle",),
+    "cut-over": ("cut_over",), "roll-back": ("roll_back", "doctor_of_roll_back"),
+    "postpone": ("postpone",), "throttle": ("throttle",),
     "unthrottle": ("unthrottle",), "set": ("set",), "abort": ("abort",), "resume": ("resume",),
     "clean-up": ("clean_up",), "schedule add": ("add_schedule",),
     "schedule list": ("schedules",), "schedule pause": ("pause_schedule",),

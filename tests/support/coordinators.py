@@ -55,14 +55,14 @@ class WorkingMessenger:
 
 
 @contextmanager
-def streaming(pools: Pools, migration_id: str) -> Iterator[None]:
+def streaming(pools: Pools, migration_id: str, target: str = TARGET) -> Iterator[None]:
     """A streamer for the migration, begun again whenever the stage wants one."""
     stopping = threading.Event()
 
     def run() -> None:
         while not stopping.is_set():
-            if wants_stream(read(pools, migration_id).stage):
-                Streamer(pools, TARGET, migration_id, "streamer", stopping).run()
+            if wants_stream(read(pools, migration_id, target).stage):
+                Streamer(pools, target, migration_id, "streamer", stopping).run()
             stopping.wait(0.02)
 
     thread = threading.Thread(target=run, daemon=True)
@@ -94,14 +94,15 @@ class Coordinators:
 
     pools: Pools
     migration_id: str
+    target: str = TARGET
 
     @property
     def stage(self) -> Stage:
-        return read(self.pools, self.migration_id).stage
+        return read(self.pools, self.migration_id, self.target).stage
 
     def once(self, owner: str = "second") -> Stage | None:
         messenger = WorkingMessenger(self.pools)
-        return advance(self.pools, TARGET, self.migration_id, messenger, owner, budget_s=0.1)
+        return advance(self.pools, self.target, self.migration_id, messenger, owner, budget_s=0.1)
 
     def until(self, *stages: Stage) -> None:
         """Coordinate, a call after the other, until the migration is in one of `stages`."""
@@ -110,7 +111,7 @@ class Coordinators:
     def until_true(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _LIMIT_S
         while not condition():
-            told = f"{self.stage}: {story(self.pools, self.migration_id)}"
+            told = f"{self.stage}: {story(self.pools, self.migration_id, self.target)}"
             assert self.stage not in _ENDS, told
             assert time.monotonic() < deadline, told
             self.once()
@@ -173,4 +174,6 @@ class Coordinators:
             time.sleep(0.01)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        raise AssertionError(f"the first coordinator hangs: {story(self.pools, self.migration_id)}")
+        raise AssertionError(
+            f"the first coordinator hangs: {story(self.pools, self.migration_id, self.target)}"
+        )

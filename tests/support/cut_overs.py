@@ -98,25 +98,28 @@ class ReadyMove:
 
 @contextmanager
 def ready_move(
-    pools: Pools, schema: str, directory: Path, *, with_triggers: bool = False, **cut_over: float
-) -> Iterator[ReadyMove]:
+    pools: Pools, schema: str, directory: Path, *, trigger: str | None = None,
+    way_back_s: float | None = None, **cut_over: float
+) -> Iterator[ReadyMove]:  # fmt: skip
     """Postponed still: nothing is cut over before `allow`.
 
-    `with_triggers`: the source has a trigger, and a counter that its rows do not tell.
+    `trigger`: what a trigger of the source sets `v` to; then it also has a counter that its rows
+    do not tell.
     """
     key = "id INT AUTO_INCREMENT PRIMARY KEY"
     with pools.begin(SOURCE) as source:
         for name in TABLES:
             run(source, f"CREATE TABLE {schema}.{name} ({key}, v VARCHAR(9))")
             run(source, f"INSERT INTO {schema}.{name} VALUES (1, 'a'), (2, 'b')")
-        if with_triggers:
+        if trigger is not None:
             run(source, f"CREATE TRIGGER {schema}.{TRIGGER} BEFORE INSERT ON {schema}.one"
-                        " FOR EACH ROW SET NEW.v = NEW.v")  # fmt: skip
+                        f" FOR EACH ROW SET NEW.v = {trigger}")  # fmt: skip
             run(source, f"ALTER TABLE {schema}.one AUTO_INCREMENT = {COUNTER}")
     hooks = Hooks(directory)
     migration_id = begin_move(
-        pools, schema, TABLES, postponed=True, hooks=hooks.commands, with_triggers=with_triggers
-    )
+        pools, schema, TABLES, postponed=True, hooks=hooks.commands,
+        with_triggers=trigger is not None, way_back_s=way_back_s,
+    )  # fmt: skip
     with hurried(pools, **cut_over) as quick, streaming(pools, migration_id):
         move = ReadyMove(pools, schema, hooks, Coordinators(quick, migration_id))
         move.coordinators.until(Stage.READY)

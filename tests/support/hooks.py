@@ -16,6 +16,8 @@ with (directory / name).open("a") as file:
     file.write(os.environ["TRANSHIP_HOOK_ATTEMPT"] + "\\n")
 with (directory / "story").open("a") as file:
     file.write(name + " " + os.environ["TRANSHIP_STAGE"] + "\\n")
+with (directory / "direction").open("a") as file:
+    file.write(os.environ["TRANSHIP_DIRECTION"] + "\\n")
 failing = directory / (name + ".failing")
 if failing.exists():
     sys.exit("told to fail")

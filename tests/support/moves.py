@@ -38,6 +38,7 @@ def begin_move(
     window: str | None = None,
     defer_secondary_indexes: bool = False,
     with_triggers: bool = False,
+    way_back_s: float | None = None,
 ) -> str:
     """Record a move of `tables`; whoever runs the workers does the rest."""
     with pools.begin(SOURCE) as source, pools.begin(TARGET) as target:
@@ -51,7 +52,7 @@ def begin_move(
     request = move_request(
         schema, *(table.name.name for table in definitions), postpone_cut_over=postponed,
         hooks=hooks, with_triggers=with_triggers,
-        defer_secondary_indexes=defer_secondary_indexes,
+        defer_secondary_indexes=defer_secondary_indexes, way_back_s=way_back_s,
         cut_over_window=None if window is None else Window.parse(window),
     )  # fmt: skip
     with pools.begin(TARGET) as control:
@@ -71,8 +72,8 @@ def move_request(schema: str, *tables: str, **others: Any) -> MoveRequest:
     return MoveRequest(source=SOURCE, target=TARGET, tables=names, **others)
 
 
-def read(pools: Pools, migration_id: str) -> Migration:
-    with pools.begin(TARGET) as control:
+def read(pools: Pools, migration_id: str, target: str = TARGET) -> Migration:
+    with pools.begin(target) as control:
         migration = read_migration(control, migration_id)
     assert migration is not None
     return migration
@@ -84,12 +85,13 @@ def wait_for(
     *stages: Stage,
     limit_s: float = 90,
     logs: Callable[[], str] = str,
+    target: str = TARGET,
 ) -> Migration:
     """Wait until the migration is in one of `stages`; fails with its story if it isn't."""
     deadline = time.monotonic() + limit_s
     while True:
         try:
-            migration = read(pools, migration_id)
+            migration = read(pools, migration_id, target)
         except RetryableError:  # a server that the test has just killed and started
             assert time.monotonic() < deadline, logs()
             time.sleep(0.2)
@@ -100,7 +102,7 @@ def wait_for(
         if hopeless or time.monotonic() > deadline:
             raise AssertionError(
                 f"{migration.stage} instead of {stages}: {migration.failure}\n"
-                f"{story(pools, migration_id)}\n{logs()}"
+                f"{story(pools, migration_id, target)}\n{logs()}"
             )
         time.sleep(0.05)
 
@@ -114,9 +116,9 @@ def wait_until(condition: Callable[[], Any], what: str, limit_s: float = 60) -> 
     return value
 
 
-def story(pools: Pools, migration_id: str) -> str:
+def story(pools: Pools, migration_id: str, target: str = TARGET) -> str:
     """The event log."""
-    with pools.begin(TARGET) as control:
+    with pools.begin(target) as control:
         events = read_events(control, migration_id)
     return "\n".join(f"{event.at} {event.kind}: {event.message}" for event in events)
 

@@ -12,6 +12,7 @@ from pipeline.domain.migration import DdlConnection, Failure
 from pipeline.domain.reading import Reading, Signal
 from pipeline.domain.request import AlterRequest, MoveRequest
 from pipeline.domain.role import Role
+from pipeline.domain.way_back import Direction, StreamStart, WayBack
 from pipeline.domain.window import Window
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.indexes import DeferredIndex
@@ -54,9 +55,17 @@ _terms = {
     "postpone_cut_over": st.booleans(),
 }
 _seconds = st.none() | st.floats(1, 1e6)
+_moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
+_names_of_tables = st.lists(table_names, max_size=3).map(tuple)
+_backs = st.builds(
+    WayBack, of=texts, direction=st.sampled_from(Direction), retired=_names_of_tables,
+    names=_names_of_tables, until=_moments,
+)  # fmt: skip
+stream_starts = st.builds(StreamStart, texts, some_names, texts, texts, st.floats(0, 1e10))
 requests = st.builds(
-    MoveRequest, source=texts, target=texts, tables=st.lists(table_names, max_size=3).map(tuple),
-    target_schema=st.none() | names, defer_secondary_indexes=st.booleans(), **_terms,
+    MoveRequest, source=texts, target=texts, tables=_names_of_tables,
+    target_schema=st.none() | names, defer_secondary_indexes=st.booleans(), way_back_s=_seconds,
+    back=st.none() | _backs, **_terms,
 ) | st.builds(
     AlterRequest, server=texts, table=table_names, change=texts,
     renames=st.dictionaries(names, names, max_size=3), accepted=some_names,
@@ -64,7 +73,6 @@ requests = st.builds(
 )  # fmt: skip
 
 deferred_indexes = st.builds(DeferredIndex, names, texts)
-_moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
 ddl_connections = st.builds(DdlConnection, texts, st.integers(1), _moments)
 failures = st.builds(Failure, st.sampled_from(Role), texts, texts, st.booleans())
 readings = st.builds(

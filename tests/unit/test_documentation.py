@@ -126,5 +126,5 @@ def test_no_chain_names_a_call_that_is_not_made(caller: str | None, name: str) -
 
 def test_no_life_is_without_its_chain() -> None:
     sections = re.findall(r"^### The life of .*\n+(.*)$", house.PAGE.read_text(), re.M)
-    assert len(sections) == 5
+    assert len(sections) == 6
     assert set(sections) == {"```calls"}

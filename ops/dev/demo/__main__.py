@@ -3,7 +3,8 @@
 It starts two MySQL servers, Redis, two copy workers, a streamer, beat and Flower, and a writer
 that keeps writing to two tables. Both tables are moved together; the on-success hook tells the
 writer to follow; then both sides are compared row by row. Only if they are identical is the last
-line `demo: N rows moved, both sides identical` and the exit code 0.
+line `demo: N rows moved, both sides identical` and the exit code 0. With `--way-back` the move is
+rolled back at the end, under the writer, and compared again.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import shlex
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -21,6 +23,7 @@ from ops.dev.demo.compare import broken_promises, compare
 from ops.dev.demo.showing import DemoError, perform, say
 from ops.dev.demo.stack import Stack, running_stack
 from ops.dev.demo.tables import CUSTOMERS, ORDERS, SCHEMA, create
+from ops.dev.demo.way_back import WINDOW, roll_back
 from ops.dev.demo.writer import Writer
 from pipeline.configuration.load import load_settings
 from pipeline.control.migration_tables import read_tables
@@ -34,23 +37,25 @@ _AFTERWARDS_S = 2.0
 
 @click.command()
 @click.option("--rows", type=click.IntRange(min=1000), default=1_000_000, show_default=True)
+@click.option("--way-back", is_flag=True, help="Roll the move back at the end.")
 @click.option(
     "--program", type=click.Path(exists=True, path_type=Path),
     help="An installed `tranship`, instead of this checkout's.",
 )  # fmt: skip
-def main(rows: int, program: Path | None) -> None:
+def main(rows: int, way_back: bool, program: Path | None) -> None:
     """Move a live table of ROWS rows between two servers, and compare both sides."""
-    perform(lambda directory: _show(directory, rows, program))
+    perform(lambda directory: _show(directory, rows, way_back, program))
 
 
-def _show(directory: Path, rows: int, program: Path | None) -> str:
+def _show(directory: Path, rows: int, way_back: bool, program: Path | None) -> str:
     say("starting two MySQL servers and Redis (the first time they are downloaded)")
     with running_stack(directory, ("old", "new"), (SCHEMA,), program=program) as stack:
-        moved = _run(stack, rows)
-    return f"{moved} rows moved, both sides identical"
+        moved = _run(stack, rows, way_back)
+    there = "there and back" if way_back else "moved"
+    return f"{moved} rows {there}, both sides identical"
 
 
-def _run(stack: Stack, rows: int) -> int:
+def _run(stack: Stack, rows: int, way_back: bool) -> int:
     say(f"making a table of {rows:,} rows and a small one")
     create(stack.connect("old"), rows)
     stack.start()
@@ -62,18 +67,18 @@ def _run(stack: Stack, rows: int) -> int:
     writer = Writer(stack.connect, writes_to, rows)
     writer.start()
     try:
-        _move(stack, writes_to)
-        return _prove(stack, writer)
+        _move(stack, writes_to, ("--way-back", WINDOW) if way_back else ())
+        return _prove(stack, writer, way_back)
     finally:
         writer.stop()
 
 
-def _move(stack: Stack, writes_to: Path) -> None:
+def _move(stack: Stack, writes_to: Path, options: Sequence[str]) -> None:
     command = shlex.join([sys.executable, hook.__file__, str(writes_to)])
     arguments = ["move", "--source", "old", "--target", "new", "--wait"]
     for table in (ORDERS, CUSTOMERS):
         arguments += ["--table", f"{SCHEMA}.{table}"]
-    move = stack.tranship(*arguments, "--hook", f"on-success={command}")
+    move = stack.tranship(*arguments, *options, "--hook", f"on-success={command}")
     try:
         if move.wait() != 0:
             raise DemoError(f"`tranship move` exited {move.returncode}.\n{stack.logs()}")
@@ -82,7 +87,7 @@ def _move(stack: Stack, writes_to: Path) -> None:
         move.wait()
 
 
-def _prove(stack: Stack, writer: Writer) -> int:
+def _prove(stack: Stack, writer: Writer, way_back: bool) -> int:
     if not writer.has_moved.wait(timeout=30):
         raise DemoError(f"the writer did not follow to the target: {writer.errors}")
     say("comparing both sides, row by row")
@@ -94,6 +99,9 @@ def _prove(stack: Stack, writer: Writer) -> int:
         moved += rows
     writer.go_on.set()
     time.sleep(_AFTERWARDS_S)
+    if way_back:
+        roll_back(stack, writer, _moved_id(stack))
+        return moved
     writer.stop()
     if writer.errors:
         raise DemoError(f"the writer met {writer.errors[0]!r}")
@@ -101,6 +109,15 @@ def _prove(stack: Stack, writer: Writer) -> int:
     if broken:
         raise DemoError(f"{len(broken)} acknowledged writes are lost: {broken[:5]}")
     _report(stack, writer, moved)
+    return moved
+
+
+def _moved_id(stack: Stack) -> str:
+    pools = Pools(load_settings(stack.config))
+    try:
+        (moved,) = [one.id for one in list_migrations(pools)[0] if one.target == "new"]
+    finally:
+        pools.close()
     return moved
 
 

@@ -19,6 +19,7 @@ from pipeline.domain.role import Role
 from pipeline.domain.stages import RULES, Stage
 from pipeline.status.indexes import IndexProgress
 from pipeline.status.progress import Progress, StreamProgress, TableProgress
+from pipeline.status.way_back import WayBackProgress
 
 ABOUT: dict[type, dict[str, str]] = {
     Progress: {
@@ -55,6 +56,19 @@ ABOUT: dict[type, dict[str, str]] = {
         "next": "what happens next and what that waits for, for a person",
         "command": "the command that is useful now",
         "processes": "the broker and the workers that answered, see below; null once it has ended",
+        "direction": "`forward`, or `back`: it takes a move back; after that `forward` again …",
+        "until": "of a way back: when it ends by itself; else null",
+        "way_back": "the way back of this migration, see below; null: none was asked for, or it has"
+        " not switched yet",
+    },
+    WayBackProgress: {
+        "id": "of the migration that it is, on the server that is `source` here",
+        "direction": "where it leads",
+        "until": "when it ends by itself; null: not known",
+        "stage": "of that migration; null: it is not recorded, or the server does not answer",
+        "lag_s": "how far the old tables are behind; null: not known",
+        "keys_touched": "keys touched and not verified since",
+        "trouble": "why it has failed, or why the server does not answer; else null",
     },
     TableProgress: {
         "source": "`schema.table`",
@@ -69,6 +83,7 @@ ABOUT: dict[type, dict[str, str]] = {
         "copied": "every chunk is done",
         "chunks_unverified": "to be verified in full",
         "keys_touched": "keys touched and not verified since, once for each batch; at most 100,000",
+        "keys_touched_s": "seconds that comparing those takes, as fast as it went last",
         "waiting_s": "for how long no copy worker has taken the oldest message",
         "indexes": "the indexes that were deferred, see below; null: none was",
     },
@@ -143,7 +158,7 @@ PARTS = {
     Part.DRAIN: "until the target has everything that the source had executed",
     Part.VERIFY: "until the rows touched since their last verification are verified",
     Part.PROOF: "until the proof is about to be committed",
-    Part.SWAP: "alter only: from there until the rename has happened",
+    Part.SWAP: "alter, and way back: from there until the rename has happened",
     Part.HOOK: "move only: from there until the hook `on-success` has succeeded",
     Part.RESTORE: "of an attempt that did not succeed: until writes go on as before",
 }
@@ -163,11 +178,13 @@ EVENT_KINDS = {
     EventKind.FORCE: "a connection that blocked the cut-over was killed",
     EventKind.SOURCE: "the source is another server, or has restarted and may have lost something;"
     " every row is verified again",
+    EventKind.WAY_BACK: "the way back stands open, or there is none, and why",
     EventKind.FAILURE: "why it has stopped",
 }
 _TITLES = {
     Progress: "The object",
     TableProgress: "tables[]",
+    WayBackProgress: "way_back",
     IndexProgress: "tables[].indexes",
     StreamProgress: "stream",
     Reading: "throttled[]",

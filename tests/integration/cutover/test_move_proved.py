@@ -28,7 +28,7 @@ _STREAM_S = 0.3  # ten times what a streamer needs to apply a row
 @pytest.fixture
 def counting(pools: Pools, schema: str, tmp_path: Path) -> Iterator[ReadyMove]:
     """A move that needs a counter and a trigger on its target."""
-    with ready_move(pools, schema, tmp_path, with_triggers=True, limit_s=1.5) as move:
+    with ready_move(pools, schema, tmp_path, trigger="NEW.v", limit_s=1.5) as move:
         move.allow()
         yield move
 

@@ -22,13 +22,15 @@ from pipeline.domain.alter_plan import AlterPlan, Fill
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import DdlConnection, Failure
 from pipeline.domain.reading import Reading, Signal
+from pipeline.domain.request import way_back_of
 from pipeline.domain.role import Role
+from pipeline.domain.way_back import StreamStart
 from pipeline.domain.window import Window
 from pipeline.mysql.indexes import DeferredIndex
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from tests.support.examples import ALTER, MOVE
 
-_SHAPES = {1: "3a78b2e4c0f09875", 2: "8945606113908b34", 3: "da06421b185725f1"}
+_SHAPES = {1: "3a78b2e4c0f09875", 2: "8945606113908b34", 3: "dd48799d23c927aa"}
 
 _TABLE = Table(
     TableName("s", "t"),
@@ -42,8 +44,11 @@ _VALUES: tuple[tuple[Any, Any], ...] = (
     (migration_tables.c.definition, _TABLE),
     (migration_tables.c.alter_plan, _PLAN),
     (migrations.c.request, replace(MOVE, **_TERMS)),
+    (migrations.c.request, way_back_of(MOVE, "m1", datetime(2026, 1, 2, tzinfo=UTC))),
     (migrations.c.request, replace(ALTER, renames={"a": "b"}, **_TERMS)),
     (migrations.c.ddl_connection, DdlConnection("new", 1, datetime(2026, 1, 2, tzinfo=UTC))),
+    (migrations.c.way_back_start, StreamStart("u:1-2", ("x",), "u", "l", 1.5)),
+    (migration_tables.c.returns_to, TableName("s", "t")),
     (migrations.c.failure, Failure(Role.COPY, "why", "what to do")),
     (index_builds.c.indexes, (DeferredIndex("i", "KEY `i` (`a`)"),)),
     (throttles.c.reasons, (Reading(Signal.LOAD, 2, 1, "new", "Threads_running"),)),

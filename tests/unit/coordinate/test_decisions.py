@@ -21,12 +21,12 @@ from pipeline.coordinate.decisions import (
     time_in_step_s,
 )
 from pipeline.domain.migration import Failure, Migration
-from pipeline.domain.request import MigrationKind
+from pipeline.domain.request import MigrationKind, way_back_of
 from pipeline.domain.role import Role
 from pipeline.domain.stages import RULES, WRITES_BLOCKED, Stage, Undo, allowed
 from pipeline.errors import DefectError
 from pipeline.step.context import Outcome
-from tests.support.examples import MIGRATION
+from tests.support.examples import MIGRATION, MOVE
 
 LIMIT_S, RETRY_S = 30.0, 10.0
 FAILURE = Failure(Role.STREAM, "The binary log is gone.", "Start again.")
@@ -172,5 +172,20 @@ def test_while_writes_are_blocked_the_coordinator_stays_until_the_limit(stage: S
 @pytest.mark.parametrize("stage", Stage)
 def test_every_stage_that_has_not_ended_has_a_step(kind: MigrationKind, stage: Stage) -> None:
     """One without would stand still for ever, where it is."""
-    alter_only = stage is Stage.SWAPPING and kind is MigrationKind.MOVE
-    assert (stage in STEPS[kind]) is not (stage in ENDED or alter_only)
+    assert (stage in STEPS[kind]) is not (stage in ENDED)
+
+
+@pytest.mark.parametrize("stage", [Stage.READY, Stage.BLOCKING, Stage.SWITCHING])
+@pytest.mark.parametrize("postponed", [True, False])
+@pytest.mark.parametrize("left_s", [1, -1])
+def test_a_way_back_ends_with_its_time_unless_it_is_being_taken(
+    stage: Stage, postponed: bool, left_s: float
+) -> None:
+    until = MIGRATION.now + timedelta(seconds=left_s)
+    back = replace(
+        migration(stage, abort=False, failed=False, blocked_s=0),
+        request=way_back_of(MOVE, "m0", until), postponed=postponed,
+    )  # fmt: skip
+    found = diversion(back, LIMIT_S, RETRY_S)
+    over = stage is Stage.READY and postponed and left_s < 0
+    assert (found is not None and found.after_restore is Stage.ABORTED) is over

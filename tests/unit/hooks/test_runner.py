@@ -29,7 +29,8 @@ MIGRATION = Migration(
     resume_stage=None, after_restore=None, request=REQUEST, postponed=False, abort_asked=False,
     attempt=3, retry_at=None, rename_connection=None, lock_connection=None, ddl_connection=None,
     first_attempt_at=None, blocked_at=None,
-    drain_gtids=GtidSet.parse("aaaaaaaa-0000-0000-0000-000000000001:1-9"), failure=None,
+    drain_gtids=GtidSet.parse("aaaaaaaa-0000-0000-0000-000000000001:1-9"),
+    way_back_start=None, failure=None,
     created_at=_NOW, created_by="who", cleaned_at=None, now=_NOW,
 )  # fmt: skip
 
@@ -59,6 +60,7 @@ def test_a_hook_learns_what_moved_where_and_how_often_it_was_begun() -> None:
         "TRANSHIP_HOOK": "before-cut-over",
         "TRANSHIP_MIGRATION": "m1",
         "TRANSHIP_KIND": "move",
+        "TRANSHIP_DIRECTION": "forward",
         "TRANSHIP_STAGE": "switching",
         "TRANSHIP_TABLES": "a.t,a.u",
         "TRANSHIP_TARGET_TABLES": "b.t,b.u",

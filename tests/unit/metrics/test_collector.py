@@ -8,9 +8,15 @@ from ops.metrics.collector import families
 from ops.metrics.figures import described
 from pipeline.domain.cut_over_parts import CutOverAttempt, Part, PartTime
 from pipeline.domain.reading import Reading, Signal, asked_for_by
+from pipeline.domain.stages import Stage
+from pipeline.domain.way_back import Direction
 from pipeline.status.progress import StreamProgress, TableProgress
+from pipeline.status.way_back import WayBackProgress
+from tests.support.examples import MIGRATION
 from tests.support.progress import copying
 from tests.support.readings import READINGS
+
+WAY_BACK = WayBackProgress("m2", Direction.BACK, None, Stage.READY, 0.0, 0, None)
 
 
 def attempt(number: int, **parts: float) -> CutOverAttempt:
@@ -33,10 +39,11 @@ def reasons(*throttled: Reading) -> set[tuple[str, ...]]:
 
 
 def test_every_metric_that_is_described_is_told_and_no_other() -> None:
-    table = TableProgress("s.t", "s.t", 1, 2, 3, 4, 5, 6, True, True, 7, 8, 0)
+    table = TableProgress("s.t", "s.t", 1, 2, 3, 4, 5, 6, True, True, 7, 8, 0.1, 0)
     stream = StreamProgress(1, 2, 3.0, 4, True, "host:1", 5.0)
     progress = replace(
         copying(READINGS), stream=stream, tables=(table,), chunks_allowed=1, refused_s=2,
+        until=MIGRATION.now, way_back=WAY_BACK,
         cut_overs=(attempt(1, drain=2000),),
     )  # fmt: skip
     told = {

@@ -6,6 +6,7 @@ What is missing comes before what is going on: `status` is read when a migration
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,13 +17,16 @@ from pipeline.domain.reading import Reading, Signal, asked_for_by
 from pipeline.domain.request import MigrationKind
 from pipeline.domain.role import Role
 from pipeline.domain.stages import WRITES_BLOCKED, Stage, wants_stream
+from pipeline.domain.way_back import Direction
 from pipeline.status.next_step import StatusFacts, next_step
+from pipeline.status.way_back import WayBackProgress
 
 MOVE = StatusFacts(
     id="m1", kind=MigrationKind.MOVE, source="old", target="new", stage=Stage.COPYING,
     after_restore=None, postponed=False, window=None, failure=None, hook_failure=None,
     throttled=(), chunks_left=0,
-    planned=True, unverified=0, indexes_left=0, touched=0, touched_limit=5000, waiting_s=0.0,
+    planned=True, unverified=0, indexes_left=0, touched=0, touched_s=0.0, touched_limit_s=1.0,
+    waiting_s=0.0,
     lag_s=0.0, lag_limit_s=5.0, stream_alive=True, coordinated_s_ago=0.5, stage_s=60.0,
     retry_s=0.0, refused_s=0.0, refused_limit_s=30.0,
 )  # fmt: skip
@@ -54,13 +58,14 @@ SENTENCES: list[tuple[StatusFacts, Stage, dict[str, Any], str]] = [
         "cut-over; waiting for 1 deferred index to be added",
     ),
     (
-        MOVE, Stage.CONVERGING, {"touched": 12345},
-        "cut-over; 12,345 changed rows to verify again, waiting for no more than 5,000",
+        MOVE, Stage.CONVERGING, {"touched": 12345, "touched_s": 1.24},
+        "cut-over; 12,345 changed rows to verify again, 1.2 s of work; waiting for no more than"
+        " 1 s",
     ),
     (
         MOVE, Stage.CONVERGING, {"touched": 1, "postponed": True},
-        "ready, then held back because it is postponed; 1 changed row to verify again, waiting for"
-        " no more than 5,000",
+        "ready, then held back because it is postponed; 1 changed row to verify again, 0.0 s"
+        " of work; waiting for no more than 1 s",
     ),
     (
         MOVE, Stage.READY, {"postponed": True, "window": "02:00-04:00", "retry_s": 3},
@@ -280,3 +285,21 @@ def test_a_missing_copy_worker_is_named_as_soon_as_a_message_waits() -> None:
     said = next_step(replace(MOVE, waiting_s=4, processes=COORDINATES))
     assert said.command == "tranship worker copy"
     assert next_step(replace(MOVE, waiting_s=4)).command == WATCH  # nobody has asked
+
+
+UNTIL = datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
+OPEN = WayBackProgress("m2", Direction.BACK, UNTIL, Stage.READY, 0.1, 3, None)
+
+
+def test_who_can_roll_back_is_told_until_when() -> None:
+    done = next_step(replace(MOVE, stage=Stage.DONE, way_back=OPEN))
+    assert "it can be rolled back until 2026-11-28 09:30 UTC" in done.sentence
+    assert done.command == "tranship roll-back m1"
+    ended = next_step(replace(MOVE, stage=Stage.DONE, way_back=replace(OPEN, stage=Stage.ABORTED)))
+    assert ended.command == "tranship clean-up m1"
+
+
+def test_a_way_back_says_that_it_waits_for_nobody() -> None:
+    waits = next_step(replace(MOVE, stage=Stage.READY, postponed=True, until=UNTIL))
+    assert waits.sentence == "it stands open until 2026-11-28 09:30 UTC, for a roll-back"
+    assert waits.command == "tranship roll-back m1"

@@ -1,0 +1,140 @@
+"""Takes the way back of a move, or closes it.
+
+`roll_back` lets it cut over, which its coordinator does like any other cut-over. A clean-up of the
+move ends it first: the tables that it fills are about to be dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+from pipeline.commands.control import cut_over
+from pipeline.commands.coordinating import coordinating
+from pipeline.control.claims import release_claims
+from pipeline.control.install import is_installed
+from pipeline.control.leases import Lease, revoke_lease
+from pipeline.control.migrations import (
+    find_migration,
+    lock_migration,
+    read_migration,
+    transition,
+)
+from pipeline.control.stage_change import StageChange
+from pipeline.control.way_back import forget_way_back
+from pipeline.domain.migration import Migration
+from pipeline.domain.role import Role
+from pipeline.domain.stages import ENDED, Stage
+from pipeline.domain.way_back import way_back_id
+from pipeline.errors import RefusedError
+from pipeline.mysql.pools import Pools
+
+CleanUp = Callable[[Pools, str, str, str], list[str]]
+_STANDS = frozenset({Stage.CONVERGING, Stage.READY, Stage.FAILED})
+
+
+def find_way_back(pools: Pools, migration: Migration) -> Migration | None:
+    """The way back of a migration, if it was recorded; it is on the migration's source.
+
+    Raises:
+        RetryableError: that server does not answer.
+    """
+    with pools.begin(migration.source) as old:
+        if not is_installed(old, migration.source):
+            return None
+        return find_migration(old, way_back_id(migration.id))
+
+
+def standing_way_back(pools: Pools, target: str, migration_id: str) -> Migration:
+    """The way back that stands open, named by its own id or by that of the move.
+
+    Raises:
+        RefusedError: there is none.
+    """
+    with pools.begin(target) as control:
+        migration = read_migration(control, migration_id)
+    if migration.stage is not Stage.DONE:
+        if migration.request.back is not None:
+            return _standing(migration, migration)
+        raise RefusedError(
+            f"Migration {migration.id} is {migration.stage}; only one that is done can be rolled"
+            " back.",
+            f"To end it: tranship abort {migration.id}",
+        )
+    found = find_way_back(pools, migration)
+    if found is None:
+        raise RefusedError(
+            f"Migration {migration.id} has no way back.",
+            f"A start asks for one with `way_back_s=`; see: tranship events {migration.id}",
+        )
+    return _standing(migration, found)
+
+
+def _standing(migration: Migration, found: Migration) -> Migration:
+    if found.stage is Stage.DONE:
+        raise RefusedError(
+            f"Migration {migration.id} has been rolled back, by {found.id}.",
+            f"To take that back: tranship roll-back {found.id}",
+        )
+    if found.stage is Stage.ABORTED:
+        raise RefusedError(
+            f"The way back of {migration.id} was closed at {found.stage_since:%Y-%m-%d %H:%M:%S}"
+            " UTC.",
+            f"See: tranship events {found.id}. Another move goes in the other direction.",
+        )
+    return found
+
+
+def roll_back(pools: Pools, target: str, migration_id: str, who: str) -> Migration:
+    """Let the way back of a move cut over as soon as it can; returns the way back.
+
+    Raises:
+        RefusedError: it has none, or that has ended, has failed, or is cutting over.
+    """
+    found = standing_way_back(pools, target, migration_id)
+    cut_over(pools, found.target, found.id, who)
+    return found
+
+
+def close_way_back(pools: Pools, migration: Migration, who: str, clean_up: CleanUp) -> list[str]:
+    """End the way back of a migration that is about to be cleaned up, and clean it up, too.
+
+    One that has been taken stays: what it has left behind is its own.
+
+    Raises:
+        RefusedError: it is being taken just now.
+    """
+    found = find_way_back(pools, migration)
+    if found is None:
+        with pools.begin(migration.source) as old:
+            if is_installed(old, migration.source):
+                forget_way_back(old, way_back_id(migration.id))
+        return []
+    if found.stage is Stage.DONE or found.cleaned_at is not None:
+        return []
+    if found.stage not in ENDED:
+        with (
+            coordinating(pools, found.target, found.id, who) as lease,
+            pools.begin(found.target) as control,
+        ):
+            _end(control, lease, lock_migration(control, found.id), migration.id)
+    return clean_up(pools, found.target, found.id, who)
+
+
+def _end(control: Connection, lease: Lease, found: Migration, of: str) -> None:
+    if found.stage in ENDED:
+        return
+    asked_for = found.stage is not Stage.FAILED and not found.postponed
+    if found.stage not in _STANDS or asked_for:
+        raise RefusedError(
+            f"Migration {of} is being rolled back: {found.id} is {found.stage}.",
+            f"See: tranship status {found.id}",
+        )
+    why = f"{of} is cleaned up"
+    change = StageChange(after_restore=Stage.ABORTED)
+    transition(control, lease, found.stage, Stage.RESTORING, why, change)
+    ended = StageChange(after_restore=None)
+    transition(control, lease, Stage.RESTORING, Stage.ABORTED, why, ended)
+    revoke_lease(control, found.id, Role.STREAM)
+    release_claims(control, found.id)
