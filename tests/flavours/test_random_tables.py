@@ -13,12 +13,13 @@ from tests.support.stack import Stack
 def test_random_tables_arrive_on_the_other_flavour(
     flavours: tuple[str, str], pools: Pools, connect: Connect, schema: str, shared_stack: Stack
 ) -> None:
-    """Between servers whose settings are the strangest, too."""
+    """Once between servers whose settings are the strangest."""
     seed = f"{run_seed('1')}/{flavours}"
     print(f"TRANSHIP_SEED={seed}")
     move_random_tables(
-        seed, pools, connect, schema, shared_stack, flavours, together=4, strange=True
-    )
+        seed, pools, connect, schema, shared_stack, flavours, together=4,
+        strange=flavours[0] == "mariadb",
+    )  # fmt: skip
 
 
 @pytest.mark.long
