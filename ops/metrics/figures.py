@@ -95,6 +95,9 @@ TABLE: dict[str, Figure[TableProgress]] = {
     "keys_touched": Figure(
         "Keys touched and not verified since, once for each batch.", lambda one: one.keys_touched
     ),
+    "keys_touched_seconds": Figure(
+        "Seconds that verifying those keys takes.", lambda one: one.keys_touched_s
+    ),
 }
 SERVER_UP = "tranship_server_up"
 REASON = "tranship_throttle_reason"

@@ -1,9 +1,9 @@
 """The digest of a chunk, which each server computes over its own rows.
 
-It is the row count, and the XOR of 64 bits of SHA-256 of every row (row_hash.py). XOR does not
-depend on the order. It is not CRC32, although pt-table-checksum and Spirit use that: CRC is linear,
-so two rows that are stale in the same way, or that have swapped a value, cancel out under XOR with
-the count unchanged. SHA-256 has no such structure.
+It is the row count, and the XOR of the SHA-256 of every row (row_hash.py). XOR does not depend on
+the order. It is not CRC32, although pt-table-checksum and Spirit use that: CRC is linear, so two
+rows that are stale in the same way, or that have swapped a value, cancel out under XOR with the
+count unchanged. SHA-256 has no such structure.
 
 JSON documents are compared by their text. If a migration lets them become what their text says
 (`--json-as-text`), the source's digest takes each through that round trip itself, since 1.50 comes
@@ -15,10 +15,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.checksum.row_hash import row_bits
+from pipeline.checksum.row_hash import bits_of, row_bits
 from pipeline.checksum.row_sources import Rows
 from pipeline.errors import FatalError
 from pipeline.mysql.codecs import key_literals
+from pipeline.mysql.flavours import is_mariadb
 from pipeline.mysql.keyrange import (
     Bound,
     KeyRange,
@@ -34,7 +35,7 @@ _KEYS_PER_DIGEST = 500  # the statement lists them
 
 @dataclass(frozen=True)
 class Digest:
-    """Row count and bits. Equal digests mean equal rows, except with a chance of 2^-64."""
+    """Row count and bits. Equal digests mean equal rows, except with a chance of 2^-64 at most."""
 
     rows: int
     bits: int
@@ -92,7 +93,8 @@ def _digest(rows: Rows, condition: str) -> Digest:
             f" {found[0][1]}",
             "Raise max_allowed_packet on that server, then: tranship resume ID.",
         )
-    return Digest(*answer.rows[0])
+    count, bits = answer.rows[0]
+    return Digest(count, bits_of(bits))
 
 
 def differing_keys(ours: Rows, theirs: Rows, keys: KeyRange, most: int = 10) -> list[str]:
@@ -109,11 +111,12 @@ def _row_digests(rows: Rows, condition: str) -> dict[Bound, int]:
         rows.connection,
         f"SELECT {_bits(rows)}, {key_literals(rows.table)} FROM {_from(rows, condition)}",
     )
-    return {bound_from_row(row[1:]): row[0] for row in answer.rows}
+    return {bound_from_row(row[1:]): bits_of(row[0]) for row in answer.rows}
 
 
 def _bits(rows: Rows) -> str:
-    return row_bits(rows.table, is_source=rows.is_source)
+    as_number = rows.table.between_flavours or is_mariadb(rows.connection)
+    return row_bits(rows.table, is_source=rows.is_source, as_number=as_number)
 
 
 def _from(rows: Rows, condition: str) -> str:

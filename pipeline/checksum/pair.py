@@ -45,8 +45,11 @@ class Pair:
             return ours.result(), theirs
 
 
-def looked_at_twice(look: Callable[[bool], list[T] | None]) -> list[T] | None:
-    """What differs; `look` is told whether to wait for what the source is committing."""
+def looked_at_twice(look: Callable[[bool], T | None]) -> T | None:
+    """What a look finds, the second one's if the first one's is true: if something differs.
+
+    `look` is told whether to wait for what the source is committing.
+    """
     different = look(False)
     return look(True) if different else different
 

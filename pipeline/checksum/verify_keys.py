@@ -33,7 +33,13 @@ from pipeline.checksum.sides import TableSides
 from pipeline.control.chunk_checks import first_claimed_batch, require_again
 from pipeline.control.chunk_map import chunks_of
 from pipeline.control.streams import StreamState, read_stream
-from pipeline.control.touched_keys import LogSlice, first_slice, forget_slice, touched_later
+from pipeline.control.touched_keys import (
+    LogSlice,
+    first_slice,
+    forget_slice,
+    note_keys_compared,
+    touched_later,
+)
 from pipeline.domain.migration import MigrationTable
 from pipeline.mysql.keyrange import Bound
 from pipeline.strategy.choice import strategy_of
@@ -41,6 +47,17 @@ from pipeline.strategy.choice import strategy_of
 log = logging.getLogger(__name__)
 _ROWS_AT_ONCE = 20_000  # the waits of a slice are shared by so many rows of the log
 _CONVERTED_AT_ONCE = 5_000  # one statement lists all their keys
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What comparing a slice came to: the keys of the rows that differ; true if there are any."""
+
+    different: Sequence[Bound]
+    seconds: float  # without the waits
+
+    def __bool__(self) -> bool:
+        return bool(self.different)
 
 
 class SliceVerdict(Enum):
@@ -75,11 +92,11 @@ class KeyVerifier:
             return SliceVerdict.NOTHING_LEFT
         if not self.sides.source_sees(stream.position):
             return SliceVerdict.INCONCLUSIVE
-        different = looked_at_twice(partial(self._compare, taken, stream.batches))
-        if different is None:
+        compared = looked_at_twice(partial(self._compare, taken, stream.batches))
+        if compared is None:
             return SliceVerdict.INCONCLUSIVE
         log.info("%d touched keys in %.2f s", len(taken.keys), time.monotonic() - began)
-        return self._settle(taken, different)
+        return self._settle(taken, compared)
 
     @property
     def _table(self) -> MigrationTable:
@@ -97,22 +114,26 @@ class KeyVerifier:
             most = _ROWS_AT_ONCE if in_place else _CONVERTED_AT_ONCE
             return stream, first_slice(target, table, last, most)
 
-    def _compare(self, taken: LogSlice, batch: int, committing: bool) -> list[Bound] | None:
-        """The keys of the rows that differ; None if the target does not catch up in time."""
+    def _compare(self, taken: LogSlice, batch: int, committing: bool) -> Compared | None:
+        """None if the target does not catch up in time."""
         source_rows = self.sides.source_rows.keys(taken.keys)
         with opened(self.sides, source_rows, committing=committing) as pair:
             if pair is None:
                 return None
+            began = time.monotonic()
             later = touched_later(pair.target.connection, self._table, taken, batch)
             ours, theirs = pair.both(lambda rows: digest_without(rows, taken.keys, later))
-            return [] if ours == theirs else _different(pair, taken.keys, later)
+            seconds = time.monotonic() - began
+            different = [] if ours == theirs else _different(pair, taken.keys, later)
+            return Compared(different, seconds)
 
-    def _settle(self, taken: LogSlice, different: Sequence[Bound]) -> SliceVerdict:
+    def _settle(self, taken: LogSlice, compared: Compared) -> SliceVerdict:
         with self.sides.pools.begin(self.sides.target) as target:
-            if not different:
+            note_keys_compared(target, self._table, len(taken.keys), compared.seconds)
+            if not compared:
                 forget_slice(target, self._table, taken)
                 return SliceVerdict.EQUAL
-            self._send_back(target, taken, different)
+            self._send_back(target, taken, compared.different)
         return SliceVerdict.DIFFERENT
 
     def _send_back(self, target: Connection, taken: LogSlice, different: Sequence[Bound]) -> None:

@@ -169,13 +169,13 @@ class Stream(_Strict):
 
 
 class Checksum(_Strict):
-    """Verification. Up to `converged_keys` touched keys may be left for the cut-over.
+    """Verification. Touched keys that take `converged_s` may be left for the cut-over.
 
     After `attempts` errors in a row the migration stops; `repairs` of one chunk are tried.
     """
 
     window: Count = 8
-    converged_keys: Count = 20_000
+    converged_s: Seconds = 1
     recheck_s: Seconds = 1
     resend_s: Seconds = 20
     drain_wait_s: Seconds = 5

@@ -32,6 +32,7 @@ class DueCheck:
 
     number: int
     bytes: int | None
+    attempt: int = 0  # how many have begun before
 
 
 def due_checks(
@@ -44,13 +45,14 @@ def due_checks(
     )
     # Those with the fewest attempts come first, so that none starves.
     query = (
-        select(chunk_checks.c.number, chunks.c.bytes)
+        select(chunk_checks.c.number, chunks.c.bytes, chunk_checks.c.attempt)
         .join(chunks, same)
         .where(chunk_checks.c.table_id == table.id, UNVERIFIED, ~_in_flight(resend_s), due)
         .order_by(chunk_checks.c.attempt, chunk_checks.c.number)
         .limit(most)
     )
-    return [DueCheck(int(row.number), row.bytes) for row in connection.execute(query)]
+    rows = connection.execute(query)
+    return [DueCheck(int(row.number), row.bytes, int(row.attempt)) for row in rows]
 
 
 def runs_in_flight(connection: Connection, table: MigrationTable, resend_s: float) -> int:

@@ -121,8 +121,8 @@ def _update(connection: Connection, table: MigrationTable, **values: Any) -> Non
 
 def _from_row(row: Row[Any]) -> MigrationTable:
     values = dict(row._mapping)
-    for name in ("keys_sent_at", "keys_attempt", "keys_failures"):
-        values.pop(name)  # of a message, not of the table
+    for name in ("keys_sent_at", "keys_attempt", "keys_failures", "keys_per_s"):
+        values.pop(name)  # of the verification of touched keys, not of the table
     for total in ("rows_copied", "bytes_copied", "chunks_verified"):
         values.pop(total)
     target = TableName(values.pop("target_schema"), values.pop("target_name"))

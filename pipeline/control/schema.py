@@ -40,6 +40,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Double,
     Integer,
     PrimaryKeyConstraint,
     String,
@@ -150,6 +151,7 @@ migration_tables = Table(
     Column("keys_sent_at", Moment),  # as in chunk_checks, of the message to verify touched keys
     Column("keys_attempt", Integer, nullable=False),
     Column("keys_failures", Integer, nullable=False),
+    Column("keys_per_s", Double),  # touched keys: how fast they were compared last
     Column("alter_plan", Json(AlterPlan)),  # alter only
     Column("returns_to", Json(TableName)),  # way back only: the target's name after the cut-over
     Column("rows_copied", BigInteger, nullable=False),  # totals, for people (totals.py)

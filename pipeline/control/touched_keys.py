@@ -23,6 +23,8 @@ from pipeline.mysql.keyrange import Bound, KeyRange, bound_from_row, exact_names
 from pipeline.mysql.pools import run
 
 COUNTED = 100_000  # rows of a log are counted; more are as many
+_ASSUMED_PER_S = 10_000.0  # keys, until some have been compared
+_MEASURED = 1000  # keys or more: with fewer it is the round trips that take time
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,20 @@ def count_touched(connection: Connection, table: MigrationTable, most: int = COU
     """How many rows the log has; at most `most` are counted."""
     statement = f"SELECT COUNT(*) FROM (SELECT 1 FROM {touched_table(table)} LIMIT {most}) t"
     return int(run(connection, statement).rows[0][0])
+
+
+def note_keys_compared(
+    connection: Connection, table: MigrationTable, keys: int, seconds: float
+) -> None:
+    """Note how fast keys are compared now, if there were enough of them to tell."""
+    if keys >= _MEASURED:
+        connection.execute(_of(table).values(keys_per_s=keys / max(seconds, 1e-3)))
+
+
+def keys_per_s(connection: Connection, table: MigrationTable) -> float:
+    """How many touched keys are compared in a second, without the waits for the stream."""
+    query = select(migration_tables.c.keys_per_s).where(migration_tables.c.id == table.id)
+    return float(connection.execute(query).scalar_one() or _ASSUMED_PER_S)
 
 
 def send_keys(connection: Connection, table: MigrationTable, resend_s: float) -> bool:

@@ -47,12 +47,7 @@ def copy(context: Context) -> Outcome:
         row_copy = copy_of(context.settings.row_copy, throttle)
         for table, window in zip(left, throttle.windows(row_copy.window, len(left)), strict=True):
             _advance_table(context, table, row_copy, window)
-    with context.control() as control:
-        copied = [
-            table for table in left if table.planned and not unfinished_chunks(control, table)
-        ]
-        for table in copied:
-            mark_copied(control, table)
+    copied = _mark_copied(context, [table for table in left if table.planned])
     if len(copied) < len(left):
         return Outcome.WAIT
     tell_once(context, Hook.ROW_COPY_COMPLETE)
@@ -61,6 +56,17 @@ def copy(context: Context) -> Outcome:
         log_keys_from_now(control, context.migration.id)
         context.enter_in(control, Stage.CONVERGING, "every chunk is copied")
     return Outcome.ADVANCED
+
+
+def _mark_copied(context: Context, planned: Sequence[MigrationTable]) -> list[MigrationTable]:
+    """Those of the tables in which no chunk is in flight any more; it is noted."""
+    with context.reading() as control:
+        copied = [table for table in planned if not unfinished_chunks(control, table)]
+    if copied:
+        with context.control() as control:
+            for table in copied:
+                mark_copied(control, table)
+    return copied
 
 
 def _release_stuck(context: Context, table: MigrationTable) -> None:
@@ -77,7 +83,7 @@ def _release_stuck(context: Context, table: MigrationTable) -> None:
 
 
 def _advance_table(context: Context, table: MigrationTable, row_copy: Copy, window: int) -> None:
-    with context.control() as control:
+    with context.reading() as control:
         unfinished = dict(unfinished_chunks(control, table))
         open_chunk = last_chunk(control, table)
     if not table.planned:

@@ -56,7 +56,8 @@ class StatusFacts:
     unverified: int
     touched: int
     indexes_left: int
-    touched_limit: int
+    touched_s: float  # that verifying them takes
+    touched_limit_s: float
     waiting_s: float
     lag_s: float
     lag_limit_s: float
@@ -209,8 +210,8 @@ def _converging(now: StatusFacts) -> str:
     if waits:
         return f"{_cut_over(now)}; waiting for {' and '.join(waits)}"
     return (
-        f"{_cut_over(now)}; {_count(now.touched, 'changed row')} to verify again, waiting for"
-        f" no more than {now.touched_limit:,}"
+        f"{_cut_over(now)}; {_count(now.touched, 'changed row')} to verify again,"
+        f" {now.touched_s:.1f} s of work; waiting for no more than {now.touched_limit_s:g} s"
     )
 
 

@@ -28,7 +28,7 @@ from pipeline.control.summary import (
 )
 from pipeline.control.throttles import read_throttle
 from pipeline.control.totals import read_totals
-from pipeline.control.touched_keys import count_touched
+from pipeline.control.touched_keys import count_touched, keys_per_s
 from pipeline.domain.cut_over_parts import CutOverAttempt
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import Failure, Migration, MigrationTable
@@ -53,7 +53,8 @@ _EVENTS = 5
 @dataclass(frozen=True)
 class TableProgress:
     """One table. `chunks_unverified` have to be verified in full; `keys_touched`: how long the
-    log of keys is that were touched since they were last verified, up to 100,000."""
+    log of keys is that were touched since they were last verified, up to 100,000;
+    `keys_touched_s`: how long comparing those takes, without the waits for the stream."""
 
     source: str
     target: str
@@ -67,6 +68,7 @@ class TableProgress:
     copied: bool
     chunks_unverified: int
     keys_touched: int
+    keys_touched_s: float
     waiting_s: float  # for how long no copy worker has taken the oldest message
     indexes: IndexProgress | None = None  # those that were deferred
 
@@ -199,7 +201,8 @@ def _table(control: Connection, stage: Stage, table: MigrationTable) -> TablePro
         bytes_copied=totals.bytes_copied, bytes_estimate=table.bytes_estimate,
         chunks_done=chunks.done, chunks_known=chunks.known,
         planned=table.planned, copied=table.copied,
-        chunks_unverified=chunks.known - totals.chunks_verified, keys_touched=touched,
+        chunks_unverified=chunks.known - totals.chunks_verified,
+        keys_touched=touched, keys_touched_s=touched / keys_per_s(control, table),
         indexes=read_indexes(control, table),
         waiting_s=max(chunks.waiting_s, check_waiting_s(control, table)),
     )  # fmt: skip
@@ -268,7 +271,8 @@ def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> Sta
         unverified=sum(one.chunks_unverified for one in tables),
         touched=sum(one.keys_touched for one in tables),
         indexes_left=sum(_indexes_left(one) for one in tables),
-        touched_limit=pools.settings.checksum.converged_keys,
+        touched_s=sum(one.keys_touched_s for one in tables),
+        touched_limit_s=pools.settings.checksum.converged_s,
         waiting_s=max((one.waiting_s for one in tables), default=0.0),
         lag_s=(stream.lag_s if stream else None) or 0.0,
         lag_limit_s=pools.settings.cut_over.ready_lag_s,

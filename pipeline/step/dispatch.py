@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from sqlalchemy import Connection
 
 from pipeline.configuration.settings import Checksum
@@ -15,7 +17,7 @@ from pipeline.control.chunk_checks import unverified_chunks
 from pipeline.control.chunk_map import last_chunk
 from pipeline.control.leases import holder
 from pipeline.control.throttles import ThrottleState, read_throttle
-from pipeline.control.touched_keys import count_touched, send_keys
+from pipeline.control.touched_keys import count_touched, keys_per_s, send_keys
 from pipeline.copy.chunker import plan_chunk
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.role import Role
@@ -37,7 +39,7 @@ def ensure_stream(context: Context) -> bool:
 def send_verifications(context: Context) -> None:
     """Keep chunks to be verified in full, and touched keys, in the hands of checksum workers."""
     settings = context.settings.checksum
-    with context.control() as control:
+    with context.reading() as control:
         throttle = read_throttle(control, context.migration.id)
     for table in context.tables:
         _cut_open_chunk(context, table)
@@ -58,7 +60,7 @@ def _mark_runs(
     most = window - runs_in_flight(control, table, settings.resend_s)
     if most <= 0:
         return []
-    at_once = 1 if throttle.slowed else chunks_at_once(strategy_of(table).compares_in_place)
+    at_once = chunks_at_once(strategy_of(table).compares_in_place)
     due = due_checks(control, table, most * at_once, settings.resend_s)
     runs = in_runs(due, most)
     for run in runs:
@@ -73,7 +75,7 @@ def _cut_open_chunk(context: Context, table: MigrationTable) -> None:
     never be done.
     """
     settings = context.settings.checksum
-    with context.control() as control:
+    with context.reading() as control:
         open_chunk = last_chunk(control, table)
         if not waits_to_be_sent(control, table, open_chunk, settings.resend_s):
             return
@@ -84,10 +86,16 @@ def _cut_open_chunk(context: Context, table: MigrationTable) -> None:
 
 
 def converged(context: Context) -> bool:
-    """Whether little is left for a cut-over to verify."""
-    most = context.settings.checksum.converged_keys
-    with context.control() as control:
+    """Whether little is left for a cut-over to verify: what takes `converged_s` at most."""
+    most_s = context.settings.checksum.converged_s
+    with context.reading() as control:
         if any(unverified_chunks(control, table, 1) for table in context.tables):
             return False
-        touched = sum(count_touched(control, table, most + 1) for table in context.tables)
-    return touched <= most
+        left_s = sum(_keys_left_s(control, table, most_s) for table in context.tables)
+    return left_s <= most_s
+
+
+def _keys_left_s(control: Connection, table: MigrationTable, most_s: float) -> float:
+    """How many seconds it takes to compare the touched keys; what is more than `most_s` is more."""
+    per_s = keys_per_s(control, table)
+    return count_touched(control, table, math.floor(most_s * per_s) + 1) / per_s

@@ -2,6 +2,10 @@
 
 Chunks have been sized by what copying them cost in time and bytes, so a number of them bounds a
 run in both; the bytes are looked at, too, since a chunk may hold a few very large rows.
+
+All chunks of a run share its waits for the stream, so a run is as long where that lags: it costs
+less then than as many runs of a chunk each, which wait one after the other. But what was tried in
+vain is tried again in smaller runs: the more rows, the more of them are touched meanwhile.
 """
 
 from __future__ import annotations
@@ -33,9 +37,14 @@ def in_runs(due: Sequence[DueCheck], most: int) -> list[range]:
         size += check.bytes or 0
         run = runs[-1] if runs else range(0)
         adjoins = bool(run) and check.number == run.stop
-        if adjoins and len(run) < length and size <= _BYTES_AT_ONCE:
+        fits = len(run) < min(length, _longest(check)) and size <= _BYTES_AT_ONCE
+        if adjoins and fits:
             runs[-1] = range(run.start, check.number + 1)
         else:
             runs.append(range(check.number, check.number + 1))
             size = check.bytes or 0
     return runs[:most]
+
+
+def _longest(check: DueCheck) -> int:
+    return max(1, CHUNKS_AT_ONCE >> check.attempt)

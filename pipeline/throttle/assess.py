@@ -40,10 +40,11 @@ def assess(context: Context) -> ThrottleState:
         FatalError: the load is critical; resume when that is over.
     """
     settings, migration = context.settings, context.migration
-    with context.control() as control:
+    with context.reading() as control:
         before = read_throttle(control, migration.id)
         if not throttle_is_due(control, migration.id, settings.throttle.check_s):
             return before
+    with context.control() as control:
         write_heartbeat(control)
     limits = throttle_of(settings.throttle, before)
     _stop_if_critical(context, limits)

@@ -83,6 +83,7 @@ ABOUT: dict[type, dict[str, str]] = {
         "copied": "every chunk is done",
         "chunks_unverified": "to be verified in full",
         "keys_touched": "keys touched and not verified since, once for each batch; at most 100,000",
+        "keys_touched_s": "seconds that comparing those takes, as fast as it went last",
         "waiting_s": "for how long no copy worker has taken the oldest message",
         "indexes": "the indexes that were deferred, see below; null: none was",
     },

@@ -1,15 +1,24 @@
 #!/bin/sh
-# on-success: have ProxySQL send the moved tables' statements to the new server.
+# on-success: have ProxySQL send the moved tables' statements to the server where they are now.
 #
-#   --hook "on-success=/etc/tranship/hooks/proxysql.sh /etc/tranship/proxysql.cnf 10.0.0.5,10.0.0.6 101 20"
+#   --hook "on-success=/etc/tranship/hooks/proxysql.sh /etc/tranship/proxysql.cnf 10.0.0.5,10.0.0.6 101
+#     orders-old=10 orders-new=20"
 #
 # LOGIN is a file for MySQL's client with the admin user's name and password (mode 600). Rule 101 of
-# mysql_query_rules matches the tables' statements, and has sent them to the old server's hostgroup;
-# 20 is the new server's. Every proxy is told; a second run changes nothing.
+# mysql_query_rules matches the tables' statements. Last comes the hostgroup of each server, by its name
+# in tranship.toml: a roll-back leads to the old one. Every proxy is told; a second run changes nothing.
 set -eu
-login=$1 proxies=$2 rule=$3 hostgroup=$4
-case $rule$hostgroup in
-*[!0-9]*) echo "RULE and HOSTGROUP have to be numbers: $rule $hostgroup" >&2; exit 2 ;;
+login=$1 proxies=$2 rule=$3
+shift 3
+hostgroup=
+for pair in "$@"; do
+  if [ "${pair%%=*}" = "$TRANSHIP_TARGET" ]; then hostgroup=${pair#*=}; fi
+done
+case $rule,$hostgroup in
+*[!0-9,]* | *, | ,*)
+  echo "no number for rule '$rule' or for the hostgroup '$hostgroup' of $TRANSHIP_TARGET" >&2
+  exit 2
+  ;;
 esac
 
 admin() {

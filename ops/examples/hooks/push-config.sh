@@ -3,7 +3,7 @@
 #
 #   --hook "on-success=/etc/tranship/hooks/push-config.sh http://consul.example.net:8500/v1/kv/orders/server"
 #
-# The new value is the target's name in tranship.toml. HEADERS, if given, is a file with a header on
+# The new value is the name in tranship.toml of the server where the tables are now. HEADERS, if given, is a file with a header on
 # each line, such as a token (mode 600). A second run changes nothing.
 set -eu
 url=$1 headers=${2:-}

@@ -10,10 +10,13 @@ import pytest
 from pipeline.checksum import digest, verify_keys
 from pipeline.checksum.verify import Verdict
 from pipeline.checksum.verify_keys import KeyVerifier, SliceVerdict
+from pipeline.control.migrations import postpone_migration
+from pipeline.control.touched_keys import note_keys_compared
+from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools, run
 from pipeline.pausepoints import Point, at
 from tests.support.direct import DirectMove, Feed
-from tests.support.moves import SOURCE, TARGET
+from tests.support.moves import SOURCE, TARGET, read
 from tests.support.verification import (
     drained,
     equal,
@@ -92,6 +95,21 @@ def test_a_wrong_row_is_found_among_rows_that_are_being_written(
     with at(Point.VERIFY_SOURCE_READ, writes):
         assert move.verify_keys() is SliceVerdict.DIFFERENT
     assert (unverified(move), touched(move)) == ([0], 1)
+
+
+def test_as_many_keys_are_left_to_the_cut_over_as_are_compared_in_time(
+    move: DirectMove, feed: Feed
+) -> None:
+    """Rows that are slow to compare would keep writes away for seconds, however few they are."""
+    write_both(move, feed, 3, "new")
+    write_both(move, feed, 13, "new")
+    with move.pools.begin(TARGET) as control:
+        postpone_migration(control, move.migration_id)  # READY is the end
+    for seconds, stage in ((1000.0, Stage.CONVERGING), (1.0, Stage.READY)):
+        with move.pools.begin(TARGET) as control:
+            note_keys_compared(control, move.table, 1000, seconds)
+        move.advance()
+        assert read(move.pools, move.migration_id).stage is stage
 
 
 def test_a_target_that_is_only_behind_is_not_different(move: DirectMove, feed: Feed) -> None:

@@ -53,9 +53,9 @@ def program(place: Path, name: str, text: str) -> None:
     (place / name).chmod(0o755)
 
 
-def hook(name: str, *arguments: object) -> HookResult:
+def hook(name: str, *arguments: object, target: str = "orders-new") -> HookResult:
     command = shlex.join([str(_HOOKS / name), *(str(one) for one in arguments)])
-    return run_hook(command, {"TRANSHIP_TARGET": "orders-new"}, 20, lambda: None)
+    return run_hook(command, {"TRANSHIP_TARGET": target}, 20, lambda: None)
 
 
 @pytest.fixture
@@ -81,37 +81,50 @@ def rules(proxy: Path, table: str) -> list[tuple[int, int]]:
         admin.close()
 
 
-def test_proxysql_sends_the_tables_statements_to_the_new_server(proxies: list[Path]) -> None:
+_HOSTGROUPS = ("orders-old=10", "orders-new=20")
+_HOSTS = ("orders-old=old.example.net.", "orders-new=new.example.net.")
+
+
+def test_proxysql_sends_the_statements_to_where_the_tables_are_and_back(
+    proxies: list[Path],
+) -> None:
     login = proxies[0].parent / "login"
-    for _ in range(2):
-        done = hook("proxysql.sh", login, "proxy-1,proxy-2", 101, 20)
+    for target, hostgroup in (("orders-new", 20), ("orders-new", 20), ("orders-old", 10)):
+        done = hook("proxysql.sh", login, "proxy-1,proxy-2", 101, *_HOSTGROUPS, target=target)
         assert done.succeeded, done.output
         for proxy in proxies:
             for table in _TABLES:
-                assert rules(proxy, table) == [(101, 20), (102, 10)]
+                assert rules(proxy, table) == [(101, hostgroup), (102, 10)]
 
 
-@pytest.mark.parametrize("rule", ["103", "101 OR 1=1"])
-def test_a_rule_that_is_not_there_fails_the_hook(proxies: list[Path], rule: str) -> None:
-    done = hook("proxysql.sh", proxies[0].parent / "login", "proxy-1", rule, 20)
+@pytest.mark.parametrize(
+    ("rule", "target"), [("103", "orders-new"), ("101 OR 1=1", "orders-new"), ("101", "elsewhere")]
+)
+def test_a_rule_or_a_server_that_is_not_known_fails_the_hook(
+    proxies: list[Path], rule: str, target: str
+) -> None:
+    login = proxies[0].parent / "login"
+    done = hook("proxysql.sh", login, "proxy-1", rule, *_HOSTGROUPS, target=target)
     assert not done.succeeded
-    assert "rule" in done.output.lower()
+    assert "rule" in done.output
     assert rules(proxies[0], "runtime_mysql_query_rules") == [(101, 10), (102, 10)]
 
 
-def test_a_name_is_pointed_at_the_new_server(place: Path) -> None:
+@pytest.mark.parametrize("target", ["new", "old"])
+def test_a_name_is_pointed_at_the_server_where_the_tables_are(place: Path, target: str) -> None:
     program(place, "nsupdate", f'#!/bin/sh\necho "$@" > {place}/said\ncat >> {place}/said\n')
-    done = hook("dns.sh", "key", "ns1", "db.example.net.", "new.example.net.")
+    done = hook("dns.sh", "key", "ns1", "db.example.net.", *_HOSTS, target=f"orders-{target}")
     assert done.succeeded, done.output
     assert (place / "said").read_text().splitlines() == [
         "-k key", "server ns1", "update delete db.example.net. CNAME",
-        "update add db.example.net. 5 CNAME new.example.net.", "send",
+        f"update add db.example.net. 5 CNAME {target}.example.net.", "send",
     ]  # fmt: skip
+    assert not hook("dns.sh", "key", "ns1", "db.example.net.", *_HOSTS, target="else").succeeded
 
 
 def test_a_refused_update_fails_the_hook(place: Path) -> None:
     program(place, "nsupdate", "#!/bin/sh\necho 'update failed: REFUSED' >&2\nexit 2\n")
-    done = hook("dns.sh", "key", "ns1", "db.example.net.", "new.example.net.")
+    done = hook("dns.sh", "key", "ns1", "db.example.net.", *_HOSTS)
     assert not done.succeeded
     assert "REFUSED" in done.output
 

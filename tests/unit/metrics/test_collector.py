@@ -39,7 +39,7 @@ def reasons(*throttled: Reading) -> set[tuple[str, ...]]:
 
 
 def test_every_metric_that_is_described_is_told_and_no_other() -> None:
-    table = TableProgress("s.t", "s.t", 1, 2, 3, 4, 5, 6, True, True, 7, 8, 0)
+    table = TableProgress("s.t", "s.t", 1, 2, 3, 4, 5, 6, True, True, 7, 8, 0.1, 0)
     stream = StreamProgress(1, 2, 3.0, 4, True, "host:1", 5.0)
     progress = replace(
         copying(READINGS), stream=stream, tables=(table,), chunks_allowed=1, refused_s=2,

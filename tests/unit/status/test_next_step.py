@@ -25,7 +25,8 @@ MOVE = StatusFacts(
     id="m1", kind=MigrationKind.MOVE, source="old", target="new", stage=Stage.COPYING,
     after_restore=None, postponed=False, window=None, failure=None, hook_failure=None,
     throttled=(), chunks_left=0,
-    planned=True, unverified=0, indexes_left=0, touched=0, touched_limit=5000, waiting_s=0.0,
+    planned=True, unverified=0, indexes_left=0, touched=0, touched_s=0.0, touched_limit_s=1.0,
+    waiting_s=0.0,
     lag_s=0.0, lag_limit_s=5.0, stream_alive=True, coordinated_s_ago=0.5, stage_s=60.0,
     retry_s=0.0, refused_s=0.0, refused_limit_s=30.0,
 )  # fmt: skip
@@ -57,13 +58,14 @@ SENTENCES: list[tuple[StatusFacts, Stage, dict[str, Any], str]] = [
         "cut-over; waiting for 1 deferred index to be added",
     ),
     (
-        MOVE, Stage.CONVERGING, {"touched": 12345},
-        "cut-over; 12,345 changed rows to verify again, waiting for no more than 5,000",
+        MOVE, Stage.CONVERGING, {"touched": 12345, "touched_s": 1.24},
+        "cut-over; 12,345 changed rows to verify again, 1.2 s of work; waiting for no more than"
+        " 1 s",
     ),
     (
         MOVE, Stage.CONVERGING, {"touched": 1, "postponed": True},
-        "ready, then held back because it is postponed; 1 changed row to verify again, waiting for"
-        " no more than 5,000",
+        "ready, then held back because it is postponed; 1 changed row to verify again, 0.0 s"
+        " of work; waiting for no more than 1 s",
     ),
     (
         MOVE, Stage.READY, {"postponed": True, "window": "02:00-04:00", "retry_s": 3},

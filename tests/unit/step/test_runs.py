@@ -51,6 +51,13 @@ def test_many_chunks_never_make_a_task_that_takes_too_long() -> None:
     assert in_runs(due([1, 2], size=999 * MIB), 1) == [range(1, 2)]
 
 
+def test_what_is_always_written_meanwhile_is_never_tried_again_in_the_same_long_run() -> None:
+    tried = [DueCheck(number, MIB, attempt=2) for number in range(32)]
+    assert [len(run) for run in in_runs(tried, 8)] == [4] * 8
+    often = [DueCheck(number, MIB, attempt=99) for number in range(32)]
+    assert [len(run) for run in in_runs(often, 8)] == [1] * 8
+
+
 def test_rows_that_are_converted_to_be_compared_are_never_many() -> None:
     assert chunks_at_once(False) < chunks_at_once(True) == CHUNKS_AT_ONCE
 

@@ -153,7 +153,8 @@ def _grow(stand: Stand, migration_id: str, count: int) -> None:
         f" done_at, `rows`, bytes, seconds) {numbers} SELECT {table.id}, i, 'done', 1,"
         " UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), 1, 100, 0.1 FROM n",
         f"INSERT INTO {SCHEMA}.chunk_checks (table_id, number, fully_verified, attempt,"
-        f" verified_at, repairs) {numbers} SELECT {table.id}, i, 1, 1, UTC_TIMESTAMP(6), 0 FROM n",
+        f" verified_at, repairs, failures) {numbers}"
+        f" SELECT {table.id}, i, 1, 1, UTC_TIMESTAMP(6), 0, 0 FROM n",
         f"INSERT INTO {bounds} ({NUMBER}, id) {numbers} SELECT i, i FROM n WHERE i < {count - 1}",
         f"ANALYZE TABLE {SCHEMA}.chunks, {SCHEMA}.chunk_checks",
     )
