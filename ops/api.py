@@ -214,6 +214,9 @@ class Tranship:
     def events(self, migration: str) -> Iterator[LoggedEvent]:
         """What happened, oldest first."""
         target, full_id = self.find(migration)
+        yield from self._events(target, full_id)
+
+    def _events(self, target: str, full_id: str) -> Iterator[LoggedEvent]:
         after = 0
         while True:
             with self.pools.begin(target) as connection:
@@ -312,6 +315,11 @@ class Tranship:
     def schedules(self) -> tuple[list[Schedule], dict[str, str]]:
         """The schedules of every server; and why servers could not be asked."""
         return schedules.all_schedules(self.pools)
+
+    def schedule_events(self, schedule: str) -> tuple[Schedule, list[LoggedEvent]]:
+        """A schedule, and which of its runs could not start, oldest first."""
+        found = schedules.find_schedule(self.pools, schedule)
+        return found, list(self._events(found.target, found.id))
 
     def pause_schedule(self, schedule: str, *, paused: bool = True) -> Schedule:
         """Start nothing until this is called with `paused=False`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ops.cli.answer import AS_JSON, answer, refuse_both
 from ops.cli.exits import ExitCode
 from ops.cli.follow import follow
 from ops.cli.options import MIGRATION_ID
@@ -14,9 +15,12 @@ from pipeline.domain.stages import Stage
 @click.command()
 @MIGRATION_ID
 @click.option("--wait", is_flag=True, help="Follow until the source has its tables back.")
+@AS_JSON
 @pass_session
-def abort(session: Session, migration_id: str, wait: bool) -> ExitCode:
+def abort(session: Session, migration_id: str, wait: bool, as_json: bool) -> ExitCode:
     """End a migration; the source has, or gets back, its tables."""
+    refuse_both(as_json, wait)
     full_id = session.api.abort(migration_id)
-    click.echo(f"{full_id}: abort asked for.")
+    then = (f"tranship status {full_id} --watch", f"tranship clean-up {full_id}")
+    answer(as_json, f"{full_id}: abort asked for.", migration=full_id, then=then)
     return follow(session.api, full_id, wanted=Stage.ABORTED) if wait else ExitCode.OK

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ops.cli.answer import answer
 from ops.cli.durations import DURATION
 from ops.cli.exits import ExitCode
 from ops.cli.move import begin
@@ -75,7 +76,9 @@ no_way_back = click.option("--way-back", hidden=True, expose_value=False, callba
 @start_options
 @click.argument("change", metavar="CHANGE")
 @pass_session
-def alter(session: Session, /, try_instant: bool, dry: bool, wait: bool, **given: Any) -> ExitCode:
+def alter(
+    session: Session, /, try_instant: bool, dry: bool, wait: bool, as_json: bool, **given: Any
+) -> ExitCode:
     """Rebuild a table in place; prints the migration's id.
 
     CHANGE is what follows the table's name in ALTER TABLE: "ADD COLUMN c INT, DROP INDEX i".
@@ -84,7 +87,8 @@ def alter(session: Session, /, try_instant: bool, dry: bool, wait: bool, **given
     if try_instant and not dry:
         done = session.api.try_instant(request)
         if done is not None:
-            click.echo(f"done at once ({done}); nothing was copied")
+            said = f"done at once ({done}); nothing was copied"
+            answer(as_json, said, migration=None, algorithm=done)
             return ExitCode.OK
         click.echo("the server can't do it at once: rebuilding the table", err=True)
-    return begin(session, request, dry=dry, wait=wait)
+    return begin(session, request, dry=dry, wait=wait, as_json=as_json)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import click
 
-from ops.cli.format import amount
+from ops.cli.answer import AS_JSON, answer
+from ops.cli.format import amount, moment
 from ops.cli.options import MIGRATION_ID
 from ops.cli.session import Session, pass_session
 from pipeline.commands.clean_up import Leftover, leftovers
@@ -20,25 +22,36 @@ _SAY_S = 10.0
 @click.option(
     "--no-batches", is_flag=True, help="Drop the tables without emptying them in batches."
 )
+@AS_JSON
 @pass_session
-def clean_up(session: Session, migration_id: str, yes: bool, no_batches: bool) -> None:
+def clean_up(
+    session: Session, migration_id: str, yes: bool, no_batches: bool, as_json: bool
+) -> None:
     """Drop what an ended migration has left behind, gently.
 
     Rows are deleted in batches, with a pause after each, before a table is dropped. If it is
     interrupted, call it again: it goes on where it was.
     """
-    target, full_id = session.api.find(migration_id)
-    there = leftovers(session.pools, target, full_id)
-    for one in there:
-        click.echo(f"will be dropped: {_said(one)}")
-    if not there:
-        click.echo("no table will be dropped, only the migration's records")
+    progress = session.api.status(migration_id)
+    if progress.cleaned_at is not None:
+        text = f"{progress.id}: cleaned up already, at {moment(progress.cleaned_at)}."
+        answer(as_json, text, migration=progress.id, dropped=[])
+        return
+    there = leftovers(session.pools, progress.target, progress.id)
+    if not yes and (as_json or not sys.stdin.isatty()):
+        raise click.UsageError("It asks before it drops, and nobody is there to answer: --yes.")
+    if not as_json:
+        _print(there)
     if not yes:
         click.confirm("Go on?", abort=True)
-    gently = None if no_batches else _Deleted()
-    for what in session.api.clean_up(full_id, gently):
-        click.echo(f"dropped: {what}")
-    click.echo(f"{full_id}: cleaned up.")
+    tell = _silent if as_json else _Deleted()
+    dropped = session.api.clean_up(progress.id, None if no_batches else tell)
+    lines = [*(f"dropped: {what}" for what in dropped), f"{progress.id}: cleaned up."]
+    answer(as_json, "\n".join(lines), migration=progress.id, dropped=dropped)
+
+
+def _silent(_: int) -> None:
+    """Rows are deleted in batches, and nobody reads how many."""
 
 
 class _Deleted:
@@ -53,6 +66,9 @@ class _Deleted:
             click.echo(f"{amount(rows, 'row')} deleted")
 
 
-def _said(leftover: Leftover) -> str:
-    what = "the old table; the new one stays" if leftover.retired else "the unfinished copy"
-    return f"{leftover} ({what})"
+def _print(there: list[Leftover]) -> None:
+    for one in there:
+        what = "the old table; the new one stays" if one.retired else "the unfinished copy"
+        click.echo(f"will be dropped: {one} ({what})")
+    if not there:
+        click.echo("no table will be dropped, only the migration's records")

@@ -16,7 +16,7 @@ from ops.cli.requests import parse_move
 from ops.cli.session import Session, pass_session
 from pipeline.preflight.findings import Finding, Severity
 
-_PROBLEMS = (Severity.WARNING, Severity.REFUSED)  # in the order in which they are printed
+PROBLEMS = (Severity.WARNING, Severity.REFUSED)  # in the order in which they are printed
 _NEEDED = {"source": "--source", "target": "--target", "tables": "--table"}
 
 
@@ -32,10 +32,10 @@ def doctor(session: Session, /, verbose: bool, as_json: bool, **given: Any) -> E
     """
     findings = _findings(session, given)
     if as_json:
-        click.echo(json.dumps(_as_json(findings), indent=2))
+        click.echo(json.dumps(findings_as_json(findings), indent=2))
     else:
         _report(findings, verbose=verbose)
-    return _code(findings) if any(given.values()) else _setup_code(findings)
+    return code_of(findings) if any(given.values()) else _setup_code(findings)
 
 
 def _findings(session: Session, given: dict[str, Any]) -> list[Finding]:
@@ -50,12 +50,12 @@ def _findings(session: Session, given: dict[str, Any]) -> list[Finding]:
 def report(findings: Sequence[Finding]) -> ExitCode:
     """Print everything that was found, problems last; refused if any of it refuses."""
     _report(findings, verbose=True)
-    return _code(findings)
+    return code_of(findings)
 
 
 def _report(findings: Sequence[Finding], *, verbose: bool) -> None:
-    problems = [one for severity in _PROBLEMS for one in findings if one.severity is severity]
-    passed = [one for one in findings if one.severity not in _PROBLEMS] if verbose else []
+    problems = [one for severity in PROBLEMS for one in findings if one.severity is severity]
+    passed = [one for one in findings if one.severity not in PROBLEMS] if verbose else []
     for finding in (*passed, *problems):
         remedy = f" {finding.remedy}" if finding.remedy else ""
         say(f"{finding.severity} [{finding.check}] {finding.explanation}{remedy}")
@@ -68,7 +68,8 @@ def _verdict(problems: Sequence[Finding]) -> str:
     return amount(len(problems), "warning") if problems else "no problems found"
 
 
-def _as_json(findings: Sequence[Finding]) -> dict[str, Any]:
+def findings_as_json(findings: Sequence[Finding]) -> dict[str, Any]:
+    """Every finding; under `next` the remedies."""
     found = [
         {
             "severity": str(one.severity), "check": one.check,
@@ -76,15 +77,16 @@ def _as_json(findings: Sequence[Finding]) -> dict[str, Any]:
         }
         for one in findings
     ]  # fmt: skip
-    problems = [one for one in findings if one.severity in _PROBLEMS]
+    problems = [one for one in findings if one.severity in PROBLEMS]
     return {"findings": found, "next": [in_flags(one.remedy) for one in problems if one.remedy]}
 
 
-def _code(findings: Sequence[Finding]) -> ExitCode:
+def code_of(findings: Sequence[Finding]) -> ExitCode:
+    """Refused if any of them refuses."""
     refused = any(one.severity is Severity.REFUSED for one in findings)
     return ExitCode.REFUSED if refused else ExitCode.OK
 
 
 def _setup_code(findings: Sequence[Finding]) -> ExitCode:
     """For a script that watches the set-up: something is out of reach."""
-    return ExitCode.RETRY if any(one.severity in _PROBLEMS for one in findings) else ExitCode.OK
+    return ExitCode.RETRY if any(one.severity in PROBLEMS for one in findings) else ExitCode.OK

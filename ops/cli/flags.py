@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 import click
 
+from ops.cli.format import folded
 from ops.cli.lazy import commands_of
 
 _OPTION = re.compile(r"`(\w+)=([^`]*)`")
@@ -22,7 +23,7 @@ _OPTION = re.compile(r"`(\w+)=([^`]*)`")
 
 def say(text: str, *, err: bool = False) -> None:
     """Print a text that may come from the pipeline."""
-    click.echo(in_flags(text), err=err)
+    click.echo(folded(in_flags(text), err=err), err=err)
 
 
 def in_flags(text: str, command: click.Command | None = None) -> str:

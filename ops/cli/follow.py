@@ -23,7 +23,7 @@ from ops.cli.format import amount, duration
 from pipeline.domain.processes import Processes
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
-from pipeline.status.progress import Progress, read_progress
+from pipeline.status.progress import Progress, TableProgress, read_progress
 from pipeline.status.wording import attempt_text
 
 _POLL_S = 0.5
@@ -40,24 +40,30 @@ def follow(api: Tranship, migration_id: str, wanted: Stage) -> ExitCode:
     what the migration itself survives.
     """
     target, full_id = api.find(migration_id)
-    roll_call = RollCall(api.processes)
     try:
-        with _screen() as screen:
-            while True:
-                try:
-                    progress = read_progress(api.pools, target, full_id, roll_call.latest())
-                except RetryableError as error:
-                    screen.trouble(str(error))
-                else:
-                    screen.show(progress)
-                    if (code := outcome(progress, wanted)) is not None:
-                        break
-                time.sleep(_POLL_S)
+        progress, code = _until_end(api, target, full_id, wanted)
     except KeyboardInterrupt:
         click.echo(f"{full_id} goes on by itself. See: tranship status {full_id}", err=True)
         return ExitCode.INTERRUPTED
     _last_words(progress)
     return code
+
+
+def _until_end(
+    api: Tranship, target: str, migration_id: str, wanted: Stage
+) -> tuple[Progress, ExitCode]:
+    roll_call = RollCall(api.processes)
+    with _screen() as screen:
+        while True:
+            try:
+                progress = read_progress(api.pools, target, migration_id, roll_call.latest())
+            except RetryableError as error:
+                screen.trouble(str(error))
+            else:
+                screen.show(progress)
+                if (code := outcome(progress, wanted)) is not None:
+                    return progress, code
+            time.sleep(_POLL_S)
 
 
 class RollCall:
@@ -173,24 +179,26 @@ class Screen(AbstractContextManager["Screen"]):
 
     def show(self, progress: Progress) -> None:
         self._live.update(
-            Group(_bars(progress), Text(summary(progress)), Text(f"next: {progress.next}"))
+            Group(
+                *(_bars(table) for table in progress.tables),
+                Text(summary(progress)),
+                Text(f"next: {progress.next}"),
+            )
         )
 
     def trouble(self, text: str) -> None:
         self._live.update(Text(text, style="red"))
 
 
-def _bars(progress: Progress) -> Bars:
+def _bars(table: TableProgress) -> Group:
+    """The table's name, and its bars below it: in 80 columns they don't fit beside it."""
     bars = Bars(
-        TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+        TextColumn("  {task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
     )  # fmt: skip
-    for table in progress.tables:
-        # The estimate, from statistics, may be lower or higher than the number of rows.
-        rows = table.rows_copied if table.copied else max(table.rows_estimate, table.rows_copied)
-        bars.add_task(f"{table.source} rows copied", total=rows, completed=table.rows_copied)
-        verified = table.chunks_known - table.chunks_unverified
-        bars.add_task(
-            f"{table.source} chunks verified", total=table.chunks_known, completed=verified
-        )
-    return bars
+    # The estimate, from statistics, may be lower or higher than the number of rows.
+    rows = table.rows_copied if table.copied else max(table.rows_estimate, table.rows_copied)
+    bars.add_task("rows copied", total=rows, completed=table.rows_copied)
+    verified = table.chunks_known - table.chunks_unverified
+    bars.add_task("chunks verified", total=table.chunks_known, completed=verified)
+    return Group(Text(table.source), bars)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
 from datetime import datetime
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -44,3 +47,21 @@ def share(part: int, total: int) -> str:
     if total <= 0:
         return "?"
     return f"{min(99 if part < total else 100, int(100 * part / total))}%"
+
+
+def folded(text: str, *, err: bool = False) -> str:
+    """`text` for a terminal: lines that are too long go on below, indented. Else as it is."""
+    stream = sys.stderr if err else sys.stdout
+    if not stream.isatty():  # a line for a script stays one
+        return text
+    width = shutil.get_terminal_size().columns
+    return "\n".join(_folded(line, width) for line in text.splitlines())
+
+
+def _folded(line: str, width: int) -> str:
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    # Not at hyphens: a flag would be cut in two.
+    return textwrap.fill(
+        line, width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False,
+        replace_whitespace=False, drop_whitespace=True,
+    )  # fmt: skip

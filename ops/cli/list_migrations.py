@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ops.cli.exits import ExitCode
-from ops.cli.flags import in_flags
-from ops.cli.format import moment
+from ops.cli.flags import in_flags, say
+from ops.cli.format import duration, share
 from ops.cli.session import Session, pass_session
 from pipeline.status.listing import Listed
 
@@ -23,7 +23,7 @@ def list_migrations(session: Session, as_json: bool) -> ExitCode:
     """List the migrations on all configured servers."""
     found, troubles = session.api.migrations()
     if as_json:
-        entries = [one.as_json() for one in found]
+        entries = [{**one.as_json(), "next": f"tranship status {one.id}"} for one in found]
         click.echo(json.dumps({"migrations": entries, "unreachable": troubles}, indent=2))
     elif found:
         _print(found)
@@ -37,19 +37,29 @@ def list_migrations(session: Session, as_json: bool) -> ExitCode:
 
 def _print(found: list[Listed]) -> None:
     if not Console().is_terminal:  # one line for each, for grep and awk
-        for one in found:
-            click.echo("\t".join(_cells(one)))
+        for cells in (_HEADINGS, *map(_cells, found)):
+            click.echo("\t".join(cells))
         return
-    table = Table(box=box.SIMPLE_HEAD)
-    for heading in ("id", "stage", "since", "from", "to", "tables", "failure"):
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in _HEADINGS[:-1]:
         table.add_column(heading, overflow="fold")
     for one in found:
-        table.add_row(*_cells(one))
+        table.add_row(*_cells(one)[:-1])
     Console().print(table, markup=False)
+    for one in found:  # too long for a column of 80
+        if one.failed:
+            say(f"{one.id}: {one.failed}")
+
+
+_HEADINGS = ("id", "stage", "for", "copied", "servers", "tables", "failure")
 
 
 def _cells(one: Listed) -> tuple[str, ...]:
+    servers = one.source if one.source == one.target else f"{one.source} → {one.target}"
     return (
-        one.id, str(one.stage), moment(one.since), one.source, one.target,
-        ", ".join(one.tables), in_flags(one.failed or ""),
+        one.id,
+        f"{one.stage}, cleaned up" if one.cleaned_at else str(one.stage),
+        duration((one.now - one.since).total_seconds()),
+        "all" if one.copied else share(one.rows_copied, one.rows_estimate),
+        servers, ", ".join(one.tables), in_flags(one.failed or ""),
     )  # fmt: skip

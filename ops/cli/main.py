@@ -62,6 +62,8 @@ for _name, _place, _about in (
      "Start migrations at their times; a coordinator has to run then."),
     ("worker", "worker:worker",
      "Run a worker in this process until it is stopped (SIGTERM drains it)."),
+    ("dashboard", "dashboard:dashboard",
+     "Show all migrations on one read-only page until stopped."),
     ("metrics", "metrics:metrics",
      "Serve metrics of all migrations to Prometheus until stopped."),
 ):  # fmt: skip
@@ -80,6 +82,9 @@ def run(arguments: list[str]) -> ExitCode:
         result = cli.main(arguments, prog_name="tranship", standalone_mode=False)
     except TranshipError as error:
         return _say(debug, str(error), exit_code(error))
+    except click.exceptions.NoArgsIsHelpError as error:  # `tranship` or `tranship schedule` alone
+        click.echo(error.format_message(), err=True)
+        return ExitCode.REFUSED
     except click.ClickException as error:
         return _say(debug, f"{error.format_message()} {_hint(error)}", ExitCode.REFUSED)
     except (click.Abort, KeyboardInterrupt):

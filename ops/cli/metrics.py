@@ -23,7 +23,7 @@ def metrics(session: Session, port: int, address: str) -> None:
     Each scrape reads the control schemas; one process for the whole configuration is enough.
     """
     registry = CollectorRegistry()
-    registry.register(MigrationCollector(session.pools))
+    registry.register(MigrationCollector(session.pools, session.api.processes))
     try:
         server, _ = start_http_server(port, addr=address, registry=registry)
     except OSError as error:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ops.cli.answer import AS_JSON
 from ops.cli.durations import DURATION
 from pipeline.domain.hook_names import Hook
 
@@ -67,6 +68,7 @@ _START_OPTIONS = (
         "--chunk-rows", type=click.IntRange(min=1), metavar="N", help="Rows in a chunk at first."
     ),
     click.option("--wait", is_flag=True, help="Follow to the end; exit 0 only when it is done."),
+    AS_JSON,
 )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ops.cli.answer import AS_JSON, answer
 from ops.cli.options import MIGRATION_ID
 from ops.cli.requests import parse_hooks
 from ops.cli.session import Session, pass_session
@@ -23,6 +24,7 @@ from ops.cli.session import Session, pass_session
     "--skip-hook", "skip_hooks", multiple=True, metavar="NAME",
     help="From now on don't run the hook NAME; repeat for several.",
 )  # fmt: skip
+@AS_JSON
 @pass_session
 def resume(
     session: Session,
@@ -30,6 +32,7 @@ def resume(
     json_as_text: bool,
     hooks: tuple[str, ...],
     skip_hooks: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Go on with a migration that has failed, or whose hook fails."""
     full_id = session.api.resume(
@@ -38,4 +41,5 @@ def resume(
         hooks={str(name): command for name, command in parse_hooks(hooks).items()},
         skip_hooks=skip_hooks,
     )
-    click.echo(f"{full_id}: resumed. See: tranship status {full_id} --watch")
+    see = f"tranship status {full_id} --watch"
+    answer(as_json, f"{full_id}: resumed. See: {see}", migration=full_id, then=[see])

@@ -10,6 +10,9 @@ from typing import Any
 import click
 
 from ops.cli.alter import alter
+from ops.cli.answer import AS_JSON, answer
+from ops.cli.doctor import PROBLEMS
+from ops.cli.events import print_events
 from ops.cli.exits import ExitCode
 from ops.cli.flags import say
 from ops.cli.format import moment
@@ -18,12 +21,12 @@ from ops.cli.requests import parse_alter, parse_move
 from ops.cli.session import Session, pass_session
 from pipeline.control.schedules import Schedule
 from pipeline.domain.request import Request
-from pipeline.errors import RefusedError
+from pipeline.errors import RefusedError, RetryableError
 from pipeline.status.to_json import plain
 
 _ID = click.argument("schedule_id", metavar="ID")
 # What has no meaning where nobody is there to see it.
-_NOT_LATER = ("dry", "wait", "try_instant")
+_NOT_LATER = ("dry", "wait", "try_instant", "as_json")
 
 
 @dataclass(frozen=True)
@@ -44,17 +47,36 @@ def schedule() -> None:
 @click.option("--cron", required=True, metavar="EXPR", help='As in "0 2 * * sat".')
 @click.option("--zone", default="UTC", show_default=True, help="Whose clock EXPR is about.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND")
+@AS_JSON
 @pass_session
-def add(session: Session, cron: str, zone: str, command: tuple[str, ...]) -> None:
-    """Keep a `move` or an `alter`, to be started at its times.
+def add(session: Session, cron: str, zone: str, command: tuple[str, ...], as_json: bool) -> None:
+    """Keep a `move` or an `alter`, to be started at its times; warn of what is in its way now.
 
     \b
     tranship schedule add --cron "0 2 * * sat" --zone Europe/Berlin -- \\
       alter --server orders --table shop.orders "ADD COLUMN c INT"
     """
-    new = session.api.add_schedule(cron, zone, _parsed(command))
-    click.echo(new.id)
-    click.echo(f"next: {moment(new.next_due)}")
+    request = _parsed(command)
+    new = session.api.add_schedule(cron, zone, request)
+    in_the_way = _in_the_way(session, request)
+    for what in in_the_way:
+        say(f"tranship: {what}", err=True)
+    then = [f"tranship schedule run-now {new.id}", "tranship schedule list"]
+    text = f"{new.id}\nnext: {moment(new.next_due)}"
+    answer(as_json, text, schedule=new.id, next_due=new.next_due, warnings=in_the_way, then=then)
+
+
+def _in_the_way(session: Session, request: Request) -> list[str]:
+    """What would be in its way now. It may be gone by its time, so it is kept all the same."""
+    try:
+        found = session.api.doctor(request)
+    except RetryableError as error:
+        return [f"not checked: {error}"]
+    return [
+        f"{one.severity} [{one.check}] {one.explanation} {one.remedy}".rstrip()
+        for one in found
+        if one.severity in PROBLEMS
+    ]
 
 
 def _parsed(command: tuple[str, ...]) -> Request:
@@ -113,34 +135,55 @@ def _cells(one: Schedule) -> tuple[str, ...]:
 
 @schedule.command()
 @_ID
+@AS_JSON
 @pass_session
-def pause(session: Session, schedule_id: str) -> None:
+def events(session: Session, schedule_id: str, as_json: bool) -> None:
+    """Print which of its runs could not start, and why, oldest first."""
+    found, logged = session.api.schedule_events(schedule_id)
+    if as_json:
+        then = [f"tranship schedule run-now {found.id}"]
+        answer(as_json, "", schedule=found.id, events=logged, then=then)
+    else:
+        print_events(logged)
+
+
+@schedule.command()
+@_ID
+@AS_JSON
+@pass_session
+def pause(session: Session, schedule_id: str, as_json: bool) -> None:
     """Start nothing until `resume`."""
     found = session.api.pause_schedule(schedule_id)
-    click.echo(f"{found.id}: paused. To go on: tranship schedule resume {found.id}")
+    then = f"tranship schedule resume {found.id}"
+    answer(as_json, f"{found.id}: paused. To go on: {then}", schedule=found.id, then=[then])
 
 
 @schedule.command()
 @_ID
+@AS_JSON
 @pass_session
-def resume(session: Session, schedule_id: str) -> None:
+def resume(session: Session, schedule_id: str, as_json: bool) -> None:
     """Go on from the next time; what was missed while it was paused stays so."""
     found = session.api.pause_schedule(schedule_id, paused=False)
-    click.echo(f"{found.id}: goes on.")
+    then = ["tranship schedule list"]
+    answer(as_json, f"{found.id}: goes on.", schedule=found.id, then=then)
 
 
 @schedule.command()
 @_ID
+@AS_JSON
 @pass_session
-def remove(session: Session, schedule_id: str) -> None:
+def remove(session: Session, schedule_id: str, as_json: bool) -> None:
     """Forget a schedule; a migration that it has started goes on."""
     found = session.api.remove_schedule(schedule_id)
-    click.echo(f"{found.id}: removed.")
+    answer(as_json, f"{found.id}: removed.", schedule=found.id)
 
 
 @schedule.command("run-now")
 @_ID
+@AS_JSON
 @pass_session
-def run_now(session: Session, schedule_id: str) -> None:
+def run_now(session: Session, schedule_id: str, as_json: bool) -> None:
     """Start it now; prints the migration's id."""
-    click.echo(session.api.run_now(schedule_id))
+    started = session.api.run_now(schedule_id)
+    answer(as_json, started, migration=started, then=[f"tranship status {started} --watch"])

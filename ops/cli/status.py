@@ -107,6 +107,7 @@ def _marks(progress: Progress) -> str:
     marks = [
         "postponed" if progress.postponed else "",
         "abort asked for" if progress.abort_asked else "",
+        "cleaned up" if progress.cleaned_at else "",
         f"cut-over attempt {progress.cut_over_attempt}" if progress.cut_over_attempt else "",
     ]
     shown = [mark for mark in marks if mark]

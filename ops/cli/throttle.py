@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import click
 
+from ops.cli.answer import AS_JSON, answer
 from ops.cli.options import MIGRATION_ID
 from ops.cli.session import Session, pass_session
 
 
 @click.command()
 @MIGRATION_ID
+@AS_JSON
 @pass_session
-def throttle(session: Session, migration_id: str) -> None:
+def throttle(session: Session, migration_id: str, as_json: bool) -> None:
     """Hold copy and verification back until `unthrottle`."""
     full_id = session.api.throttle(migration_id)
-    click.echo(f"{full_id}: throttled. To let it go on: tranship unthrottle {full_id}")
+    see = f"tranship unthrottle {full_id}"
+    answer(as_json, f"{full_id}: throttled. To let it go on: {see}", migration=full_id, then=[see])
 
 
 @click.command()
 @MIGRATION_ID
+@AS_JSON
 @pass_session
-def unthrottle(session: Session, migration_id: str) -> None:
+def unthrottle(session: Session, migration_id: str, as_json: bool) -> None:
     """Take back what `throttle` asked for."""
     full_id = session.api.unthrottle(migration_id)
-    click.echo(f"{full_id}: no longer throttled by hand. See: tranship status {full_id}")
+    see = f"tranship status {full_id}"
+    answer(
+        as_json,
+        f"{full_id}: no longer throttled by hand. See: {see}",
+        migration=full_id,
+        then=[see],
+    )

@@ -8,9 +8,9 @@ import sys
 import click
 
 from ops.cli.session import Session, pass_session
+from ops.dashboard.login import logins
 from pipeline.configuration.path import PATH_VARIABLE, config_path
 from pipeline.configuration.settings import LogFormat
-from pipeline.errors import RefusedError
 from tasks.queues import CHECKSUM, COORDINATE, COPY, STREAM
 from workers.nodes import take_node_name
 
@@ -67,7 +67,7 @@ def worker(
     """
     _refuse_misplaced(role, concurrency, name, port or address)
     if role == "flower":
-        _refuse_without_login()
+        logins(_LOGIN, "Flower")  # whoever reaches it can stop workers and send tasks
     settings = session.pools.settings  # a wrong configuration is one line here, not a traceback
     os.environ[PATH_VARIABLE] = str(config_path().absolute())
     if log_format is not None:
@@ -93,20 +93,6 @@ def _refuse_misplaced(
         raise click.UsageError("--name is for workers, and Flower is none.")
     if listening is not None and role != "flower":
         raise click.UsageError("--port and --address are for flower.")
-
-
-def _refuse_without_login() -> None:
-    """Whoever reaches Flower can stop workers and send tasks.
-
-    Raises:
-        RefusedError: it would let anybody in.
-    """
-    login = os.environ.get(_LOGIN, "")
-    if not all(":" in one.strip(":") for one in login.split(",")):
-        raise RefusedError(
-            f"Flower has no login, or one that is not user:password, in ${_LOGIN}.",
-            "Set it in the environment of this command alone; several are divided by commas.",
-        )
 
 
 def flower_command(address: str, port: int, log_level: str) -> list[str]:

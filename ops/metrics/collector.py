@@ -6,7 +6,7 @@ may run. A migration that has ended is reported for another hour.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,23 +14,32 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from ops.metrics.figures import (
+    BROKER_UP,
     MIGRATION,
+    NOT_STARTED,
     OF_MIGRATION,
     OF_PART,
     OF_REASON,
     OF_STAGE,
     OF_TABLE,
+    OUTDATED,
     PART,
     PART_TEXT,
     REASON,
     REASON_TEXT,
     SERVER_UP,
+    SETUP,
     STAGE,
     STREAM,
     TABLE,
+    WORKERS,
     Figure,
     Told,
 )
+from pipeline.commands.schedules import all_schedules
+from pipeline.control.schedules import Schedule
+from pipeline.domain.processes import WORKERS as ROLES
+from pipeline.domain.processes import Processes
 from pipeline.domain.reading import Reading
 from pipeline.domain.stages import ENDED
 from pipeline.errors import TranshipError
@@ -43,17 +52,19 @@ _REMEMBERED = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class MigrationCollector(Collector):
-    """Asks every configured server at each scrape."""
+    """Asks every configured server, the broker and the workers at each scrape."""
 
     pools: Pools
+    ask_workers: Callable[[], Processes]
 
     def collect(self) -> Iterable[Metric]:
         """Every metric of every migration."""
         listed, troubles = list_migrations(self.pools)
-        up = GaugeMetricFamily(SERVER_UP, "1: the server answers.", labels=["server"])
-        for server in self.pools.settings.servers:
-            up.add_metric([server], float(server not in troubles))
-        yield up
+        yield _of_setup(
+            SERVER_UP, {(one,): one not in troubles for one in self.pools.settings.servers}
+        )
+        yield from of_processes(self.ask_workers())
+        yield of_schedules(all_schedules(self.pools)[0])
         yield from families(list(self._progress(listed)))
 
     def describe(self) -> Iterable[Metric]:
@@ -68,6 +79,35 @@ class MigrationCollector(Collector):
                 continue  # `tranship_server_up` says so
             if one.stage not in ENDED or progress.now - progress.since < _REMEMBERED:
                 yield progress
+
+
+def of_processes(found: Processes) -> Iterator[Metric]:
+    """Whether the broker answers, and how many workers do; nobody knows those without it."""
+    answers = found.broker_trouble is None
+    yield _of_setup(BROKER_UP, {(): answers})
+    yield _of_setup(
+        WORKERS, {(role,): len(found.with_role(role)) for role in ROLES} if answers else {}
+    )
+    yield _of_setup(OUTDATED, {(): len(found.outdated)} if answers else {})
+
+
+def of_schedules(found: Iterable[Schedule]) -> Metric:
+    """Whether the last run of each schedule could start."""
+    return _of_setup(
+        NOT_STARTED,
+        {
+            (one.id, str(one.request.kind), one.request.source, one.target): one.not_started
+            for one in found
+        },
+    )
+
+
+def _of_setup(name: str, values: Mapping[tuple[str, ...], float]) -> Metric:
+    labels, about = SETUP[name]
+    family = GaugeMetricFamily(name, about, labels=list(labels))
+    for label, value in values.items():
+        family.add_metric(label, float(value))
+    return family
 
 
 def families(found: list[Progress]) -> Iterator[Metric]:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from pipeline.domain.stages import Stage
+from pipeline.domain.stages import ENDED, Stage
 from pipeline.status.progress import Progress, StreamProgress, TableProgress
+from pipeline.status.way_back import WayBackProgress
 
 Told = TypeVar("Told", Progress, StreamProgress, TableProgress)
 OF_MIGRATION = ("migration", "kind", "source", "target")
@@ -26,6 +27,11 @@ class Figure(Generic[Told]):
     grows: bool = False
 
 
+def _way_back_open(back: WayBackProgress | None) -> bool | None:
+    """None once it was taken, or its time is over: nobody has to be told of that."""
+    return None if back is None or back.stage in ENDED else back.stands_open
+
+
 MIGRATION: dict[str, Figure[Progress]] = {
     "stage_seconds": Figure(
         "For how long it has been in its stage.", lambda one: (one.now - one.since).total_seconds()
@@ -38,6 +44,14 @@ MIGRATION: dict[str, Figure[Progress]] = {
         "1: the tables are switched, but the hook on-success fails.",
         lambda one: one.hook_failure is not None,
     ),
+    "hooks_failed": Figure(
+        "Hooks whose last run has failed, of whatever kind.", lambda one: len(one.hooks_failed)
+    ),
+    "coordinated_seconds": Figure(
+        "How long ago a coordinator was last active; not once it has ended or failed.",
+        lambda one: None if one.stage in (*ENDED, Stage.FAILED) else one.coordinated_s_ago,
+    ),
+    "eta_seconds": Figure("Seconds of copying left, by an estimate.", lambda one: one.eta_s),
     "throttled": Figure(
         "How many reasons hold copy and verification back.", lambda one: len(one.throttled)
     ),
@@ -53,8 +67,8 @@ MIGRATION: dict[str, Figure[Progress]] = {
         "Attempts at the cut-over.", lambda one: one.cut_over_attempt, grows=True
     ),
     "way_back_open": Figure(
-        "1: it can be rolled back; 0: no longer, or its way back has failed or can't be asked.",
-        lambda one: None if one.way_back is None else one.way_back.stands_open,
+        "1: it can be rolled back; 0: its way back is not there, has failed, or can't be asked.",
+        lambda one: _way_back_open(one.way_back),
     ),
     "way_back_seconds_left": Figure(
         "For how long a way back stands open.",
@@ -71,6 +85,10 @@ STREAM: dict[str, Figure[StreamProgress]] = {
     ),
     "position_age_seconds": Figure(
         "How long ago the position last moved.", lambda one: one.position_age_s
+    ),
+    "log_left_seconds": Figure(
+        "Until the source may purge the log after the position; not there if it never does.",
+        lambda one: one.log_left_s,
     ),
     "rows_applied": Figure(
         "Row changes applied from the binary log.", lambda one: one.rows_applied, grows=True
@@ -94,6 +112,19 @@ TABLE: dict[str, Figure[TableProgress]] = {
     ),
 }
 SERVER_UP = "tranship_server_up"
+BROKER_UP = "tranship_broker_up"
+WORKERS = "tranship_workers"
+OUTDATED = "tranship_workers_outdated"
+NOT_STARTED = "tranship_schedule_not_started"
+OF_SCHEDULE = ("schedule", "kind", "source", "target")
+# Those that are not about one migration.
+SETUP = {
+    SERVER_UP: (("server",), "1: the server answers."),
+    BROKER_UP: ((), "1: the broker answers."),
+    WORKERS: (("role",), "Workers of that role that answer."),
+    OUTDATED: ((), "Workers that answer with another configuration than this endpoint's."),
+    NOT_STARTED: (OF_SCHEDULE, "1: the last run of the schedule could not start, or was missed."),
+}
 REASON = "tranship_throttle_reason"
 REASON_TEXT = "1 for each signal that holds copy and verification back."
 STAGE = "tranship_stage"
@@ -114,7 +145,7 @@ class Described:
 def described() -> list[Described]:
     """Every metric."""
     found = [
-        Described(SERVER_UP, "gauge", ("server",), "1: the server answers."),
+        *(Described(name, "gauge", *one) for name, one in SETUP.items()),
         Described(STAGE, "gauge", OF_STAGE, "1 for the present one."),
         Described(REASON, "gauge", OF_REASON, REASON_TEXT),
         Described(PART, "gauge", OF_PART, PART_TEXT),

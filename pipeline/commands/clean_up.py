@@ -68,7 +68,8 @@ def clean_up(
 
     After a move or an alter these are the old tables, after an aborted move the target tables
     that the migration itself had created. With `gently` their rows are first deleted in batches;
-    it is called with the number of deleted rows.
+    it is called with the number of deleted rows. What has been cleaned up already has left nothing
+    behind: tables that have those names now are not its own.
 
     Raises:
         RefusedError: it has not ended, or a table of such a name is another one, or another
@@ -77,12 +78,16 @@ def clean_up(
     with pools.begin(target) as control:
         migration = read_migration(control, migration_id)
     _refuse_early(migration)
+    if migration.cleaned_at is not None:
+        return []
     closed = close_way_back(pools, migration, who, clean_up) if _may_have_one(migration) else []
     with coordinating(pools, target, migration_id, who) as lease:
         with pools.begin(target) as control:
             migration = lock_migration(control, migration_id)
             tables = read_tables(control, migration_id)
         _refuse_early(migration)
+        if migration.cleaned_at is not None:  # by somebody else, since the question above
+            return closed
         end_ddl(pools, target, lease, migration)
         dropped = _drop(pools, lease, migration, tables, gently)
         with pools.begin(target) as control:
@@ -121,11 +126,6 @@ def _refuse_early(migration: Migration) -> None:
             f"Migration {migration.id} is {migration.stage}; only one that has ended can be"
             " cleaned up.",
             f"End it first: tranship abort {migration.id}",
-        )
-    if migration.cleaned_at is not None:
-        raise RefusedError(
-            f"Migration {migration.id} has been cleaned up already.",
-            "Tables that have those names now are not its own; check before you drop any by hand.",
         )
 
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from cronsim import CronSim, CronSimError
 from sqlalchemy import Connection
 
+from pipeline.commands.missed_runs import tell_not_started
 from pipeline.commands.start import make_plan, recording
 from pipeline.configuration.load import server_settings
 from pipeline.control.install import install, is_installed
@@ -136,7 +137,7 @@ def _start(pools: Pools, due: Schedule) -> str | None:
     following = next_time(due.cron, due.zone, due.now)
     if due.now - due.next_due > LATE:
         when = f"{due.now:%Y-%m-%d %H:%M} UTC"
-        _note(pools, due, following, f"missed: no coordinator was active until {when}")
+        _not_started(pools, due, following, f"missed: no coordinator was active until {when}")
         return None
     try:
         plan = make_plan(pools, due.request)
@@ -146,11 +147,13 @@ def _start(pools: Pools, due: Schedule) -> str | None:
     except FencedError:
         return None
     except RefusedError as error:
-        _note(pools, due, following, f"not started: {error}")
+        _not_started(pools, due, following, f"not started: {error}")
         return None
     return migration_id
 
 
-def _note(pools: Pools, due: Schedule, following: datetime, outcome: str) -> None:
+def _not_started(pools: Pools, due: Schedule, following: datetime, outcome: str) -> None:
     with pools.begin(due.target) as control:
-        take_run(control, due, following, outcome)
+        ours = take_run(control, due, following, outcome)
+    if ours:
+        tell_not_started(pools, due, outcome)

@@ -11,14 +11,16 @@ from pipeline.control.migrations import change_request, read_migration
 from pipeline.control.throttles import set_override
 from pipeline.domain.duration import seconds_of
 from pipeline.domain.event_kind import EventKind
+from pipeline.domain.migration import Migration
 from pipeline.domain.request import AlterRequest, MoveRequest, Request
 from pipeline.domain.stages import ENDED
 from pipeline.domain.window import Window
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
+from pipeline.mysql.servers import status_variable
 from pipeline.preflight.findings import Scope, refuse
 from pipeline.preflight.registry import run_preflight
-from pipeline.throttle.limits import SETTABLE, check_limit
+from pipeline.throttle.limits import SETTABLE, check_limit, status_variable_in
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ def change(
             f"Migration {migration_id} is {migration.stage}; nothing can be set.",
             "See: tranship list",
         )
+    _refuse_unknown(name)
     if name in TERMS:
         request = TERMS[name].given(migration.request, text)
         if TERMS[name].checked:
@@ -99,11 +102,33 @@ def change(
     else:
         value = number(text) if text is not None else None
         check_limit(name, value)
+        if value is not None:
+            _refuse_unknown_variable(pools, migration, name)
         with pools.begin(target) as control:
             set_override(control, migration_id, name, value)
     with pools.begin(target) as control:
         shown = "as configured" if text is None else text
         log_event(control, migration_id, EventKind.CONTROL, f"{name}: {shown}", who)
+
+
+def _refuse_unknown(name: str) -> None:
+    known = [one.removesuffix("VARIABLE") for one in settable()]
+    if name not in known and not any(name.startswith(one) for one in known if one.endswith(".")):
+        raise RefusedError(f"There is no setting {name}.", f"There are: {', '.join(settable())}.")
+
+
+def _refuse_unknown_variable(pools: Pools, migration: Migration, name: str) -> None:
+    """A variable that can't be read would hold the migration back for good."""
+    variable = status_variable_in(name)
+    if variable is None:
+        return
+    for server in dict.fromkeys((migration.source, migration.target)):
+        with pools.begin(server) as connection:
+            if status_variable(connection, variable) is None:
+                raise RefusedError(
+                    f"There is no status variable {variable} on {server}.",
+                    "Those that there are: SHOW GLOBAL STATUS;",
+                )
 
 
 def number(text: str) -> float:

@@ -75,6 +75,14 @@ def last_run(connection: Connection, migration_id: str, name: Hook) -> HookRun |
     return HookRun(row.status, age_s, row.exit_code, row.output)
 
 
+def failed_hooks(connection: Connection, migration_id: str) -> tuple[Hook, ...]:
+    """The hooks whose last run has failed."""
+    query = select(hooks.c.name).where(
+        hooks.c.migration_id == migration_id, hooks.c.status == HookStatus.FAILED
+    )
+    return tuple(connection.execute(query.order_by(hooks.c.name)).scalars())
+
+
 def forget_hook(connection: Connection, migration_id: str, name: Hook) -> None:
     """Let a hook that runs once run once more; its attempts are still counted."""
     connection.execute(

@@ -35,6 +35,11 @@ class Schedule:
     created_by: str
     now: datetime
 
+    @property
+    def not_started(self) -> bool:
+        """Whether the last run could not start, or was missed."""
+        return self.last_outcome not in (None, STARTED)
+
 
 _COLUMNS = (
     schedules.c.id, schedules.c.target, schedules.c.cron, schedules.c.zone, schedules.c.request,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Integer, func, select, update
 
 from pipeline.control.schema import migration_tables
 from pipeline.domain.migration import MigrationTable
@@ -32,6 +32,31 @@ def read_totals(connection: Connection, table: MigrationTable) -> Totals:
         ).where(migration_tables.c.id == table.id)
     ).one()  # fmt: skip
     return Totals(*row)
+
+
+@dataclass(frozen=True)
+class Copied:
+    """How far the copy of all tables of one migration is; `estimate` is of all rows."""
+
+    rows: int
+    estimate: int
+    complete: bool
+
+
+NO_COPY = Copied(0, 0, complete=False)
+
+
+def copies_by_migration(connection: Connection) -> dict[str, Copied]:
+    """Of every migration here."""
+    tables = migration_tables.c
+    query = select(
+        tables.migration_id,
+        func.sum(tables.rows_copied, type_=Integer),
+        func.sum(tables.rows_estimate, type_=Integer),
+        func.min(tables.copied, type_=Integer),
+    ).group_by(tables.migration_id)
+    found = connection.execute(query)
+    return {one: Copied(int(rows), int(all_), bool(done)) for one, rows, all_, done in found}
 
 
 def add_copied(connection: Connection, table: MigrationTable, rows: int, size: int) -> None:

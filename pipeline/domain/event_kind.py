@@ -24,8 +24,10 @@ class EventKind(StrEnum):
     SOURCE = "source"  # another server than before, or restarted
     WAY_BACK = "way-back"
     FAILURE = "failure"
+    SCHEDULE = "schedule"  # a run that could not start
 
     @property
     def level(self) -> int:
         """The level of its line in a process's log."""
-        return logging.ERROR if self is EventKind.FAILURE else logging.INFO
+        urgent = self in (EventKind.FAILURE, EventKind.SCHEDULE)
+        return logging.ERROR if urgent else logging.INFO

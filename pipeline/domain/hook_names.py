@@ -67,7 +67,9 @@ CONTRACTS: dict[Hook, Contract] = {
         "repeated every `cut_over.retry_s` until it succeeds",
     ),
     Hook.ON_FAILURE: Contract(
-        "the migration has failed or was aborted, and the source has its tables", _NOTED
+        "the migration has failed or was aborted, and the source has its tables; or a scheduled run"
+        " could not start: then there is no migration, stage or attempt to tell of",
+        _NOTED,
     ),
     Hook.STATUS: Contract(
         "every `hooks.status_s`, except while writes are refused", "nothing happens"
@@ -90,6 +92,11 @@ VARIABLES: dict[str, str] = {
     "TRANSHIP_CUT_OVER_ATTEMPT": "how many cut-overs have begun",
     "TRANSHIP_DRAIN_GTIDS": "after the rename: what the source had executed; otherwise empty",
     "TRANSHIP_FAILURE": "why the migration has stopped; otherwise empty",
+}
+
+# For `on-failure` of a run that could not start.
+OF_A_SCHEDULE: dict[str, str] = {
+    "TRANSHIP_SCHEDULE": "the id of the schedule whose run could not start; else not there",
 }
 
 # For `status` alone, which reads the progress anyway.

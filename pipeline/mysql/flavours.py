@@ -40,6 +40,13 @@ def variable(connection: Connection, name: str) -> str:
     return str(rows[0][1]) if rows else ""
 
 
+def log_retention_s(connection: Connection) -> int | None:
+    """After how many seconds the server purges its binary log by itself; None: not by age."""
+    purges = variable(connection, "binlog_expire_logs_auto_purge") != "OFF"
+    seconds = int(variable(connection, "binlog_expire_logs_seconds") or 0)
+    return seconds if purges and seconds > 0 else None
+
+
 def executed_gtids(connection: Connection) -> GtidSet:
     """Every transaction that the server has committed; a few may not be visible yet."""
     return raw_executed_gtids(connection.connection.driver_connection)

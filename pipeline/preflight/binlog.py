@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection
 
 from pipeline.mysql.connect import PROGRAM
-from pipeline.mysql.flavours import is_mariadb, variable
+from pipeline.mysql.flavours import is_mariadb, log_retention_s, variable
 from pipeline.mysql.pools import run
 from pipeline.mysql.servers import binlog_filters
 from pipeline.mysql.xa import prepared_xa, wait_for_xa
@@ -141,9 +141,8 @@ def prepared(context: CheckContext) -> Iterator[Finding]:
 def retention(context: CheckContext) -> Iterator[Finding]:
     """The log is kept long enough for a streamer that is down for a night to go on."""
     with context.source() as source:
-        purges = variable(source, "binlog_expire_logs_auto_purge") != "OFF"
-        seconds = int(variable(source, "binlog_expire_logs_seconds") or 0)
-    if purges and 0 < seconds < _DAY_S:
+        seconds = log_retention_s(source)
+    if seconds is not None and seconds < _DAY_S:
         yield warning(
             f"{context.request.source} keeps its binary logs for only {seconds:,} s: a stream"
             " that is down for longer can't go on.",

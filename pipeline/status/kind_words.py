@@ -18,6 +18,7 @@ class KindWords:
 
     untouched: str  # the source, if nothing has come of it
     done: str
+    kept: str  # until clean-up
     left: str  # what an abort leaves until clean-up
     restoring: str
     cutting_over: str  # {waits}: one of `waits`
@@ -28,7 +29,8 @@ class KindWords:
 KIND_WORDS: dict[MigrationKind, KindWords] = {
     MigrationKind.MOVE: KindWords(
         untouched="{source} has its tables",
-        done="the tables live on {target}; {source} keeps the old ones",
+        done="the tables live on {target}",
+        kept="{source} keeps the old ones",
         left="what was copied to {target} is still there",
         restoring="{source} gets its tables back",
         cutting_over=(
@@ -44,7 +46,8 @@ KIND_WORDS: dict[MigrationKind, KindWords] = {
     ),
     MigrationKind.ALTER: KindWords(
         untouched="the table is as it was",
-        done="the table is rebuilt; {source} keeps the old one",
+        done="the table is rebuilt",
+        kept="{source} keeps the old one",
         left="only the migration's records are left",
         restoring="the table is unlocked",
         cutting_over="the swap; waiting for {waits}; writes to the table wait too",

@@ -12,6 +12,8 @@ from sqlalchemy import Connection
 from pipeline.control.install import is_installed
 from pipeline.control.migrations import all_migrations
 from pipeline.control.summary import ids_beginning
+from pipeline.control.totals import NO_COPY, Copied, copies_by_migration
+from pipeline.domain.migration import Migration
 from pipeline.domain.request import MigrationKind
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError, RetryableError, TranshipError
@@ -34,6 +36,11 @@ class Listed:
     since: datetime
     created_by: str
     failed: str | None
+    rows_copied: int
+    rows_estimate: int
+    copied: bool
+    now: datetime
+    cleaned_at: datetime | None
 
     def as_json(self) -> dict[str, Any]:
         return dict(plain(self))
@@ -101,11 +108,16 @@ def only_match(
 def _listed(control: Connection, server: str) -> list[Listed]:
     if not is_installed(control, server):
         return []
-    return [
-        Listed(
-            one.id, one.kind, one.source, one.target,
-            tuple(str(name) for name in one.request.tables), one.stage, one.stage_since,
-            one.created_by, one.failure.explanation if one.failure else None,
-        )
-        for one in all_migrations(control, server)
-    ]  # fmt: skip
+    copies = copies_by_migration(control)
+    return [_line(one, copies.get(one.id, NO_COPY)) for one in all_migrations(control, server)]
+
+
+def _line(one: Migration, copy: Copied) -> Listed:
+    return Listed(
+        id=one.id, kind=one.kind, source=one.source, target=one.target,
+        tables=tuple(str(name) for name in one.request.tables), stage=one.stage,
+        since=one.stage_since, created_by=one.created_by,
+        failed=one.failure.explanation if one.failure else None,
+        rows_copied=copy.rows, rows_estimate=copy.estimate, copied=copy.complete,
+        now=one.now, cleaned_at=one.cleaned_at,
+    )  # fmt: skip

@@ -70,6 +70,7 @@ class StatusFacts:
     until: datetime | None = None  # a way back stands open until then
     way_back: WayBackProgress | None = None  # of this migration
     processes: Processes | None = None  # None: nobody has asked
+    cleaned_up: bool = False
 
 
 def next_step(now: StatusFacts) -> NextStep:
@@ -97,17 +98,26 @@ def _waits_for_roll_back(now: StatusFacts) -> bool:
 
 
 def _done(now: StatusFacts) -> NextStep:
-    where = _said(now, KIND_WORDS[now.kind].done)
+    words = KIND_WORDS[now.kind]
+    if now.cleaned_up:
+        return _nothing_left(now, words.done)
+    said = _said(now, f"nothing: {words.done}; {words.kept} until clean-up")
     back = now.way_back
     if back is not None and back.stands_open and back.until is not None:
         until = f"{back.until:%Y-%m-%d %H:%M} UTC"
-        said = f"nothing: {where} until clean-up; it can be rolled back until {until}"
+        said = f"{said}; it can be rolled back until {until}"
         return NextStep(said, f"tranship roll-back {now.id}")
-    return NextStep(f"nothing: {where} until clean-up", f"tranship clean-up {now.id}")
+    return NextStep(said, f"tranship clean-up {now.id}")
+
+
+def _nothing_left(now: StatusFacts, how: str) -> NextStep:
+    return NextStep(_said(now, f"nothing: {how}; it is cleaned up"), f"tranship events {now.id}")
 
 
 def _aborted(now: StatusFacts) -> NextStep:
     words = KIND_WORDS[now.kind]
+    if now.cleaned_up:
+        return _nothing_left(now, words.untouched)
     left = words.left if now.until is None else "the way back is closed"
     said = _said(now, f"nothing: {words.untouched}; {left}")
     return NextStep(said, f"tranship clean-up {now.id}")

@@ -15,12 +15,13 @@ from sqlalchemy import Connection
 
 from pipeline.control.cut_over_parts import read_attempts
 from pipeline.control.events import LoggedEvent, last_events
-from pipeline.control.hooks import last_run
+from pipeline.control.hooks import failed_hooks, last_run
 from pipeline.control.leases import holder
 from pipeline.control.migration_tables import read_tables
 from pipeline.control.migrations import read_migration
 from pipeline.control.streams import StreamState, find_stream
 from pipeline.control.summary import (
+    ChunkSummary,
     check_waiting_s,
     chunk_summary,
     coordinated_s_ago,
@@ -39,6 +40,7 @@ from pipeline.domain.role import Role
 from pipeline.domain.stages import STAGES_THAT_REPAIR, Stage, wants_stream
 from pipeline.domain.way_back import Direction
 from pipeline.errors import TranshipError
+from pipeline.mysql.flavours import log_retention_s
 from pipeline.mysql.pools import Pools
 from pipeline.status.indexes import BuildState, IndexProgress, read_indexes
 from pipeline.status.next_step import StatusFacts, next_step
@@ -84,6 +86,7 @@ class StreamProgress:
     alive: bool
     owner: str | None
     position_age_s: float  # since the position was moved
+    log_left_s: float | None = None  # until the source may purge what comes after the position
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,8 @@ class Progress:
     until: datetime | None = None  # of a way back: when it ends by itself
     way_back: WayBackProgress | None = None  # of this migration, once it is about to be recorded
     processes: Processes | None = None  # None: nobody has asked for them
+    cleaned_at: datetime | None = None  # what it left behind has been dropped
+    hooks_failed: tuple[Hook, ...] = ()  # whose last run has failed
 
     def as_json(self) -> dict[str, Any]:
         """The same, in what JSON has; moments in ISO 8601, UTC."""
@@ -157,7 +162,7 @@ def read_progress(
 def _from_control(
     control: Connection, migration: Migration, tables: list[MigrationTable]
 ) -> Progress:
-    shown = tuple(_table(control, migration.stage, one) for one in tables)
+    shown = tuple(_table(control, migration, one) for one in tables)
     pace = _pace(control, migration, tables)
     coordinator = holder(control, migration.id, Role.COORDINATE)
     throttle = read_throttle(control, migration.id)
@@ -180,7 +185,8 @@ def _from_control(
         cut_overs=attempts,
         failure=migration.failure, hook_failure=_hook_failure(control, migration),
         events=tuple(last_events(control, migration.id, _EVENTS)),
-        next="", command="", direction=migration.request.direction,
+        next="", command="", cleaned_at=migration.cleaned_at,
+        hooks_failed=failed_hooks(control, migration.id), direction=migration.request.direction,
         until=None if migration.request.back is None else migration.request.back.until,
     )  # fmt: skip
 
@@ -192,11 +198,13 @@ def _hook_failure(control: Connection, migration: Migration) -> str | None:
     return f"{Hook.ON_SUCCESS} exited {last.exit_code}: {last.output or ''}".rstrip(": ")
 
 
-def _table(control: Connection, stage: Stage, table: MigrationTable) -> TableProgress:
+def _table(control: Connection, migration: Migration, table: MigrationTable) -> TableProgress:
     chunks, totals = chunk_summary(control, table), read_totals(control, table)
-    touched = count_touched(control, table) if stage in STAGES_THAT_REPAIR else 0
+    if migration.cleaned_at is not None:  # the totals outlive the chunks
+        chunks = ChunkSummary(totals.chunks_verified, totals.chunks_verified, 0.0)
+    touched = count_touched(control, table) if migration.stage in STAGES_THAT_REPAIR else 0
     return TableProgress(
-        source=str(table.source), target=_target_name(stage, table),
+        source=str(table.source), target=_target_name(migration.stage, table),
         rows_copied=totals.rows_copied, rows_estimate=table.rows_estimate,
         bytes_copied=totals.bytes_copied, bytes_estimate=table.bytes_estimate,
         chunks_done=chunks.done, chunks_known=chunks.known,
@@ -248,11 +256,12 @@ def _with_lag(
 ) -> StreamProgress:
     try:
         with pools.begin(migration.source) as source:
-            there = source_progress(source)
+            there, kept_s = source_progress(source), log_retention_s(source)
     except TranshipError:
         return stream
-    behind = there.executed.missing_from(state.position)
-    return replace(stream, lag_s=there.lag_s(state, caught_up_at), transactions_behind=behind)
+    behind, lag_s = there.executed.missing_from(state.position), there.lag_s(state, caught_up_at)
+    left_s = None if kept_s is None else max(0.0, kept_s - lag_s)
+    return replace(stream, lag_s=lag_s, transactions_behind=behind, log_left_s=left_s)
 
 
 def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> StatusFacts:
@@ -282,7 +291,7 @@ def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> Sta
         retry_s=_seconds(migration.now, migration.retry_at) if migration.retry_at else 0.0,
         refused_s=_seconds(migration.blocked_at, migration.now) if migration.blocked_at else 0.0,
         refused_limit_s=pools.settings.cut_over.limit_s,
-        processes=progress.processes,
+        processes=progress.processes, cleaned_up=progress.cleaned_at is not None,
     )  # fmt: skip
 
 

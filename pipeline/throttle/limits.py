@@ -47,14 +47,20 @@ SETTABLE = {
 }
 
 
+def status_variable_in(name: str) -> str | None:
+    """The status variable that a limit like `max_load.Threads_running` is about."""
+    before, _, variable = name.partition(".")
+    return variable if before in OF_LOAD and variable else None
+
+
 def check_limit(name: str, value: float | None) -> None:
     """Refuse a limit that can't be set; `value` None takes back what was set.
 
     Raises:
         RefusedError: there is no such limit, or it can't have that value.
     """
-    before, dot, variable = name.partition(".")
-    limit = OF_LOAD.get(before) if dot and variable else {**OF_THROTTLE, **OF_COPY}.get(name)
+    of_load = OF_LOAD.get(name.partition(".")[0]) if status_variable_in(name) else None
+    limit = of_load or {**OF_THROTTLE, **OF_COPY}.get(name)
     if limit is None:
         raise RefusedError(f"There is no limit {name}.", f"There are: {', '.join(SETTABLE)}.")
     if value is None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline.commands import schedules
 from pipeline.commands.schedules import add_schedule, next_time, start_due
+from pipeline.control.events import read_events
 from pipeline.control.schedules import Schedule, read_schedules, set_paused
 from pipeline.control.schema import read_now
+from pipeline.domain.event_kind import EventKind
+from pipeline.domain.hook_names import Hook
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
@@ -95,6 +99,30 @@ def test_a_run_that_overlaps_the_last_one_is_noted_and_the_next_one_tried(
     assert f"belongs to migration {first}" in seen.last_outcome
     assert seen.next_due is not None
     assert seen.next_due > seen.now
+    end(pools, kept)
+
+
+def test_a_run_that_could_not_start_is_an_event_and_its_hook_is_told(
+    pools: Pools, connect: Connect, schema: str, tmp_path: Path
+) -> None:
+    """Or nobody knows in the morning that nothing has happened."""
+    make_table(connect(SERVER), schema, "t", 1)
+    told = tmp_path / "told"
+    hook = tmp_path / "hook.sh"
+    hook.write_text(f'#!/bin/sh\necho "$TRANSHIP_SCHEDULE $TRANSHIP_FAILURE" >> {told}\n')
+    hook.chmod(0o755)
+    request = alter_request(schema, "gone", "ADD COLUMN c INT", hooks={Hook.ON_FAILURE: str(hook)})
+    kept = add_schedule(pools, "0 2 * * *", "UTC", request, "test")
+    now_is(pools, kept, seconds=1)
+    assert start_due(pools, SERVER) == []
+    seen = again(pools, kept)
+    assert seen.not_started
+    with pools.begin(SERVER) as control:
+        logged = read_events(control, kept.id)
+    assert [one.kind for one in logged] == [EventKind.SCHEDULE, EventKind.HOOK]
+    assert logged[0].message == seen.last_outcome
+    assert told.read_text().startswith(f"{kept.id} not started: There is no table {schema}.gone.")
+    assert start_due(pools, SERVER) == []
     end(pools, kept)
 
 

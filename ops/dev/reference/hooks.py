@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ops.dev.reference.markdown import head, table
-from pipeline.domain.hook_names import CONTRACTS, FIGURES, VARIABLES
+from pipeline.domain.hook_names import CONTRACTS, FIGURES, OF_A_SCHEDULE, VARIABLES
 
 
 def page() -> str:
     """docs/reference/hooks.md."""
     hooks = [(f"`{name}`", one.when, one.failing) for name, one in CONTRACTS.items()]
     variables = [(f"`{name}`", about) for name, about in VARIABLES.items()]
+    of_a_schedule = [(f"`{name}`", about) for name, about in OF_A_SCHEDULE.items()]
     figures = [(f"`{name}`", about) for name, about in FIGURES.items()]
     return "\n".join(
         [
@@ -17,6 +18,8 @@ def page() -> str:
             table(("hook", "when", "if it fails"), hooks),
             "## What it is told\n",
             table(("variable", ""), variables),
+            "`on-failure` for a scheduled run that could not start:\n",
+            table(("variable", ""), of_a_schedule),
             "And `status` alone:\n",
             table(("variable", ""), figures),
         ]

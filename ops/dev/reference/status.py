@@ -56,6 +56,8 @@ ABOUT: dict[type, dict[str, str]] = {
         "next": "what happens next and what that waits for, for a person",
         "command": "the command that is useful now",
         "processes": "the broker and the workers that answered, see below; null once it has ended",
+        "cleaned_at": "when what it left behind was dropped; null: it was not",
+        "hooks_failed": "the hooks whose last run has failed",
         "direction": "`forward`, or `back`: it takes a move back; after that `forward` again …",
         "until": "of a way back: when it ends by itself; else null",
         "way_back": "the way back of this migration, see below; null: none was asked for, or it has"
@@ -101,6 +103,8 @@ ABOUT: dict[type, dict[str, str]] = {
         "alive": "a streamer holds the role",
         "owner": "its `host:pid`",
         "position_age_s": "seconds since the position last moved",
+        "log_left_s": "seconds until the source may purge the log that comes after the position;"
+        " null: it does not purge by age, or does not answer",
     },
     Reading: {
         "signal": "what is over its limit, one of those below",
@@ -180,6 +184,7 @@ EVENT_KINDS = {
     " every row is verified again",
     EventKind.WAY_BACK: "the way back stands open, or there is none, and why",
     EventKind.FAILURE: "why it has stopped",
+    EventKind.SCHEDULE: "a scheduled run could not start (`tranship schedule events`)",
 }
 _TITLES = {
     Progress: "The object",

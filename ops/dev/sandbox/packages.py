@@ -55,6 +55,7 @@ CHROMIUM = Product(
 )  # fmt: skip
 SYSBENCH = Product("sysbench", "sid", ("sysbench",), "usr/bin/sysbench")
 MYDUMPER = Product("mydumper", "sid", ("mydumper",), "usr/bin/mydumper")
+PROMETHEUS = Product("prometheus", _own_suite(), ("prometheus",), "usr/bin/promtool")
 REDIS = Product("redis", "sid", ("redis-server",), "usr/bin/redis-server")
 
 

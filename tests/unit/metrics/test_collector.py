@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from ops.metrics.collector import families
-from ops.metrics.figures import described
+from prometheus_client.core import Metric
+
+from ops.metrics.collector import families, of_processes
+from ops.metrics.figures import SETUP, described
 from pipeline.domain.cut_over_parts import CutOverAttempt, Part, PartTime
+from pipeline.domain.processes import Processes, WorkerNode
 from pipeline.domain.reading import Reading, Signal, asked_for_by
+from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
 from pipeline.domain.way_back import Direction
 from pipeline.status.progress import StreamProgress, TableProgress
@@ -40,10 +45,10 @@ def reasons(*throttled: Reading) -> set[tuple[str, ...]]:
 
 def test_every_metric_that_is_described_is_told_and_no_other() -> None:
     table = TableProgress("s.t", "s.t", 1, 2, 3, 4, 5, 6, True, True, 7, 8, 0.1, 0)
-    stream = StreamProgress(1, 2, 3.0, 4, True, "host:1", 5.0)
+    stream = StreamProgress(1, 2, 3.0, 4, True, "host:1", 5.0, 6.0)
     progress = replace(
-        copying(READINGS), stream=stream, tables=(table,), chunks_allowed=1, refused_s=2,
-        until=MIGRATION.now, way_back=WAY_BACK,
+        copying(READINGS), coordinated_s_ago=1, eta_s=2, stream=stream, tables=(table,),
+        chunks_allowed=1, refused_s=2, until=MIGRATION.now, way_back=WAY_BACK,
         cut_overs=(attempt(1, drain=2000),),
     )  # fmt: skip
     told = {
@@ -51,9 +56,29 @@ def test_every_metric_that_is_described_is_told_and_no_other() -> None:
         for family in families([progress])
         for sample in family.samples
     }
-    assert told == {
-        one.name: set(one.labels) for one in described() if one.name != "tranship_server_up"
+    assert told == {one.name: set(one.labels) for one in described() if one.name not in SETUP}
+
+
+def samples(found: Iterable[Metric]) -> dict[str, dict[str, float]]:
+    return {
+        family.name: {"".join(one.labels.values()): one.value for one in family.samples}
+        for family in found
     }
+
+
+def test_workers_are_told_by_role_and_a_role_that_nobody_has_is_zero() -> None:
+    """Prometheus can't alert on a series that is not there."""
+    node = WorkerNode("copy-1@db1", (Role.COPY, Role.CHECKSUM), outdated=True)
+    assert samples(of_processes(Processes(workers=(node,)))) == {
+        "tranship_broker_up": {"": 1}, "tranship_workers_outdated": {"": 1},
+        "tranship_workers": {"copy": 1, "stream": 0, "coordinate": 0},
+    }  # fmt: skip
+
+
+def test_without_the_broker_no_worker_is_called_missing() -> None:
+    assert samples(of_processes(Processes(broker_trouble="refused"))) == {
+        "tranship_broker_up": {"": 0}, "tranship_workers_outdated": {}, "tranship_workers": {},
+    }  # fmt: skip
 
 
 def test_a_reason_is_told_by_its_signal_and_what_it_was_read_from() -> None:

@@ -177,6 +177,21 @@ def test_what_is_left_to_do_at_the_end(
     assert said.command == f"tranship {command} m1"
 
 
+@pytest.mark.parametrize(
+    ("now", "stage", "sentence"),
+    [
+        (MOVE, Stage.DONE, "nothing: the tables live on new; it is cleaned up"),
+        (ALTER, Stage.DONE, "nothing: the table is rebuilt; it is cleaned up"),
+        (MOVE, Stage.ABORTED, "nothing: old has its tables; it is cleaned up"),
+    ],
+)
+def test_what_is_cleaned_up_keeps_nothing_to_clean_up(
+    now: StatusFacts, stage: Stage, sentence: str
+) -> None:
+    said = next_step(replace(now, stage=stage, cleaned_up=True))
+    assert (said.sentence, said.command) == (sentence, "tranship events m1")
+
+
 def test_every_stage_has_its_sentence_and_those_that_differ_have_two() -> None:
     told = {(now.kind, stage) for now, stage, *_ in (*SENTENCES, *ENDS)}
     of_a_move = set(Stage) - {Stage.SWAPPING}

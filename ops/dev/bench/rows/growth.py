@@ -25,6 +25,7 @@ from pipeline.control.migration_tables import read_tables
 from pipeline.control.schema import SCHEMA, migration_tables, migrations
 from pipeline.coordinate.advance import advance
 from pipeline.domain.migration import MigrationTable
+from pipeline.domain.processes import Processes
 from pipeline.domain.stages import Stage
 from pipeline.status.progress import read_progress
 
@@ -75,7 +76,7 @@ def _shown(times: Times) -> str:
 def _times(stand: Stand, migration_id: str) -> Times:
     """Milliseconds of each thing that happens again and again."""
     pools, target = stand.pools, stand.target
-    collector = MigrationCollector(pools)
+    collector = MigrationCollector(pools, Processes)
     times = {
         "status": _repeated(lambda: read_progress(pools, target, migration_id)),
         "metrics": _repeated(lambda: list(collector.collect())),

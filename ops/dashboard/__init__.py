@@ -1,0 +1,1 @@
+"""One page in a browser, read-only: what `status`, `events` and `doctor` say, drawn."""
