@@ -73,6 +73,8 @@ def status_lines(progress: Progress) -> list[str]:
     if progress.failure is not None:
         failure = progress.failure
         lines.append(f"failure ({failure.role}): {failure.explanation} {failure.remedy}".rstrip())
+    if progress.alarm is not None:
+        lines.append(f"alarm: {progress.alarm}")
     lines += [f"  {moment(event.at)} {event.kind}: {event.message}" for event in progress.events]
     return [*lines, f"next: {progress.next}", f"try: {progress.command}"]
 

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from pipeline.domain.stages import ENDED, Stage
 from pipeline.status.progress import Progress, StreamProgress, TableProgress
+from pipeline.status.way_back import WayBackProgress
 
 Told = TypeVar("Told", Progress, StreamProgress, TableProgress)
 OF_MIGRATION = ("migration", "kind", "source", "target")
@@ -26,6 +27,11 @@ class Figure(Generic[Told]):
     grows: bool = False
 
 
+def _way_back_open(back: WayBackProgress | None) -> bool | None:
+    """None once it was taken, or its time is over: nobody has to be told of that."""
+    return None if back is None or back.stage in ENDED else back.stands_open
+
+
 MIGRATION: dict[str, Figure[Progress]] = {
     "stage_seconds": Figure(
         "For how long it has been in its stage.", lambda one: (one.now - one.since).total_seconds()
@@ -37,6 +43,10 @@ MIGRATION: dict[str, Figure[Progress]] = {
     "hook_failed": Figure(
         "1: the tables are switched, but the hook on-success fails.",
         lambda one: one.hook_failure is not None,
+    ),
+    "alarm": Figure(
+        "1: others have written to its tables, and the rows are named in its events.",
+        lambda one: one.alarm is not None,
     ),
     "hooks_failed": Figure(
         "Hooks whose last run has failed, of whatever kind.", lambda one: len(one.hooks_failed)
@@ -61,8 +71,8 @@ MIGRATION: dict[str, Figure[Progress]] = {
         "Attempts at the cut-over.", lambda one: one.cut_over_attempt, grows=True
     ),
     "way_back_open": Figure(
-        "1: it can be rolled back; 0: no longer, or its way back has failed or can't be asked.",
-        lambda one: None if one.way_back is None else one.way_back.stands_open,
+        "1: it can be rolled back; 0: its way back is not there, has failed, or can't be asked.",
+        lambda one: _way_back_open(one.way_back),
     ),
     "way_back_seconds_left": Figure(
         "For how long a way back stands open.",

@@ -86,7 +86,8 @@ def into_shadow(
         RetryableError: another row has its value of a new unique key, at least for now.
     """
     plan = plan_of(table)
-    if plan.checked:
+    in_steps = _converts_in_steps(table, plan)
+    if in_steps:
         frozen = _staged(connection, table, rows, condition)
         converted = _convert(connection, table, plan, frozen, "TRUE")
         _check_reverted(connection, table, plan, frozen)
@@ -101,7 +102,18 @@ def into_shadow(
         connection, table, plan, rows, condition,
         f"{verb} INTO {quote_name(table.target)} ({', '.join([names, *added])})"
         f" SELECT {', '.join([columns, *fills])} FROM {rows_from(rows, condition)}",
+        converts=not in_steps,
     )  # fmt: skip
+
+
+def _converts_in_steps(table: MigrationTable, plan: AlterPlan) -> bool:
+    """Whether values are converted before they are written to the shadow.
+
+    They are if they have to be looked at. And a warning about a generated column does not always
+    name it: written to a table that has none, a value warns of its conversion alone.
+    """
+    generated = any(column.generated for column in table.definition.columns)
+    return bool(plan.checked) or (plan.retyped and generated)
 
 
 def _staged(connection: Connection, table: MigrationTable, rows: Table, condition: str) -> Table:
@@ -135,6 +147,8 @@ def _check_reverted(
     connection: Connection, table: MigrationTable, plan: AlterPlan, rows: Table
 ) -> None:
     """Convert back and compare with the originals."""
+    if not plan.checked:
+        return
     name = _temporary(connection, table, "reverted")
     converted = TableName(SCHEMA, _name(table, "converted"))
     run(

@@ -60,6 +60,11 @@ def read_ddl(ddl: str) -> Wording:
     )
 
 
+def names(ddl: str, column: str) -> bool:
+    """Whether the text names a column, or has a word that may be its name."""
+    return any(token.text.lower() == column.lower() for token in tokens(ddl))
+
+
 def _clauses(found: Sequence[Token]) -> Iterator[list[Token]]:
     """The parts between the commas that are not in parentheses."""
     depth, clause = 0, list[Token]()

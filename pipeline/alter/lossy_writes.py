@@ -40,8 +40,12 @@ def write(
     rows: Table,
     condition: str,
     statement: str,
+    *,
+    converts: bool = True,
 ) -> Result:
     """Run `statement`, which writes `rows` under `condition` in the order of their key.
+
+    `converts`: a value may become another; else only generated columns can warn.
 
     Raises:
         FatalError: a row can't be converted without loss; names its key. Or it has the same value
@@ -59,7 +63,7 @@ def write(
         key = _key_of(connection, rows, condition, statement, text)
         raise (_duplicate if duplicate else lossy)(table, key, text) from error
     if answer.warnings:
-        found = _loss(connection, table, plan, answer, statement)
+        found = _loss(connection, table, plan, answer, statement, converts and plan.retyped)
         if found is not None:
             key = _key_of(connection, rows, condition, statement, found)
             raise lossy(table, key, found)
@@ -67,7 +71,12 @@ def write(
 
 
 def _loss(
-    connection: Connection, table: MigrationTable, plan: AlterPlan, answer: Result, statement: str
+    connection: Connection,
+    table: MigrationTable,
+    plan: AlterPlan,
+    answer: Result,
+    statement: str,
+    converts: bool,
 ) -> str | None:
     """What was lost, if anything. A row that exists already is no loss.
 
@@ -81,13 +90,13 @@ def _loss(
             _refuse_new_duplicate(table, plan, text)
             continue
         others += 1
-        kept = lenient and code in TRUNCATED and not _is_of_converted(plan, text)
+        kept = lenient and code in TRUNCATED and not (converts and _is_of_converted(plan, text))
         if not (is_harmless(code, text) or kept):
             return text
     # The server shows the first max_error_count warnings, and counts all. The duplicates that a
     # REPLACE counts are rows that it has removed, without a warning.
     ignored = 0 if statement.startswith("REPLACE") else answer.summary.duplicates
-    if answer.warnings - ignored > others and (plan.retyped or not lenient):
+    if answer.warnings - ignored > others and (converts or not lenient):
         return "the server has more warnings than it shows (max_error_count)"
     return None
 
@@ -98,8 +107,6 @@ def _is_of_converted(plan: AlterPlan, text: str) -> bool:
     The others hold what they held: only the verification can tell whether a warning about one of
     them is right, and it does.
     """
-    if not plan.retyped:
-        return False
     named = _COLUMN.search(text)
     return named is None or named[1] in _converted(plan)
 

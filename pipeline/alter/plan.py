@@ -13,7 +13,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from pipeline.alter.conversions import bounds_alike, implicit_literal, reports_loss
-from pipeline.alter.ddl import Wording, read_ddl
+from pipeline.alter.ddl import Wording, names, read_ddl
 from pipeline.domain.alter_plan import AlterPlan, Fill
 from pipeline.domain.names import scratch_name, shadow_name
 from pipeline.domain.request import AlterRequest
@@ -29,11 +29,12 @@ from pipeline.mysql.introspect import (
     usable_keys,
 )
 from pipeline.mysql.pools import run
-from pipeline.mysql.quoting import quote_name
+from pipeline.mysql.quoting import quote, quote_name
 from pipeline.mysql.servers import auto_increment, create_statement, table_exists
-from pipeline.mysql.table import Column, Key, Table, TableName
+from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 
 Pair = tuple[Column, Column]
+_WITH_MEMBERS = (ValueKind.ENUM, ValueKind.SET)
 
 
 def create_shadow(connection: Connection, name: TableName, shadow: TableName, ddl: str) -> None:
@@ -93,6 +94,7 @@ def map_columns(connection: Connection, shadow: TableName, request: AlterRequest
     _refuse_shadow(connection, shadow)
     renames = _renames(request, read_ddl(request.change), table)
     pairs = _pairs(table, columns, renames)
+    _refuse_garbled_members(pairs, request.change)
     kept, became = zip(*pairs, strict=True)
     ours, theirs = _shared_key(connection, name, shadow, pairs)
     checked = tuple(
@@ -186,6 +188,23 @@ def _pairs(
     if not pairs:
         raise RefusedError("No column is kept.", "Create a new table instead.")
     return pairs
+
+
+def _refuse_garbled_members(pairs: Sequence[Pair], ddl: str) -> None:
+    """Refuse other members of an ENUM or SET than before, unless the change names the column.
+
+    MySQL 9.7 writes those wrongly that are not ASCII, where CONVERT TO gives a column another
+    character set: of 'a', 'é' it makes 'a', ''.
+    """
+    for old, new in pairs:
+        changed = old.kind is new.kind and old.column_type != new.column_type
+        if old.kind in _WITH_MEMBERS and changed and not names(ddl, new.name):
+            raise RefusedError(
+                f"The server would make of column {old.name}, which the change does not name,"
+                f" {new.column_type} instead of {old.column_type}.",
+                f"Name it beside the rest, with all that belongs to it: MODIFY {quote(old.name)}"
+                f" {old.column_type} CHARACTER SET {new.charset}.",
+            )
 
 
 def _shared_key(

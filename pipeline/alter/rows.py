@@ -56,6 +56,18 @@ def replace_rows(target: Connection, table: MigrationTable, data: bytes) -> None
         _refuse_victims(target, table, plan, staged, answer.summary.duplicates - there)
 
 
+def insert_rows(target: Connection, table: MigrationTable, data: bytes) -> None:
+    """Write after-images, as lines of the original, of which none is there yet.
+
+    Raises:
+        FatalError: a row can't be converted without loss.
+        RetryableError: another row has its value of a unique key.
+    """
+    staged = staged_table(target, table)
+    write_lines(target, staged, staged.name, data, replace=True)
+    into_shadow(target, table, "INSERT", staged, "TRUE")
+
+
 def _already_there(target: Connection, table: MigrationTable, staged: Table) -> int:
     """How many rows a REPLACE of the staged rows removes, if it removes no others."""
     if not plan_of(table).new_unique:

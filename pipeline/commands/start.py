@@ -1,7 +1,8 @@
 """Starts a migration: checks first, refuses what can't be moved exactly, and only then writes.
 
-Everything before `recording` only reads. The migration and the claims on its tables are one
-transaction, so an interrupted start leaves either a complete migration or none.
+Everything before `recording` only reads; that one first creates the target tables on trial, and
+drops them. The migration and the claims on its tables are one transaction, so an interrupted start
+leaves either a complete migration or none.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from pipeline.mysql.table import TableName
 from pipeline.preflight.claims import unclaimed
 from pipeline.preflight.findings import CheckContext, Finding, Scope, Severity, refuse
 from pipeline.preflight.registry import run_preflight
+from pipeline.preflight.rehearsal import created
 
 _LOCK = "tranship start"
 _LOCK_WAIT_S = 10
@@ -102,6 +104,8 @@ def recording(pools: Pools, plan: Plan, who: str) -> Iterator[tuple[Connection, 
     """
     refuse(plan.findings)
     request = plan.request
+    if isinstance(request, MoveRequest):
+        refuse(created(CheckContext(pools, request)))
     with pools.begin(request.source) as source:
         if not run(source, f"SELECT GET_LOCK('{_LOCK}', {_LOCK_WAIT_S})").rows[0][0]:
             raise RefusedError("Another start from this source is going on.", "Try again.")

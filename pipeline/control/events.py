@@ -53,6 +53,13 @@ def last_events(connection: Connection, migration_id: str, limit: int) -> list[L
     return [LoggedEvent(*row) for row in connection.execute(query)][::-1]
 
 
+def last_alarm(connection: Connection, migration_id: str) -> str | None:
+    """What somebody has to look at, if anything."""
+    alarms = _events(migration_id).where(events.c.kind == EventKind.ALARM)
+    row = connection.execute(alarms.order_by(events.c.id.desc()).limit(1)).one_or_none()
+    return None if row is None else str(row.message)
+
+
 def _events(migration_id: str) -> Select[Any]:
     columns = (events.c.id, events.c.at, events.c.kind, events.c.message, events.c.by)
     return select(*columns).where(events.c.migration_id == migration_id)

@@ -11,6 +11,7 @@ imports them from here. Catalogue:
     chunk_checks      the ledger: which chunks have been verified in full, and who verifies them
                       under which attempt number (I6)
     index_builds      the indexes that a table gets after its rows, and who adds them (I7)
+    watches           how far the target's own binary log was searched for writes of others
     streams           the position applied and committed (I1), and what the applier has done
     leases            who holds a role, under which epoch (I2)
     throttles         what holds a migration back, and what was set for it alone
@@ -69,7 +70,7 @@ from pipeline.control.schema_operation import (
     schedules,
     throttles,
 )
-from pipeline.control.schema_rows import chunk_checks, chunks, index_builds, streams
+from pipeline.control.schema_rows import chunk_checks, chunks, index_builds, streams, watches
 from pipeline.control.types import Gtids, Json, enumerated
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.migration import DdlConnection, Failure
@@ -83,7 +84,7 @@ __all__ = [
     "NOW", "SCHEMA", "VERSION", "ago", "ahead", "chunk_checks", "chunks", "claims",
     "cut_over_parts", "events", "heartbeat", "hooks", "index_builds", "leases", "metadata",
     "migration_tables", "migrations", "read_now", "schedules", "schema_version", "streams",
-    "throttles",
+    "throttles", "watches",
 ]  # fmt: skip
 
 # Raised with every change of a table of the schema, or of a value that a JSON column holds.

@@ -79,6 +79,16 @@ index_builds = Table(
     **OPTIONS,
 )
 
+watches = Table(
+    "watches",
+    metadata,
+    Column("migration_id", Identity, primary_key=True),
+    Column("seen", Gtids, nullable=False),
+    Column("searched_at", Moment, nullable=False),
+    Column("until", Gtids),  # executed before the application was told to write to the target
+    **OPTIONS,
+)
+
 streams = Table(
     "streams",
     metadata,

@@ -21,6 +21,7 @@ from pipeline.control.chunks import (
 )
 from pipeline.control.migration_tables import mark_copied, mark_planned, set_chunk_rows
 from pipeline.control.streams import log_keys_from_now
+from pipeline.control.watches import begin_watch
 from pipeline.copy.chunker import next_chunk_rows, plan_chunk
 from pipeline.domain.chunk_state import ChunkState
 from pipeline.domain.event_kind import EventKind
@@ -28,7 +29,9 @@ from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.stages import Stage
 from pipeline.hooks.runner import require, tell_once
+from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.pools import kill_connection
+from pipeline.mysql.servers import unsearchable
 from pipeline.step.context import Context, Outcome
 from pipeline.step.dispatch import ensure_stream
 from pipeline.throttle.assess import assess
@@ -54,6 +57,9 @@ def copy(context: Context) -> Outcome:
     with context.control() as control:
         # A batch that commits before is older than every verification, so nobody needs its keys.
         log_keys_from_now(control, context.migration.id)
+        # What others have written to the target until now, the first verification finds.
+        if unsearchable(control) is None:
+            begin_watch(control, context.migration.id, executed_gtids(control))
         context.enter_in(control, Stage.CONVERGING, "every chunk is copied")
     return Outcome.ADVANCED
 

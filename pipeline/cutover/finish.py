@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from functools import partial
 
 from pipeline.control.claims import release_claims
 from pipeline.control.cut_over_parts import end_part, note_unblocked
-from pipeline.control.hooks import last_run
+from pipeline.control.hooks import HookRun, last_run
 from pipeline.control.migrations import postpone_migration, retry_not_before
 from pipeline.control.stage_change import StageChange
+from pipeline.control.watches import find_watch, note_until
 from pipeline.cutover.decisions import out_of_attempts, too_early
+from pipeline.cutover.foreign_writes import tell_the_rest
+from pipeline.cutover.late_writes import tell_late_writes
 from pipeline.cutover.shared import note_parts
 from pipeline.cutover.way_back import open_way_back
 from pipeline.domain.cut_over_parts import Part
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.stages import Stage
-from pipeline.errors import AmbiguousError
+from pipeline.errors import AmbiguousError, FencedError, TranshipError
 from pipeline.hooks.runner import ask, tell_failure
+from pipeline.mysql.flavours import executed_gtids
+from pipeline.mysql.gtid import GtidSet
 from pipeline.pausepoints import Point, reached
 from pipeline.step.context import Context, Outcome
 
@@ -32,39 +38,63 @@ log = logging.getLogger(__name__)
 def finish(context: Context, ended: str) -> Outcome:
     """Tell the operator's side that the target is the truth, until that succeeds; then DONE."""
     reached(Point.BEFORE_SUCCESS_HOOK)
-    if not _told(context):
+    told = _last_run(context)
+    if told is None or not told.succeeded:
         if too_early(context.migration):
             return Outcome.WAIT
+        # Whatever is written to the target from now on may be the application's.
+        until = _executed_on_target(context) if told is None else None
         trouble = _tell(context)
+        _note_told(context, until, ended=trouble is None)
         if trouble is not None:
             return _again(context, trouble)
     reached(Point.AFTER_SUCCESS_HOOK)
-    wants_way_back = context.migration.request.way_back_s is not None
-    if wants_way_back:
-        _end_of_refusal(context)
+    if context.migration.request.way_back_s is not None:
         open_way_back(context)
+    _search_logs(context)
     with context.control() as control:
         context.enter_in(control, Stage.DONE, ended)
-        if context.migration.blocked_at is not None and not wants_way_back:
-            note_parts(control, context)  # an alter has told it after the swap
         release_claims(control, context.migration.id)
     return Outcome.ADVANCED
 
 
-def _end_of_refusal(context: Context) -> None:
-    """Writes go on; recording the way back may take a while, which is no part of the cut-over."""
-    if context.migration.blocked_at is None:
-        return
-    with context.control() as control:
-        end_part(control, context.migration.id, Part.HOOK)
-        note_parts(control, context)
-        note_unblocked(control, context.migration.id)
-
-
-def _told(context: Context) -> bool:
+def _last_run(context: Context) -> HookRun | None:
     with context.reading() as control:
-        told = last_run(control, context.migration.id, Hook.ON_SUCCESS)
-    return told is not None and told.succeeded
+        return last_run(control, context.migration.id, Hook.ON_SUCCESS)
+
+
+def _executed_on_target(context: Context) -> GtidSet:
+    with context.reading() as control:
+        return executed_gtids(control)
+
+
+def _note_told(context: Context, until: GtidSet | None, *, ended: bool) -> None:
+    """Note until when nobody was told. If somebody is now, writes go on.
+
+    What is done after that may take a while, and is no part of the cut-over.
+    """
+    refused = context.migration.blocked_at is not None  # an alter has told it after the swap
+    with context.control() as control:
+        if until is not None:
+            note_until(control, context.migration.id, until)
+        if ended and refused:
+            end_part(control, context.migration.id, Part.HOOK)
+            note_parts(control, context)
+            note_unblocked(control, context.migration.id)
+
+
+def _search_logs(context: Context) -> None:
+    """Look whether a row has come in beside the stream; whatever is found holds nothing up."""
+    with context.reading() as control:
+        watch = find_watch(control, context.migration.id)
+    until = None if watch is None else watch.until
+    for search in (tell_late_writes, partial(tell_the_rest, until=until)):
+        try:
+            search(context)
+        except FencedError:
+            raise
+        except TranshipError as error:
+            context.note(EventKind.CUT_OVER, f"a binary log can't be searched: {error.explanation}")
 
 
 def _tell(context: Context) -> str | None:

@@ -13,6 +13,7 @@ from pipeline.control.streams import read_stream
 from pipeline.control.touched_keys import count_touched
 from pipeline.cutover.counters import keep_counter
 from pipeline.cutover.decisions import Hindrance, hindrance
+from pipeline.cutover.foreign_writes import nobody_else_writes, watch_now_and_then
 from pipeline.cutover.triggers import create_triggers, rehearse_triggers
 from pipeline.cutover.way_back import prepare_way_back, require_old_tables
 from pipeline.domain.cut_over_parts import Part
@@ -48,6 +49,7 @@ def may_begin(context: Context) -> bool:
     if assess(context).throttled:
         return False
     send_verifications(context)
+    watch_now_and_then(context)
     if not streaming:
         return False  # after an attempt that turned back, it begins anew
     found = hindrance(
@@ -65,6 +67,8 @@ def _checked_again(context: Context) -> bool:
     """Check again what may have changed since the start; stopping still costs nothing here."""
     refuse(run_preflight(context.pools, context.migration.request, Scope.CUT_OVER))
     require_same_source(context)
+    if not nobody_else_writes(context):
+        return False
     require_old_tables(context)
     rehearse_triggers(context)
     _note_sources(context)

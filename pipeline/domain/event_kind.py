@@ -22,6 +22,7 @@ class EventKind(StrEnum):
     CUT_OVER = "cut-over"
     FORCE = "force"  # what blocked a cut-over was killed
     SOURCE = "source"  # another server than before, or restarted
+    ALARM = "alarm"  # rows that somebody has to look at
     WAY_BACK = "way-back"
     FAILURE = "failure"
     SCHEDULE = "schedule"  # a run that could not start
@@ -29,5 +30,5 @@ class EventKind(StrEnum):
     @property
     def level(self) -> int:
         """The level of its line in a process's log."""
-        urgent = self in (EventKind.FAILURE, EventKind.SCHEDULE)
+        urgent = self in (EventKind.FAILURE, EventKind.ALARM, EventKind.SCHEDULE)
         return logging.ERROR if urgent else logging.INFO

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -144,6 +144,11 @@ class MigrationTable:
     def target_table(self) -> Table:
         """The target's definition of what is copied; `target` is its name there."""
         return self.placement.target_table
+
+    @property
+    def swapped_in(self) -> MigrationTable:
+        """Alter only: the same once the shadow has the table's name."""
+        return replace(self, target=self.source)
 
     @property
     def retired_name(self) -> TableName:

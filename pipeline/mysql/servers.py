@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from pipeline.mysql.flavours import binlog_status, identity, is_mariadb, replication_id
+from pipeline.mysql.flavours import (
+    binlog_status,
+    identity,
+    is_mariadb,
+    replication_id,
+    variable,
+)
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import names_table, quote, quote_name, text_literal
 from pipeline.mysql.table import TableName
@@ -115,6 +121,20 @@ def auto_increment(create_table: str) -> int | None:
 
 def create_schema(connection: Connection, schema: str) -> None:
     run(connection, f"CREATE DATABASE IF NOT EXISTS {quote(schema)}")
+
+
+def unsearchable(connection: Connection) -> str | None:
+    """Why nobody can look up in the server's binary log who has written what; None: one can.
+
+    Needs REPLICATION CLIENT.
+    """
+    if variable(connection, "log_bin") != "ON":
+        return "it keeps no binary log"
+    if not is_mariadb(connection) and variable(connection, "gtid_mode") != "ON":
+        return "gtid_mode is not ON"
+    if any(binlog_filters(connection)):
+        return "its binary log is filtered"
+    return None
 
 
 def binlog_filters(connection: Connection) -> tuple[set[str], set[str]]:

@@ -64,6 +64,7 @@ _MARIADB = {
     "system_versioning_asof": "DEFAULT",  # not the server's, for once: reads see the present
     "old_mode": "'UTF8_IS_UTF8MB3'",  # the server's own default: duplicates are warned of
     "in_predicate_conversion_threshold": "0",
+    "alter_algorithm": "'DEFAULT'",  # INSTANT lets no index be added
     "character_set_filesystem": "binary",  # the name of LOAD DATA's file
 }
 _FLAVOURS = (("!80000", _MYSQL), ("!80030", _MYSQL_8_0_30), ("M!101000", _MARIADB))

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from pipeline.mysql.connect import PROGRAM
 from pipeline.mysql.flavours import is_mariadb, log_retention_s, variable
 from pipeline.mysql.pools import run
-from pipeline.mysql.servers import binlog_filters
+from pipeline.mysql.servers import binlog_filters, unsearchable
 from pipeline.mysql.xa import prepared_xa, wait_for_xa
 from pipeline.preflight.findings import CheckContext, Finding, refused, warning
 from pipeline.preflight.grants import session_grants
@@ -125,6 +125,20 @@ def filters(context: CheckContext) -> Iterator[Finding]:
                 f" {context.request.source} (binlog-do-db or binlog-ignore-db).",
                 "Remove the filter and restart the server.",
             )
+
+
+def of_target(context: CheckContext) -> Iterator[Finding]:
+    """The target's own log can be searched for what others write to its tables."""
+    server = context.request.target
+    with context.target() as target:
+        reason = unsearchable(target)
+        if reason is None and not session_grants(target).has("REPLICATION SLAVE"):
+            reason = "our user lacks REPLICATION SLAVE there"
+    if reason is not None:
+        yield warning(
+            f"What others write to the target tables on {server} may go unseen: {reason}.",
+            "Keep everybody else from writing there until the switch.",
+        )
 
 
 def prepared(context: CheckContext) -> Iterator[Finding]:

@@ -63,6 +63,7 @@ CHECKS = (
     Check("binlog filters", binlog.filters, _ALWAYS, both_ways=True),
     Check("durability", durability.durable, _NOT_AT_CUT_OVER),
     Check("binlog retention", binlog.retention, _NOT_AT_CUT_OVER, both_ways=True),
+    Check("binary log of the target", binlog.of_target, _START, _MOVE),
     Check("privileges on the source", privileges.on_source, _ALWAYS, _MOVE, both_ways=True),
     Check("privileges on the target", privileges.on_target, _ALWAYS, _MOVE, both_ways=True),
     Check("privileges", privileges.on_one_server, _ALWAYS, _ALTER),

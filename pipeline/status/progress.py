@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from pipeline.control.cut_over_parts import read_attempts
-from pipeline.control.events import LoggedEvent, last_events
+from pipeline.control.events import LoggedEvent, last_alarm, last_events
 from pipeline.control.hooks import failed_hooks, last_run
 from pipeline.control.leases import holder
 from pipeline.control.migration_tables import read_tables
@@ -119,6 +119,7 @@ class Progress:
     cut_overs: tuple[CutOverAttempt, ...]
     failure: Failure | None
     hook_failure: str | None  # of on-success: nobody has told the application where to write
+    alarm: str | None  # rows that somebody has to look at
     events: tuple[LoggedEvent, ...]
     next: str
     command: str
@@ -184,6 +185,7 @@ def _from_control(
         refused_s=attempts[-1].total_s if migration.stage is Stage.DONE and attempts else None,
         cut_overs=attempts,
         failure=migration.failure, hook_failure=_hook_failure(control, migration),
+        alarm=last_alarm(control, migration.id),
         events=tuple(last_events(control, migration.id, _EVENTS)),
         next="", command="", cleaned_at=migration.cleaned_at,
         hooks_failed=failed_hooks(control, migration.id), direction=migration.request.direction,

@@ -114,6 +114,12 @@ def is_begin(event: RawEvent) -> bool:
     return event.data[start : event.end] == b"BEGIN"
 
 
+def session_number(event: RawEvent) -> int:
+    """The number of the connection that a Query event comes from."""
+    thread: int = _QUERY_HEAD.unpack_from(event.data, event.at)[0]
+    return thread
+
+
 def statement(event: RawEvent) -> Statement:
     """The text of a Query event, or of a LOAD DATA event, which has the same form."""
     data, at = event.data, event.at

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Generic, TypeVar
 
 import pymysql
 
@@ -29,28 +30,31 @@ _CHECKSUM_BYTES = 4
 # The sender may have made these up, with or without a checksum.
 _MADE_UP = frozenset({log.ROTATE, log.HEARTBEAT, log.HEARTBEAT_V2})
 _TAG = re.compile(r":\s*[a-z_]", re.I)
+Decoded = TypeVar("Decoded")
+Feed = Callable[[RawEvent], Iterator[Decoded]]
 
 
-class BinlogReader:
-    """Iterate once. `close()` from another thread ends the iteration."""
+class LogReader(Generic[Decoded]):
+    """Iterate once. `close()` from another thread ends the iteration.
+
+    `decoding` makes what raw events are fed to, once it is known whether names are compared
+    without case.
+    """
 
     def __init__(
         self,
         connect: Connect,
         server_id: int,
-        tables: Mapping[TableName, Table],
-        aliases: Mapping[TableName, TableName],
         position: str,
-        prepared_xa: tuple[str, ...],
         heartbeat_s: float,
+        decoding: Callable[[bool], Feed[Decoded]],
     ) -> None:
-        self._tables, self._aliases = tables, aliases
-        self._position, self._prepared_xa = position, prepared_xa
+        self._position, self._decoding = position, decoding
         self._dump = BinlogDump(connect, server_id, position, heartbeat_s)
         self._checksums = True
 
-    def __iter__(self) -> Iterator[Event]:
-        """The events after the position.
+    def __iter__(self) -> Iterator[Decoded]:
+        """What the events after the position are decoded to.
 
         Raises:
             RetryableError: the connection was lost, or the source fell silent.
@@ -59,11 +63,9 @@ class BinlogReader:
         try:
             _refuse_tags(self._position)
             self._dump.open()
-            decoder = TransactionDecoder(
-                self._tables, self._aliases, self._dump.ignores_case, self._prepared_xa
-            )
+            feed = self._decoding(self._dump.ignores_case)
             for packet in self._packets():
-                yield from decoder.feed(self._parse(packet))
+                yield from feed(self._parse(packet))
         except (pymysql.err.MySQLError, OSError, ValueError, AttributeError) as error:
             if self._dump.closed:
                 return
@@ -125,6 +127,25 @@ class BinlogReader:
             f"The source refuses to send its binary log from position {position}: {text}.",
             "If its cause can be removed, then: tranship resume ID. Else abort and start again.",
         )
+
+
+class BinlogReader(LogReader[Event]):
+    """The events of the migration's tables."""
+
+    def __init__(
+        self,
+        connect: Connect,
+        server_id: int,
+        tables: Mapping[TableName, Table],
+        aliases: Mapping[TableName, TableName],
+        position: str,
+        prepared_xa: tuple[str, ...],
+        heartbeat_s: float,
+    ) -> None:
+        def decoding(ignores_case: bool) -> Feed[Event]:
+            return TransactionDecoder(tables, aliases, ignores_case, prepared_xa).feed
+
+        super().__init__(connect, server_id, position, heartbeat_s, decoding)
 
 
 def _refuse_tags(position: str) -> None:

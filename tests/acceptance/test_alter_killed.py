@@ -75,7 +75,8 @@ def test_every_worker_is_killed_and_the_alter_goes_on(
     assert leftovers(swap.pools, swap.schema) == ["t"]
 
 
-@pytest.mark.parametrize("point", some(BEFORE_THE_SWAP))
+# Once it is proved, an abort is refused until the server has said whether the swap has happened.
+@pytest.mark.parametrize("point", some(BEFORE_THE_SWAP[:-1]))
 def test_every_worker_is_killed_and_an_abort_leaves_the_table_alone(
     swap: Swap, tmp_path: Path, point: Point
 ) -> None:

@@ -11,6 +11,7 @@ import pymysql
 from pipeline.control.events import read_events
 from pipeline.control.install import install
 from pipeline.control.migrations import create_migration, read_migration
+from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import Migration, PlannedTable
 from pipeline.domain.request import MoveRequest
@@ -121,6 +122,13 @@ def story(pools: Pools, migration_id: str, target: str = TARGET) -> str:
     with pools.begin(target) as control:
         events = read_events(control, migration_id)
     return "\n".join(f"{event.at} {event.kind}: {event.message}" for event in events)
+
+
+def read_alarms(pools: Pools, migration_id: str) -> str:
+    """What somebody has to look at."""
+    with pools.begin(TARGET) as control:
+        events = read_events(control, migration_id)
+    return "\n".join(event.message for event in events if event.kind is EventKind.ALARM)
 
 
 def scalar(connection: pymysql.Connection[Any], statement: str) -> Any:

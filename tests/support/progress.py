@@ -20,6 +20,6 @@ def copying(throttled: tuple[Reading, ...] = ()) -> Progress:
         tables=(), rows_per_s=0, eta_s=None, stream=None, coordinated_s_ago=None, coordinator=None,
         throttled=throttled, chunks_allowed=None, slowed=False, postponed=False, abort_asked=False,
         cut_over_attempt=0, refused_s=None, cut_overs=(), failure=None, hook_failure=None,
-        events=(), next="",
+        alarm=None, events=(), next="",
         command="",
     )  # fmt: skip

@@ -39,7 +39,7 @@ _EVERYWHERE = {
     "max_sort_length": Strange("64", 8388608),
     "sort_buffer_size": Strange("32768", 262144),
     "default_storage_engine": Strange("MyISAM", "InnoDB"),
-    "default_tmp_storage_engine": Strange("MyISAM"),
+    "max_error_count": Strange("0"),
     "lc_messages": Strange("de_DE", "en_US"),
     "lc_time_names": Strange("ja_JP"),
     "foreign_key_checks": Strange("1", 0),
@@ -65,6 +65,7 @@ _MYSQL = {
     "range_optimizer_max_mem_size": Strange("1", 0),
     "transaction_read_only": Strange("1", 0),
     "transaction_isolation": Strange("SERIALIZABLE", "READ-COMMITTED"),
+    "default_tmp_storage_engine": Strange("MyISAM"),
     "sql_require_primary_key": Strange("1"),
     "sql_generate_invisible_primary_key": Strange("1"),
     "innodb_strict_mode": Strange("0"),
@@ -82,7 +83,7 @@ _MARIADB = {
     "idle_transaction_timeout": Strange("1", 0),
     "idle_readonly_transaction_timeout": Strange("1", 0),
     "idle_write_transaction_timeout": Strange("1", 0),
-    "max_session_mem_used": Strange("8192", 2**63 - 1),
+    "max_session_mem_used": Strange("1000000", 2**63 - 1),
     "tmp_disk_table_size": Strange("1024", 2**64 - 1),
     "sql_if_exists": Strange("1", 0),
     "system_versioning_asof": Strange("2001-01-01 00:00:00", "DEFAULT"),
@@ -93,12 +94,13 @@ _MARIADB = {
     "note_verbosity": Strange("basic,unusable_keys,explain"),
     "sql_buffer_result": Strange("1"),
     "big_tables": Strange("1"),
-    "alter_algorithm": Strange("INSTANT"),
+    "alter_algorithm": Strange("INSTANT", "DEFAULT"),
     "optimizer_max_sel_arg_weight": Strange("1"),
     "query_cache_type": Strange("1", "OFF"),
     "tx_read_only": Strange("1", 0),
     "tx_isolation": Strange("SERIALIZABLE", "READ-COMMITTED"),
     "binlog_row_metadata": Strange("FULL"),
+    "tmp_table_size": Strange("0"),
 }
 
 
@@ -137,8 +139,9 @@ def _set_all(pools: Pools, server: str) -> Mapping[str, str]:
 
 
 def _set(connection: Connection, name: str, value: str) -> None:
-    number = value.replace(".", "", 1).isdigit()
-    run(connection, f"SET GLOBAL {name} = {value if number else text_literal(value)}")
+    keyword = name == "system_versioning_asof" and value == "DEFAULT"
+    plain = keyword or value.replace(".", "", 1).isdigit()
+    run(connection, f"SET GLOBAL {name} = {value if plain else text_literal(value)}")
 
 
 def _end_sessions(pools: Pools, server: str, spare: set[int]) -> None:

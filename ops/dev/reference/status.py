@@ -52,6 +52,8 @@ ABOUT: dict[type, dict[str, str]] = {
         "failure": "why it has stopped, see below; null if it has not",
         "hook_failure": "how `on-success` ended, if it fails: nobody has told the application"
         " where to write; else null",
+        "alarm": "rows that others have written to its tables, as the latest event about such rows"
+        " names them; null if there were none",
         "events": "the last five of the event log, oldest first",
         "next": "what happens next and what that waits for, for a person",
         "command": "the command that is useful now",
@@ -182,6 +184,7 @@ EVENT_KINDS = {
     EventKind.FORCE: "a connection that blocked the cut-over was killed",
     EventKind.SOURCE: "the source is another server, or has restarted and may have lost something;"
     " every row is verified again",
+    EventKind.ALARM: "others have written rows beside it: which ones, who, and what was done",
     EventKind.WAY_BACK: "the way back stands open, or there is none, and why",
     EventKind.FAILURE: "why it has stopped",
     EventKind.SCHEDULE: "a scheduled run could not start (`tranship schedule events`)",

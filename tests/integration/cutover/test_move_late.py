@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
+from pipeline.mysql.flavours import is_mariadb
 from pipeline.mysql.pools import Pools
 from pipeline.pausepoints import Point, at
 from tests.conftest import Connect
@@ -70,6 +71,9 @@ def test_a_table_that_a_transaction_holds_is_not_waited_for_long_and_who_holds_i
         move.coordinators.until_true(lambda: read(pools, move.id).attempt == 2)
         move.coordinators.until(Stage.READY)
         assert move.in_place
-        assert f"held by connection {blocker.thread_id()} (" in story(pools, move.id)
+        with pools.begin(SOURCE) as source:
+            shown = not is_mariadb(source)  # which does not show who holds a table
+        held = f"held by connection {blocker.thread_id()} ("
+        assert (held in story(pools, move.id)) is shown
         blocker.commit()
         move.ends_done()

@@ -176,6 +176,18 @@ def test_a_target_table_that_is_not_empty_or_not_the_same_is_refused(
     assert said in found["target tables"].explanation
 
 
+def test_a_table_that_the_target_can_not_create_is_refused_before_the_start(
+    pools: Pools, schema: str
+) -> None:
+    do(pools, SOURCE, f"{PLAIN.format(f'{schema}.t')} ROW_FORMAT = COMPRESSED")
+    with setting(pools, TARGET, "innodb_file_per_table", "OFF"):
+        with pytest.raises(RefusedError, match=r"t can't be created on new: .*have this option"):
+            start(pools, asked(schema), "test")
+        with pools.begin(TARGET) as target:
+            assert run(target, "SHOW TABLES FROM tranship LIKE 'rehearsed%'").rows == ()
+    start(pools, asked(schema), "test")
+
+
 def test_an_empty_target_table_that_is_the_same_is_used(pools: Pools, schema: str) -> None:
     do(pools, SOURCE, PLAIN.format(f"{schema}.t") + " AUTO_INCREMENT = 7")
     do(pools, TARGET, f"CREATE DATABASE {schema}", PLAIN.format(f"{schema}.t"))

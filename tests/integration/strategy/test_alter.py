@@ -8,6 +8,7 @@ from pipeline.control.migration_tables import mark_created_by_us
 from pipeline.errors import FatalError
 from pipeline.mysql.keyrange import KeyRange
 from pipeline.mysql.pools import Pools, lenient_sql_mode, run
+from pipeline.mysql.session_settings import SQL_MODE
 from pipeline.strategy.base import Strategy
 from tests.integration.strategy.test_move import BothSides, rows
 from tests.support.alters import SERVER, begin_alter
@@ -202,3 +203,31 @@ def test_what_only_a_lenient_session_could_write_is_never_called_a_loss(
         alter.apply_images(target, b"3\t0\tz\t3\n")
         found = run(target, f"SELECT id, e + 0, s + 0 FROM {alter.table.target}").rows
     assert found == ((1, 0, 1), (2, 2, 3), (3, 0, 3))
+
+
+@pytest.mark.parametrize(("before", "after"), [("utf8mb4", "latin1"), ("latin1", "utf8mb4")])
+def test_what_a_generated_column_truncates_is_never_called_a_loss(
+    pools: Pools, schema: str, before: str, after: str
+) -> None:
+    """The warning does not name a column; what is converted beside it is checked all the same."""
+    with pools.begin(SERVER) as server:
+        run(server, f"CREATE DATABASE {schema}")
+        run(
+            server,
+            f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, v VARCHAR(20), w VARCHAR(20),"
+            f" n INT AS (CAST(v AS SIGNED)) STORED) CHARACTER SET {before}",
+        )
+        run(server, "SET SESSION sql_mode = ''")
+        run(server, f"INSERT INTO {schema}.t (id, v, w) VALUES (1, 'zzz', 'a'), (2, '7', 'b')")
+        run(server, f"SET SESSION sql_mode = '{SQL_MODE}'")
+    sides = OneServer(pools, begin_alter(pools, schema, "t", f"CONVERT TO CHARACTER SET {after}"))
+    alter = sides.prepared()
+    with sides.control() as target, lenient_sql_mode(target, alter.table.definition):
+        alter.read_chunk(target, alter.table.source, EVERYTHING)(target)
+        alter.apply_images(target, b"3\tyyy\tc\n")
+        found = run(target, f"SELECT id, n, w FROM {alter.table.target}").rows
+    assert found == ((1, 0, "a"), (2, 7, "b"), (3, 0, "c"))
+    if after == "latin1":
+        lossy = pytest.raises(FatalError, match="with key 4 can't be converted without loss")
+        with lossy, sides.control() as target, lenient_sql_mode(target, alter.table.definition):
+            alter.apply_images(target, "4\txxx\t\u2603\n".encode())

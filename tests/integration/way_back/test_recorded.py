@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from pipeline.control.streams import read_stream
 from pipeline.cutover import way_back as recording
 from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools
@@ -33,6 +34,8 @@ def test_it_stands_open_with_nothing_to_copy_or_to_verify(there: Round) -> None:
         f"{there.forward.schema}.{name}" for name in ("one", "two")
     ]
     assert all(table.planned and table.copied for table in there.read_tables(way))
+    with there.pools.begin(SOURCE) as control:
+        assert read_stream(control, way.migration_id).logs_keys, "its writes would not be verified"
     assert there.forward.coordinators.stage is Stage.DONE
 
 
@@ -55,6 +58,7 @@ def test_what_is_written_after_a_kill_is_in_it(there: Round, point: Point) -> No
     there.take(there.gone())
     assert there.rows(SOURCE) == WRITTEN
     assert there.story(there.way_back).count("created") == 1
+    assert "there is none" not in there.story(there.forward.coordinators)
 
 
 @contextmanager

@@ -1,0 +1,130 @@
+"""Carries rows over that were written to an alter's old table between the proof and the swap.
+
+They are written to the new table, in their order, if the application has not written to the same
+key since. Whether it has is read from the log, between the swap and a moment at which we hold the
+locks of those keys: so nothing comes in between. A key that can't be decided is named for a person,
+and so are all keys if a write of ours would fire triggers, which the first write has fired already.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from pipeline.alter.convert_rows import plan_of
+from pipeline.alter.rows import insert_rows
+from pipeline.control.leases import fence
+from pipeline.cutover.log_searches import as_it_is, changes_of, keys_of, read_all, search_of, shown
+from pipeline.domain.event_kind import EventKind
+from pipeline.domain.migration import MigrationTable
+from pipeline.errors import TranshipError
+from pipeline.mysql.catalogue import trigger_names
+from pipeline.mysql.codecs import bound_maker
+from pipeline.mysql.failures import driver_errors
+from pipeline.mysql.flavours import begun_gtids
+from pipeline.mysql.gtid import GtidSet
+from pipeline.mysql.keyrange import Bound, is_one_of
+from pipeline.mysql.pools import run
+from pipeline.mysql.quoting import quote_name
+from pipeline.mysql.table import Table, ValueKind
+from pipeline.step.context import Context
+from pipeline.stream.batch import TableBatch
+from pipeline.stream.events import KeyText, Line, RowsChange
+
+_LIMIT_S = 10.0
+_EXACT = frozenset(ValueKind) - {ValueKind.TEXT, ValueKind.FLOAT, ValueKind.DOUBLE}
+Rows = dict[KeyText, Line | None]  # None: deleted
+
+
+@dataclass(frozen=True)
+class _Late:
+    """The rows, and the log up to the swap."""
+
+    table: MigrationTable
+    rows: Rows
+    swapped: GtidSet
+
+
+def carry_over(
+    context: Context, table: MigrationTable, changes: list[RowsChange], swapped: GtidSet
+) -> None:
+    """Carry over what can be, and tell of all of it."""
+    batch = TableBatch(table, tombstones=False)
+    for change in changes:
+        batch.add(change)
+    late = _Late(table, batch.rows, swapped)
+    try:
+        _carry(context, late)
+    except TranshipError as error:
+        what = f"{_said(late, [])} They were not carried over: {error.explanation}"
+        context.note(EventKind.ALARM, what)
+
+
+def _carry(context: Context, late: _Late) -> None:
+    server = context.migration.source
+    with driver_errors(server), context.pools.engine(server).connect() as connection:
+        # With the gaps between them: a key that is not there is locked, too.
+        run(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        with connection.begin():
+            _lock(connection, late)
+            decided = _decided(context, connection, late)
+            _write(connection, late, decided)
+            context.note_in(connection, EventKind.ALARM, _said(late, decided))
+            fence(connection, context.lease)
+
+
+def _said(late: _Late, carried: list[KeyText]) -> str:
+    left = [key for key in late.rows if key not in carried]
+    parts = [f"carried over: {shown(carried)}" if carried else ""]
+    parts += [f"for a person to compare with {late.table.retired_name}: {shown(left)}"] * bool(left)
+    return (
+        f"{late.table.source} was written between the proof and the swap, at the keys"
+        f" {shown(late.rows)}; {'; '.join(filter(None, parts))}."
+    )
+
+
+def _lock(connection: Connection, late: _Late) -> None:
+    run(
+        connection,
+        f"SELECT 1 FROM {quote_name(late.table.source)}"
+        f" WHERE {is_one_of(late.table.target_table, _bounds(late.table, late.rows))} FOR UPDATE",
+    )
+
+
+def _decided(context: Context, connection: Connection, late: _Late) -> list[KeyText]:
+    """The keys that the application has certainly not written since the swap."""
+    table = late.table
+    if trigger_names(connection, table.source):
+        return []
+    new = as_it_is(connection, table.source, table.target_table.key)
+    search = search_of(context, context.migration.source, {table.source: new}, late.swapped)
+    begun = begun_gtids(connection)
+    found = read_all(context, search, begun, _LIMIT_S)
+    written = set(keys_of(changes_of(found, table.source)))
+    unknown = any(one.unread or one.statements for one in found)
+    if unknown or not search.has_seen(begun):
+        return []
+    if written and not _is_exact(table, new):
+        return []
+    return [key for key in late.rows if key not in written]
+
+
+def _is_exact(table: MigrationTable, new: Table) -> bool:
+    """Whether two texts of one key are equal, before and after the alter."""
+    kinds = {column.kind for column in (*table.definition.key_columns, *new.key_columns)}
+    return kinds <= _EXACT and not plan_of(table).retyped
+
+
+def _write(connection: Connection, late: _Late, keys: list[KeyText]) -> None:
+    if not keys:
+        return
+    table = late.table
+    condition = is_one_of(table.target_table, _bounds(table, keys))
+    run(connection, f"DELETE FROM {quote_name(table.source)} WHERE {condition}")
+    lines = [line for key in keys if (line := late.rows[key]) is not None]
+    insert_rows(connection, table.swapped_in, b"".join(b"%b\n" % line for line in lines))
+
+
+def _bounds(table: MigrationTable, keys: Rows | list[KeyText]) -> list[Bound]:
+    return list(map(bound_maker(table.definition), keys))

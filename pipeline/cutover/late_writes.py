@@ -1,0 +1,84 @@
+"""After the switch: what was written to the old tables later than the last change that was applied.
+
+Nothing can be, as far as the servers keep their promises; this is how it is known that they did.
+The source's log is searched from the position on, which contains the drain set.
+
+A move renames its tables before the drain. A write by the tables' names either comes before the
+rename, and is in the drain set, or finds no table. What is left are writes by the retired names,
+and to a table that somebody has created anew under the old name. Neither is for us to carry over.
+
+An alter's table keeps its name until the swap. A write that has waited behind the lock could go
+before the waiting rename, if the server lets it (max_write_lock_count). The search ends at the
+rename. Such rows are carried over (carry_over.py).
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from pipeline.control.streams import read_stream
+from pipeline.cutover.carry_over import carry_over
+from pipeline.cutover.log_searches import changes_of, is_swap, read_all, search_of, told
+from pipeline.domain.event_kind import EventKind
+from pipeline.domain.migration import MigrationTable
+from pipeline.domain.request import MigrationKind
+from pipeline.mysql.flavours import executed_gtids
+from pipeline.mysql.gtid import GtidSet
+from pipeline.mysql.table import Table, TableName
+from pipeline.step.context import Context
+from pipeline.stream.log_search import LoggedTransaction, LogSearch
+
+log = logging.getLogger(__name__)
+_LIMIT_S = 20.0
+
+
+def tell_late_writes(context: Context) -> None:
+    """Search the source's log; name what is found.
+
+    Raises:
+        TranshipError: it can't be searched.
+    """
+    with context.reading() as control:
+        position = read_stream(control, context.migration.id).position
+    with context.source() as source:
+        executed = executed_gtids(source)
+    search = search_of(context, context.migration.source, _wanted(context), position)
+    if context.migration.kind is MigrationKind.ALTER:
+        _of_alter(context, search, executed)
+    else:
+        _of_move(context, read_all(context, search, executed, _LIMIT_S))
+    log.info("the source's log was searched for late writes: %s", search.has_seen(executed))
+
+
+def _wanted(context: Context) -> dict[TableName, Table]:
+    names = {name: table for table in context.tables for name in _names(table)}
+    return {name: replace(table.definition, name=name) for name, table in names.items()}
+
+
+def _names(table: MigrationTable) -> tuple[TableName, ...]:
+    return (table.source,) if table.placement.swapped else (table.source, table.retired_name)
+
+
+def _of_move(context: Context, found: list[LoggedTransaction]) -> None:
+    if not found:
+        return
+    with context.source() as source:
+        what = (
+            f"written on {context.migration.source} after the last change that was applied:"
+            f" {told(source, found)}. These rows are not on {context.target}; decide whether they"
+            " have to be, and stop whoever writes there."
+        )
+    context.note(EventKind.ALARM, what)
+
+
+def _of_alter(context: Context, search: LogSearch, executed: GtidSet) -> None:
+    (table,) = context.tables
+    found = []
+    for transaction in search.until(executed, _LIMIT_S, context.renew):
+        if is_swap(transaction, context.migration.id):
+            break
+        found.append(transaction)
+    changes = changes_of(found, table.source)
+    if changes:
+        carry_over(context, table, changes, search.seen)

@@ -1,0 +1,177 @@
+"""Rows that come in beside the stream: each is named, and none is lost without a word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from pipeline.commands import control
+from pipeline.cutover.alter_locks import Swap
+from pipeline.domain.stages import Stage
+from pipeline.mysql.pools import run
+from pipeline.pausepoints import Point, at
+from pipeline.status.progress import read_progress
+from tests.conftest import Connect
+from tests.support.cut_overs import ReadyAlter, ReadyMove
+from tests.support.moves import SOURCE, TARGET, read_alarms
+from tests.support.verification import once
+
+# --- between an alter's proof and its swap ------------------------------------------------
+
+
+@pytest.fixture
+def slipping(alter: ReadyAlter, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Have the connection that holds the lock write between the proof and the swap.
+
+    Nobody else can as long as the server keeps its promise; its log shows the same.
+    """
+
+    def slip(statement: str) -> None:
+        let_through = Swap.let_through
+
+        def write_and_let_through(swap: Swap) -> None:
+            run(swap.lock, statement.format(t=f"{alter.schema}.t"))
+            let_through(swap)
+
+        monkeypatch.setattr(Swap, "let_through", write_and_let_through)
+
+    return slip
+
+
+def without_triggers(alter: ReadyAlter) -> None:
+    alter.run(f"DROP TRIGGER {alter.schema}.note")
+
+
+def test_rows_written_between_the_proof_and_the_swap_are_carried_over_and_named(
+    alter: ReadyAlter, slipping: Callable[[str], None]
+) -> None:
+    without_triggers(alter)
+    slipping("UPDATE {t} SET v = IF(id = 1, 'late', v), id = IF(id = 2, 9, id) WHERE id < 3")
+    alter.coordinators.until(Stage.DONE)
+    rows = alter.run(f"SELECT id, v, c FROM {alter.schema}.t ORDER BY id")
+    assert rows == [(1, "late", 7), (3, "y", 7), (9, "b", 7)]
+    assert "at the keys 1; 2; 9; carried over: 1; 2; 9." in read_alarms(alter.pools, alter.id)
+
+
+def test_rows_written_late_never_go_over_what_the_application_has_written_since(
+    alter: ReadyAlter, slipping: Callable[[str], None]
+) -> None:
+    without_triggers(alter)
+    slipping("UPDATE {t} SET v = 'late' WHERE id < 3")
+
+    def write() -> None:
+        alter.run(f"UPDATE {alter.schema}.t SET v = 'newer' WHERE id = 1")
+
+    with at(Point.SWAPPED, once(write)):
+        alter.coordinators.until(Stage.DONE)
+    rows = alter.run(f"SELECT id, v FROM {alter.schema}.t ORDER BY id")
+    assert rows == [(1, "newer"), (2, "late"), (3, "y")]
+    said = read_alarms(alter.pools, alter.id)
+    assert "carried over: 2; for a person to compare with" in said
+    assert "t_tranship_old: 1." in said
+
+
+@pytest.mark.long
+def test_rows_written_late_fire_no_trigger_a_second_time(
+    alter: ReadyAlter, slipping: Callable[[str], None]
+) -> None:
+    slipping("DELETE FROM {t} WHERE id = 2")
+    alter.coordinators.until(Stage.DONE)
+    assert alter.run(f"SELECT id FROM {alter.schema}.t WHERE id = 2") == [(2,)]
+    assert "at the keys 2; for a person" in read_alarms(alter.pools, alter.id)
+
+
+# --- after a move's rename ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["_one_del", pytest.param("one", marks=pytest.mark.long)])
+def test_rows_that_the_source_takes_after_the_rename_are_named(move: ReadyMove, name: str) -> None:
+    theirs = f"{move.schema}.{name}"
+
+    def write() -> None:
+        with move.pools.begin(SOURCE) as source:
+            if name == "one":
+                run(source, f"CREATE TABLE IF NOT EXISTS {theirs} LIKE {move.schema}._one_del")
+            run(source, f"INSERT INTO {theirs} VALUES (77, 'late')")
+
+    with at(Point.BEFORE_SUCCESS_HOOK, once(write)):
+        move.coordinators.until(Stage.DONE)
+    said = read_alarms(move.pools, move.id)
+    assert f"written on old after the last change that was applied: {theirs} at the keys 77" in said
+
+
+def test_a_swap_in_which_nobody_writes_late_raises_no_alarm(alter: ReadyAlter) -> None:
+    alter.ends_done()
+    assert read_alarms(alter.pools, alter.id) == ""
+
+
+@pytest.mark.long
+def test_a_cut_over_in_which_nobody_writes_late_raises_no_alarm(move: ReadyMove) -> None:
+    move.ends_done()
+    assert read_alarms(move.pools, move.id) == ""
+
+
+# --- on the target, before the switch -----------------------------------------------------
+
+
+def test_a_row_that_somebody_else_writes_to_a_verified_chunk_is_named_and_repaired(
+    move: ReadyMove, connect: Connect
+) -> None:
+    other = connect(TARGET, autocommit=True)
+    with other.cursor() as cursor:
+        cursor.execute(f"UPDATE {move.schema}.one SET v = 'theirs' WHERE id = 2")
+    move.ends_done()
+    said = read_alarms(move.pools, move.id)
+    assert f"{move.schema}.one at the keys 2; by connection {other.thread_id()} (" in said
+    assert read_progress(move.pools, TARGET, move.id).alarm == said
+
+
+@pytest.mark.long
+def test_a_statement_of_somebody_else_on_a_target_table_has_it_verified_again(
+    move: ReadyMove,
+) -> None:
+    with move.pools.begin(TARGET) as target:
+        run(target, f"TRUNCATE TABLE {move.schema}.one")
+    move.ends_done()
+    assert f"TRUNCATE TABLE {move.schema}.one" in read_alarms(move.pools, move.id)
+
+
+def test_a_row_that_somebody_else_writes_right_before_the_switch_is_named(
+    move: ReadyMove, connect: Connect
+) -> None:
+    other = connect(TARGET, autocommit=True)
+
+    def write() -> None:
+        with other.cursor() as cursor:
+            cursor.execute(f"UPDATE {move.schema}.two SET v = 'theirs' WHERE id = 2")
+
+    with at(Point.VERIFYING, once(write)):
+        move.coordinators.until(Stage.DONE)
+    said = read_alarms(move.pools, move.id)
+    assert f"right before the switch: {move.schema}.two at the keys 2; by connection" in said
+
+
+def test_what_the_application_writes_once_it_is_told_is_no_alarm(
+    move: ReadyMove, connect: Connect
+) -> None:
+    other = connect(TARGET, autocommit=True)
+
+    def write() -> None:
+        with other.cursor() as cursor:
+            cursor.execute(f"INSERT INTO {move.schema}.two VALUES (5, 'new')")
+
+    with at(Point.DURING_SUCCESS_HOOK, once(write)):
+        move.coordinators.until(Stage.DONE)
+    assert read_alarms(move.pools, move.id) == ""
+
+
+@pytest.mark.long
+def test_a_row_that_somebody_else_writes_to_a_shadow_is_named_and_repaired(
+    alter: ReadyAlter,
+) -> None:
+    control.postpone(alter.pools, TARGET, alter.id, "test")
+    alter.run(f"UPDATE {alter.schema}.t_tranship_new SET v = 'theirs' WHERE id = 2")
+    alter.allow()
+    alter.ends_done()
+    assert "t_tranship_new at the keys 2" in read_alarms(alter.pools, alter.id)
