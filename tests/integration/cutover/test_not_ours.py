@@ -14,7 +14,7 @@ from tests.support.moves import TARGET, story
 def test_triggers_are_not_rehearsed_on_a_table_that_is_not_ours(
     pools: Pools, schema: str, tmp_path: Path
 ) -> None:
-    with ready_move(pools, schema, tmp_path, with_triggers=True) as move:
+    with ready_move(pools, schema, tmp_path, trigger="NEW.v") as move:
         theirs = f"{schema}._tranship_{move.id}_0"
         with pools.begin(TARGET) as target:
             run(target, f"CREATE TABLE {theirs} (id INT PRIMARY KEY)")
