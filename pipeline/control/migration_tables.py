@@ -64,8 +64,8 @@ def mark_created_by_us(connection: Connection, table: MigrationTable) -> None:
     _update(connection, table, created_by_us=True, target_identity=None)
 
 
-def note_created(connection: Connection, table: MigrationTable, identity: str | None) -> None:
-    """Which table it is that we have created."""
+def note_target(connection: Connection, table: MigrationTable, identity: str | None) -> None:
+    """Which table it is that is filled: the one that we have created, or one that was retired."""
     _update(connection, table, target_identity=identity)
 
 

@@ -17,23 +17,34 @@ from pipeline.control.migration_tables import (
     forget_tables,
     insert_table,
     note_complete,
+    note_target,
     read_tables,
 )
 from pipeline.control.migrations import insert_migration
 from pipeline.control.streams import create_stream, log_keys_from_now
+from pipeline.control.watches import begin_watch
 from pipeline.domain.migration import MigrationTable, PlannedTable
 from pipeline.domain.request import MoveRequest
 from pipeline.domain.stages import Stage
 from pipeline.domain.way_back import StreamStart
-from pipeline.mysql.flavours import identity
+from pipeline.errors import FatalError
+from pipeline.mysql.flavours import executed_gtids, identity
 from pipeline.mysql.gtid import GtidSet
+from pipeline.mysql.servers import unsearchable
 
 
 def plan_way_back(
     connection: Connection, migration_id: str, tables: Sequence[PlannedTable]
 ) -> list[MigrationTable]:
-    """Record the tables of a way back, unless they are recorded."""
-    if not read_tables(connection, migration_id):
+    """Record the tables of a way back, unless they are recorded.
+
+    What is filled may have been rebuilt since an earlier attempt: it is noted anew which it is.
+    """
+    recorded = read_tables(connection, migration_id)
+    if recorded:
+        for old, table in zip(recorded, tables, strict=True):
+            note_target(connection, old, table.target_identity)
+    else:
         for ordinal, table in enumerate(tables):
             insert_table(connection, migration_id, ordinal, table)
     return read_tables(connection, migration_id)
@@ -59,11 +70,14 @@ def create_way_back(
     `definitions`: how the server of the new tables writes each of them.
 
     Raises:
+        FatalError: its tables are not recorded.
         RefusedError: another migration holds one of the tables.
     """
+    tables = read_tables(connection, migration_id)
+    if len(tables) != len(definitions):
+        raise asked_too_late()
     insert_migration(connection, migration_id, request, who, Stage.READY)
     here = identity(connection)
-    tables = read_tables(connection, migration_id)
     for table, definition in zip(tables, definitions, strict=True):
         claim(connection, migration_id, start.identity, table.source)
         claim(connection, migration_id, here, table.target)
@@ -74,3 +88,9 @@ def create_way_back(
     xa, log, read_at = start.prepared_xa, start.log_identity, start.time
     create_stream(connection, migration_id, position, xa, log, read_at)
     log_keys_from_now(connection, migration_id)
+    if unsearchable(connection) is None:
+        begin_watch(connection, migration_id, executed_gtids(connection))
+
+
+def asked_too_late() -> FatalError:
+    return FatalError("It was asked for when the cut-over had begun.", "Ask at the start.")

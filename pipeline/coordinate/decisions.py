@@ -49,7 +49,7 @@ def diversion(migration: Migration, limit_s: float, retry_s: float) -> Diversion
         reason = f"{_LIMITED[migration.stage]} within {limit_s:g} s"
         return Diversion(reason, Stage.READY, retry_at=next_attempt(migration, retry_s))
     if _window_is_over(migration):
-        return Diversion("nobody has rolled back in the time that was given", Stage.ABORTED)
+        return Diversion("it was not taken in the time that was given", Stage.ABORTED)
     if migration.failure is not None:
         resume = resume_stage(migration.stage)
         return Diversion(migration.failure.explanation, Stage.FAILED, resume_stage=resume)
@@ -57,9 +57,12 @@ def diversion(migration: Migration, limit_s: float, retry_s: float) -> Diversion
 
 
 def _window_is_over(migration: Migration) -> bool:
-    """Whether a way back has stood open for its time; a roll-back that was asked for goes on."""
+    """Whether a way back has stood open for its time; a roll-back that was asked for goes on.
+
+    One that was tried and postponed waits for a person.
+    """
     back = migration.request.back
-    waits = migration.stage is Stage.READY and migration.postponed
+    waits = migration.stage is Stage.READY and migration.postponed and migration.attempt == 0
     return back is not None and waits and migration.now >= back.until
 
 

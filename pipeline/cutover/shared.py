@@ -67,9 +67,9 @@ def _checked_again(context: Context) -> bool:
     """Check again what may have changed since the start; stopping still costs nothing here."""
     refuse(run_preflight(context.pools, context.migration.request, Scope.CUT_OVER))
     require_same_source(context)
+    require_old_tables(context)
     if not nobody_else_writes(context):
         return False
-    require_old_tables(context)
     rehearse_triggers(context)
     _note_sources(context)
     prepare_way_back(context)

@@ -18,18 +18,17 @@ from datetime import datetime, timedelta
 
 from pipeline.control.chunk_map import create_key_tables
 from pipeline.control.hooks import last_run
-from pipeline.control.install import install
+from pipeline.control.install import install, is_installed
 from pipeline.control.migration_tables import read_tables
 from pipeline.control.migrations import find_migration
 from pipeline.control.schema import read_now
-from pipeline.control.way_back import create_way_back, plan_way_back
+from pipeline.control.way_back import asked_too_late, create_way_back, plan_way_back
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import MigrationTable, PlannedTable
 from pipeline.domain.request import move_request, way_back_of
 from pipeline.domain.way_back import StreamStart, way_back_id
 from pipeline.errors import (
-    FatalError,
     FencedError,
     RetryableError,
     StartOverError,
@@ -149,11 +148,13 @@ def open_way_back(context: Context) -> None:
 def _record(context: Context) -> None:
     migration = context.migration
     if migration.way_back_start is None:
-        raise FatalError("It was asked for when the cut-over had begun.", "Ask at the start.")
+        raise asked_too_late()
     new_id = way_back_id(migration.id)
     with context.reading() as new:
         definitions = [definition_text(new, table.live_name) for table in context.tables]
     with context.source() as old:
+        if not is_installed(old, migration.source):
+            raise asked_too_late()
         if find_migration(old, new_id) is not None:
             return
     _drop_old_triggers(context)

@@ -68,6 +68,7 @@ class StatusFacts:
     refused_s: float
     refused_limit_s: float
     until: datetime | None = None  # a way back stands open until then
+    tried: bool = False  # a cut-over was
     way_back: WayBackProgress | None = None  # of this migration
     processes: Processes | None = None  # None: nobody has asked
     cleaned_up: bool = False
@@ -94,7 +95,8 @@ def _command(now: StatusFacts) -> str:
 
 
 def _waits_for_roll_back(now: StatusFacts) -> bool:
-    return now.until is not None and now.stage is Stage.READY and now.postponed
+    waits = now.stage is Stage.READY and now.postponed and not now.tried
+    return now.until is not None and waits
 
 
 def _done(now: StatusFacts) -> NextStep:

@@ -146,8 +146,7 @@ def read_progress(
         RefusedError: there is no such migration on `target`.
         RetryableError: `target` does not answer.
     """
-    # One state: the proof ends the stream and the stage at once, and neither alone is true.
-    with pools.snapshot(target) as control:
+    with pools.begin(target) as control:
         migration = read_migration(control, migration_id)
         tables = read_tables(control, migration_id)
         progress = replace(_from_control(control, migration, tables), processes=processes)
@@ -273,7 +272,7 @@ def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> Sta
         id=migration.id, kind=migration.kind, source=migration.source, target=migration.target,
         stage=migration.stage, after_restore=migration.after_restore,
         postponed=migration.postponed,
-        until=progress.until,
+        until=progress.until, tried=migration.attempt > 0,
         way_back=progress.way_back,
         window=None if migration.in_window else str(migration.request.cut_over_window),
         failure=migration.failure, hook_failure=progress.hook_failure,

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from pipeline.alter.convert_rows import converted_rows, create_templates
 from pipeline.alter.plan import create_shadow, map_columns
 from pipeline.alter.rows import copy_range, replace_rows
-from pipeline.control.migration_tables import mark_created_by_us, note_created
+from pipeline.control.migration_tables import mark_created_by_us, note_target
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.request import alter_request
 from pipeline.errors import StartOverError
@@ -40,7 +40,7 @@ class AlterStrategy(Strategy):
             run(target, f"DROP TABLE IF EXISTS {quote_name(table.target)}")
             create_shadow(target, table.source, table.target, plan.ddl)
         with sides.control() as control:
-            note_created(control, table, table_identity(control, table.target))
+            note_target(control, table, table_identity(control, table.target))
         with sides.control() as control:
             if map_columns(control, table.target, request) != plan:
                 raise StartOverError(

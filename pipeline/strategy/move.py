@@ -7,7 +7,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from pipeline.control.index_builds import defer_indexes
-from pipeline.control.migration_tables import mark_created_by_us, mark_dropped, note_created
+from pipeline.control.migration_tables import mark_created_by_us, mark_dropped, note_target
 from pipeline.domain.request import move_request
 from pipeline.errors import DefectError, FatalError, StartOverError
 from pipeline.mysql.catalogue import table_identity
@@ -43,7 +43,7 @@ class MoveStrategy(Strategy):
                 statement = without_indexes(statement, deferred)
         self._create(sides, statement)
         with sides.control() as control:
-            note_created(control, table, table_identity(control, table.target))
+            note_target(control, table, table_identity(control, table.target))
             self._check_target(control)
 
     def _is_there(self, target: Connection) -> bool:
@@ -59,7 +59,7 @@ class MoveStrategy(Strategy):
                 f"{table.target} was empty at the start, and holds rows now.",
                 "Something else writes to it. Stop that, empty it, then: tranship resume ID.",
             )
-        note_created(target, table, found)
+        note_target(target, table, found)
         self._check_target(target)
         return True
 

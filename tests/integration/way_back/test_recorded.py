@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from pipeline.control.migrations import change_request
 from pipeline.control.streams import read_stream
 from pipeline.cutover import way_back as recording
+from pipeline.domain.request import move_request
 from pipeline.domain.stages import Stage
-from pipeline.mysql.pools import Pools
+from pipeline.mysql.pools import Pools, run
 from pipeline.pausepoints import Point, at
 from tests.support.coordinators import Coordinators
-from tests.support.moves import SOURCE, TARGET, read
+from tests.support.cut_overs import TABLES, ready_move
+from tests.support.moves import SOURCE, TARGET, read, story
 from tests.support.selection import some
 from tests.support.way_backs import Round
 
@@ -59,6 +64,45 @@ def test_what_is_written_after_a_kill_is_in_it(there: Round, point: Point) -> No
     assert there.rows(SOURCE) == WRITTEN
     assert there.story(there.way_back).count("created") == 1
     assert "there is none" not in there.story(there.forward.coordinators)
+
+
+def test_one_that_is_asked_for_during_the_cut_over_does_not_hold_the_move(
+    pools: Pools, schema: str, tmp_path: Path
+) -> None:
+    with ready_move(pools, schema, tmp_path) as move:
+
+        def ask() -> None:
+            request = replace(move_request(read(pools, move.id).request), way_back_s=3600)
+            with pools.begin(TARGET) as control:
+                change_request(control, move.id, request)
+
+        move.allow()
+        with at(Point.RENAMED, ask):
+            move.coordinators.until(Stage.DONE)
+        assert "asked for when the cut-over had begun" in story(pools, move.id)
+
+
+def test_old_tables_that_are_rebuilt_between_two_attempts_are_filled_all_the_same(
+    there: Round,
+) -> None:
+    there.hooks.fail("before-cut-over")
+    there.forward.allow()
+    there.forward.coordinators.until_true(lambda: read(there.pools, there.forward.id).postponed)
+    there.hooks.fail("before-cut-over", yes=False)
+    with there.pools.begin(SOURCE) as source:
+        run(source, f"OPTIMIZE NO_WRITE_TO_BINLOG TABLE {there.forward.schema}.one")
+    way = there.go()
+    there.take(way)
+    assert there.tables(SOURCE) == list(TABLES)
+
+
+def test_what_others_write_to_the_old_tables_is_named_and_repaired(there: Round) -> None:
+    way = there.go()
+    with there.pools.begin(SOURCE) as source:
+        run(source, f"UPDATE {there.forward.schema}._one_del SET v = 'theirs' WHERE id = 3")
+    there.take(way)
+    assert there.rows(SOURCE)[0] == there.rows(TARGET, retired=True)[0]
+    assert "_one_del at the keys 3" in there.story(way)
 
 
 @contextmanager

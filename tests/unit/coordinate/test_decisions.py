@@ -178,14 +178,15 @@ def test_every_stage_that_has_not_ended_has_a_step(kind: MigrationKind, stage: S
 @pytest.mark.parametrize("stage", [Stage.READY, Stage.BLOCKING, Stage.SWITCHING])
 @pytest.mark.parametrize("postponed", [True, False])
 @pytest.mark.parametrize("left_s", [1, -1])
-def test_a_way_back_ends_with_its_time_unless_it_is_being_taken(
-    stage: Stage, postponed: bool, left_s: float
+@pytest.mark.parametrize("attempt", [0, 1])
+def test_a_way_back_ends_with_its_time_unless_somebody_has_asked_for_it(
+    stage: Stage, postponed: bool, left_s: float, attempt: int
 ) -> None:
     until = MIGRATION.now + timedelta(seconds=left_s)
     back = replace(
         migration(stage, abort=False, failed=False, blocked_s=0),
-        request=way_back_of(MOVE, "m0", until), postponed=postponed,
+        request=way_back_of(MOVE, "m0", until), postponed=postponed, attempt=attempt,
     )  # fmt: skip
     found = diversion(back, LIMIT_S, RETRY_S)
-    over = stage is Stage.READY and postponed and left_s < 0
+    over = stage is Stage.READY and postponed and left_s < 0 and attempt == 0
     assert (found is not None and found.after_restore is Stage.ABORTED) is over
