@@ -28,6 +28,7 @@ from pipeline.cutover.log_searches import (
     keys_of,
     read_all,
     search_of,
+    tell_unfinished,
     told,
 )
 from pipeline.domain.event_kind import EventKind
@@ -87,7 +88,7 @@ def _wanted(
     """The tables that are filled, by the names under which our target's log has them until then."""
     found = {}
     for table in context.tables:
-        now = table.source if switched and table.placement.swapped else table.target
+        now = table.live_name if switched else table.target
         there = as_it_is(target, now, table.target_table.key)
         found[table.target] = replace(there, name=table.target)
     return found
@@ -153,6 +154,8 @@ def tell_the_rest(context: Context, until: GtidSet | None) -> None:
     search = search_of(context, context.target, wanted, watch.seen)
     rest = read_all(context, search, until, _REST_S)
     found = [one for one in rest if not is_swap(one, context.migration.id)]
+    if not search.has_seen(until):
+        tell_unfinished(context, context.target)
     with context.control() as control:
         if found:
             what = f"somebody else has written to {context.target} right before the switch"

@@ -9,7 +9,7 @@ and to a table that somebody has created anew under the old name. Neither is for
 
 An alter's table keeps its name until the swap. A write that has waited behind the lock could go
 before the waiting rename, if the server lets it (max_write_lock_count). The search ends at the
-rename. Such rows are carried over (carry_over.py).
+rename. Such rows are carried over (carry_over.py), if all that was written can be read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,14 @@ from dataclasses import replace
 
 from pipeline.control.streams import read_stream
 from pipeline.cutover.carry_over import carry_over
-from pipeline.cutover.log_searches import changes_of, is_swap, read_all, search_of, told
+from pipeline.cutover.log_searches import (
+    changes_of,
+    is_swap,
+    read_all,
+    search_of,
+    tell_unfinished,
+    told,
+)
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.request import MigrationKind
@@ -48,6 +55,8 @@ def tell_late_writes(context: Context) -> None:
         _of_alter(context, search, executed)
     else:
         _of_move(context, read_all(context, search, executed, _LIMIT_S))
+        if not search.has_seen(executed):
+            tell_unfinished(context, context.migration.source)
     log.info("the source's log was searched for late writes: %s", search.has_seen(executed))
 
 
@@ -79,6 +88,20 @@ def _of_alter(context: Context, search: LogSearch, executed: GtidSet) -> None:
         if is_swap(transaction, context.migration.id):
             break
         found.append(transaction)
+    else:
+        tell_unfinished(context, context.migration.source)
     changes = changes_of(found, table.source)
-    if changes:
+    if any(one.unread or one.statements for one in found):
+        _leave(context, table, found)
+    elif changes:
         carry_over(context, table, changes, search.seen)
+
+
+def _leave(context: Context, table: MigrationTable, found: list[LoggedTransaction]) -> None:
+    """Carry over nothing: what can't be read may come after what can."""
+    with context.source() as source:
+        what = (
+            f"{table.source} was written between the proof and the swap: {told(source, found)}."
+            f" Nothing was carried over; compare it with {table.retired_name}."
+        )
+    context.note(EventKind.ALARM, what)

@@ -11,6 +11,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from pipeline.control.leases import Renewal
+from pipeline.domain.event_kind import EventKind
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.pools import run
@@ -40,6 +41,12 @@ def read_all(
     """What is found; the search may end early (`LogSearch.until`)."""
     renewal = Renewal(context.lease, context.renew)
     return list(search.until(executed, limit_s, renewal.keep))
+
+
+def tell_unfinished(context: Context, server: str) -> None:
+    """Tell that a search has ended early: what it has not found may be there."""
+    what = f"the binary log of {server} was not searched to its end in time; what others have"
+    context.note(EventKind.CUT_OVER, f"{what} written there at last is not known")
 
 
 def as_it_is(connection: Connection, name: TableName, key: Key) -> Table:

@@ -31,6 +31,8 @@ _HEARTBEAT_S = 1.0
 _HELD_BYTES = 64 << 20  # of one transaction; the rows of a larger one are not named
 # DDL after which other rows are there. Ours on these tables is none of these, but for a rename.
 _EMPTYING = {"TRUNCATE TABLE", "DROP TABLE", "DROP DATABASE", "RENAME TABLE", "CREATE TABLE"}
+# Rows that only count as written: which, can't be told.
+_OPAQUE_ROWS = log.MARIADB_COMPRESSED_ROWS | {log.PARTIAL_UPDATE_ROWS}
 _ENDS = {
     StatementKind.COMMIT, StatementKind.ROLLBACK, StatementKind.XA_COMMIT,
     StatementKind.XA_ROLLBACK,
@@ -67,7 +69,7 @@ class _Search:
 
     def feed(self, event: RawEvent) -> Iterator[LoggedTransaction]:
         kind = event.type
-        if kind in CHANGES:
+        if kind in CHANGES or kind in _OPAQUE_ROWS:
             self._rows(event)
         elif kind == log.TABLE_MAP:
             self._map(event)
@@ -126,7 +128,7 @@ class _Search:
             return
         name, decoder = wanted
         self._size += event.end - event.at
-        if decoder is None or self._size > _HELD_BYTES:
+        if decoder is None or event.type in _OPAQUE_ROWS or self._size > _HELD_BYTES:
             self._now.unread.add(name)
         else:
             self._held.append((decoder, event))

@@ -7,14 +7,16 @@ from collections.abc import Callable
 import pytest
 
 from pipeline.commands import control
+from pipeline.cutover import late_writes
 from pipeline.cutover.alter_locks import Swap
 from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import run
 from pipeline.pausepoints import Point, at
 from pipeline.status.progress import read_progress
+from pipeline.stream import log_search
 from tests.conftest import Connect
 from tests.support.cut_overs import ReadyAlter, ReadyMove
-from tests.support.moves import SOURCE, TARGET, read_alarms
+from tests.support.moves import SOURCE, TARGET, read_alarms, story
 from tests.support.verification import once
 
 # --- between an alter's proof and its swap ------------------------------------------------
@@ -70,6 +72,26 @@ def test_rows_written_late_never_go_over_what_the_application_has_written_since(
     said = read_alarms(alter.pools, alter.id)
     assert "carried over: 2; for a person to compare with" in said
     assert "t_tranship_old: 1." in said
+
+
+def test_rows_written_late_that_cannot_be_read_are_left_to_a_person(
+    alter: ReadyAlter, slipping: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_triggers(alter)
+    slipping("UPDATE {t} SET v = 'late' WHERE id < 3")
+    monkeypatch.setattr(log_search, "_HELD_BYTES", 0)
+    alter.coordinators.until(Stage.DONE)
+    said = read_alarms(alter.pools, alter.id)
+    assert f"{alter.schema}.t at keys that can't be told" in said
+    assert "Nothing was carried over" in said
+
+
+def test_a_search_that_ends_before_the_swap_says_so(
+    alter: ReadyAlter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(late_writes, "_LIMIT_S", -1)
+    alter.coordinators.until(Stage.DONE)
+    assert "was not searched to its end in time" in story(alter.pools, alter.id)
 
 
 @pytest.mark.long
