@@ -204,7 +204,7 @@ def _leftover(migration: Migration, table: MigrationTable) -> Leftover | None:
         server, name, identity = migration.target, table.target, table.target_identity
     else:
         return None
-    aside = TableName(name.schema, f"_tranship_{migration.id}_{table.ordinal}")
+    aside = TableName(name.schema, f"_tranship_{migration.id}_{table.ordinal}_gone")
     return Leftover(server, name, aside, identity, retired=migration.stage is Stage.DONE)
 
 

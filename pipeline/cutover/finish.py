@@ -48,6 +48,8 @@ def finish(context: Context, ended: str) -> Outcome:
         _note_told(context, until, ended=trouble is None)
         if trouble is not None:
             return _again(context, trouble)
+    elif context.migration.blocked_at is not None:  # a crash came between the hook and its note
+        _note_told(context, None, ended=True)
     reached(Point.AFTER_SUCCESS_HOOK)
     if context.migration.request.way_back_s is not None:
         open_way_back(context)

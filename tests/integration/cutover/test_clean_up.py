@@ -66,6 +66,13 @@ def test_a_clean_up_that_is_interrupted_goes_on_when_called_again(move: ReadyMov
     assert move.source_tables == []
 
 
+def test_what_a_rehearsal_of_triggers_has_left_is_in_nobodys_way(move: ReadyMove) -> None:
+    move.ends_done()
+    with move.pools.begin(SOURCE) as source:
+        run(source, f"CREATE TABLE {move.schema}._tranship_{move.id}_0 (id INT)")
+    assert len(clean_up(move.pools, TARGET, move.id, "test")) == 2
+
+
 def test_a_later_table_of_the_targets_name_is_never_dropped(move: ReadyMove) -> None:
     control.abort(move.pools, TARGET, move.id, "test")
     move.ends_as_it_began(Stage.ABORTED)

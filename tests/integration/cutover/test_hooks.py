@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
+from pipeline.cutover import finish
 from pipeline.domain.stages import Stage
+from pipeline.errors import RetryableError
 from tests.support.cut_overs import ReadyMove
 from tests.support.moves import read, story
 
@@ -28,3 +32,21 @@ def test_an_on_success_hook_that_fails_is_told_again_until_it_has_heard(move: Re
     move.ends_done()
     attempts = move.hooks.attempts("on-success")
     assert attempts == list(range(1, len(attempts) + 1))
+
+
+def test_a_crash_right_after_the_hook_does_not_leave_writes_refused(
+    move: ReadyMove, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note_told = finish._note_told
+    calls: list[object] = []
+
+    def crash_once(*args: object, **options: object) -> None:
+        calls.append(args)
+        if len(calls) == 1:
+            raise RetryableError("The coordinator is gone.")
+        note_told(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(finish, "_note_told", crash_once)
+    move.ends_done()
+    assert read(move.pools, move.id).blocked_at is None
+    assert move.hooks.attempts("on-success") == [1]
