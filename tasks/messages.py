@@ -9,7 +9,7 @@ from kombu.exceptions import OperationalError
 
 from pipeline.domain.migration import MigrationTable
 from pipeline.errors import RetryableError
-from tasks import queues
+from tasks import context, queues
 
 COPY_CHUNK = "tranship.copy_chunk"
 VERIFY_CHUNK = "tranship.verify_chunk"
@@ -43,11 +43,16 @@ class CeleryMessenger:
 
     def verify_chunk(self, target: str, table: MigrationTable, number: int) -> None:
         what = f"chunk {number} of {table.source} ({table.migration_id})"
-        send(VERIFY_CHUNK, target, table.migration_id, table.id, number, what=what)
+        expires_s = _verify_again_s()
+        send(
+            VERIFY_CHUNK, target, table.migration_id, table.id, number,
+            what=what, expires_s=expires_s,
+        )  # fmt: skip
 
     def verify_keys(self, target: str, table: MigrationTable) -> None:
         what = f"touched keys of {table.source} ({table.migration_id})"
-        send(VERIFY_KEYS, target, table.migration_id, table.id, what=what)
+        expires_s = _verify_again_s()
+        send(VERIFY_KEYS, target, table.migration_id, table.id, what=what, expires_s=expires_s)
 
     def serve_stream(self, target: str, migration_id: str) -> None:
         # In a cut-over the coordinator asks many times a second.
@@ -55,6 +60,15 @@ class CeleryMessenger:
             self._asked_at = time.monotonic()
             what = f"the binary log for {migration_id}"
             send(SERVE_STREAM, target, migration_id, what=what, expires_s=_SERVE_EXPIRES_S)
+
+
+def _verify_again_s() -> float:
+    """After so long a message to verify is sent again, so it need not live longer.
+
+    If it did, each one that waits would become two, and under writers who are never still the queue
+    would grow until nothing converged.
+    """
+    return context.pools().settings.checksum.resend_s
 
 
 def send_advance(target: str, migration_id: str) -> None:

@@ -119,7 +119,11 @@ class ChunkVerifier:
                 # A server that is away must not use up the errors in a row; nor is it asked again
                 # at once.
                 errors = 0 if isinstance(error, FencedError | UnreachableError) else 1
-                release_check(target, claim, self.sides.settings.resend_s, errors)
+                # Void because one chunk of several is to be verified again: the others wait less.
+                settings = self.sides.settings
+                void = isinstance(error, FencedError)
+                again_s = settings.recheck_s if void else settings.resend_s
+                release_check(target, claim, again_s, errors)
         except RetryableError as trouble:  # it is sent again when nobody renews it any more
             log.warning("%s", trouble)
 

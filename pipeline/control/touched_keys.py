@@ -31,12 +31,13 @@ _MEASURED = 1000  # keys or more: with fewer it is the round trips that take tim
 class LogSlice:
     """A stretch of the log, from its beginning: up to place `place` of batch `batch`.
 
-    `place` None: all of that batch. `keys` are the distinct ones in it.
+    `place` None: all of that batch. `keys` are the distinct ones in it, which has `rows` rows.
     """
 
     batch: int
     place: int | None
     keys: list[Bound]
+    rows: int
 
     @property
     def condition(self) -> str:
@@ -59,8 +60,19 @@ def first_slice(
         f" ORDER BY {BATCH}, {PLACE} LIMIT 1 OFFSET {most - 1}",
     ).rows
     end, place = (int(last[0][0]), int(last[0][1])) if last else (batch, None)
+    rows = _rows_up_to(connection, table, _up_to(end, place))  # before: what goes then shows
     keys = _distinct(connection, table, _up_to(end, place))
-    return LogSlice(end, place, keys) if keys else None
+    return LogSlice(end, place, keys, rows) if keys else None
+
+
+def is_whole(connection: Connection, table: MigrationTable, taken: LogSlice) -> bool:
+    """Whether nobody else has settled a part of the slice since it was taken."""
+    return _rows_up_to(connection, table, taken.condition) == taken.rows
+
+
+def _rows_up_to(connection: Connection, table: MigrationTable, condition: str) -> int:
+    statement = f"SELECT COUNT(*) FROM {touched_table(table)} WHERE {condition}"
+    return int(run(connection, statement).rows[0][0])
 
 
 def touched_later(
@@ -107,9 +119,13 @@ def count_touched(connection: Connection, table: MigrationTable, most: int = COU
 def note_keys_compared(
     connection: Connection, table: MigrationTable, keys: int, seconds: float
 ) -> None:
-    """Note how fast keys are compared now, if there were enough of them to tell."""
-    if keys >= _MEASURED:
-        connection.execute(_of(table).values(keys_per_s=keys / max(seconds, 1e-3)))
+    """Note how fast keys are compared now, if there were enough of them to tell.
+
+    Fewer understate it, so they can only raise it: a small table's one bad moment would stay.
+    """
+    per_s = keys / max(seconds, 1e-3)
+    if keys >= _MEASURED or per_s > keys_per_s(connection, table):
+        connection.execute(_of(table).values(keys_per_s=per_s))
 
 
 def keys_per_s(connection: Connection, table: MigrationTable) -> float:

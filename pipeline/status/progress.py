@@ -146,7 +146,8 @@ def read_progress(
         RefusedError: there is no such migration on `target`.
         RetryableError: `target` does not answer.
     """
-    with pools.begin(target) as control:
+    # One state: the proof ends the stream and the stage at once, and neither alone is true.
+    with pools.snapshot(target) as control:
         migration = read_migration(control, migration_id)
         tables = read_tables(control, migration_id)
         progress = replace(_from_control(control, migration, tables), processes=processes)

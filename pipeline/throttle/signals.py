@@ -9,6 +9,7 @@ from __future__ import annotations
 import urllib.request
 from collections.abc import Callable, Iterator
 from functools import partial
+from urllib.parse import urlsplit, urlunsplit
 
 from sqlalchemy import Connection
 
@@ -52,7 +53,13 @@ def _switches(pools: Pools, limits: Throttle, source: str) -> Iterator[Reading]:
         yield _reading(Signal.QUERY, 1, answer, server=source)
     if limits.http is not None:
         check = partial(_http, limits.http, limits.http_timeout_s)
-        yield _reading(Signal.HTTP, 1, check, subject=limits.http)
+        yield _reading(Signal.HTTP, 1, check, subject=_shown(limits.http))
+
+
+def _shown(url: str) -> str:
+    """A URL without login and query: metrics and events, where it is shown, keep no secret."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _reading(

@@ -25,7 +25,7 @@ from tests.support.stack import Stack
 from tranship import Tranship
 
 # A process to be run, not something to be asked for.
-_PROCESSES = {"worker", "metrics"}
+_PROCESSES = {"worker", "metrics", "dashboard"}
 _CALLS = {
     "move": ("move", "plan", "start"), "alter": ("alter", "try_instant"), "doctor": ("doctor",),
     "status": ("status", "wait"), "events": ("events",), "list": ("migrations",),
@@ -35,7 +35,7 @@ _CALLS = {
     "clean-up": ("clean_up",), "schedule add": ("add_schedule",),
     "schedule list": ("schedules",), "schedule pause": ("pause_schedule",),
     "schedule resume": ("pause_schedule",), "schedule remove": ("remove_schedule",),
-    "schedule run-now": ("run_now",),
+    "schedule run-now": ("run_now",), "schedule events": ("schedule_events",),
 }  # fmt: skip
 
 
@@ -80,7 +80,7 @@ def test_a_script_plans_moves_holds_back_releases_and_cleans_up(
     assert tranship.status(migration).throttled == (asked_for_by("a script"),)
     tranship.unthrottle(migration)
     tranship.set(migration, "window", 2)
-    with pytest.raises(RefusedError, match="There is no limit nonsense"):
+    with pytest.raises(RefusedError, match="There is no setting nonsense"):
         tranship.set(migration, "nonsense", 1)
     tranship.cut_over(migration)
     assert tranship.wait(migration, limit_s=60).stage is Stage.DONE

@@ -11,7 +11,7 @@ from pipeline.checksum import digest, verify_keys
 from pipeline.checksum.verify import Verdict
 from pipeline.checksum.verify_keys import KeyVerifier, SliceVerdict
 from pipeline.control.migrations import postpone_migration
-from pipeline.control.touched_keys import note_keys_compared
+from pipeline.control.touched_keys import keys_per_s, note_keys_compared
 from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools, run
 from pipeline.pausepoints import Point, at
@@ -110,6 +110,16 @@ def test_as_many_keys_are_left_to_the_cut_over_as_are_compared_in_time(
             note_keys_compared(control, move.table, 1000, seconds)
         move.advance()
         assert read(move.pools, move.migration_id).stage is stage
+
+
+def test_one_bad_moment_does_not_make_keys_slow_for_ever(move: DirectMove) -> None:
+    """A small table never has as many keys at once again, so nothing would correct it."""
+    rates = []
+    for keys, seconds in ((1000, 100.0), (20, 1.0), (20, 10.0)):
+        with move.pools.begin(TARGET) as control:
+            note_keys_compared(control, move.table, keys, seconds)
+            rates.append(keys_per_s(control, move.table))
+    assert rates == [10.0, 20.0, 20.0]
 
 
 def test_a_target_that_is_only_behind_is_not_different(move: DirectMove, feed: Feed) -> None:
@@ -216,6 +226,27 @@ def test_a_delayed_slice_sends_nothing_back_that_another_has_settled(
         assert move.verify_keys() is SliceVerdict.EQUAL
 
     with at(Point.VERIFY_TARGET_READ, once(meanwhile)):
+        move.verify_keys()
+    assert unverified(move) == []
+
+
+def test_a_slice_of_which_another_has_settled_a_part_sends_nothing_back(
+    move: DirectMove, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log no longer tells that a key of that part is written all the time."""
+    write_both(move, feed, 3, "right")
+    write_both(move, feed, 13, "right")
+    written = iter(["two", "three"])
+
+    def meanwhile() -> None:
+        value = next(written)
+        if value == "two":
+            with monkeypatch.context() as fewer, at(Point.VERIFY_SOURCE_READ, lambda: None):
+                fewer.setattr(verify_keys, "_ROWS_AT_ONCE", 1)
+                assert move.verify_keys() is SliceVerdict.EQUAL
+        write_both(move, feed, 3, value)
+
+    with at(Point.VERIFY_SOURCE_READ, meanwhile):
         move.verify_keys()
     assert unverified(move) == []
 

@@ -14,6 +14,7 @@ import pytest
 from ops.metrics.collector import MigrationCollector
 from pipeline.control.leases import revoke_lease
 from pipeline.control.migrations import postpone_migration
+from pipeline.domain.processes import Processes
 from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
 from pipeline.mysql.flavours import is_mariadb
@@ -64,7 +65,7 @@ CHUNKS = [5_000, pytest.param(1_000_000, marks=pytest.mark.long)]
 def looked_at(move: DirectMove) -> None:
     """What people and Prometheus ask for."""
     read_progress(move.pools, TARGET, move.migration_id)
-    assert list(MigrationCollector(move.pools).collect())
+    assert list(MigrationCollector(move.pools, Processes).collect())
 
 
 def copied(move: DirectMove, before: int) -> None:

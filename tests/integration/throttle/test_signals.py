@@ -23,3 +23,12 @@ def test_a_query_throttles_at_anything_but_0_or_null(
 ) -> None:
     (reading,) = readings(pools, Throttle(query=f"SELECT {answer}"), SOURCE, TARGET)
     assert reading.over is throttles
+
+
+def test_a_login_in_the_url_of_a_check_is_not_shown(pools: Pools) -> None:
+    """What a reading is about is a label of a metric, and stands in the event log."""
+    throttle = Throttle(http="http://user:token@127.0.0.1:1/check?key=secret")
+    (reading,) = readings(pools, throttle, SOURCE, TARGET)
+    assert reading.subject == "http://127.0.0.1:1/check"
+    assert "token" not in str(reading)
+    assert "secret" not in str(reading)
