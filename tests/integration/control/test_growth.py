@@ -26,11 +26,13 @@ from tests.support.moves import SOURCE, TARGET, read
 from tests.support.verification import drained, on_source
 
 _READS = "SHOW GLOBAL STATUS LIKE 'Handler\\_read\\_%'"
-_MORE = 100  # rows: some paths read a few more or less from one time to the next
 
 
 def rows_read(pools: Pools, path: Callable[[], None]) -> int:
-    """How many rows, or entries of an index, the target's storage engine reads for `path`."""
+    """How many rows, or entries of an index, the target's storage engine reads for `path`.
+
+    Workers of other tests read as well meanwhile, some thousands: fewer than all chunks are.
+    """
     before = _rows_read(pools)
     path()
     return _rows_read(pools) - before
@@ -59,7 +61,7 @@ def move(pools: Pools, schema: str) -> Iterator[DirectMove]:
     few.close()
 
 
-CHUNKS = [5_000, pytest.param(1_000_000, marks=pytest.mark.long)]
+CHUNKS = [20_000, pytest.param(1_000_000, marks=pytest.mark.long)]
 
 
 def looked_at(move: DirectMove) -> None:
@@ -85,7 +87,7 @@ def test_copying_reads_what_is_in_flight_and_not_what_is_done(
     few = rows_read(move.pools, lambda: copied(move, 0))
     grow(move, chunks, verified=False)
     many = rows_read(move.pools, lambda: copied(move, chunks))
-    assert many < few + _MORE
+    assert many < few + chunks
     progress = read_progress(move.pools, TARGET, move.migration_id).tables[0]
     assert progress.chunks_done == chunks + 4
     assert progress.rows_copied > 10 * chunks
@@ -120,5 +122,5 @@ def test_converging_reads_what_is_in_flight_and_not_the_whole_ledger(
     few = rows_read(move.pools, lambda: converged(move))
     grow(move, chunks, verified=verified)
     many = rows_read(move.pools, lambda: converged(move))
-    assert many < few + _MORE
+    assert many < few + chunks
     assert read(move.pools, move.migration_id).stage in {Stage.CONVERGING, Stage.READY}
