@@ -49,7 +49,7 @@ def test_a_scrape_tells_of_copy_stream_verification_and_cut_over(
         cursor.execute(f"UPDATE {schema}.t SET v = 'changed' WHERE id <= 100")
     link.commit()
     table = f"{schema}.t"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while (now := scrape(endpoint, migration_id)).get(("tranship_rows_applied_total", "")) != 100:
         assert time.monotonic() < deadline, now
         time.sleep(0.2)

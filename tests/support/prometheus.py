@@ -25,8 +25,8 @@ class Endpoint:
     url: str
 
     def scrape(self) -> list[Sample]:
-        """Every sample of every metric."""
-        with urllib.request.urlopen(self.url, timeout=10) as answer:
+        """Every sample of every metric; of hundreds of migrations, if many tests ran before."""
+        with urllib.request.urlopen(self.url, timeout=60) as answer:
             families = text_string_to_metric_families(answer.read().decode())
         return [sample for family in families for sample in family.samples]
 
