@@ -146,8 +146,7 @@ def read_progress(
         RefusedError: there is no such migration on `target`.
         RetryableError: `target` does not answer.
     """
-    # One state: the proof ends the stream and the stage at once, and neither alone is true.
-    with pools.snapshot(target) as control:
+    with pools.begin(target) as control:
         migration = read_migration(control, migration_id)
         tables = read_tables(control, migration_id)
         progress = replace(_from_control(control, migration, tables), processes=processes)
