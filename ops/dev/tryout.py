@@ -46,8 +46,9 @@ def main(dist: Path) -> None:
 def _install(wheel: Path, environment: Path) -> Path:
     _call(Path.cwd(), sys.executable, "-m", "venv", environment)
     programs = environment / "bin"
-    found = ("--find-links", wheel.parent / "dependencies")
-    _call(Path.cwd(), programs / "pip", "install", "--quiet", "--no-index", *found, wheel)
+    beside = f"PIP_FIND_LINKS={wheel.parent / 'dependencies'}"
+    pip = ("env", beside, programs / "pip", "install", "--quiet", "--no-index")
+    _call(Path.cwd(), *pip, wheel)
     return programs
 
 
