@@ -140,6 +140,7 @@ class Tranship:
         with_triggers: bool = False, json_as_text: bool = False,
         lock_timeout_s: float | None = None, force_after_s: float | None = None,
         postpone_cut_over: bool = False, cut_over_window: str | None = None,
+        way_back_s: float | None = None,
         hooks: Mapping[str, str] = {}, chunk_rows: int | None = None,
     ) -> str:  # fmt: skip
         """Start rebuilding a table; returns the migration's id. Other arguments are as in `move`.
@@ -157,6 +158,7 @@ class Tranship:
                 accepted=tuple(accepted), with_triggers=with_triggers, json_as_text=json_as_text,
                 lock_timeout_s=lock_timeout_s, force_after_s=force_after_s,
                 postpone_cut_over=postpone_cut_over, cut_over_window=_window(cut_over_window),
+                way_back_s=way_back_s,
                 hooks=commands_by_hook(hooks.items()), chunk_rows=chunk_rows,
             )
         )  # fmt: skip

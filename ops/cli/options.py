@@ -26,6 +26,11 @@ def _needed(*, required: bool) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
+way_back_option = click.option(
+    "--way-back", "way_back_s", type=DURATION, metavar="DURATION",
+    help="For how long `tranship roll-back` is possible after the switch (2h, 1d).",
+)  # fmt: skip
+
 _MOVE_OPTIONS = (
     click.option(
         "--target-schema", metavar="X", help="Schema on the target; otherwise the source's."
@@ -42,10 +47,7 @@ _MOVE_OPTIONS = (
         "--json-as-text", is_flag=True,
         help="Let DECIMAL, dates and binary inside JSON become what their text says, as in a dump.",
     ),
-    click.option(
-        "--way-back", "way_back_s", type=DURATION, metavar="DURATION",
-        help="For how long `tranship roll-back` is possible after the switch (2h, 1d).",
-    ),
+    way_back_option,
 )  # fmt: skip
 
 # What `move` and `alter` have in common, in the order of their help.
