@@ -55,23 +55,26 @@ def into_shadow(
     """
     plan = plan_of(table)
     if not _converts_in_steps(table, plan):
-        return _fill(connection, table, verb, _Converting(rows, plan.kept.columns), condition)
+        given = _Given(rows, plan.kept.columns, converts=True)
+        return _fill(connection, table, verb, given, condition)
     frozen = _staged(connection, table, rows, condition)
     converted = _convert(connection, table, plan, frozen, "TRUE")
     _check_reverted(connection, table, plan, frozen)
-    return _fill(connection, table, verb, _Converting(converted, plan.shadow.columns), "TRUE")
+    given = _Given(converted, plan.shadow.columns, converts=False)
+    return _fill(connection, table, verb, given, "TRUE")
 
 
 @dataclass(frozen=True)
-class _Converting:
-    """Rows that become the shadow's as they are written, by these columns of theirs."""
+class _Given:
+    """Rows to be written to the shadow, and the columns of theirs that become its columns."""
 
     rows: Table
     columns: tuple[Column, ...]
+    converts: bool  # as they are written
 
 
 def _fill(
-    connection: Connection, table: MigrationTable, verb: str, given: _Converting, condition: str
+    connection: Connection, table: MigrationTable, verb: str, given: _Given, condition: str
 ) -> StatementSummary:
     if not plan_of(table).carried:
         return _fill_new(connection, table, verb, given, condition)
@@ -82,7 +85,7 @@ def _fill(
 
 
 def _fill_new(
-    connection: Connection, table: MigrationTable, verb: str, given: _Converting, condition: str
+    connection: Connection, table: MigrationTable, verb: str, given: _Given, condition: str
 ) -> StatementSummary:
     """Write the rows of which nothing is noted: added columns get what ALTER TABLE gives them."""
     plan = plan_of(table)
@@ -98,7 +101,7 @@ def _fill_new(
 
 
 def _fill_noted(
-    connection: Connection, table: MigrationTable, verb: str, given: _Converting, noted: str
+    connection: Connection, table: MigrationTable, verb: str, given: _Given, noted: str
 ) -> StatementSummary:
     """Write the others, with what is noted of them."""
     plan = plan_of(table)
@@ -113,17 +116,13 @@ def _fill_noted(
 
 
 def _written(
-    connection: Connection,
-    table: MigrationTable,
-    given: _Converting,
-    condition: str,
-    statement: str,
+    connection: Connection, table: MigrationTable, given: _Given, condition: str, statement: str
 ) -> StatementSummary:
-    plan = plan_of(table)
-    converts = given.columns is not plan.shadow.columns
-    return write(
-        connection, table, plan, given.rows, condition, statement, converts=converts
-    ).summary
+    answer = write(
+        connection, table, plan_of(table), given.rows, condition, statement,
+        converts=given.converts,
+    )  # fmt: skip
+    return answer.summary
 
 
 def _converts_in_steps(table: MigrationTable, plan: AlterPlan) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pipeline.commands import control
 from pipeline.commands.way_back import roll_back
@@ -17,7 +18,7 @@ from pipeline.domain.migration import Migration
 from pipeline.domain.stages import Stage
 from pipeline.domain.way_back import way_back_id
 from pipeline.mysql.pools import Pools, run
-from tests.support.alters import SERVER, begin_alter, leftovers
+from tests.support.alters import SERVER, begin_alter, leftovers, skip_on_mariadb
 from tests.support.coordinators import Coordinators, hurried, streaming
 from tests.support.hooks import Hooks
 from tests.support.moves import read, story
@@ -126,6 +127,7 @@ class AlterRound:
 @contextmanager
 def ready_alter_round(pools: Pools, schema: str, directory: Path) -> Iterator[AlterRound]:
     """Postponed still. `schema` does not exist yet on this server."""
+    skip_on_mariadb(pools)
     with pools.begin(SERVER) as server:
         run(server, f"CREATE DATABASE {schema}")
         run(server, f"CREATE TABLE {schema}.t (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(9),"
@@ -136,10 +138,20 @@ def ready_alter_round(pools: Pools, schema: str, directory: Path) -> Iterator[Al
                     f" INSERT INTO {schema}.{LOG} VALUES (NULL)")  # fmt: skip
         run(server, f"INSERT INTO {schema}.t VALUES (1, 'a', 1, 'first', 10),"
                     " (2, 'b', 2, 'second', 20), (3, 'c', 3, 'third', 30)")  # fmt: skip
+    options = {"with_triggers": True, "renames": {"v": "label"}}
+    with alter_round(pools, schema, directory, CHANGE, **options) as there:
+        yield there
+
+
+@contextmanager
+def alter_round(
+    pools: Pools, schema: str, directory: Path, change: str, **options: Any
+) -> Iterator[AlterRound]:
+    """The same for table `t` as it is."""
     hooks = Hooks(directory)
     migration_id = begin_alter(
-        pools, schema, "t", CHANGE, postponed=True, hooks=hooks.commands, with_triggers=True,
-        renames={"v": "label"}, way_back_s=3600,
+        pools, schema, "t", change, postponed=True, hooks=hooks.commands, way_back_s=3600,
+        **options,
     )  # fmt: skip
     with hurried(pools) as quick, streaming(pools, migration_id):
         there = AlterRound(pools, schema, hooks, Coordinators(quick, migration_id))
