@@ -273,12 +273,12 @@ class Tranship:
         """Let the cut-over happen as soon as the checksums have converged."""
         return self._do(control.cut_over, migration)
 
-    def roll_back(self, migration: str) -> str:
+    def roll_back(self, migration: str, *, cut_over_window: str | None = None) -> str:
         """Give the old tables their names again, with all that was written since the switch.
 
         Returns the id of the migration that does so, which can be rolled back as well.
         """
-        found = roll_back(self.pools, *self.find(migration), self.who)
+        found = roll_back(self.pools, *self.find(migration), self.who, cut_over_window)
         self._push(found.target, found.id)
         return found.id
 

@@ -31,6 +31,11 @@ way_back_option = click.option(
     help="For how long `tranship roll-back` is possible after the switch (2h, 1d).",
 )  # fmt: skip
 
+cut_over_window_option = click.option(
+    "--cut-over-window", metavar="WINDOW",
+    help='Cut over only in these hours: "02:00-04:00 Europe/Berlin"; without a zone, UTC.',
+)  # fmt: skip
+
 _MOVE_OPTIONS = (
     click.option(
         "--target-schema", metavar="X", help="Schema on the target; otherwise the source's."
@@ -58,10 +63,7 @@ _START_OPTIONS = (
     click.option(
         "--postpone-cut-over", is_flag=True, help="Cut over only after `tranship cut-over`."
     ),
-    click.option(
-        "--cut-over-window", metavar="WINDOW",
-        help='Cut over only in these hours: "02:00-04:00 Europe/Berlin"; without a zone, UTC.',
-    ),
+    cut_over_window_option,
     click.option(
         "--hook", "hooks", multiple=True, metavar="NAME=COMMAND",
         help=f"A command to run at a certain moment: {', '.join(Hook)}.",

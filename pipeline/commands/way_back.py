@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from pipeline.alter.temporary import drop_templates
 from pipeline.commands.control import cut_over
 from pipeline.commands.coordinating import coordinating
+from pipeline.commands.settings import change
 from pipeline.control.claims import release_claims
 from pipeline.control.install import is_installed
 from pipeline.control.leases import Lease, revoke_lease
@@ -88,13 +89,19 @@ def _standing(migration: Migration, found: Migration) -> Migration:
     return found
 
 
-def roll_back(pools: Pools, target: str, migration_id: str, who: str) -> Migration:
+def roll_back(
+    pools: Pools, target: str, migration_id: str, who: str, window: str | None = None
+) -> Migration:
     """Let the way back of a migration cut over as soon as it can; returns the way back.
+
+    `window`: only in these hours.
 
     Raises:
         RefusedError: it has none, or that has ended, has failed, or is cutting over.
     """
     found = standing_way_back(pools, target, migration_id)
+    if window is not None:
+        change(pools, found.target, found.id, "cut_over_window", window, who)
     cut_over(pools, found.target, found.id, who)
     return found
 
