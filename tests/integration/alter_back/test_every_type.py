@@ -11,7 +11,6 @@ from tests.conftest import Connect
 from tests.support.alter_backs import alter_round
 from tests.support.alters import CHANGES, ROW, SERVER, TABLE, skip_on_mariadb
 from tests.support.comparison import rows
-from tests.support.selection import some
 
 WRITES = (
     "UPDATE {} SET a = a + 1, b = CONCAT('w', b), j = JSON_SET(j, '$.n', -1) WHERE id % 2",
@@ -21,7 +20,8 @@ WRITES = (
 )
 
 
-@pytest.mark.parametrize("change", some(CHANGES, CHANGES[2]))
+@pytest.mark.long
+@pytest.mark.parametrize("change", CHANGES)
 def test_writes_to_the_changed_table_arrive_as_if_it_were_the_old_one(
     pools: Pools, connect: Connect, schema: str, tmp_path: Path, change: str
 ) -> None:

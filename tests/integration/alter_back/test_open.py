@@ -11,7 +11,6 @@ from pipeline.pausepoints import Point
 from pipeline.status.progress import read_progress
 from tests.support.alter_backs import OLD, AlterRound
 from tests.support.alters import SERVER
-from tests.support.selection import some
 
 SWITCHED = (
     Point.PROVED,
@@ -48,7 +47,8 @@ def test_a_row_that_does_not_fit_stops_the_way_back_by_its_key_and_nothing_else(
     ]
 
 
-@pytest.mark.parametrize("point", some(SWITCHED, Point.SWAPPED))
+@pytest.mark.long
+@pytest.mark.parametrize("point", SWITCHED)
 def test_what_is_written_after_a_kill_is_in_it(there: AlterRound, point: Point) -> None:
     there.allow()
     there.forward.killed_at(point)
@@ -63,6 +63,7 @@ def test_what_is_written_after_a_kill_is_in_it(there: AlterRound, point: Point) 
     assert there.story(there.way_back).count("created") == 1
 
 
+@pytest.mark.long
 def test_what_others_write_to_the_old_table_is_named_and_repaired(there: AlterRound) -> None:
     way = there.go()
     there.run(f"UPDATE {{s}}.{OLD} SET v = 'theirs' WHERE id = 3")
@@ -74,14 +75,6 @@ def test_what_others_write_to_the_old_table_is_named_and_repaired(there: AlterRo
         (2, "b", 2, "second", 20),
         (3, "c", 3, "third", 30),
     ]
-
-
-def test_our_own_writes_to_the_same_server_are_nobody_elses(there: AlterRound) -> None:
-    way = there.go()
-    there.run(INSERT)
-    there.take(way)
-    assert "somebody else" not in there.story(way)
-    assert "somebody else" not in there.story(there.forward)
 
 
 def test_a_clean_up_of_the_alter_ends_it_and_leaves_nothing(there: AlterRound) -> None:
