@@ -15,7 +15,6 @@ from pipeline.mysql.pools import Pools
 from tests.conftest import Connect
 from tests.support.alters import SERVER, Bookkeeper, begin_alter, leftovers, make_table
 from tests.support.moves import scalar, wait_for, wait_until
-from tests.support.selection import some
 from tests.support.stack import Stack
 
 CHANGE = (
@@ -26,7 +25,8 @@ ROWS = 500
 ALONE = 1_000_000  # ids from here on are not the writers'
 
 
-@pytest.mark.parametrize("seed", some(range(10), 1))
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(10))
 def test_back_and_forward_and_back_again_each_acknowledged_write_is_there(
     pools: Pools, connect: Connect, schema: str, shared_stack: Stack, seed: int
 ) -> None:

@@ -16,7 +16,7 @@ WRITES = (
     "UPDATE {} SET a = a + 1, b = CONCAT('w', b), j = JSON_SET(j, '$.n', -1) WHERE id % 2",
     "DELETE FROM {} WHERE id % 10 = 3",
     "UPDATE {} SET id = id + 1000 WHERE id % 10 = 4",
-    "INSERT INTO {} (id, y, o) VALUES (2000, 7, 1), (13, 8, 1)",
+    "INSERT IGNORE INTO {} (id, a, y, o) VALUES (2000, 1, 7, 1), (13, 1, 8, 1)",
 )
 
 
