@@ -140,6 +140,7 @@ class Tranship:
         with_triggers: bool = False, json_as_text: bool = False,
         lock_timeout_s: float | None = None, force_after_s: float | None = None,
         postpone_cut_over: bool = False, cut_over_window: str | None = None,
+        way_back_s: float | None = None,
         hooks: Mapping[str, str] = {}, chunk_rows: int | None = None,
     ) -> str:  # fmt: skip
         """Start rebuilding a table; returns the migration's id. Other arguments are as in `move`.
@@ -157,6 +158,7 @@ class Tranship:
                 accepted=tuple(accepted), with_triggers=with_triggers, json_as_text=json_as_text,
                 lock_timeout_s=lock_timeout_s, force_after_s=force_after_s,
                 postpone_cut_over=postpone_cut_over, cut_over_window=_window(cut_over_window),
+                way_back_s=way_back_s,
                 hooks=commands_by_hook(hooks.items()), chunk_rows=chunk_rows,
             )
         )  # fmt: skip
@@ -271,12 +273,12 @@ class Tranship:
         """Let the cut-over happen as soon as the checksums have converged."""
         return self._do(control.cut_over, migration)
 
-    def roll_back(self, migration: str) -> str:
+    def roll_back(self, migration: str, *, cut_over_window: str | None = None) -> str:
         """Give the old tables their names again, with all that was written since the switch.
 
         Returns the id of the migration that does so, which can be rolled back as well.
         """
-        found = roll_back(self.pools, *self.find(migration), self.who)
+        found = roll_back(self.pools, *self.find(migration), self.who, cut_over_window)
         self._push(found.target, found.id)
         return found.id
 
