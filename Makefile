@@ -49,7 +49,7 @@ demo: $(STAMP)
 	@$(BIN)/python -m ops.dev.demo --rows $(SIZE) $(if $(WAY_BACK),--way-back)
 
 demo-alter: $(STAMP)
-	@$(BIN)/python -m ops.dev.demo.alter --rows $(SIZE)
+	@$(BIN)/python -m ops.dev.demo.alter --rows $(SIZE) $(if $(WAY_BACK),--way-back)
 
 # Two at a time, each with servers of its own: most of the time is spent waiting.
 test: $(STAMP)

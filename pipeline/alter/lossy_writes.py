@@ -131,8 +131,15 @@ def _duplicate(table: MigrationTable, key: str | None, text: str) -> StartOverEr
     return StartOverError(
         f"{table.source}: a change{where} gives two rows the same value of a new unique key:"
         f" {text}.",
-        "The table is as it was. Make the values differ.",
+        f"{untouched(table)} Make the values differ.",
     )
+
+
+def untouched(table: MigrationTable) -> str:
+    """What holds for the table, whatever can't be written to the other one."""
+    if table.returns_to is None:
+        return "The table is as it was."
+    return "The changed table stays in use, and only the way back has stopped."
 
 
 def _key_of(
@@ -182,8 +189,16 @@ def lossy(table: MigrationTable, key: str | None, text: str) -> FatalError:
     where = f" with key {key}" if key is not None else ""
     return FatalError(
         f"A row of {table.source}{where} can't be converted without loss: {text.rstrip('.')}.",
-        "The table is as it was. Correct that row and resume, or abort and choose another"
-        " definition (`accepted=['COLUMN']` takes what the server makes of a column's values).",
+        f"{untouched(table)} Correct that row and resume, or abort{_other_definition(table)}.",
+    )
+
+
+def _other_definition(table: MigrationTable) -> str:
+    if table.returns_to is not None:
+        return ""
+    return (
+        " and choose another definition (`accepted=['COLUMN']` takes what the server makes of a"
+        " column's values)"
     )
 
 
