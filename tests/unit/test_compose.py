@@ -49,7 +49,8 @@ def test_every_service_of_ours_is_a_command_with_its_options(services: dict[str,
     ours = [one["command"] for one in services.values() if one["image"] == "tranship"]
     assert ["dashboard", "--address=0.0.0.0"] in ours
     for name, *arguments in ours:
-        commands_of(cli)[name].make_context(name, arguments)
+        group = cli.make_context("tranship", [name])
+        commands_of(cli)[name].make_context(name, arguments, parent=group)
 
 
 def test_what_is_published_is_what_the_command_listens_on(services: dict[str, Any]) -> None:
