@@ -30,7 +30,7 @@ from pathlib import Path
 from ops.notify import ask_workers, tell_workers
 from pipeline.commands import control, schedules
 from pipeline.commands import settings as tuning
-from pipeline.commands.clean_up import clean_up
+from pipeline.commands.clean_up import Leftover, clean_up, leftovers
 from pipeline.commands.instant import try_instant
 from pipeline.commands.resume import Changes, resume
 from pipeline.commands.start import Plan, examine, make_plan, start
@@ -299,6 +299,10 @@ class Tranship:
         skip = tuple(hook_named(name) for name in skip_hooks)
         changes = Changes(json_as_text, commands_by_hook(hooks.items()), skip)
         return self._do(partial(resume, changes=changes), migration)
+
+    def leftovers(self, migration: str) -> list[Leftover]:
+        """The tables that `clean_up` would drop."""
+        return leftovers(self.pools, *self.find(migration))
 
     def clean_up(self, migration: str, gently: Callable[[int], None] | None = None) -> list[str]:
         """Drop what an ended migration has left behind; returns what was dropped, in words.

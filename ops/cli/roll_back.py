@@ -7,7 +7,6 @@ import click
 from ops.cli.answer import AS_JSON, answer, refuse_both
 from ops.cli.doctor import code_of, findings_as_json, report
 from ops.cli.exits import ExitCode
-from ops.cli.follow import follow
 from ops.cli.options import MIGRATION_ID, cut_over_window_option
 from ops.cli.session import Session, pass_session
 from pipeline.domain.stages import Stage
@@ -46,4 +45,4 @@ def roll_back(
     rolls_back = session.api.roll_back(migration_id, cut_over_window=cut_over_window)
     see = f"tranship status {rolls_back} --watch"
     answer(as_json, rolls_back, migration=rolls_back, then=[see])
-    return follow(session.api, rolls_back, wanted=Stage.DONE) if wait else ExitCode.OK
+    return session.follow(rolls_back, wanted=Stage.DONE) if wait else ExitCode.OK
