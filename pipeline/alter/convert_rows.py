@@ -30,6 +30,7 @@ from pipeline.mysql.keyrange import bound_from_row, order, same_key
 from pipeline.mysql.pools import Result, run
 from pipeline.mysql.quoting import quote, quote_list, quote_name
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
+from pipeline.mysql.temporary import temporary_like
 
 _AS_BYTES = frozenset({ValueKind.TEXT, ValueKind.BINARY, ValueKind.GEOMETRY, ValueKind.VECTOR})
 _AS_NUMBER = frozenset({ValueKind.ENUM, ValueKind.SET, ValueKind.BIT})
@@ -193,16 +194,8 @@ def _columns(table: Table) -> str:
 
 
 def _temporary(connection: Connection, table: MigrationTable, kind: str) -> TableName:
-    """The connection's own table, created once and emptied each time."""
     name = TableName(SCHEMA, _name(table, kind))
-    made: set[str] = connection.info.setdefault("temporary", set())
-    if name.name in made:
-        run(connection, f"DELETE FROM {quote_name(name)}")
-    else:
-        template = quote_name(_template(table, kind))
-        run(connection, f"CREATE TEMPORARY TABLE {quote_name(name)} LIKE {template}")
-        made.add(name.name)
-    return name
+    return temporary_like(connection, name, _template(table, kind))
 
 
 def make_temporaries(connection: Connection, table: MigrationTable) -> None:
