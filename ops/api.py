@@ -30,7 +30,7 @@ from pathlib import Path
 from ops.notify import ask_workers, tell_workers
 from pipeline.commands import control, schedules
 from pipeline.commands import settings as tuning
-from pipeline.commands.clean_up import clean_up
+from pipeline.commands.clean_up import Leftover, clean_up, leftovers
 from pipeline.commands.instant import try_instant
 from pipeline.commands.resume import Changes, resume
 from pipeline.commands.start import Plan, examine, make_plan, start
@@ -140,6 +140,7 @@ class Tranship:
         with_triggers: bool = False, json_as_text: bool = False,
         lock_timeout_s: float | None = None, force_after_s: float | None = None,
         postpone_cut_over: bool = False, cut_over_window: str | None = None,
+        way_back_s: float | None = None,
         hooks: Mapping[str, str] = {}, chunk_rows: int | None = None,
     ) -> str:  # fmt: skip
         """Start rebuilding a table; returns the migration's id. Other arguments are as in `move`.
@@ -157,6 +158,7 @@ class Tranship:
                 accepted=tuple(accepted), with_triggers=with_triggers, json_as_text=json_as_text,
                 lock_timeout_s=lock_timeout_s, force_after_s=force_after_s,
                 postpone_cut_over=postpone_cut_over, cut_over_window=_window(cut_over_window),
+                way_back_s=way_back_s,
                 hooks=commands_by_hook(hooks.items()), chunk_rows=chunk_rows,
             )
         )  # fmt: skip
@@ -271,12 +273,12 @@ class Tranship:
         """Let the cut-over happen as soon as the checksums have converged."""
         return self._do(control.cut_over, migration)
 
-    def roll_back(self, migration: str) -> str:
+    def roll_back(self, migration: str, *, cut_over_window: str | None = None) -> str:
         """Give the old tables their names again, with all that was written since the switch.
 
         Returns the id of the migration that does so, which can be rolled back as well.
         """
-        found = roll_back(self.pools, *self.find(migration), self.who)
+        found = roll_back(self.pools, *self.find(migration), self.who, cut_over_window)
         self._push(found.target, found.id)
         return found.id
 
@@ -297,6 +299,10 @@ class Tranship:
         skip = tuple(hook_named(name) for name in skip_hooks)
         changes = Changes(json_as_text, commands_by_hook(hooks.items()), skip)
         return self._do(partial(resume, changes=changes), migration)
+
+    def leftovers(self, migration: str) -> list[Leftover]:
+        """The tables that `clean_up` would drop."""
+        return leftovers(self.pools, *self.find(migration))
 
     def clean_up(self, migration: str, gently: Callable[[int], None] | None = None) -> list[str]:
         """Drop what an ended migration has left behind; returns what was dropped, in words.

@@ -6,7 +6,6 @@ import click
 
 from ops.cli.answer import AS_JSON, answer, refuse_both
 from ops.cli.exits import ExitCode
-from ops.cli.follow import follow
 from ops.cli.options import MIGRATION_ID
 from ops.cli.session import Session, pass_session
 from pipeline.domain.stages import Stage
@@ -23,4 +22,4 @@ def abort(session: Session, migration_id: str, wait: bool, as_json: bool) -> Exi
     full_id = session.api.abort(migration_id)
     then = (f"tranship status {full_id} --watch", f"tranship clean-up {full_id}")
     answer(as_json, f"{full_id}: abort asked for.", migration=full_id, then=then)
-    return follow(session.api, full_id, wanted=Stage.ABORTED) if wait else ExitCode.OK
+    return session.follow(full_id, wanted=Stage.ABORTED) if wait else ExitCode.OK

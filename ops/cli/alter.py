@@ -10,7 +10,7 @@ from ops.cli.answer import answer
 from ops.cli.durations import DURATION
 from ops.cli.exits import ExitCode
 from ops.cli.move import begin
-from ops.cli.options import start_options
+from ops.cli.options import start_options, way_back_option
 from ops.cli.requests import parse_alter
 from ops.cli.session import Session, pass_session
 from pipeline.errors import RefusedError
@@ -30,18 +30,6 @@ not_deferred = click.option(
     "--defer-secondary-indexes", is_flag=True, hidden=True, expose_value=False,
     callback=_refuse_deferred,
 )  # fmt: skip
-
-
-def _refuse_way_back(*given: Any) -> None:
-    if given[-1]:
-        raise RefusedError(
-            "--way-back is for a move. An alter's old table stays until clean-up, but what is"
-            " written after the swap is not brought to it.",
-            "Leave it out; `--postpone-cut-over` leaves time to look at the new table first.",
-        )
-
-
-no_way_back = click.option("--way-back", hidden=True, expose_value=False, callback=_refuse_way_back)
 
 
 @click.command()
@@ -71,8 +59,8 @@ no_way_back = click.option("--way-back", hidden=True, expose_value=False, callba
     "--force-after", "force_after_s", type=DURATION, metavar="DURATION",
     help="Kill what blocks the cut-over once it has been tried for that long (10m, 2h).",
 )  # fmt: skip
+@way_back_option
 @not_deferred
-@no_way_back
 @start_options
 @click.argument("change", metavar="CHANGE")
 @pass_session

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,7 +12,9 @@ from ops.cli.answer import AS_JSON, answer
 from ops.cli.format import amount, moment
 from ops.cli.options import MIGRATION_ID
 from ops.cli.session import Session, pass_session
-from pipeline.commands.clean_up import Leftover, leftovers
+
+if TYPE_CHECKING:
+    from pipeline.commands.clean_up import Leftover
 
 _SAY_S = 10.0
 
@@ -37,7 +40,7 @@ def clean_up(
         text = f"{progress.id}: cleaned up already, at {moment(progress.cleaned_at)}."
         answer(as_json, text, migration=progress.id, dropped=[])
         return
-    there = leftovers(session.pools, progress.target, progress.id)
+    there = session.api.leftovers(progress.id)
     if not yes and (as_json or not sys.stdin.isatty()):
         raise click.UsageError("It asks before it drops, and nobody is there to answer: --yes.")
     if not as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,7 +12,9 @@ from ops.cli.flags import say
 from ops.cli.format import moment
 from ops.cli.options import MIGRATION_ID
 from ops.cli.session import Session, pass_session
-from pipeline.control.events import LoggedEvent
+
+if TYPE_CHECKING:
+    from pipeline.control.events import LoggedEvent
 
 
 @click.command()

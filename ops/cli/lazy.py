@@ -3,7 +3,7 @@
 The pipeline and SQLAlchemy take half a second of CPU to import. So the group holds stand-ins,
 which know a command's name, where it is and the first sentence of its help. click makes a context
 for a command to run it, to print its help or to complete its options; a stand-in then makes that
-of the command itself.
+of the command itself. Its module in turn gets to the pipeline by the session only, when it runs.
 """
 
 from __future__ import annotations

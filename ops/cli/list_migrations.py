@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 from rich import box
@@ -13,7 +14,9 @@ from ops.cli.exits import ExitCode
 from ops.cli.flags import in_flags, say
 from ops.cli.format import duration, share
 from ops.cli.session import Session, pass_session
-from pipeline.status.listing import Listed
+
+if TYPE_CHECKING:
+    from pipeline.status.listing import Listed
 
 
 @click.command("list")

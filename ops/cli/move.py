@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ops.cli.answer import answer, refuse_both
 from ops.cli.doctor import code_of, findings_as_json, report
 from ops.cli.exits import ExitCode
-from ops.cli.follow import follow
 from ops.cli.format import amount, size
 from ops.cli.options import move_options, start_options
 from ops.cli.requests import parse_move
 from ops.cli.session import Session, pass_session
-from pipeline.commands.start import Plan
 from pipeline.domain.request import Request
 from pipeline.domain.stages import Stage
 from pipeline.status.to_json import plain
+
+if TYPE_CHECKING:
+    from pipeline.commands.start import Plan
 
 
 @click.command()
@@ -39,7 +40,7 @@ def begin(session: Session, request: Request, *, dry: bool, wait: bool, as_json:
     migration_id = session.api.start(request)
     see = f"tranship status {migration_id} --watch"
     answer(as_json, migration_id, migration=migration_id, then=[see])
-    return follow(session.api, migration_id, wanted=Stage.DONE) if wait else ExitCode.OK
+    return session.follow(migration_id, wanted=Stage.DONE) if wait else ExitCode.OK
 
 
 def print_plan_as_json(plan: Plan) -> ExitCode:

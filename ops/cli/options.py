@@ -26,6 +26,16 @@ def _needed(*, required: bool) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
+way_back_option = click.option(
+    "--way-back", "way_back_s", type=DURATION, metavar="DURATION",
+    help="For how long `tranship roll-back` is possible after the switch (2h, 1d).",
+)  # fmt: skip
+
+cut_over_window_option = click.option(
+    "--cut-over-window", metavar="WINDOW",
+    help='Cut over only in these hours: "02:00-04:00 Europe/Berlin"; without a zone, UTC.',
+)  # fmt: skip
+
 _MOVE_OPTIONS = (
     click.option(
         "--target-schema", metavar="X", help="Schema on the target; otherwise the source's."
@@ -42,10 +52,7 @@ _MOVE_OPTIONS = (
         "--json-as-text", is_flag=True,
         help="Let DECIMAL, dates and binary inside JSON become what their text says, as in a dump.",
     ),
-    click.option(
-        "--way-back", "way_back_s", type=DURATION, metavar="DURATION",
-        help="For how long `tranship roll-back` is possible after the switch (2h, 1d).",
-    ),
+    way_back_option,
 )  # fmt: skip
 
 # What `move` and `alter` have in common, in the order of their help.
@@ -56,10 +63,7 @@ _START_OPTIONS = (
     click.option(
         "--postpone-cut-over", is_flag=True, help="Cut over only after `tranship cut-over`."
     ),
-    click.option(
-        "--cut-over-window", metavar="WINDOW",
-        help='Cut over only in these hours: "02:00-04:00 Europe/Berlin"; without a zone, UTC.',
-    ),
+    cut_over_window_option,
     click.option(
         "--hook", "hooks", multiple=True, metavar="NAME=COMMAND",
         help=f"A command to run at a certain moment: {', '.join(Hook)}.",

@@ -1,4 +1,4 @@
-"""`roll-back`: takes the way back of a move."""
+"""`roll-back`: takes the way back of a move or an alter."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import click
 from ops.cli.answer import AS_JSON, answer, refuse_both
 from ops.cli.doctor import code_of, findings_as_json, report
 from ops.cli.exits import ExitCode
-from ops.cli.follow import follow
-from ops.cli.options import MIGRATION_ID
+from ops.cli.options import MIGRATION_ID, cut_over_window_option
 from ops.cli.session import Session, pass_session
 from pipeline.domain.stages import Stage
 
@@ -16,16 +15,22 @@ from pipeline.domain.stages import Stage
 @click.command("roll-back")
 @MIGRATION_ID
 @click.option("--dry-run", "dry", is_flag=True, help="Print findings; change nothing.")
+@cut_over_window_option
 @click.option("--wait", is_flag=True, help="Follow to the end; exit 0 only when it is done.")
 @AS_JSON
 @pass_session
 def roll_back(
-    session: Session, migration_id: str, dry: bool, wait: bool, as_json: bool
+    session: Session,
+    migration_id: str,
+    dry: bool,
+    cut_over_window: str | None,
+    wait: bool,
+    as_json: bool,
 ) -> ExitCode:
     """Give the old tables their names again, with all that was written since the switch.
 
-    ID is that of the move. The roll-back is a migration of its own, whose id is printed: it can be
-    postponed and aborted like any other, and rolled back.
+    ID is that of the move or the alter. The roll-back is a migration of its own, whose id is
+    printed: it can be postponed and aborted like any other, and rolled back.
     """
     refuse_both(as_json, wait)
     if dry:
@@ -37,7 +42,7 @@ def roll_back(
             return code_of(findings)
         click.echo(f"{found} would cut over; how far it is: {see}")
         return report(findings)
-    rolls_back = session.api.roll_back(migration_id)
+    rolls_back = session.api.roll_back(migration_id, cut_over_window=cut_over_window)
     see = f"tranship status {rolls_back} --watch"
     answer(as_json, rolls_back, migration=rolls_back, then=[see])
-    return follow(session.api, rolls_back, wanted=Stage.DONE) if wait else ExitCode.OK
+    return session.follow(rolls_back, wanted=Stage.DONE) if wait else ExitCode.OK

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,10 +19,12 @@ from ops.cli.format import moment
 from ops.cli.move import move
 from ops.cli.requests import parse_alter, parse_move
 from ops.cli.session import Session, pass_session
-from pipeline.control.schedules import Schedule
 from pipeline.domain.request import Request
 from pipeline.errors import RefusedError, RetryableError
 from pipeline.status.to_json import plain
+
+if TYPE_CHECKING:
+    from pipeline.control.schedules import Schedule
 
 _ID = click.argument("schedule_id", metavar="ID")
 # What has no meaning where nobody is there to see it.

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
 from ops.cli.exits import ExitCode
 from ops.cli.flags import say
-from ops.cli.follow import follow
 from ops.cli.format import amount, duration, moment, share, size
 from ops.cli.options import MIGRATION_ID
 from ops.cli.session import Session, pass_session
 from pipeline.domain.processes import WORKERS, Processes
 from pipeline.domain.stages import ENDED, Stage
 from pipeline.domain.way_back import Direction
-from pipeline.status.indexes import BuildState, IndexProgress
-from pipeline.status.progress import Progress, StreamProgress, TableProgress
-from pipeline.status.way_back import way_back_text
-from pipeline.status.wording import attempt_text, reading_text
+from pipeline.status.wording import attempt_text, reading_text, way_back_text
+
+if TYPE_CHECKING:
+    from pipeline.status.indexes import IndexProgress
+    from pipeline.status.progress import Progress, StreamProgress, TableProgress
 
 
 @click.command()
@@ -31,7 +32,7 @@ def status(session: Session, migration_id: str, as_json: bool, watch: bool) -> E
     if as_json and watch:
         raise click.UsageError("--json and --watch don't go together.")
     if watch:
-        return follow(session.api, migration_id, wanted=Stage.DONE)
+        return session.follow(migration_id, wanted=Stage.DONE)
     progress = _progress(session, migration_id)
     if as_json:
         click.echo(json.dumps(progress.as_json(), indent=2))
@@ -135,7 +136,7 @@ def _table_lines(table: TableProgress) -> list[str]:
 def _index_lines(indexes: IndexProgress | None) -> list[str]:
     if indexes is None:
         return []
-    took = "" if indexes.state is BuildState.DEFERRED else f", {duration(indexes.seconds)}"
+    took = "" if indexes.deferred else f", {duration(indexes.seconds)}"
     done = "" if indexes.share is None else f", {indexes.share:.0%}"
     return [f"  indexes: {indexes.state}{took}{done}: {', '.join(indexes.names)}"]
 

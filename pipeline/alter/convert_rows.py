@@ -1,10 +1,6 @@
 """Has the server convert rows to the new definition, and says which row it can't convert.
 
-For this a connection has up to three temporary tables, which are neither logged nor replicated:
-
-    staged     rows of the original: from the binary log, or as one read has found them
-    converted  the kept columns, as the shadow defines them
-    reverted   converted rows, as the original defines them
+For this a connection has temporary tables (temporary.py).
 
 Guarantee: a row arrives with every kept value, or an error names its key. Most conversions
 that lose something report it (an error in a strict session, a warning in others; both stop here).
@@ -14,55 +10,26 @@ are converted there and back, and have to come out as they were.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from pipeline.alter.conversions import goes_by_number
+from pipeline.alter.carried import is_noted, joined
+from pipeline.alter.columns import column_names, values
 from pipeline.alter.lossy_writes import lossy, rows_from, write
+from pipeline.alter.temporary import PRIMARY, emptied, plan_of, staged_table, temporary_name
 from pipeline.control.schema import SCHEMA
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.migration import MigrationTable
-from pipeline.errors import known
 from pipeline.mysql.codecs import key_literals
 from pipeline.mysql.keyrange import bound_from_row, order, same_key
-from pipeline.mysql.pools import Result, run
-from pipeline.mysql.quoting import quote, quote_list, quote_name
-from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
-from pipeline.mysql.temporary import temporary_like
+from pipeline.mysql.pools import run
+from pipeline.mysql.quoting import quote, quote_name
+from pipeline.mysql.summary import StatementSummary
+from pipeline.mysql.table import Column, Key, Table, ValueKind
 
 _AS_BYTES = frozenset({ValueKind.TEXT, ValueKind.BINARY, ValueKind.GEOMETRY, ValueKind.VECTOR})
 _AS_NUMBER = frozenset({ValueKind.ENUM, ValueKind.SET, ValueKind.BIT})
-_PRIMARY = "PRIMARY"
-
-
-def create_templates(connection: Connection, table: MigrationTable, plan: AlterPlan) -> None:
-    """Create the empty tables from which each connection makes its temporary ones."""
-    original, shadow = table.source, table.target
-    for kind, like, name in (
-        ("staged", replace(table.definition, columns=table.definition.written), original),
-        ("converted", plan.shadow, shadow),
-        ("reverted", plan.kept, original),
-    ):
-        run(
-            connection,
-            f"CREATE TABLE IF NOT EXISTS {quote_name(_template(table, kind))}"
-            f" (PRIMARY KEY ({quote_list(like.key.columns)})) ENGINE=InnoDB"
-            f" SELECT {_columns(like)} FROM {quote_name(name)} LIMIT 0",
-        )
-
-
-def drop_templates(connection: Connection, table: MigrationTable) -> None:
-    kinds = ("staged", "converted", "reverted")
-    names = ", ".join(quote_name(_template(table, kind)) for kind in kinds)
-    run(connection, f"DROP TABLE IF EXISTS {names}")
-
-
-def staged_table(connection: Connection, table: MigrationTable) -> Table:
-    """The connection's table for rows of the original, emptied."""
-    name = _temporary(connection, table, "staged")
-    return replace(table.definition, name=name, key=Key(_PRIMARY, table.definition.key.columns))
 
 
 def converted_rows(connection: Connection, table: MigrationTable, condition: str) -> Table:
@@ -79,7 +46,7 @@ def converted_rows(connection: Connection, table: MigrationTable, condition: str
 
 def into_shadow(
     connection: Connection, table: MigrationTable, verb: str, rows: Table, condition: str
-) -> Result:
+) -> StatementSummary:
     """`INSERT IGNORE` or `REPLACE` rows of the original, held by `rows`, into the shadow.
 
     Raises:
@@ -87,24 +54,75 @@ def into_shadow(
         RetryableError: another row has its value of a new unique key, at least for now.
     """
     plan = plan_of(table)
-    in_steps = _converts_in_steps(table, plan)
-    if in_steps:
-        frozen = _staged(connection, table, rows, condition)
-        converted = _convert(connection, table, plan, frozen, "TRUE")
-        _check_reverted(connection, table, plan, frozen)
-        columns = _values(plan.shadow.columns, plan.shadow.columns)
-        rows, condition = converted, "TRUE"
-    else:
-        columns = _values(plan.kept.columns, plan.shadow.columns)
-    fills = [fill.literal for fill in plan.fills]
-    names = quote_list([column.name for column in plan.shadow.columns])
+    if not _converts_in_steps(table, plan):
+        given = _Given(rows, plan.kept.columns, converts=True)
+        return _fill(connection, table, verb, given, condition)
+    frozen = _staged(connection, table, rows, condition)
+    converted = _convert(connection, table, plan, frozen, "TRUE")
+    _check_reverted(connection, table, plan, frozen)
+    given = _Given(converted, plan.shadow.columns, converts=False)
+    return _fill(connection, table, verb, given, "TRUE")
+
+
+@dataclass(frozen=True)
+class _Given:
+    """Rows to be written to the shadow, and the columns of theirs that become its columns."""
+
+    rows: Table
+    columns: tuple[Column, ...]
+    converts: bool  # as they are written
+
+
+def _fill(
+    connection: Connection, table: MigrationTable, verb: str, given: _Given, condition: str
+) -> StatementSummary:
+    if not plan_of(table).carried:
+        return _fill_new(connection, table, verb, given, condition)
+    noted = is_noted(table, given.rows)
+    return _fill_noted(connection, table, verb, given, noted) + _fill_new(
+        connection, table, verb, given, f"{condition} AND NOT {noted}"
+    )
+
+
+def _fill_new(
+    connection: Connection, table: MigrationTable, verb: str, given: _Given, condition: str
+) -> StatementSummary:
+    """Write the rows of which nothing is noted: added columns get what ALTER TABLE gives them."""
+    plan = plan_of(table)
     added = [quote(fill.column) for fill in plan.fills]
-    return write(
-        connection, table, plan, rows, condition,
-        f"{verb} INTO {quote_name(table.target)} ({', '.join([names, *added])})"
-        f" SELECT {', '.join([columns, *fills])} FROM {rows_from(rows, condition)}",
-        converts=not in_steps,
+    names = ", ".join([column_names(plan.shadow.columns), *added])
+    fills = [fill.literal for fill in plan.fills]
+    taken = ", ".join([values(given.columns, plan.shadow.columns), *fills])
+    statement = (
+        f"{verb} INTO {quote_name(table.target)} ({names})"
+        f" SELECT {taken} FROM {rows_from(given.rows, condition)}"
+    )
+    return _written(connection, table, given, condition, statement)
+
+
+def _fill_noted(
+    connection: Connection, table: MigrationTable, verb: str, given: _Given, noted: str
+) -> StatementSummary:
+    """Write the others, with what is noted of them."""
+    plan = plan_of(table)
+    names = f"{column_names(plan.shadow.columns)}, {column_names(plan.carried)}"
+    taken = values(given.columns, plan.shadow.columns, quote_name(given.rows.name))
+    kept = values(plan.carried, plan.carried, "noted")
+    statement = (
+        f"{verb} INTO {quote_name(table.target)} ({names})"
+        f" SELECT {taken}, {kept} FROM {joined(table, given.rows)}"
+    )
+    return _written(connection, table, given, noted, statement)
+
+
+def _written(
+    connection: Connection, table: MigrationTable, given: _Given, condition: str, statement: str
+) -> StatementSummary:
+    answer = write(
+        connection, table, plan_of(table), given.rows, condition, statement,
+        converts=given.converts,
     )  # fmt: skip
+    return answer.summary
 
 
 def _converts_in_steps(table: MigrationTable, plan: AlterPlan) -> bool:
@@ -125,8 +143,8 @@ def _staged(connection: Connection, table: MigrationTable, rows: Table, conditio
     written = table.definition.written
     run(
         connection,
-        f"INSERT INTO {quote_name(staged.name)} ({quote_list([one.name for one in written])})"
-        f" SELECT {_values(written, written)} FROM {rows_from(rows, condition)}",
+        f"INSERT INTO {quote_name(staged.name)} ({column_names(written)})"
+        f" SELECT {values(written, written)} FROM {rows_from(rows, condition)}",
     )
     return staged
 
@@ -134,14 +152,14 @@ def _staged(connection: Connection, table: MigrationTable, rows: Table, conditio
 def _convert(
     connection: Connection, table: MigrationTable, plan: AlterPlan, rows: Table, condition: str
 ) -> Table:
-    name = _temporary(connection, table, "converted")
+    name = emptied(connection, table, "converted")
     write(
         connection, table, plan, rows, condition,
-        f"INSERT INTO {quote_name(name)} ({_columns(plan.shadow)})"
-        f" SELECT {_values(plan.kept.columns, plan.shadow.columns)}"
+        f"INSERT INTO {quote_name(name)} ({column_names(plan.shadow.columns)})"
+        f" SELECT {values(plan.kept.columns, plan.shadow.columns)}"
         f" FROM {rows_from(rows, condition)}",
     )  # fmt: skip
-    return replace(plan.shadow, name=name, key=Key(_PRIMARY, plan.shadow.key.columns))
+    return replace(plan.shadow, name=name, key=Key(PRIMARY, plan.shadow.key.columns))
 
 
 def _check_reverted(
@@ -150,12 +168,12 @@ def _check_reverted(
     """Convert back and compare with the originals."""
     if not plan.checked:
         return
-    name = _temporary(connection, table, "reverted")
-    converted = TableName(SCHEMA, _name(table, "converted"))
+    name = emptied(connection, table, "reverted")
+    converted = temporary_name(table, "converted")
     run(
         connection,
-        f"INSERT IGNORE INTO {quote_name(name)} ({_columns(plan.kept)})"
-        f" SELECT {_values(plan.shadow.columns, plan.kept.columns)}"
+        f"INSERT IGNORE INTO {quote_name(name)} ({column_names(plan.kept.columns)})"
+        f" SELECT {values(plan.shadow.columns, plan.kept.columns)}"
         f" FROM {quote_name(converted)}",
     )
     here = quote_name(rows.name)
@@ -179,39 +197,3 @@ def _same_value(column: Column, one: str, other: str) -> str:
     elif column.kind in _AS_NUMBER:
         names = [f"{name} + 0" for name in names]
     return " <=> ".join(names)
-
-
-def _values(columns: Sequence[Column], become: Sequence[Column]) -> str:
-    """The columns as a SELECT has to name them so that they become those of `become`."""
-    return ", ".join(
-        f"CAST({quote(old.name)} AS UNSIGNED)" if goes_by_number(old, new) else quote(old.name)
-        for old, new in zip(columns, become, strict=True)
-    )
-
-
-def _columns(table: Table) -> str:
-    return quote_list([column.name for column in table.columns])
-
-
-def _temporary(connection: Connection, table: MigrationTable, kind: str) -> TableName:
-    name = TableName(SCHEMA, _name(table, kind))
-    return temporary_like(connection, name, _template(table, kind))
-
-
-def make_temporaries(connection: Connection, table: MigrationTable) -> None:
-    """Create all of them now: a connection that holds LOCK TABLES can't."""
-    for kind in ("staged", "converted", "reverted"):
-        _temporary(connection, table, kind)
-
-
-def _name(table: MigrationTable, kind: str) -> str:
-    # Not by the table's number alone, which another control schema may have given out, too.
-    return f"{kind}_{table.migration_id}_{table.ordinal}"
-
-
-def _template(table: MigrationTable, kind: str) -> TableName:
-    return TableName(SCHEMA, f"{kind}_{table.id}")
-
-
-def plan_of(table: MigrationTable) -> AlterPlan:
-    return known(table.alter_plan, f"the plan of {table.source}")

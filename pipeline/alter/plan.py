@@ -107,10 +107,10 @@ def map_columns(connection: Connection, shadow: TableName, request: AlterRequest
         ddl=request.change,
         kept=Table(name, kept, ours),
         shadow=Table(shadow_name(name), became, theirs),
-        fills=tuple(_fills(connection, shadow, became)),
+        fills=tuple(unfilled(connection, shadow, became)),
         retyped=any(not same_values(old, new) for old, new in pairs),
         checked=checked,
-        new_unique=tuple(_new_unique(connection, name, shadow, pairs)),
+        new_unique=tuple(new_unique(connection, name, shadow, pairs)),
     )
     return plan.documents_as_text() if request.json_as_text else plan
 
@@ -174,8 +174,11 @@ def _pairs(
 ) -> list[tuple[Column, Column]]:
     """Columns that hold values on both sides, in the original's order."""
     by_name = {column.name.lower(): column for column in columns}
+    taken = {name.lower() for name in renames.values()}
     pairs = []
     for old in table.columns:
+        if old.name.lower() in taken - renames.keys():
+            continue  # it is dropped, and another one has its name
         new = by_name.get(renames.get(old.name.lower(), old.name).lower())
         if new is None or new.generated:
             continue
@@ -238,7 +241,8 @@ def _shared_key(
     )
 
 
-def _fills(connection: Connection, shadow: TableName, became: Sequence[Column]) -> Iterator[Fill]:
+def unfilled(connection: Connection, shadow: TableName, became: Sequence[Column]) -> Iterator[Fill]:
+    """The other columns that have no default, and what ALTER TABLE would put there."""
     known = {column.name for column in became}
     for column in unfilled_columns(connection, shadow):
         if column.name in known:
@@ -251,13 +255,13 @@ def _fills(connection: Connection, shadow: TableName, became: Sequence[Column]) 
         yield Fill(column.name, literal)
 
 
-def _new_unique(
+def new_unique(
     connection: Connection,
     name: TableName,
     shadow: TableName,
     pairs: Sequence[Pair],
 ) -> Iterator[str]:
-    """Unique keys of the shadow that may be violated by rows which the original allows."""
+    """The unique keys of the shadow that may be violated by rows which the original allows."""
     back = {new.name: old.name for old, new in pairs if same_values(old, new)}
     known = {key.parts for key in unique_keys(connection, name)}
     for key in unique_keys(connection, shadow):

@@ -11,10 +11,12 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from pipeline.alter.convert_rows import into_shadow, plan_of, staged_table
+from pipeline.alter.carried import note_replaced
+from pipeline.alter.convert_rows import into_shadow
+from pipeline.alter.lossy_writes import duplicate
+from pipeline.alter.temporary import plan_of, staged_table
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.migration import MigrationTable
-from pipeline.errors import StartOverError
 from pipeline.mysql.keyrange import KeyRange, same_key
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
@@ -33,10 +35,9 @@ def copy_range(target: Connection, table: MigrationTable, keys: KeyRange) -> tup
         RetryableError: a row has the same value of a new unique key as another one.
     """
     original = replace(table.definition, name=table.source)
-    answer = into_shadow(
+    rows = into_shadow(
         target, table, "INSERT IGNORE", original, keys.condition(table.definition.key)
-    )
-    rows = answer.summary.records
+    ).records
     return rows, rows * table.bytes_estimate // max(1, table.rows_estimate)
 
 
@@ -48,12 +49,14 @@ def replace_rows(target: Connection, table: MigrationTable, data: bytes) -> None
     """
     staged = staged_table(target, table)
     write_lines(target, staged, staged.name, data, replace=True)
+    plan = plan_of(table)
+    if plan.carried:
+        note_replaced(target, table, staged)
     there = _already_there(target, table, staged)
     run(target, "SAVEPOINT replacing")
-    answer = into_shadow(target, table, "REPLACE", staged, "TRUE")
-    plan = plan_of(table)
+    written = into_shadow(target, table, "REPLACE", staged, "TRUE")
     if plan.new_unique:
-        _refuse_victims(target, table, plan, staged, answer.summary.duplicates - there)
+        _refuse_victims(target, table, plan, staged, written.duplicates - there)
 
 
 def insert_rows(target: Connection, table: MigrationTable, data: bytes) -> None:
@@ -95,8 +98,4 @@ def _refuse_victims(
         f" JOIN {quote_name(staged.name)} AS staged ON {same}",
     )
     into_shadow(target, table, "INSERT", staged, "TRUE")  # its error names value and key
-    names = ", ".join(plan.new_unique)
-    raise StartOverError(
-        f"{table.source}: a change gives two rows the same value of a new unique key ({names}).",
-        "The table is as it was. Make the values differ.",
-    )
+    raise duplicate(table, None, ", ".join(plan.new_unique))

@@ -136,5 +136,6 @@ class Repairer:
     def _rewrite(self, target: Connection, keys: KeyRange, write: WriteChunk) -> None:
         condition = keys.condition(self.table.target_table.key)
         with lenient_sql_mode(target, self.table.definition):
+            strategy_of(self.table).keep_values(target, condition)
             run(target, f"DELETE FROM {quote_name(self.table.target)} WHERE {condition}")
             write(target)

@@ -7,7 +7,7 @@ and gets its name back if it is another table. Nor is it dropped once a later mi
 that found it empty and took it over, say. It is claimed until it is gone, so that none does so
 meanwhile; a clean-up that is interrupted keeps its claims, and goes on when called again.
 
-The way back of a move is ended and cleaned up with it, unless it has been taken: then it is a
+A migration's way back is ended and cleaned up with it, unless it has been taken: then it is a
 migration like any other.
 
 Whoever cleans up holds the coordinator's role of the migration, and drops on a connection that the
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from pipeline.alter.convert_rows import drop_templates
+from pipeline.alter.temporary import drop_templates
 from pipeline.commands.coordinating import coordinating
 from pipeline.commands.drop import drop_table
 from pipeline.commands.way_back import close_way_back
@@ -35,6 +35,7 @@ from pipeline.control.migrations import lock_migration, mark_cleaned_up, read_mi
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.stages import ENDED, Stage
+from pipeline.domain.way_back import way_back_id
 from pipeline.errors import RefusedError
 from pipeline.mysql.catalogue import table_identity
 from pipeline.mysql.flavours import identity
@@ -169,8 +170,9 @@ def _claim_leftovers(
 def _refuse_taken_over(
     pools: Pools, control: Connection, migration: Migration, leftover: Leftover
 ) -> None:
+    closed_with_it = way_back_id(migration.id)
     for other, server in noted_later(control, migration.id, leftover.identity):
-        if _same_server(pools, server, leftover.server):
+        if other != closed_with_it and _same_server(pools, server, leftover.server):
             raise RefusedError(
                 f"{leftover} belongs to migration {other}, which came later.",
                 f"Nothing was dropped. Leave {migration.id} as it is; if nobody needs the table any"

@@ -12,7 +12,7 @@ from pipeline.control.throttles import set_override
 from pipeline.domain.duration import seconds_of
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration
-from pipeline.domain.request import AlterRequest, MoveRequest, Request
+from pipeline.domain.request import AlterRequest, Request
 from pipeline.domain.stages import ENDED
 from pipeline.domain.window import Window
 from pipeline.errors import RefusedError
@@ -50,8 +50,6 @@ def _with_lock(request: Request, text: str | None) -> Request:
 
 
 def _with_way_back(request: Request, text: str | None) -> Request:
-    if not isinstance(request, MoveRequest):
-        raise RefusedError("way_back is only for moves.", "An alter has none.")
     if request.back is None:
         return replace(request, way_back_s=None if text is None else seconds_of(text))
     if text is None:
@@ -62,7 +60,7 @@ def _with_way_back(request: Request, text: str | None) -> Request:
 
 TERMS = {
     "way_back": Term(
-        "move only: how long it can be rolled back (2h, 1d); of a way back: how much longer",
+        "how long it can be rolled back (2h, 1d); of a way back: how much longer",
         _with_way_back,
         checked=True,
     ),

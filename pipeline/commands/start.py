@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from pipeline.alter.plan import plan_alter
+from pipeline.configuration.settings import Copy
 from pipeline.control.install import install
 from pipeline.control.migrations import create_migration
+from pipeline.copy.chunker import first_chunk_rows
 from pipeline.domain.migration import PlannedTable
 from pipeline.domain.request import AlterRequest, MoveRequest, Request
 from pipeline.errors import RefusedError
@@ -121,15 +123,15 @@ def recording(pools: Pools, plan: Plan, who: str) -> Iterator[tuple[Connection, 
 
 
 def _planned_tables(pools: Pools, request: Request) -> tuple[PlannedTable, ...]:
-    chunk_rows = request.chunk_rows or pools.settings.row_copy.chunk_rows
     with pools.begin(request.source) as source, pools.begin(request.target) as target:
         return tuple(
-            _planned_table(source, target, request, name, chunk_rows) for name in request.tables
+            _planned_table(source, target, request, name, pools.settings.row_copy)
+            for name in request.tables
         )
 
 
 def _planned_table(
-    source: Connection, target: Connection, request: Request, name: TableName, chunk_rows: int
+    source: Connection, target: Connection, request: Request, name: TableName, row_copy: Copy
 ) -> PlannedTable:
     table, plan = read_table_to_move(source, target, name), None
     if isinstance(request, AlterRequest):
@@ -138,12 +140,13 @@ def _planned_table(
     if request.json_as_text:
         table = table.documents_as_text()
     facts = table_facts(source, name)
+    rows, size = (facts.rows, facts.data_bytes) if facts else (0, 0)
     return PlannedTable(
         definition=table,
         target=request.target_name(name),
-        rows_estimate=facts.rows if facts else 0,
-        bytes_estimate=facts.data_bytes if facts else 0,
-        chunk_rows=chunk_rows,
+        rows_estimate=rows,
+        bytes_estimate=size,
+        chunk_rows=request.chunk_rows or first_chunk_rows(row_copy, rows, size),
         definition_text=definition_text(source, name),
         alter_plan=plan,
         target_identity=table_identity(target, request.target_name(name)),

@@ -1,7 +1,7 @@
-"""Takes the way back of a move, or closes it.
+"""Takes the way back of a migration, or closes it.
 
 `roll_back` lets it cut over, which its coordinator does like any other cut-over. A clean-up of the
-move ends it first: the tables that it fills are about to be dropped.
+migration ends it first: the tables that it fills are about to be dropped.
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
+from pipeline.alter.temporary import drop_templates
 from pipeline.commands.control import cut_over
 from pipeline.commands.coordinating import coordinating
+from pipeline.commands.settings import change
 from pipeline.control.claims import release_claims
 from pipeline.control.install import is_installed
 from pipeline.control.leases import Lease, revoke_lease
+from pipeline.control.migration_tables import read_tables
 from pipeline.control.migrations import (
     find_migration,
     lock_migration,
@@ -47,7 +50,7 @@ def find_way_back(pools: Pools, migration: Migration) -> Migration | None:
 
 
 def standing_way_back(pools: Pools, target: str, migration_id: str) -> Migration:
-    """The way back that stands open, named by its own id or by that of the move.
+    """The way back that stands open, named by its own id or by that of what it takes back.
 
     Raises:
         RefusedError: there is none.
@@ -86,13 +89,19 @@ def _standing(migration: Migration, found: Migration) -> Migration:
     return found
 
 
-def roll_back(pools: Pools, target: str, migration_id: str, who: str) -> Migration:
-    """Let the way back of a move cut over as soon as it can; returns the way back.
+def roll_back(
+    pools: Pools, target: str, migration_id: str, who: str, window: str | None = None
+) -> Migration:
+    """Let the way back of a migration cut over as soon as it can; returns the way back.
+
+    `window`: only in these hours.
 
     Raises:
         RefusedError: it has none, or that has ended, has failed, or is cutting over.
     """
     found = standing_way_back(pools, target, migration_id)
+    if window is not None:
+        change(pools, found.target, found.id, "cut_over_window", window, who)
     cut_over(pools, found.target, found.id, who)
     return found
 
@@ -109,7 +118,7 @@ def close_way_back(pools: Pools, migration: Migration, who: str, clean_up: Clean
     if found is None:
         with pools.begin(migration.source) as old:
             if is_installed(old, migration.source):
-                forget_way_back(old, way_back_id(migration.id))
+                _forget(old, way_back_id(migration.id))
         return []
     if found.stage is Stage.DONE or found.cleaned_at is not None:
         return []
@@ -120,6 +129,12 @@ def close_way_back(pools: Pools, migration: Migration, who: str, clean_up: Clean
         ):
             _end(control, lease, lock_migration(control, found.id), migration.id)
     return clean_up(pools, found.target, found.id, who)
+
+
+def _forget(old: Connection, never_recorded: str) -> None:
+    for table in read_tables(old, never_recorded):
+        drop_templates(old, table)
+    forget_way_back(old, never_recorded)
 
 
 def _end(control: Connection, lease: Lease, found: Migration, of: str) -> None:

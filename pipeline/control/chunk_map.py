@@ -7,7 +7,7 @@ the open chunk is cut in two.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, func, select
 
@@ -117,7 +117,7 @@ def create_first_chunk(connection: Connection, table: MigrationTable) -> None:
         select(chunks.c.number).where(chunks.c.table_id == table.id).limit(1)
     ).scalar_one_or_none()
     if known is None:
-        _insert_chunk(connection, table, 0, ChunkState.PENDING)
+        _insert_chunks(connection, table, [0], ChunkState.PENDING)
 
 
 def create_verified_chunk(connection: Connection, table: MigrationTable) -> None:
@@ -125,7 +125,7 @@ def create_verified_chunk(connection: Connection, table: MigrationTable) -> None
 
     If it ever has to be verified again, it is cut then, like an open chunk that has grown.
     """
-    _insert_chunk(connection, table, 0, ChunkState.DONE, fully_verified=True)
+    _insert_chunks(connection, table, [0], ChunkState.DONE, fully_verified=True)
     add_verified(connection, table, 1)
 
 
@@ -152,49 +152,46 @@ def chunks_of(connection: Connection, table: MigrationTable, keys: Sequence[Boun
     return found
 
 
-def cut_open_chunk(connection: Connection, table: MigrationTable, bound: Bound) -> int:
-    """End the open chunk at `bound` and open a new one above it; returns the ended one's number.
+def cut_open_chunk(connection: Connection, table: MigrationTable, bounds: Sequence[Bound]) -> range:
+    """End the open chunk at the first of `bounds`, and a new one at each other; the last is open.
 
     The stream's row is locked first, so that whoever looks up a key's chunk under that lock finds
     the right one. An attempt to verify the chunk with the bounds that it had is void.
+
+    Returns:
+        the numbers of the chunks that have ended, one for each bound.
     """
     read_stream(connection, table.migration_id, lock=True)
-    number = last_chunk(connection, table)
+    first = last_chunk(connection, table)
+    ended = range(first, first + len(bounds))
     columns = quote_list(table.definition.key.columns)
+    rows = (f"({number}, {', '.join(bound)})" for number, bound in zip(ended, bounds, strict=True))
     with lenient_sql_mode(connection, table.definition):
         run(
             connection,
-            f"INSERT INTO {bounds_table(table)} ({NUMBER}, {columns})"
-            f" VALUES ({number}, {', '.join(bound)})",
+            f"INSERT INTO {bounds_table(table)} ({NUMBER}, {columns}) VALUES {', '.join(rows)}",
         )
+    new = range(first + 1, ended.stop + 1)
     if table.copied:
-        # Its rows belonged to the older chunk, and were verified with that, or were not.
-        fully_verified = is_fully_verified(connection, table, number)
-        void_attempt(connection, table, number)
-        _insert_chunk(connection, table, number + 1, ChunkState.DONE, fully_verified)
-        add_verified(connection, table, int(fully_verified))
+        # Their rows belonged to the older chunk, and were verified with that, or were not.
+        fully_verified = is_fully_verified(connection, table, first)
+        void_attempt(connection, table, first)
+        _insert_chunks(connection, table, new, ChunkState.DONE, fully_verified)
+        add_verified(connection, table, len(new) * fully_verified)
     else:
-        _insert_chunk(connection, table, number + 1, ChunkState.PENDING)
-    return number
+        _insert_chunks(connection, table, new, ChunkState.PENDING)
+    return ended
 
 
-def _insert_chunk(
+def _insert_chunks(
     connection: Connection,
     table: MigrationTable,
-    number: int,
+    numbers: Iterable[int],
     state: ChunkState,
     fully_verified: bool = False,
 ) -> None:
-    connection.execute(
-        chunks.insert().values(table_id=table.id, number=number, state=state, attempt=0, failures=0)
-    )
-    connection.execute(
-        chunk_checks.insert().values(
-            table_id=table.id,
-            number=number,
-            fully_verified=fully_verified,
-            attempt=0,
-            repairs=0,
-            failures=0,
-        )
-    )
+    ids = [{"table_id": table.id, "number": number} for number in numbers]
+    of_chunk = {"state": state, "attempt": 0, "failures": 0}
+    of_check = {"fully_verified": fully_verified, "attempt": 0, "repairs": 0, "failures": 0}
+    connection.execute(chunks.insert(), [one | of_chunk for one in ids])
+    connection.execute(chunk_checks.insert(), [one | of_check for one in ids])

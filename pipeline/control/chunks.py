@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Update, func, select, update
+from sqlalchemy import Connection, Update, case, func, select, update
 
 from pipeline.control.schema import NOW, ago, chunks
 from pipeline.control.totals import add_copied
@@ -25,16 +26,46 @@ class Claim:
     attempt: int
 
 
-def unfinished_chunks(
-    connection: Connection, table: MigrationTable
-) -> list[tuple[int, ChunkState]]:
+@dataclass(frozen=True)
+class UnfinishedChunk:
+    """A chunk that is planned and not done. `age_s`: since it was sent, or its worker was seen."""
+
+    number: int
+    state: ChunkState
+    age_s: float
+
+    def is_stuck(self, resend_s: float, stale_claim_s: float) -> bool:
+        """Whether its message, or its worker, seems to be lost."""
+        limits_s = {ChunkState.SENT: resend_s, ChunkState.CLAIMED: stale_claim_s}
+        return self.age_s > limits_s.get(self.state, math.inf)
+
+
+def unfinished_chunks(connection: Connection, table: MigrationTable) -> list[UnfinishedChunk]:
     """Chunks that are planned and not done, by number: at most the window, and the open one."""
+    claimed = chunks.c.state == ChunkState.CLAIMED
+    since = func.coalesce(case((claimed, chunks.c.claimed_at), else_=chunks.c.sent_at), NOW)
     rows = connection.execute(
-        select(chunks.c.number, chunks.c.state).where(
-            chunks.c.table_id == table.id, chunks.c.state.in_(UNFINISHED)
-        )
+        select(chunks.c.number, chunks.c.state, since.label("since"), NOW.label("now"))
+        .where(chunks.c.table_id == table.id, chunks.c.state.in_(UNFINISHED))
+        .order_by(chunks.c.number)
     )
-    return sorted((row.number, row.state) for row in rows)
+    return [
+        UnfinishedChunk(row.number, row.state, (row.now - row.since).total_seconds())
+        for row in rows
+    ]
+
+
+def waiting_and_claimed(connection: Connection, table: MigrationTable) -> tuple[int, int]:
+    """How many chunks wait for a worker, and how many are being copied."""
+    sent, claimed = (
+        func.count(case((chunks.c.state == state, 1)))
+        for state in (ChunkState.SENT, ChunkState.CLAIMED)
+    )
+    in_flight = chunks.c.state.in_((ChunkState.SENT, ChunkState.CLAIMED))
+    row = connection.execute(
+        select(sent, claimed).where(chunks.c.table_id == table.id, in_flight)
+    ).one()
+    return int(row[0]), int(row[1])
 
 
 def mark_sent(connection: Connection, table: MigrationTable, numbers: Sequence[int]) -> None:

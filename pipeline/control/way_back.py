@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from pipeline.control.chunk_map import create_verified_chunk, drop_key_tables
-from pipeline.control.claims import claim
+from pipeline.control.claims import claim, release_claims
 from pipeline.control.migration_tables import (
     forget_tables,
     insert_table,
@@ -24,7 +24,7 @@ from pipeline.control.migrations import insert_migration
 from pipeline.control.streams import create_stream, log_keys_from_now
 from pipeline.control.watches import begin_watch
 from pipeline.domain.migration import MigrationTable, PlannedTable
-from pipeline.domain.request import MoveRequest
+from pipeline.domain.request import Request
 from pipeline.domain.stages import Stage
 from pipeline.domain.way_back import StreamStart
 from pipeline.errors import FatalError
@@ -60,7 +60,7 @@ def forget_way_back(connection: Connection, migration_id: str) -> None:
 def create_way_back(
     connection: Connection,
     migration_id: str,
-    request: MoveRequest,
+    request: Request,
     start: StreamStart,
     definitions: Sequence[str],
     who: str,
@@ -77,11 +77,14 @@ def create_way_back(
     if len(tables) != len(definitions):
         raise asked_too_late()
     insert_migration(connection, migration_id, request, who, Stage.READY)
+    if request.source == request.target and request.back is not None:
+        # An alter's own claims are here, too. It has switched, and its way back takes them over.
+        release_claims(connection, request.back.of)
     here = identity(connection)
     for table, definition in zip(tables, definitions, strict=True):
-        claim(connection, migration_id, start.identity, table.source)
-        claim(connection, migration_id, here, table.target)
-        claim(connection, migration_id, here, table.live_name)
+        sides = [(start.identity, table.source), (here, table.target), (here, table.live_name)]
+        for server, name in dict.fromkeys(sides):
+            claim(connection, migration_id, server, name)
         note_complete(connection, table, definition)
         create_verified_chunk(connection, table)
     position = GtidSet.parse(start.position)

@@ -29,6 +29,7 @@ from pipeline.domain.migration import MigrationTable
 from pipeline.errors import FencedError, UnreachableError
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.keyrange import KeyRange, same_key
+from pipeline.mysql.pooled import transaction_ended
 from pipeline.mysql.pools import Pools, connection_id, lenient_sql_mode, run
 from pipeline.mysql.quoting import quote_name
 from pipeline.pausepoints import Point, reached
@@ -99,6 +100,7 @@ def _copy(
         seconds = time.monotonic() - started
         finish_chunk(session, claim, written.rows, written.bytes, seconds)
         reached(Point.COPY_BEFORE_COMMIT)
+    transaction_ended(session)
     return Copied(written.rows, seconds)
 
 

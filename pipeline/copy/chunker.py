@@ -9,6 +9,8 @@ of the table. New rows above the last bound are covered too, since the last chun
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sqlalchemy import Connection
 
 from pipeline.configuration.settings import Copy
@@ -41,6 +43,24 @@ def next_bound(
     return bound_from_row(found[0]) if len(found) == 2 else None
 
 
+def next_bounds(
+    source: Connection, table: MigrationTable, name: TableName, lower: Bound | None, rows: int
+) -> Iterator[Bound]:
+    """Each bound that follows `lower`, `rows` rows above the one before, to the table's end."""
+    while (lower := next_bound(source, table, name, lower, rows)) is not None:
+        yield lower
+
+
+def first_chunk_rows(wanted: Copy, rows: int, size: int) -> int:
+    """How many rows the first chunk should have; `rows` and `size` are the server's estimates.
+
+    Until it is copied nothing else is known, and ten thousand blobs fit in no worker's memory.
+    """
+    if rows == 0 or size <= wanted.chunk_bytes:
+        return wanted.chunk_rows
+    return max(1, min(wanted.chunk_rows, wanted.chunk_bytes * rows // size))
+
+
 def next_chunk_rows(rows: int, pace: CopyPace, wanted: Copy) -> int:
     """How many rows the next chunk should have, where the last ones had `rows`.
 
@@ -53,7 +73,8 @@ def next_chunk_rows(rows: int, pace: CopyPace, wanted: Copy) -> int:
     by_time = wanted.chunk_s / max(1e-9, pace.seconds / pace.rows)
     ideal = min(by_bytes, by_time, wanted.chunk_rows_max)
     bounded = min(max(ideal, rows / 2), rows * 2)
-    return max(SMALLEST_CHUNK, round(bounded))
+    # Few rows that are wide are work enough.
+    return max(1, round(min(SMALLEST_CHUNK, by_bytes)), round(bounded))
 
 
 def plan_chunk(
@@ -66,4 +87,4 @@ def plan_chunk(
     """
     open_chunk: KeyRange = key_range(target, table, last_chunk(target, table))
     bound = next_bound(source, table, name, open_chunk.lower, rows)
-    return None if bound is None else cut_open_chunk(target, table, bound)
+    return None if bound is None else cut_open_chunk(target, table, [bound])[0]

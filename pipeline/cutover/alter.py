@@ -17,12 +17,12 @@ on the server, and begins again or goes on.
 
 from __future__ import annotations
 
-from pipeline.alter.convert_rows import plan_of
+from pipeline.alter.temporary import plan_of
 from pipeline.control.migration_tables import mark_dropped
 from pipeline.control.migrations import forget_lock_connection
 from pipeline.control.schema import NOW
 from pipeline.control.stage_change import StageChange
-from pipeline.cutover.alter_attempt import Attempt
+from pipeline.cutover.alter_attempt import Attempt, swapped_text
 from pipeline.cutover.alter_locks import open_swap
 from pipeline.cutover.decisions import next_attempt
 from pipeline.cutover.finish import finish, leave_restoring
@@ -39,6 +39,7 @@ from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.request import alter_request
 from pipeline.domain.stages import Stage
+from pipeline.domain.way_back import Direction
 from pipeline.errors import RetryableError
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.pools import run
@@ -115,16 +116,17 @@ def swapping(context: Context) -> Outcome:
         state = read_swap_state(server, table)
     if state is SwapState.SWAPPED:
         with context.control() as control:
-            message = f"{table.source} is the rebuilt table"
-            context.enter_in(control, Stage.SWITCHING, message, StageChange(blocked_at=None))
+            change = StageChange(blocked_at=None)
+            context.enter_in(control, Stage.SWITCHING, swapped_text(context, table), change)
             note_parts(control, context)
         return Outcome.ADVANCED
     return interrupted(context)
 
 
 def switching(context: Context) -> Outcome:
-    """Tell the operator's side: the rebuilt table has the name, its counter and its triggers."""
-    return finish(context, "the table is rebuilt")
+    """Tell the operator's side: the other table has the name, its counter and its triggers."""
+    forward = context.migration.request.direction is Direction.FORWARD
+    return finish(context, "the table is rebuilt" if forward else "the table is the old one again")
 
 
 def restoring(context: Context) -> Outcome:

@@ -21,7 +21,10 @@ from pipeline.cutover.blockers import BlockerWatch
 from pipeline.cutover.catch_up import catch_up
 from pipeline.cutover.sentry import create_sentry
 from pipeline.cutover.shared import POLL_S, enter_verifying, hand_over, is_proved, note_parts
+from pipeline.cutover.way_back import read_stream_start
+from pipeline.domain.migration import MigrationTable
 from pipeline.domain.stages import Stage
+from pipeline.domain.way_back import Direction
 from pipeline.errors import RetryableError
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.flavours import executed_gtids
@@ -134,11 +137,13 @@ class Attempt:
         Raises:
             RetryableError: the proof fails.
         """
+        start = read_stream_start(self.context)
         with self.context.control() as control:
             if not is_proved(control, self.context, drain):
                 raise RetryableError("Something was written to the shadow after it was verified.")
             proof = "every row was verified later than its last change; the lock is released now"
-            self.context.enter_in(control, Stage.SWAPPING, proof)
+            change = StageChange(way_back_start=start)
+            self.context.enter_in(control, Stage.SWAPPING, proof, change)
         self.context = self.context.at(Stage.SWAPPING)
 
     def _swapped(self) -> Outcome:
@@ -146,7 +151,7 @@ class Attempt:
             self.context.enter_in(
                 control,
                 Stage.SWITCHING,
-                f"{self.swap.table.source} is the rebuilt table",
+                swapped_text(self.context, self.swap.table),
                 # Writes no longer wait.
                 StageChange(blocked_at=None, lock_connection=None, rename_connection=None),
             )
@@ -176,3 +181,9 @@ class Attempt:
         self._asked = time.monotonic()
         if migration.abort_asked or migration.failure is not None:
             raise RetryableError("The attempt was given up: an abort or a failure came first.")
+
+
+def swapped_text(context: Context, table: MigrationTable) -> str:
+    """What is true after the swap."""
+    forward = context.migration.request.direction is Direction.FORWARD
+    return f"{table.source} is {'the rebuilt table' if forward else 'the old table again'}"

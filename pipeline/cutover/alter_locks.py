@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from pipeline.alter.convert_rows import make_temporaries
+from pipeline.alter.temporary import make_temporaries
 from pipeline.cutover.blockers import waits_for
 from pipeline.cutover.lock_wait import Waiting
 from pipeline.domain.migration import MigrationTable

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from pipeline.alter.convert_rows import plan_of
+from pipeline.alter.carried import note_kept
 from pipeline.alter.rows import insert_rows
+from pipeline.alter.temporary import plan_of
 from pipeline.control.leases import fence
 from pipeline.cutover.log_searches import as_it_is, changes_of, keys_of, read_all, search_of, shown
 from pipeline.domain.event_kind import EventKind
@@ -121,6 +122,8 @@ def _write(connection: Connection, late: _Late, keys: list[KeyText]) -> None:
         return
     table = late.table
     condition = is_one_of(table.target_table, _bounds(table, keys))
+    if plan_of(table).carried:
+        note_kept(connection, table.swapped_in, condition, ())
     run(connection, f"DELETE FROM {quote_name(table.source)} WHERE {condition}")
     lines = [line for key in keys if (line := late.rows[key]) is not None]
     insert_rows(connection, table.swapped_in, b"".join(b"%b\n" % line for line in lines))

@@ -1,4 +1,4 @@
-"""Records the way back of a move: after the switch, and without a gap.
+"""Records the way back of a migration: after the switch, and without a gap.
 
 The position at which its stream begins is read right before the proof, and commits with it, on the
 target. From then on nothing of ours changes the new tables, and the application does not yet. So
@@ -8,7 +8,9 @@ writes are refused.
 
 Its control rows are on the source, the target of the way back. They are written in one transaction
 under an id that follows from the migration's. If it has been recorded already, it stays as it is.
-What takes longer, the tables beside those rows, is made before the cut-over.
+What takes longer, the tables beside those rows, is made before the cut-over of a move. An alter's
+table is never missing, so there it is made afterwards, when both tables have the names under which
+the way back finds them.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from pipeline.alter.inverse import inverse_plan
+from pipeline.alter.temporary import create_templates
 from pipeline.control.chunk_map import create_key_tables
 from pipeline.control.hooks import last_run
 from pipeline.control.install import install, is_installed
@@ -23,10 +27,11 @@ from pipeline.control.migration_tables import read_tables
 from pipeline.control.migrations import find_migration
 from pipeline.control.schema import read_now
 from pipeline.control.way_back import asked_too_late, create_way_back, plan_way_back
+from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import MigrationTable, PlannedTable
-from pipeline.domain.request import move_request, way_back_of
+from pipeline.domain.request import MigrationKind, way_back_of
 from pipeline.domain.way_back import StreamStart, way_back_id
 from pipeline.errors import (
     FencedError,
@@ -38,11 +43,11 @@ from pipeline.errors import (
 from pipeline.mysql.catalogue import table_identity, trigger_names
 from pipeline.mysql.durability import log_identity
 from pipeline.mysql.flavours import executed_gtids, identity
-from pipeline.mysql.introspect import read_table_to_move
+from pipeline.mysql.introspect import read_table, read_table_to_move
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.servers import definition_text
-from pipeline.mysql.table import TableName
+from pipeline.mysql.table import Table, TableName
 from pipeline.mysql.xa import prepared_xa
 from pipeline.pausepoints import Point, reached
 from pipeline.step.context import Context
@@ -53,11 +58,16 @@ _LOCK_WAIT_S = 5
 
 
 def prepare_way_back(context: Context) -> None:
-    """Create on the source what recording a way back needs, while nothing waits for it."""
-    if context.migration.request.way_back_s is None:
+    """Move only: create on the source what its way back needs, while nothing waits for it."""
+    request = context.migration.request
+    if request.way_back_s is None or request.kind is MigrationKind.ALTER:
         return
     with context.source() as old:
         install(old, context.migration.source)
+    _plan(context)
+
+
+def _plan(context: Context) -> None:
     with context.reading() as control:
         noted = read_tables(control, context.migration.id)  # with their identities
     planned = [_planned(context, table) for table in noted]
@@ -66,12 +76,13 @@ def prepare_way_back(context: Context) -> None:
     with context.ddl(context.migration.source) as old:
         for table in tables:
             create_key_tables(old, table)
+            if table.alter_plan is not None:
+                create_templates(old, table, table.alter_plan)
 
 
 def _planned(context: Context, table: MigrationTable) -> PlannedTable:
-    with context.reading() as new, context.source() as old:
-        definition = read_table_to_move(new, old, table.target)
-    definition = replace(definition, name=table.live_name, key=table.definition.key)
+    plan = table.alter_plan
+    definition = _moved_back(context, table) if plan is None else _altered_back(context, table)
     if context.migration.request.json_as_text:
         definition = definition.documents_as_text()
     return PlannedTable(
@@ -81,10 +92,27 @@ def _planned(context: Context, table: MigrationTable) -> PlannedTable:
         bytes_estimate=table.bytes_estimate,
         chunk_rows=table.chunk_rows,
         definition_text="",  # noted with the rest
+        alter_plan=None if plan is None else _inverse(context, table, plan),
         target_identity=table.source_identity,
         source_identity=table.target_identity,
         returns_to=table.source,
     )
+
+
+def _moved_back(context: Context, table: MigrationTable) -> Table:
+    with context.reading() as new, context.source() as old:
+        definition = read_table_to_move(new, old, table.target)
+    return replace(definition, name=table.live_name, key=table.definition.key)
+
+
+def _altered_back(context: Context, table: MigrationTable) -> Table:
+    with context.source() as server:
+        return replace(read_table(server, table.live_name), key=table.target_table.key)
+
+
+def _inverse(context: Context, table: MigrationTable, plan: AlterPlan) -> AlterPlan:
+    with context.source() as server:
+        return inverse_plan(server, plan, table.live_name, table.retired_name)
 
 
 def require_old_tables(context: Context) -> None:
@@ -158,10 +186,12 @@ def _record(context: Context) -> None:
         if find_migration(old, new_id) is not None:
             return
     _drop_old_triggers(context)
+    if migration.kind is MigrationKind.ALTER:
+        _plan(context)
     with context.source() as old:
         window = timedelta(seconds=known(migration.request.way_back_s, "how long it is open"))
         until = read_now(old) + window
-        request = way_back_of(move_request(migration.request), migration.id, until)
+        request = way_back_of(migration.request, migration.id, until)
         create_way_back(
             old, new_id, request, migration.way_back_start, definitions, migration.created_by
         )

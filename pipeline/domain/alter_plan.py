@@ -31,6 +31,9 @@ class AlterPlan:
     retyped: bool  # a kept column has another type, character set or collation
     checked: tuple[str, ...]  # kept columns whose conversion might lose something silently
     new_unique: tuple[str, ...]  # unique keys of the shadow that the original does not have
+    # Way back only: what the filled table's rows hold beyond that. They keep it as long as they
+    # exist; a new row gets the default.
+    carried: tuple[Column, ...] = ()
     # The original's AUTO_INCREMENT at the start, if the change sets another one.
     counter_at_start: int | None = field(default=None, compare=False)
 

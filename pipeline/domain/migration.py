@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cached_property
 
 from pipeline.domain.alter_plan import AlterPlan
-from pipeline.domain.names import alter_retired_name, retired_name_of
+from pipeline.domain.names import retired_beside, retired_name_of
 from pipeline.domain.request import MigrationKind, Request
 from pipeline.domain.role import Role
 from pipeline.domain.stages import MAY_BE_RETIRED, Stage
@@ -108,6 +108,7 @@ class Placement:
     key_model: TableName  # the table on the target's server whose key the control tables copy
     swapped: bool  # its name goes to the target table at the cut-over; until then it keeps it
     change: str | None  # alter only: what is asked of the table
+    carries: bool  # its target's rows hold more than the source's
 
 
 @dataclass(frozen=True)
@@ -174,17 +175,19 @@ def _moved(table: MigrationTable) -> Placement:
         key_model=table.returns_to or table.target,
         swapped=False,
         change=None,
+        carries=False,
     )
 
 
 def _altered(table: MigrationTable, plan: AlterPlan) -> Placement:
     return Placement(
         target_table=plan.shadow,
-        retired_name=alter_retired_name(table.source),
+        retired_name=retired_beside(table.source, table.target),
         live_name=table.source,
         key_model=table.source,
         swapped=True,
         change=plan.ddl,
+        carries=bool(plan.carried),
     )
 
 

@@ -34,6 +34,15 @@ def alter_retired_name(name: TableName) -> TableName:
     return _sorted_after(name, "old")
 
 
+def retired_beside(name: TableName, filled: TableName) -> TableName:
+    """What `name` will be called once `filled`, one of the two tables beside it, has its name.
+
+    An alter fills `t_tranship_new`, its way back `t_tranship_old`: the other name is free.
+    """
+    retired = alter_retired_name(name)
+    return shadow_name(name) if filled == retired else retired
+
+
 def scratch_name(name: TableName) -> TableName:
     """A table on which a change is tried; not the shadow, since several may try at once."""
     return _sorted_after(name, secrets.token_hex(2)[:3])

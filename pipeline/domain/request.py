@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
 from pipeline.domain.hook_names import Hook
-from pipeline.domain.names import retired_name_of, shadow_name
+from pipeline.domain.names import retired_beside, retired_name_of, shadow_name
 from pipeline.domain.way_back import Direction, WayBack
 from pipeline.domain.window import Window
 from pipeline.errors import DefectError, RefusedError
@@ -39,11 +39,22 @@ class _Terms:
     chunk_rows: int | None = None  # at first; otherwise row_copy.chunk_rows
     cut_over_window: Window | None = None
     postpone_cut_over: bool = False
+    way_back_s: float | None = None  # for how long it can be rolled back; not at all
+    back: WayBack | None = None  # only if it is a way back itself
 
     def __post_init__(self) -> None:
         _refuse_less("chunk_rows", self.chunk_rows, 1)
+        _refuse_less("way_back_s", self.way_back_s, 1)
         for name, command in self.hooks.items():
             _refuse_unreadable(name, command)
+
+    @property
+    def direction(self) -> Direction:
+        return Direction.FORWARD if self.back is None else self.back.direction
+
+    @property
+    def _whose(self) -> str:
+        return "" if self.back is None else f"way back of {self.back.of}: "
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,22 +71,11 @@ class MoveRequest(_Terms):
     tables: tuple[TableName, ...]
     target_schema: str | None = None  # otherwise the source's
     defer_secondary_indexes: bool = False  # add them after the rows
-    way_back_s: float | None = None  # for how long it can be rolled back; not at all
-    back: WayBack | None = None  # only if it is a way back itself
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _refuse_less("way_back_s", self.way_back_s, 1)
 
     @property
     def summary(self) -> str:
         names = ", ".join(str(name) for name in self.tables)
-        whose = "" if self.back is None else f"way back of {self.back.of}: "
-        return f"{whose}move {names} from {self.source} to {self.target}"
-
-    @property
-    def direction(self) -> Direction:
-        return Direction.FORWARD if self.back is None else self.back.direction
+        return f"{self._whose}move {names} from {self.source} to {self.target}"
 
     def target_name(self, table: TableName) -> TableName:
         """What the table to be filled is called."""
@@ -119,19 +119,6 @@ class AlterRequest(_Terms):
         return self.server
 
     @property
-    def direction(self) -> Direction:
-        return Direction.FORWARD
-
-    @property
-    def way_back_s(self) -> float | None:
-        """An alter has no way back."""
-        return None
-
-    @property
-    def back(self) -> WayBack | None:
-        return None
-
-    @property
     def target(self) -> str:
         return self.server
 
@@ -141,10 +128,16 @@ class AlterRequest(_Terms):
 
     @property
     def summary(self) -> str:
-        return f"alter {self.table} on {self.server}: {self.change}"
+        return f"{self._whose}alter {self.table} on {self.server}: {self.change}"
 
     def target_name(self, table: TableName) -> TableName:
-        return shadow_name(table)
+        """What the table to be filled is called: the shadow, or on a way back the old table."""
+        return shadow_name(table) if self.back is None else self.back.retired[0]
+
+    @property
+    def retired_name(self) -> TableName:
+        """What the table is called once the other one has its name."""
+        return retired_beside(self.table, self.target_name(self.table))
 
 
 Request = MoveRequest | AlterRequest
@@ -176,20 +169,30 @@ def move_request(request: Request) -> MoveRequest:
 _HOOKS_BACK = frozenset({Hook.BEFORE_CUT_OVER, Hook.ON_SUCCESS, Hook.ON_FAILURE, Hook.STATUS})
 
 
-def way_back_of(request: MoveRequest, migration_id: str, until: datetime) -> MoveRequest:
-    """The move that takes back the move `migration_id`, and can itself be taken back."""
-    names = request.tables
+def way_back_of(request: Request, migration_id: str, until: datetime) -> Request:
+    """What takes back the migration `migration_id`, and can itself be taken back."""
+    back = WayBack(
+        of=migration_id, direction=request.direction.opposite, names=request.tables, until=until,
+        retired=_retired_names(request),
+    )  # fmt: skip
+    hooks = {name: one for name, one in request.hooks.items() if name in _HOOKS_BACK}
+    if isinstance(request, AlterRequest):
+        return replace(
+            request, hooks=hooks, cut_over_window=None, postpone_cut_over=True, back=back
+        )
     return MoveRequest(
         source=request.target, target=request.source,
-        tables=tuple(request.live_name(name) for name in names),
-        with_triggers=request.with_triggers, json_as_text=request.json_as_text,
-        hooks={name: one for name, one in request.hooks.items() if name in _HOOKS_BACK},
+        tables=tuple(request.live_name(name) for name in request.tables),
+        with_triggers=request.with_triggers, json_as_text=request.json_as_text, hooks=hooks,
         chunk_rows=request.chunk_rows, postpone_cut_over=True, way_back_s=request.way_back_s,
-        back=WayBack(
-            of=migration_id, direction=request.direction.opposite, names=names, until=until,
-            retired=tuple(retired_name_of(name) for name in names),
-        ),
+        back=back,
     )  # fmt: skip
+
+
+def _retired_names(request: Request) -> tuple[TableName, ...]:
+    if isinstance(request, AlterRequest):
+        return (request.retired_name,)
+    return tuple(retired_name_of(name) for name in request.tables)
 
 
 def _refuse_less(name: str, value: float | None, least: float) -> None:

@@ -1,7 +1,8 @@
-"""The way back of a move: a second move with the roles swapped, whose copy is done already.
+"""The way back: a second migration with the roles swapped, whose copy is done already.
 
 At the proof both sides are equal, so what the application writes to the new tables from then on is
 all that the old ones lack. The second migration brings it there, and its cut-over is the roll-back.
+That of a move is a move, that of an alter an alter.
 The second one has a way back, too, which is the way forward again, and so to and fro.
 """
 
@@ -16,7 +17,7 @@ from pipeline.mysql.table import TableName
 
 
 class Direction(StrEnum):
-    """Which way a move leads; of an alter and of a first move: forward."""
+    """Which way a migration leads; the first one: forward."""
 
     FORWARD = "forward"
     BACK = "back"
@@ -28,7 +29,7 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class WayBack:
-    """What makes a move a way back: what it takes back, how its target's tables are called."""
+    """What makes a migration a way back: what it takes back, how its target's tables are called."""
 
     of: str  # the migration that it takes back
     direction: Direction

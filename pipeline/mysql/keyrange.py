@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 _MEMBERS = frozenset({ValueKind.ENUM, ValueKind.SET})
 Bound = tuple[str, ...]  # one SQL literal for each key column
+Moved = tuple[Bound, Bound]  # the key that a row has, and the one that it gets
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,12 @@ class StatementSummary:
     skipped: int = 0  # LOAD DATA … IGNORE: left out
     warnings: int = 0  # all of them, also those past max_error_count
 
+    def __add__(self, other: StatementSummary) -> StatementSummary:
+        return StatementSummary(
+            self.records + other.records, self.duplicates + other.duplicates,
+            self.skipped + other.skipped, self.warnings + other.warnings,
+        )  # fmt: skip
+
     @classmethod
     def parse(cls, message: str) -> StatementSummary:
         counts = {name.lower(): int(number) for name, number in _COUNT.findall(message)}

@@ -9,15 +9,17 @@ from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.table import TableName
 
 
-def temporary_like(connection: Connection, name: TableName, template: TableName) -> TableName:
-    """The connection's own table with the definition of `template`, which is empty now.
+def temporary_like(connection: Connection, name: TableName, template: TableName) -> None:
+    """Create the connection's own table with the definition of `template`, if it is not there.
 
-    It is created once, and ends no transaction. Not under LOCK TABLES, unless it is there already.
+    It ends no transaction. A connection that holds LOCK TABLES can't create one.
     """
     made: set[str] = connection.info.setdefault("temporary", set())
-    if name.name in made:
-        run(connection, f"DELETE FROM {quote_name(name)}")
-    else:
+    if name.name not in made:
         run(connection, f"CREATE TEMPORARY TABLE {quote_name(name)} LIKE {quote_name(template)}")
         made.add(name.name)
-    return name
+
+
+def empty(connection: Connection, name: TableName) -> None:
+    """Delete its rows."""
+    run(connection, f"DELETE FROM {quote_name(name)}")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
 from pipeline.alter.ddl import read_ddl
 from pipeline.alter.plan import map_columns, scratch_table
 from pipeline.domain.alter_plan import AlterPlan
-from pipeline.domain.names import alter_retired_name, other_name, shadow_name
+from pipeline.domain.names import other_name, shadow_name
 from pipeline.errors import FatalError, RefusedError
 from pipeline.mysql.catalogue import foreign_keys, taken_names, trigger_names, triggers_of_schema
 from pipeline.mysql.failures import driver_errors, without_server
@@ -36,7 +36,7 @@ def change(context: CheckContext) -> Iterator[Finding]:
         read_ddl(request.change)  # before the server gets it
         with scratch_table(server, request.table, request.change) as scratch:
             yield info(f"{request.table}: {_shown(map_columns(server, scratch, request))}.")
-            yield from free_beside(server, request.table, scratch)
+            yield from free_beside(server, request, scratch)
             if request.with_triggers:
                 yield from _rehearsed(server, request.table, scratch)
 
@@ -82,22 +82,21 @@ def _shown(plan: AlterPlan) -> str:
 
 def names_free(context: CheckContext) -> Iterator[Finding]:
     """The name of the sentry, which the old table gets at the swap, is free."""
-    yield from _free(context, alter_retired_name)
+    yield from _free(context, context.alter.retired_name)
 
 
 def shadow_free(context: CheckContext) -> Iterator[Finding]:
     """The name of the shadow is free."""
-    yield from _free(context, shadow_name)
+    yield from _free(context, shadow_name(context.alter.table))
 
 
-def _free(context: CheckContext, beside: Callable[[TableName], TableName]) -> Iterator[Finding]:
+def _free(context: CheckContext, beside: TableName) -> Iterator[Finding]:
     with context.source() as server:
-        for name in context.request.tables:
-            if table_exists(server, beside(name)):
-                yield refused(
-                    f"{beside(name)} exists, and the change of {name} needs that name.",
-                    "Drop or rename it; after an earlier change: tranship clean-up ID.",
-                )
+        if table_exists(server, beside):
+            yield refused(
+                f"{beside} exists, and the change of {context.alter.table} needs that name.",
+                "Drop or rename it; after an earlier change: tranship clean-up ID.",
+            )
 
 
 def metadata_locks(context: CheckContext) -> Iterator[Finding]:

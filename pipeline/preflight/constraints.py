@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection
 
-from pipeline.domain.names import alter_retired_name, retired_name_of, shadow_name
+from pipeline.domain.names import retired_name_of
+from pipeline.domain.request import AlterRequest
 from pipeline.mysql.constraints import (
     Constraint,
     after_rename,
@@ -55,12 +56,13 @@ def free_on_target(context: CheckContext) -> Iterator[Finding]:
         yield from _judged(found, created, f"in schema {schema} on {request.target}")
 
 
-def free_beside(server: Connection, table: TableName, scratch: TableName) -> Iterator[Finding]:
+def free_beside(server: Connection, request: AlterRequest, scratch: TableName) -> Iterator[Finding]:
     """Alter only: those of the shadow get free names, now and at the swap; those of the table, too.
 
     `scratch` is a table of the new definition; once there is a shadow, the shadow.
     """
-    shadow, retired = shadow_name(table).name, alter_retired_name(table).name
+    table = request.table
+    shadow, retired = request.target_name(table).name, request.retired_name.name
     there = constraints_of_schema(server, table.schema)
     created = after_rename(there, {scratch.name: shadow})
     yield from _judged(created, [shadow], "when the new table is created")
@@ -70,9 +72,9 @@ def free_beside(server: Connection, table: TableName, scratch: TableName) -> Ite
 
 def free_at_swap(context: CheckContext) -> Iterator[Finding]:
     """The constraints of the table and of its shadow still get names that are free."""
+    request = context.alter
     with context.source() as server:
-        for table in context.request.tables:
-            yield from free_beside(server, table, shadow_name(table))
+        yield from free_beside(server, request, request.target_name(request.table))
 
 
 def _judged(found: Iterable[Constraint], ours: Iterable[str], when: str) -> Iterator[Finding]:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING
 
 from pipeline.domain.request import (
     AlterRequest,
@@ -18,7 +17,11 @@ from pipeline.domain.request import (
     move_request,
 )
 from pipeline.errors import FatalError, RefusedError
-from pipeline.mysql.pools import Pools
+
+if TYPE_CHECKING:  # the command line prints findings, and has no use for what finds them
+    from sqlalchemy import Connection
+
+    from pipeline.mysql.pools import Pools
 
 
 class Scope(StrEnum):

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pipeline.domain.request import MigrationKind, MoveRequest, Request, way_back_of
 from pipeline.mysql.pools import Pools
 from pipeline.preflight import (
+    alter_back,
     alters,
     binlog,
     claims,
@@ -94,6 +95,7 @@ CHECKS = (
     Check("status variables", throttle.status_variables, _NOT_AT_CUT_OVER),
     Check("old names", tables.old_names_free, _LATER, _MOVE),
     Check("way back", way_back.possible, _NOT_AT_CUT_OVER, _MOVE),
+    Check("way back", alter_back.possible, _NOT_AT_CUT_OVER, _ALTER),
 )
 _OTHER_WAY = tuple(
     replace(check, name=f"way back: {check.name}") for check in CHECKS if check.both_ways
@@ -111,6 +113,7 @@ def run_preflight(pools: Pools, request: Request, scope: Scope) -> list[Finding]
     with context.source(), context.target():
         pass  # an unreachable server is one error, not one for each check
     found = _findings(CHECKS, context, scope)
+    # An alter's way back is on the same server, and asks nothing more of it.
     if isinstance(request, MoveRequest) and request.way_back_s is not None and request.back is None:
         back = way_back_of(request, migration_id="", until=datetime.now(UTC))
         found += _findings(_OTHER_WAY, CheckContext(pools, back), scope)

@@ -24,7 +24,7 @@ from pipeline.mysql.keyrange import Bound, KeyRange, bound_from_row, in_slices, 
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.table import Table, TableName
-from pipeline.mysql.temporary import temporary_like
+from pipeline.mysql.temporary import empty, temporary_like
 from pipeline.rows.write_lines import write_lines
 
 _KEYS_IN_A_ROW = 500
@@ -73,6 +73,7 @@ def _unpacked(
     # Not by the table's number alone, which another control schema may have given out, too.
     name = TableName(SCHEMA, f"{kind}_{table.migration_id}_{table.ordinal}")
     temporary_like(connection, name, like.name)
+    empty(connection, name)
     data = b"".join(line + b"\n" for line in lines)
     write_lines(connection, replace(like, name=name), name, data, replace=True)
     return name

@@ -32,6 +32,11 @@ class IndexProgress:
     seconds: float  # that it has taken, or took
     share: float | None
 
+    @property
+    def deferred(self) -> bool:
+        """Whether they still wait for the rows."""
+        return self.state is BuildState.DEFERRED
+
 
 def read_indexes(control: Connection, table: MigrationTable) -> IndexProgress | None:
     """None if no index of the table was deferred."""

@@ -6,10 +6,11 @@ The texts are templates. Their fields are those of `StatusFacts`, and `touched_r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.domain.request import MigrationKind
 from pipeline.domain.stages import Stage
+from pipeline.domain.way_back import Direction
 
 
 @dataclass(frozen=True)
@@ -60,3 +61,19 @@ KIND_WORDS: dict[MigrationKind, KindWords] = {
         writes="had to wait",
     ),
 }
+_ALTER = KIND_WORDS[MigrationKind.ALTER]
+# A move back is worded as any move is.
+_BACK = {
+    MigrationKind.ALTER: replace(
+        _ALTER,
+        untouched="the changed table stays in use",
+        done="the table is the old one again",
+        kept="{source} keeps the changed one",
+        waits={**_ALTER.waits, Stage.DRAINING: "the old table to have the table's last changes"},
+    )
+}
+
+
+def words_of(kind: MigrationKind, direction: Direction) -> KindWords:
+    back = direction is Direction.BACK
+    return _BACK.get(kind, KIND_WORDS[kind]) if back else KIND_WORDS[kind]

@@ -17,7 +17,8 @@ from pipeline.domain.reading import Reading, Signal
 from pipeline.domain.request import MigrationKind
 from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage, wants_stream
-from pipeline.status.kind_words import KIND_WORDS
+from pipeline.domain.way_back import Direction
+from pipeline.status.kind_words import words_of
 from pipeline.status.way_back import WayBackProgress
 from pipeline.status.wording import reasons_text
 
@@ -67,6 +68,7 @@ class StatusFacts:
     retry_s: float  # until the next attempt
     refused_s: float
     refused_limit_s: float
+    direction: Direction = Direction.FORWARD
     until: datetime | None = None  # a way back stands open until then
     tried: bool = False  # a cut-over was
     way_back: WayBackProgress | None = None  # of this migration
@@ -100,7 +102,7 @@ def _waits_for_roll_back(now: StatusFacts) -> bool:
 
 
 def _done(now: StatusFacts) -> NextStep:
-    words = KIND_WORDS[now.kind]
+    words = words_of(now.kind, now.direction)
     if now.cleaned_up:
         return _nothing_left(now, words.done)
     said = _said(now, f"nothing: {words.done}; {words.kept} until clean-up")
@@ -117,7 +119,7 @@ def _nothing_left(now: StatusFacts, how: str) -> NextStep:
 
 
 def _aborted(now: StatusFacts) -> NextStep:
-    words = KIND_WORDS[now.kind]
+    words = words_of(now.kind, now.direction)
     if now.cleaned_up:
         return _nothing_left(now, words.untouched)
     left = words.left if now.until is None else "the way back is closed"
@@ -126,7 +128,7 @@ def _aborted(now: StatusFacts) -> NextStep:
 
 
 def _failed(now: StatusFacts) -> NextStep:
-    untouched = _said(now, KIND_WORDS[now.kind].untouched)
+    untouched = _said(now, words_of(now.kind, now.direction).untouched)
     if now.failure is not None and not now.failure.resumable:
         return NextStep(
             f"nothing by itself: {untouched}; abort, then start again", f"tranship abort {now.id}"
@@ -244,7 +246,7 @@ def _ready(now: StatusFacts) -> str:
 
 
 def _cutting_over(now: StatusFacts) -> str:
-    words = KIND_WORDS[now.kind]
+    words = words_of(now.kind, now.direction)
     return _said(now, words.cutting_over.replace("{waits}", words.waits[now.stage]))
 
 
@@ -261,7 +263,7 @@ def _switching(now: StatusFacts) -> str:
 def _restoring(now: StatusFacts) -> str:
     then = f", then: {now.after_restore}" if now.after_restore else ""
     why = f" ({now.failure.explanation})" if now.failure else ""
-    return f"{_said(now, KIND_WORDS[now.kind].restoring)}{then}{why}"
+    return f"{_said(now, words_of(now.kind, now.direction).restoring)}{then}{why}"
 
 
 def _said(now: StatusFacts, template: str) -> str:

@@ -272,7 +272,7 @@ def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> Sta
         id=migration.id, kind=migration.kind, source=migration.source, target=migration.target,
         stage=migration.stage, after_restore=migration.after_restore,
         postponed=migration.postponed,
-        until=progress.until, tried=migration.attempt > 0,
+        direction=progress.direction, until=progress.until, tried=migration.attempt > 0,
         way_back=progress.way_back,
         window=None if migration.in_window else str(migration.request.cut_over_window),
         failure=migration.failure, hook_failure=progress.hook_failure,

@@ -88,24 +88,3 @@ def _with_lag(pools: Pools, migration: Migration, found: WayBackProgress) -> Way
     if state is None:
         return found
     return replace(found, lag_s=there.lag_s(state, caught_up_at))
-
-
-def way_back_text(back: WayBackProgress) -> str:
-    """`way back 1a2b3c4d: open until …, lag 0.0 s, 3 changed rows to verify`."""
-    way = "way back" if back.direction is Direction.BACK else "way forward"
-    return f"{way} {back.id}: {_state_text(back)}"
-
-
-def _state_text(back: WayBackProgress) -> str:
-    if back.stage is None:
-        return f"not known: {back.trouble}" if back.trouble else "not recorded"
-    if back.trouble is not None:
-        return f"{back.stage}: {back.trouble}"
-    if not back.stands_open or back.until is None:
-        return _ENDS.get(back.stage, str(back.stage))
-    lag = "?" if back.lag_s is None else f"{back.lag_s:.1f} s"
-    until = f"{back.until:%Y-%m-%d %H:%M:%S} UTC"
-    return f"open until {until}, lag {lag}, {back.keys_touched:,} changed rows to verify"
-
-
-_ENDS = {Stage.DONE: "taken", Stage.ABORTED: "closed"}

@@ -1,14 +1,20 @@
-"""Puts into words what holds a migration back, and what a cut-over was spent on."""
+"""Puts into words what holds a migration back, what a cut-over was spent on, and its way back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from pipeline.domain.cut_over_parts import CutOverAttempt, Part
 from pipeline.domain.reading import Reading, Signal
 from pipeline.domain.request import MigrationKind
+from pipeline.domain.stages import Stage
+from pipeline.domain.way_back import Direction
 from pipeline.status.kind_words import KIND_WORDS
+
+if TYPE_CHECKING:  # only types: this module is imported for the help of commands, too
+    from pipeline.status.way_back import WayBackProgress
 
 _NUMBER = "is {value:g}, the limit {limit:g}"
 _SECONDS = "is {value:g} s, the limit {limit:g} s"
@@ -52,3 +58,24 @@ def attempt_text(kind: MigrationKind, attempt: CutOverAttempt) -> str:
     """`writes were refused for 87 ms: locks 12 ms, drain 20 ms, …`."""
     parts = ", ".join(f"{_PARTS[one.part]} {one.ms:,.0f} ms" for one in attempt.parts)
     return f"writes {KIND_WORDS[kind].writes} for {1000 * attempt.total_s:,.0f} ms: {parts}"
+
+
+_WAY_BACK_ENDS = {Stage.DONE: "taken", Stage.ABORTED: "closed"}
+
+
+def way_back_text(back: WayBackProgress) -> str:
+    """`way back 1a2b3c4d: open until …, lag 0.0 s, 3 changed rows to verify`."""
+    way = "way back" if back.direction is Direction.BACK else "way forward"
+    return f"{way} {back.id}: {_way_back_state(back)}"
+
+
+def _way_back_state(back: WayBackProgress) -> str:
+    if back.stage is None:
+        return f"not known: {back.trouble}" if back.trouble else "not recorded"
+    if back.trouble is not None:
+        return f"{back.stage}: {back.trouble}"
+    if not back.stands_open or back.until is None:
+        return _WAY_BACK_ENDS.get(back.stage, str(back.stage))
+    lag = "?" if back.lag_s is None else f"{back.lag_s:.1f} s"
+    until = f"{back.until:%Y-%m-%d %H:%M:%S} UTC"
+    return f"open until {until}, lag {lag}, {back.keys_touched:,} changed rows to verify"

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from pipeline.alter.convert_rows import converted_rows, create_templates
+from pipeline.alter.carried import note_kept
+from pipeline.alter.convert_rows import converted_rows
 from pipeline.alter.plan import create_shadow, map_columns
 from pipeline.alter.rows import copy_range, replace_rows
+from pipeline.alter.temporary import create_templates
 from pipeline.control.migration_tables import mark_created_by_us, note_target
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.request import alter_request
 from pipeline.errors import StartOverError
 from pipeline.mysql.catalogue import table_identity
-from pipeline.mysql.keyrange import KeyRange
+from pipeline.mysql.keyrange import KeyRange, Moved
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.servers import table_is_empty
@@ -61,6 +64,10 @@ class AlterStrategy(Strategy):
 
     def read_chunk(self, source: Connection, name: TableName, keys: KeyRange) -> WriteChunk:
         return lambda target: Written(*copy_range(target, self.table, keys))
+
+    def keep_values(self, target: Connection, condition: str, moved: Sequence[Moved] = ()) -> None:
+        if self.plan.carried:
+            note_kept(target, self.table, condition, moved)
 
     def apply_images(self, target: Connection, lines: bytes) -> None:
         if lines:

@@ -4,6 +4,8 @@
     prepare_target   the source's own CREATE TABLE       the shadow: LIKE the table, then the change
     read_chunk       lines of text; LOAD DATA writes     nothing; INSERT … SELECT reads and writes,
                      them                                since both tables are on one server
+    keep_values      nothing: the rows are the same      way back only: what the old table's rows
+                                                         hold in columns that were dropped
     apply_images     LOAD DATA … REPLACE                 the same into a staging table, and from
                                                          there converted into the shadow
     comparable_rows  the rows as they are                the rows as the shadow would hold them
@@ -15,7 +17,7 @@ How they cut over is in `cutover/`. What is plain data (names, definitions) is `
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -24,7 +26,7 @@ from sqlalchemy import Connection
 
 from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.errors import FatalError
-from pipeline.mysql.keyrange import KeyRange
+from pipeline.mysql.keyrange import KeyRange, Moved
 from pipeline.mysql.table import Table, TableName
 
 
@@ -83,6 +85,14 @@ class Strategy(ABC):
 
         Raises:
             FatalError: a row can't be read, or written, without loss.
+        """
+
+    @abstractmethod
+    def keep_values(self, target: Connection, condition: str, moved: Sequence[Moved] = ()) -> None:
+        """Note what rows of the target hold beyond the source's columns, before they are deleted.
+
+        Rows that are written in the same transaction get it again: those under `condition`, and
+        those of `moved`, which have the first key now and will have the second.
         """
 
     @abstractmethod

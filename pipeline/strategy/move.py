@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -14,7 +15,7 @@ from pipeline.mysql.catalogue import table_identity
 from pipeline.mysql.definition_diff import differences
 from pipeline.mysql.indexes import DeferredIndex, deferrable_indexes, without_indexes
 from pipeline.mysql.introspect import read_table
-from pipeline.mysql.keyrange import KeyRange
+from pipeline.mysql.keyrange import KeyRange, Moved
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote, quote_name
 from pipeline.mysql.servers import create_schema, create_statement, table_is_empty
@@ -105,6 +106,9 @@ class MoveStrategy(Strategy):
             return Written(lines.rows, len(lines.data))
 
         return write
+
+    def keep_values(self, target: Connection, condition: str, moved: Sequence[Moved] = ()) -> None:
+        pass
 
     def apply_images(self, target: Connection, lines: bytes) -> None:
         write_lines(target, self.table.definition, self.table.target, lines, replace=True)

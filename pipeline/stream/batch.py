@@ -26,7 +26,7 @@ from sqlalchemy import Connection
 from pipeline.control.chunk_map import tombstones, touched_log
 from pipeline.domain.migration import MigrationTable
 from pipeline.mysql.codecs import bound_maker
-from pipeline.mysql.keyrange import in_slices, is_one_of
+from pipeline.mysql.keyrange import Moved, in_slices, is_one_of
 from pipeline.mysql.pools import lenient_sql_mode, run
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.table import Table, TableName
@@ -34,6 +34,7 @@ from pipeline.rows.key_log import packed
 from pipeline.rows.write_lines import write_lines
 from pipeline.strategy.choice import strategy_of
 from pipeline.stream.events import ChangeKind, KeyText, Line, RowsChange
+from pipeline.stream.lineage import Lineage
 
 _KEYS_PER_DELETE = 1000
 
@@ -45,11 +46,17 @@ class TableBatch:
     table: MigrationTable
     tombstones: bool
     rows: dict[KeyText, Line | None] = field(default_factory=dict)
+    lineage: Lineage | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lineage = Lineage() if self.table.placement.carries else None
 
     def add(self, change: RowsChange) -> None:
         """Take in one rows event."""
         if change.change is ChangeKind.DELETE:
             self.rows.update(dict.fromkeys(change.before))
+            if self.lineage is not None:
+                self.lineage.deleted(change.before)
         elif change.change is ChangeKind.INSERT or change.before == change.keys:
             self.rows.update(zip(change.keys, change.after, strict=True))
         else:
@@ -60,20 +67,30 @@ class TableBatch:
         for old, key, row in zip(change.before, change.keys, change.after, strict=True):
             self.rows[old] = None
             self.rows[key] = row
+            if self.lineage is not None:
+                self.lineage.moved(old, key)
 
     def write(self, target: Connection) -> None:
         """Write the changes, in the open target transaction."""
         deleted = [key for key, row in self.rows.items() if row is None]
+        strategy = strategy_of(self.table)
         replaced = [key for key, row in self.rows.items() if row is not None]
         dead = tombstones(self.table)
         with lenient_sql_mode(target, self.table.definition):
             if self.tombstones:
                 write_lines(target, dead, dead.name, _lines(deleted), replace=True)
+            if self.lineage is not None:
+                strategy.keep_values(target, "FALSE", self._moved(self.lineage))
+                deleted = list({**dict.fromkeys(deleted), **dict.fromkeys(self.lineage.newborn)})
             self._delete(target, self.table.target, self.table.target_table, deleted)
             if self.tombstones and _has_rows(target, dead.name):
                 self._delete(target, dead.name, dead, replaced)
             rows = _lines(row for row in self.rows.values() if row is not None)
-            strategy_of(self.table).apply_images(target, rows)
+            strategy.apply_images(target, rows)
+
+    def _moved(self, lineage: Lineage) -> list[Moved]:
+        bound = bound_maker(self.table.definition)
+        return [(bound(old), bound(new)) for old, new in lineage.changed]
 
     def log_keys(self, target: Connection, number: int, place: int) -> None:
         """Append the keys to the log, as those of batch `number`, from `place` on."""

@@ -70,9 +70,10 @@ def _run(pools: Pools, kind: JobKind, job: Job, owner: str, send_advance: SendAd
     if result is not None:
         return result
     began = time.monotonic()
+    context = JobContext(pools, migration, table, job.number, owner)
     with bound_contextvars(table=str(table.source)):
-        result = _perform(kind, JobContext(pools, migration, table, job.number, owner))
-    if result is JobResult.CHANGED:
+        result = _perform(kind, context)
+    if result is JobResult.CHANGED and kind.calls(context):
         _tell(job, send_advance)
     nice_ratio = throttle_of(pools.settings.throttle, throttle).nice_ratio
     time.sleep(nice_pause_s(nice_ratio, time.monotonic() - began))

@@ -10,7 +10,10 @@ from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools
 from tests.conftest import Connect
 from tests.support.alters import (
+    CHANGES,
+    ROW,
     SERVER,
+    TABLE,
     Bookkeeper,
     begin_alter,
     differences_from_native,
@@ -22,31 +25,6 @@ from tests.support.selection import some
 from tests.support.stack import Stack
 
 ALL_OF_IT = "ADD COLUMN c INT DEFAULT 0, ADD INDEX by_v (v), CONVERT TO CHARACTER SET utf8mb4"
-TABLE = (
-    "CREATE TABLE {}.t (id INT NOT NULL, a SMALLINT, b VARCHAR(30) CHARACTER SET latin1,"
-    " d DECIMAL(8,2), e ENUM('x','y'), f FLOAT, g INT AS (a * 2) STORED, j JSON,"
-    " m DATETIME(3), o DOUBLE, p BIT(4), q TEXT, r VARBINARY(9), s SET('u','w'), y INT NOT NULL,"
-    " PRIMARY KEY (id), UNIQUE KEY by_y (y), KEY by_b (b))"
-)
-ROW = (
-    "INSERT INTO {}.t (id, a, b, d, e, f, j, m, o, p, q, r, s, y) VALUES ({n}, {n} % 100,"
-    " CONCAT('caf', CHAR(233 USING latin1), {n}), {n} / 8, 1 + {n} % 2, {n} / 7, JSON_OBJECT('n',"
-    " {n}, 'd', {n} * 1.10), '2024-01-01 00:00:00.125' + INTERVAL {n} SECOND, {n} / 3, {n} % 16,"
-    " REPEAT('q', {n} % 50), UNHEX('00ff'), {n} % 4, -{n})"
-)
-CHANGES = (
-    "ADD COLUMN c INT NOT NULL, ADD COLUMN c2 VARCHAR(9) NOT NULL DEFAULT 'é' FIRST",
-    "MODIFY a BIGINT NOT NULL, MODIFY d DECIMAL(20,6), MODIFY e ENUM('w','x','y')",
-    "DROP COLUMN q, DROP INDEX by_b, ADD INDEX new_one (b, a)",
-    "CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci",
-    "MODIFY f DOUBLE, MODIFY m DATETIME(6), MODIFY o DOUBLE NOT NULL",
-    "MODIFY id BIGINT UNSIGNED, MODIFY p BIT(9), MODIFY r VARBINARY(90), MODIFY a INT AFTER q",
-    "DROP PRIMARY KEY, ADD COLUMN new_id BIGINT NOT NULL DEFAULT 5, ADD KEY (id)",
-    "ADD COLUMN h INT AS (a + 1) VIRTUAL, ADD INDEX (h), DROP COLUMN g",
-    "DROP INDEX by_y PARTITION BY HASH (id) PARTITIONS 3",
-    "MODIFY a VARCHAR(10), MODIFY q LONGTEXT CHARACTER SET utf16, MODIFY y DECIMAL(12) NOT NULL",
-    "ENGINE=InnoDB, ROW_FORMAT=COMPRESSED, COMMENT='it''s, done'",
-)
 
 
 def test_a_live_table_is_rebuilt_and_no_write_is_lost(

@@ -15,8 +15,8 @@ import pytest
 _ROOT = Path(__file__).resolve().parents[2]
 
 
-def demo(rows: int, *options: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "ops.dev.demo", "--rows", str(rows), *options]
+def demo(rows: int, *options: str, module: str = "ops.dev.demo") -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", module, "--rows", str(rows), *options]
     return subprocess.Popen(
         command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -39,6 +39,14 @@ def test_the_demonstration_of_the_way_back_loses_nothing() -> None:
     output, _ = run.communicate(timeout=240)
     assert run.returncode == 0, output
     assert re.search(r"^demo: \d+ rows there and back, both sides identical$", output, re.M), output
+
+
+@pytest.mark.long
+def test_the_demonstration_of_an_alters_way_back_loses_nothing() -> None:
+    run = demo(20_000, "--way-back", module="ops.dev.demo.alter")
+    output, _ = run.communicate(timeout=240)
+    assert run.returncode == 0, output
+    assert re.search(r"^demo: \d+ rows there and back, none of .* lost$", output, re.M), output
 
 
 @pytest.mark.long

@@ -44,6 +44,7 @@ alter_plans = st.builds(
     AlterPlan, ddl=texts, kept=tables, shadow=tables,
     fills=st.lists(st.builds(Fill, names, texts), max_size=3).map(tuple),
     retyped=st.booleans(), checked=some_names, new_unique=some_names,
+    carried=st.lists(columns, max_size=2).map(tuple),
 )  # fmt: skip
 
 _terms = {
@@ -69,7 +70,8 @@ requests = st.builds(
 ) | st.builds(
     AlterRequest, server=texts, table=table_names, change=texts,
     renames=st.dictionaries(names, names, max_size=3), accepted=some_names,
-    lock_timeout_s=_seconds, force_after_s=_seconds, **_terms,
+    lock_timeout_s=_seconds, force_after_s=_seconds, way_back_s=_seconds,
+    back=st.none() | _backs, **_terms,
 )  # fmt: skip
 
 deferred_indexes = st.builds(DeferredIndex, names, texts)

@@ -23,7 +23,7 @@ from ops.dev.demo.compare import broken_promises, compare
 from ops.dev.demo.showing import DemoError, perform, say
 from ops.dev.demo.stack import Stack, running_stack
 from ops.dev.demo.tables import CUSTOMERS, ORDERS, SCHEMA, create
-from ops.dev.demo.way_back import WINDOW, roll_back
+from ops.dev.demo.way_back import WINDOW, compare_retired, roll_back
 from ops.dev.demo.writer import Writer
 from pipeline.configuration.load import load_settings
 from pipeline.control.migration_tables import read_tables
@@ -100,7 +100,8 @@ def _prove(stack: Stack, writer: Writer, way_back: bool) -> int:
     writer.go_on.set()
     time.sleep(_AFTERWARDS_S)
     if way_back:
-        roll_back(stack, writer, _moved_id(stack))
+        roll_back(stack, writer, _moved_id(stack), "old")
+        compare_retired(stack)
         return moved
     writer.stop()
     if writer.errors:

@@ -2,11 +2,14 @@
 
 It starts a MySQL server, Redis, two copy workers, a streamer, beat and Flower, and a writer that
 keeps writing. The table gets a new column, a new index and a new character set. Then every row
-is compared with the table as it was, and every acknowledged write is searched for.
+is compared with the table as it was, and every acknowledged write is searched for. `--way-back`
+rolls the change back under the writer, and searches for the writes in the old table.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -15,27 +18,31 @@ from ops.dev.demo.compare import broken_promises, changed_rows
 from ops.dev.demo.showing import DemoError, perform, say
 from ops.dev.demo.stack import Stack, running_stack
 from ops.dev.demo.tables import ORDERS, SCHEMA, create
+from ops.dev.demo.way_back import WINDOW, roll_back
 from ops.dev.demo.writer import Writer
 from pipeline.configuration.load import load_settings
 from pipeline.mysql.pools import Pools
 from pipeline.status.listing import list_migrations
-from pipeline.status.progress import read_progress
+from pipeline.status.progress import Progress, read_progress
 
 _SERVER = "db"
 _CHANGE = (
     "ADD COLUMN channel VARCHAR(20) NOT NULL DEFAULT 'shop', ADD INDEX by_made (made),"
     " CONVERT TO CHARACTER SET utf8mb4"
 )
+_PARTS = ("`channel` varchar(20) NOT NULL DEFAULT 'shop'", "KEY `by_made`", "utf8mb4")
+_AFTERWARDS_S = 2.0
 
 
 @click.command()
 @click.option("--rows", type=click.IntRange(min=1000), default=1_000_000, show_default=True)
-def main(rows: int) -> None:
+@click.option("--way-back", is_flag=True, help="Roll the change back at the end.")
+def main(rows: int, way_back: bool) -> None:
     """Rebuild a live table of ROWS rows, and compare it with what it was."""
-    perform(lambda directory: _show(directory, rows))
+    perform(lambda directory: _show(directory, rows, way_back))
 
 
-def _show(directory: Path, rows: int) -> str:
+def _show(directory: Path, rows: int, way_back: bool) -> str:
     say("starting a MySQL server and Redis (the first time they are downloaded)")
     with running_stack(directory, (_SERVER,), (SCHEMA,)) as stack:
         say(f"making a table of {rows:,} rows")
@@ -49,16 +56,16 @@ def _show(directory: Path, rows: int) -> str:
         writer = Writer(stack.connect, writes_to, rows)
         writer.start()
         try:
-            _alter(stack)
-            return _prove(stack, writer)
+            _alter(stack, ("--way-back", WINDOW) if way_back else ())
+            return _prove_back(stack, writer) if way_back else _prove(stack, writer)
         finally:
             writer.stop()
 
 
-def _alter(stack: Stack) -> None:
-    say(f"tranship alter --server {_SERVER} --table {SCHEMA}.{ORDERS} '{_CHANGE}' --wait")
-    arguments = ["alter", "--server", _SERVER, "--table", f"{SCHEMA}.{ORDERS}", "--wait", _CHANGE]
-    alter = stack.tranship(*arguments)
+def _alter(stack: Stack, options: Sequence[str]) -> None:
+    arguments = ["alter", "--server", _SERVER, "--table", f"{SCHEMA}.{ORDERS}", *options]
+    say(f"tranship {' '.join(arguments)} '{_CHANGE}' --wait")
+    alter = stack.tranship(*arguments, "--wait", _CHANGE)
     try:
         if alter.wait() != 0:
             raise DemoError(f"`tranship alter` exited {alter.returncode}.\n{stack.logs()}")
@@ -86,22 +93,43 @@ def _prove(stack: Stack, writer: Writer) -> str:
     return f"{rows} rows rebuilt, each as it was or as it was written since"
 
 
-def _check_definition(stack: Stack) -> None:
+def _prove_back(stack: Stack, writer: Writer) -> str:
+    _check_definition(stack)
+    time.sleep(_AFTERWARDS_S)
+    roll_back(stack, writer, _progress(stack).id, _SERVER)
+    if _PARTS[0] in _definition(stack):
+        raise DemoError("the table is still the changed one")
     with stack.connect(_SERVER).cursor() as cursor:
-        cursor.execute(f"SHOW CREATE TABLE {SCHEMA}.{ORDERS}")
-        text = cursor.fetchone()[1]
-    for part in ("`channel` varchar(20) NOT NULL DEFAULT 'shop'", "KEY `by_made`", "utf8mb4"):
+        cursor.execute(f"SELECT COUNT(*) FROM {SCHEMA}.{ORDERS}")
+        (rows,) = cursor.fetchone()
+    return f"{rows} rows there and back, none of {writer.transactions:,} transactions lost"
+
+
+def _check_definition(stack: Stack) -> None:
+    text = _definition(stack)
+    for part in _PARTS:
         if part not in text:
             raise DemoError(f"the new definition lacks {part}")
 
 
-def _report(stack: Stack, writer: Writer, rows: int, changed: int) -> None:
+def _definition(stack: Stack) -> str:
+    with stack.connect(_SERVER).cursor() as cursor:
+        cursor.execute(f"SHOW CREATE TABLE {SCHEMA}.{ORDERS}")
+        return str(cursor.fetchone()[1])
+
+
+def _progress(stack: Stack) -> Progress:
+    """Of the alter."""
     pools = Pools(load_settings(stack.config))
     try:
-        listed, _ = list_migrations(pools)
-        progress = read_progress(pools, _SERVER, listed[-1].id)
+        oldest, *_ = list_migrations(pools)[0]
+        return read_progress(pools, _SERVER, oldest.id)
     finally:
         pools.close()
+
+
+def _report(stack: Stack, writer: Writer, rows: int, changed: int) -> None:
+    progress = _progress(stack)
     copied = sum(table.rows_copied for table in progress.tables)
     applied = progress.stream.rows_applied if progress.stream else 0
     say(f"rows: {rows:,} ({copied:,} copied; {changed:,} written after the swap)")

@@ -1,7 +1,7 @@
-"""The demonstration's way back: some writes on the new server, a roll-back, some on the old one.
+"""The demonstrations' way back: some writes to the new tables, a roll-back, some to the old ones.
 
-Afterwards every write that was acknowledged, on whichever server, has to be on the old one; and the
-new server's retired tables, which the way forward fills by then, have to be the same.
+Afterwards every write that was acknowledged, to whichever, has to be in the old ones; and of a move
+the new server's retired tables, which the way forward fills by then, have to be the same.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _AFTERWARDS_S = 2.0
 _LIMIT_S = 60.0
 
 
-def roll_back(stack: Stack, writer: Writer, migration_id: str) -> None:
-    """Roll back under the writer, and prove that nothing was lost on either way.
+def roll_back(stack: Stack, writer: Writer, migration_id: str, server: str) -> None:
+    """Roll back under the writer, to `server`, and prove that nothing was lost on either way.
 
     Raises:
         DemoError: something was.
@@ -35,16 +35,19 @@ def roll_back(stack: Stack, writer: Writer, migration_id: str) -> None:
     if writer.errors:
         raise DemoError(f"the writer met {writer.errors[0]!r}")
     if writer.transactions == before:
-        raise DemoError("the writer did not come back to the old server")
-    broken = broken_promises(stack.connect("old"), writer.acknowledged)
+        raise DemoError(f"the writer did not come back to {server}")
+    broken = broken_promises(stack.connect(server), writer.acknowledged)
     if broken:
         raise DemoError(f"{len(broken)} acknowledged writes are lost: {broken[:5]}")
     say(f"rolled back; {writer.transactions - before:,} transactions since it was asked for")
-    _compare(stack)
 
 
-def _compare(stack: Stack) -> None:
-    """The retired tables of the new server get what the old one has, within a moment."""
+def compare_retired(stack: Stack) -> None:
+    """The retired tables of the new server get what the old one has, within a moment.
+
+    Raises:
+        DemoError: they do not.
+    """
     found: list[str] = []
 
     def equal() -> bool:

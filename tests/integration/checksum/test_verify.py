@@ -263,7 +263,7 @@ def test_a_repair_of_a_chunk_that_was_cut_meanwhile_changes_nothing(move: Direct
 
     def cut() -> None:
         with move.pools.begin(TARGET) as control:
-            cut_open_chunk(control, move.table, ("10",))
+            cut_open_chunk(control, move.table, [("10",)])
 
     with at(Point.REPAIR_READ, cut), pytest.raises(FencedError):
         move.verify(0)
@@ -275,7 +275,7 @@ def test_a_chunk_cut_off_one_that_was_verified_is_verified_with_it(move: DirectM
     drained(move)
     assert move.verify(0) is Verdict.VERIFIED
     with move.pools.begin(TARGET) as control:
-        cut_open_chunk(control, move.table, ("10",))
+        cut_open_chunk(control, move.table, [("10",), ("20",)])
     assert unverified(move) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pymysql
@@ -125,6 +126,18 @@ def test_a_name_that_is_taken_in_the_last_moment_gives_the_new_tables_theirs_bac
         way.until(Stage.FAILED)
     assert there.tables(TARGET) == list(TABLES)
     there.write(TARGET, 9)
+
+
+def test_a_roll_back_waits_for_the_window_that_it_was_given(there: Round) -> None:
+    way = there.go()
+    later = there.read(way).now + timedelta(hours=2)
+    window = f"{later:%H:%M}-{later + timedelta(hours=1):%H:%M}"
+    roll_back(there.pools, SOURCE, way.migration_id, "test", window)
+    found = there.read(way)
+    assert not found.postponed
+    assert not found.in_window
+    way.once()
+    assert there.tables(TARGET) == list(TABLES)
 
 
 def test_triggers_come_back_and_do_not_fire_for_what_is_replayed(

@@ -55,7 +55,7 @@ class Worker:
     @property
     def unfinished(self) -> list[tuple[int, ChunkState]]:
         with self.move.pools.begin(TARGET) as control:
-            return unfinished_chunks(control, self.move.table)
+            return [(one.number, one.state) for one in unfinished_chunks(control, self.move.table)]
 
     @property
     def copied(self) -> int:
@@ -109,6 +109,24 @@ def test_a_copied_chunk_calls_the_coordinator_at_once(worker: Worker) -> None:
     assert worker.run(COPY, 0) is JobResult.CHANGED
     assert worker.copied == 3
     assert worker.told == [(TARGET, worker.move.migration_id)]
+
+
+def test_the_coordinator_is_called_before_a_worker_runs_out_and_not_after_each_chunk(
+    pools: Pools, schema: str
+) -> None:
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY)")
+        numbers = ", ".join(f"({number})" for number in range(600))
+        run(source, f"INSERT INTO {schema}.t VALUES {numbers}")
+    worker = Worker(DirectMove.of(pools, schema, "t", chunk_rows=100))
+    worker.move.advance()
+    assert worker.move.sent.chunks == [0, 1, 2, 3, 4, 5]
+    for number in range(4):
+        assert worker.run(COPY, number) is JobResult.CHANGED
+    assert worker.told == []  # two wait, for one worker
+    worker.run(COPY, 4)
+    worker.run(COPY, 5)
+    assert len(worker.told) == 2
 
 
 def test_a_message_that_comes_twice_copies_once_and_tells_nobody(worker: Worker) -> None:

@@ -30,14 +30,16 @@ from pipeline.mysql.indexes import DeferredIndex
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from tests.support.examples import ALTER, MOVE
 
-_SHAPES = {1: "3a78b2e4c0f09875", 2: "8945606113908b34", 3: "5553387429974c6f"}
+_SHAPES = {1: "3a78b2e4c0f09875", 2: "8945606113908b34", 3: "f185ed5d544488a6"}
 
 _TABLE = Table(
     TableName("s", "t"),
     (Column("id", ValueKind.INTEGER, "int", "int", nullable=False),),
     Key("PRIMARY", ("id",)),
 )
-_PLAN = AlterPlan("FORCE", _TABLE, _TABLE, (Fill("c", "0"),), False, ("id",), ("u",))
+_PLAN = AlterPlan(
+    "FORCE", _TABLE, _TABLE, (Fill("c", "0"),), False, ("id",), ("u",), carried=_TABLE.columns
+)
 _TERMS: Any = {"hooks": {Hook.STARTUP: "x"}, "cut_over_window": Window.parse("02:00-04:00")}
 # One of each value that a JSON column holds, with nothing left out.
 _VALUES: tuple[tuple[Any, Any], ...] = (
@@ -45,6 +47,7 @@ _VALUES: tuple[tuple[Any, Any], ...] = (
     (migration_tables.c.alter_plan, _PLAN),
     (migrations.c.request, replace(MOVE, **_TERMS)),
     (migrations.c.request, way_back_of(MOVE, "m1", datetime(2026, 1, 2, tzinfo=UTC))),
+    (migrations.c.request, way_back_of(ALTER, "m1", datetime(2026, 1, 2, tzinfo=UTC))),
     (migrations.c.request, replace(ALTER, renames={"a": "b"}, **_TERMS)),
     (migrations.c.ddl_connection, DdlConnection("new", 1, datetime(2026, 1, 2, tzinfo=UTC))),
     (migrations.c.way_back_start, StreamStart("u:1-2", ("x",), "u", "l", 1.5)),

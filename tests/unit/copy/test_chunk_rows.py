@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.configuration.settings import Copy
 from pipeline.control.chunks import CopyPace
-from pipeline.copy.chunker import SMALLEST_CHUNK, next_chunk_rows
+from pipeline.copy.chunker import SMALLEST_CHUNK, first_chunk_rows, next_chunk_rows
 
 WANTED = Copy(chunk_bytes=4_000_000, chunk_s=0.5, chunk_rows_max=50_000)
 ROWS = st.integers(SMALLEST_CHUNK, 1_000_000)
@@ -36,7 +36,9 @@ def test_one_odd_chunk_does_not_swing_the_size(rows: int, pace: CopyPace) -> Non
 
 @given(st.integers(1, 1_000_000), PACES)
 def test_no_chunk_is_all_overhead(rows: int, pace: CopyPace) -> None:
-    assert next_chunk_rows(rows, pace, WANTED) >= SMALLEST_CHUNK
+    found = next_chunk_rows(rows, pace, WANTED)
+    row_bytes = max(pace.bytes / pace.rows, 1)
+    assert found >= SMALLEST_CHUNK or (found + 0.5) * row_bytes >= WANTED.chunk_bytes or found == 1
 
 
 @given(ROWS, PACES)
@@ -57,7 +59,8 @@ def test_a_chunk_that_is_too_large_shrinks_as_fast_as_it_may(rows: int, pace: Co
         (100, 1e-6, 40_000),  # by bytes
         (100, 1e-4, 5_000),  # by time
         (1, 1e-9, 50_000),  # by rows
-        (1_000_000, 1e-6, SMALLEST_CHUNK),
+        (1_000_000, 1e-6, 4),
+        (10_000_000, 1e-6, 1),
         (100, 1, SMALLEST_CHUNK),
     ],
 )
@@ -65,9 +68,26 @@ def test_a_chunk_that_is_too_large_shrinks_as_fast_as_it_may(rows: int, pace: Co
 def test_at_a_steady_pace_the_size_settles(
     rows: int, row_bytes: float, row_s: float, settles_at: int
 ) -> None:
-    for _ in range(15):
+    for _ in range(25):
         rows = next_chunk_rows(rows, pace(row_bytes, row_s), WANTED)
     assert rows == pytest.approx(settles_at, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "expected"),
+    [
+        (1_000_000, 230_000_000, 10_000),  # narrow rows
+        (400, 400_000_000, 4),
+        (400, 4_000_000_000, 1),  # a row is larger than a chunk should be
+        (20, 4_000_000, 10_000),  # all of it is one chunk
+        (0, 16_384, 10_000),  # the server does not know yet
+        (0, 400_000_000, 10_000),
+    ],
+)
+def test_the_first_chunk_of_a_table_of_blobs_fits_in_memory(
+    rows: int, size: int, expected: int
+) -> None:
+    assert first_chunk_rows(WANTED, rows, size) == expected
 
 
 def test_before_the_first_chunk_the_size_is_the_one_asked_for() -> None:

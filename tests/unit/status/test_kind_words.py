@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.domain.request import MigrationKind
 from pipeline.domain.stages import WRITES_BLOCKED, Stage
+from pipeline.domain.way_back import Direction
 from pipeline.status.kind_words import KIND_WORDS
 from pipeline.status.next_step import StatusFacts, next_step
 
@@ -21,12 +22,13 @@ MOVE = StatusFacts(
     retry_s=0, refused_s=1.26, refused_limit_s=30,
 )  # fmt: skip
 ALTER = replace(MOVE, kind=MigrationKind.ALTER, target="old")
+ALTER_BACK = replace(ALTER, direction=Direction.BACK)
 
 
 @pytest.mark.parametrize(
     ("facts", "stages"),
-    [(MOVE, set(Stage) - {Stage.SWAPPING}), (ALTER, set(Stage))],
-    ids=["move", "alter"],
+    [(MOVE, set(Stage) - {Stage.SWAPPING}), (ALTER, set(Stage)), (ALTER_BACK, set(Stage))],
+    ids=["move", "alter", "alter back"],
 )
 def test_no_stage_is_without_words(facts: StatusFacts, stages: set[Stage]) -> None:
     for stage in stages:
@@ -58,3 +60,9 @@ def test_an_alter_never_says_that_tables_were_renamed() -> None:
     assert next_step(replace(ALTER, stage=Stage.BLOCKING)).sentence == (
         "the swap; waiting for a lock on the table; writes to the table wait too"
     )
+
+
+def test_a_way_back_that_has_stopped_never_says_that_the_change_was_not_made() -> None:
+    said = next_step(replace(ALTER_BACK, stage=Stage.FAILED)).sentence
+    assert said.startswith("nothing by itself: the changed table stays in use")
+    assert "as it was" not in said

@@ -1,0 +1,87 @@
+"""While it stands open, the way back of an alter disturbs nobody, whatever stops it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.commands.clean_up import clean_up
+from pipeline.commands.resume import resume
+from pipeline.domain.stages import Stage
+from pipeline.pausepoints import Point
+from pipeline.status.progress import read_progress
+from tests.support.alter_backs import OLD, AlterRound
+from tests.support.alters import SERVER
+
+SWITCHED = (
+    Point.PROVED,
+    Point.SWAPPED,
+    Point.BEFORE_SUCCESS_HOOK,
+    Point.AFTER_SUCCESS_HOOK,
+    Point.WAY_BACK_RECORDED,
+)
+INSERT = "INSERT INTO {t} (id, label, n) VALUES (9, 'new', 9)"
+
+
+def test_a_row_that_does_not_fit_stops_the_way_back_by_its_key_and_nothing_else(
+    there: AlterRound,
+) -> None:
+    way = there.go()
+    there.run("UPDATE {t} SET n = 70000 WHERE id = 2")
+    way.until(Stage.FAILED)
+    failure = there.read(way).failure
+    assert failure is not None
+    assert "with key 2 can't be converted" in failure.explanation
+    assert "changed table stays in use" in failure.remedy
+    progress = read_progress(there.pools, SERVER, there.forward.migration_id)
+    assert progress.stage is Stage.DONE
+    assert progress.way_back is not None
+    assert progress.way_back.trouble == failure.explanation
+    there.run(INSERT)
+    there.run("UPDATE {t} SET n = 5 WHERE id = 2")
+    resume(way.pools, SERVER, way.migration_id, "test")
+    there.take(way)
+    assert there.old_rows[1:] == [
+        (2, "b", 5, "second", 20),
+        (3, "c", 3, "third", 30),
+        (9, "new", 9, "none", None),
+    ]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("point", SWITCHED)
+def test_what_is_written_after_a_kill_is_in_it(there: AlterRound, point: Point) -> None:
+    there.allow()
+    there.forward.killed_at(point)
+    written = point is not Point.PROVED
+    if written:
+        there.run(INSERT)
+    there.forward.until(Stage.DONE)
+    if not written:
+        there.run(INSERT)
+    there.take(there.followed(there.way_back))
+    assert there.old_rows[-1] == (9, "new", 9, "none", None)
+    assert there.story(there.way_back).count("created") == 1
+
+
+@pytest.mark.long
+def test_what_others_write_to_the_old_table_is_named_and_repaired(there: AlterRound) -> None:
+    way = there.go()
+    there.run(f"UPDATE {{s}}.{OLD} SET v = 'theirs' WHERE id = 3")
+    there.run("UPDATE {t} SET label = 'x' WHERE id = 1")
+    there.take(way)
+    assert f"{OLD} at the keys 3" in there.story(way)
+    assert there.old_rows == [
+        (1, "x", 1, "first", 10),
+        (2, "b", 2, "second", 20),
+        (3, "c", 3, "third", 30),
+    ]
+
+
+def test_a_clean_up_of_the_alter_ends_it_and_leaves_nothing(there: AlterRound) -> None:
+    way = there.go()
+    there.run(INSERT)
+    clean_up(there.pools, SERVER, there.forward.migration_id, "test")
+    assert there.read(way).stage is Stage.ABORTED
+    assert there.tables == ["t"]
+    assert there.own_tables == []
+    there.run("UPDATE {t} SET label = 'x'")
