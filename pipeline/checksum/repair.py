@@ -8,6 +8,9 @@ the applied position is visible on the source.
 Under the same lock it asks whether it is still wanted: the attempt is the latest one on the chunk,
 whose bounds have not changed since, and the stage is one that repairs. So a repair that was delayed
 can't write over what the application has written to the target since the switch.
+
+Where rows of the target hold more than the source's, on an alter's way back, nothing is repaired: a
+row that is copied again would lose that. A difference stops the way back, for a person to mend it.
 """
 
 from __future__ import annotations
@@ -55,9 +58,12 @@ class Repairer:
         """Repair the chunk of `claim`; False if it was written meanwhile.
 
         Raises:
-            FatalError: it has been repaired too often already; names the keys that differ.
+            FatalError: it has been repaired too often already, or can't be repaired; names the
+                keys that differ.
             FencedError: it is not wanted any more.
         """
+        if self.table.placement.carries:
+            return self._stop(claim, keys)
         with self.sides.pools.begin(self.sides.target) as target:
             repairs = repairs_so_far(target, claim)
             batch = read_stream(target, self.table.migration_id).batches
@@ -66,6 +72,19 @@ class Repairer:
         found = self._different(keys)
         write = self._read(keys)
         return write is not None and self._write(claim, keys, batch, write, found)
+
+    def _stop(self, claim: CheckClaim, keys: KeyRange) -> bool:
+        with self.sides.pools.begin(self.sides.target) as target:
+            self._require_wanted(target, claim, keys)
+        found, table = self._different(keys), self.table
+        if not found:
+            return False  # somebody has mended it
+        raise FatalError(
+            f"{table.target} differs from {table.source}, at the keys {found}.{self._writers()}",
+            f"Nothing was repaired, since rows of {table.target} hold what {table.source} does not"
+            f" have. {table.source} stays in use. Correct these rows of {table.target} and resume,"
+            " or abort.",
+        )
 
     def _different(self, keys: KeyRange) -> str:
         """The keys of rows that differ, for a person."""

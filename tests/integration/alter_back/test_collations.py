@@ -23,7 +23,7 @@ def test_what_was_dropped_stays_with_its_row_and_goes_to_no_other(
     do(pools, SERVER, f"CREATE DATABASE {schema}", TABLE.format(schema), ROWS.format(schema))
     with alter_round(pools, schema, tmp_path, "DROP COLUMN note") as there:
         way = there.go()
-        there.run(  # in one batch: a row gets its key back, others come after deleted and moved ones
+        there.run(  # one batch: a row gets its key back; others come where one was deleted or moved
             "UPDATE {t} SET k = 'A' WHERE k = 'a'",
             "UPDATE {t} SET k = 'a' WHERE k = 'A'",
             "DELETE FROM {t} WHERE k = 'b'",
