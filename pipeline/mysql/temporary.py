@@ -5,21 +5,39 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from pipeline.mysql.pools import run
-from pipeline.mysql.quoting import quote_name
+from pipeline.mysql.quoting import quote_list, quote_name
 from pipeline.mysql.table import TableName
 
 
-def temporary_like(connection: Connection, name: TableName, template: TableName) -> None:
-    """Create the connection's own table with the definition of `template`, if it is not there.
+def make_temporary(
+    connection: Connection, name: TableName, template: TableName, key: tuple[str, ...]
+) -> None:
+    """Create the connection's own table with the columns of `template`, if it is not there.
 
     It ends no transaction. A connection that holds LOCK TABLES can't create one.
     """
-    made: set[str] = connection.info.setdefault("temporary", set())
+    made = _made(connection)
     if name.name not in made:
-        run(connection, f"CREATE TEMPORARY TABLE {quote_name(name)} LIKE {quote_name(template)}")
+        # Not LIKE: that takes the template's tablespace and encryption, too, and may be refused.
+        run(
+            connection,
+            f"CREATE TEMPORARY TABLE {quote_name(name)} (PRIMARY KEY ({quote_list(key)}))"
+            f" ENGINE=InnoDB SELECT * FROM {quote_name(template)} LIMIT 0",
+        )
         made.add(name.name)
 
 
 def empty(connection: Connection, name: TableName) -> None:
     """Delete its rows."""
     run(connection, f"DELETE FROM {quote_name(name)}")
+
+
+def drop_temporary(connection: Connection, name: TableName) -> None:
+    """Drop it; that ends no transaction either."""
+    run(connection, f"DROP TEMPORARY TABLE {quote_name(name)}")
+    _made(connection).discard(name.name)
+
+
+def _made(connection: Connection) -> set[str]:
+    made: set[str] = connection.info.setdefault("temporary", set())
+    return made
