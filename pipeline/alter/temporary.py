@@ -23,7 +23,7 @@ from pipeline.errors import known
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_list, quote_name
 from pipeline.mysql.table import Key, Table, TableName
-from pipeline.mysql.temporary import empty, make_temporary
+from pipeline.mysql.temporary import empty, temporary_like
 
 PRIMARY = "PRIMARY"
 _KINDS = ("staged", "converted", "reverted", "carried")
@@ -58,19 +58,14 @@ def drop_templates(connection: Connection, table: MigrationTable) -> None:
 
 def make_temporaries(connection: Connection, table: MigrationTable) -> None:
     """Create all of them now: a connection that holds LOCK TABLES can't."""
-    for kind, like, _ in _templates(table, plan_of(table)):
-        _make(connection, table, kind, like.key)
+    for kind, _, _ in _templates(table, plan_of(table)):
+        temporary(connection, table, kind)
 
 
 def temporary(connection: Connection, table: MigrationTable, kind: str) -> TableName:
     """The connection's own table, created if it is not there."""
-    (key,) = (like.key for one, like, _ in _templates(table, plan_of(table)) if one == kind)
-    return _make(connection, table, kind, key)
-
-
-def _make(connection: Connection, table: MigrationTable, kind: str, key: Key) -> TableName:
     name = temporary_name(table, kind)
-    make_temporary(connection, name, _template(table, kind), key.columns)
+    temporary_like(connection, name, _template(table, kind))
     return name
 
 

@@ -5,25 +5,18 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from pipeline.mysql.pools import run
-from pipeline.mysql.quoting import quote_list, quote_name
+from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.table import TableName
 
 
-def make_temporary(
-    connection: Connection, name: TableName, template: TableName, key: tuple[str, ...]
-) -> None:
-    """Create the connection's own table with the columns of `template`, if it is not there.
+def temporary_like(connection: Connection, name: TableName, template: TableName) -> None:
+    """Create the connection's own table with the definition of `template`, if it is not there.
 
     It ends no transaction. A connection that holds LOCK TABLES can't create one.
     """
     made = _made(connection)
     if name.name not in made:
-        # Not LIKE: that takes the template's tablespace and encryption, too, and may be refused.
-        run(
-            connection,
-            f"CREATE TEMPORARY TABLE {quote_name(name)} (PRIMARY KEY ({quote_list(key)}))"
-            f" ENGINE=InnoDB SELECT * FROM {quote_name(template)} LIMIT 0",
-        )
+        run(connection, f"CREATE TEMPORARY TABLE {quote_name(name)} LIKE {quote_name(template)}")
         made.add(name.name)
 
 

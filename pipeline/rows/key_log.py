@@ -25,7 +25,7 @@ from pipeline.mysql.keyrange import Bound, KeyRange, bound_from_row, in_slices, 
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.table import TableName
-from pipeline.mysql.temporary import drop_temporary, empty, make_temporary
+from pipeline.mysql.temporary import drop_temporary, empty, temporary_like
 from pipeline.rows.write_lines import write_lines
 
 _KEYS_IN_A_ROW = 500
@@ -84,7 +84,7 @@ def _unpacked(
     like = tombstones(table)
     # Not by the table's number alone, which another control schema may have given out, too.
     name = TableName(SCHEMA, f"{kind}_{table.migration_id}_{table.ordinal}")
-    make_temporary(connection, name, like.name, like.key.columns)
+    temporary_like(connection, name, like.name)
     empty(connection, name)
     data = b"".join(line + b"\n" for line in lines)
     write_lines(connection, replace(like, name=name), name, data, replace=True)

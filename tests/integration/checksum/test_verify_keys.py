@@ -18,7 +18,6 @@ from pipeline.pausepoints import Point, at
 from pipeline.rows import key_log
 from tests.support.direct import DirectMove, Feed
 from tests.support.moves import SOURCE, TARGET, read
-from tests.support.preflight import do, setting
 from tests.support.verification import (
     drained,
     equal,
@@ -62,21 +61,6 @@ def test_keys_of_several_chunks_are_verified_in_one_slice(move: DirectMove, feed
     assert move.verify_keys() is SliceVerdict.EQUAL
     assert move.verify_keys() is SliceVerdict.NOTHING_LEFT
     assert (unverified(move), touched(move)) == ([], 0)
-
-
-def test_keys_are_verified_where_tables_have_no_files_of_their_own(
-    pools: Pools, schema: str
-) -> None:
-    """A temporary table can't be made like one in the system tablespace."""
-    with setting(pools, TARGET, "innodb_file_per_table", "OFF"):
-        do(pools, SOURCE, f"CREATE TABLE {schema}.s (id INT PRIMARY KEY, v VARCHAR(9), n INT)")
-        move = verified(DirectMove.of(pools, schema, "s"))
-        with move.applier() as feed:
-            on_source(move, "INSERT INTO {t} VALUES (1, 'born', 1)")
-            feed.insert((b"1", b"born", b"1"))
-            drained(move)
-            assert move.verify_keys() is SliceVerdict.EQUAL
-    assert touched(move) == 0
 
 
 def test_a_deleted_row_and_a_new_one_are_verified(move: DirectMove, feed: Feed) -> None:
