@@ -60,7 +60,7 @@ class Terminal:
             for picture in _AGAIN.split(self._decoded)[-2:-1]:
                 if re.search(pattern, (shown := Text.from_ansi(picture)).plain):
                     return shown
-            time.sleep(0.05)
+            time.sleep(0.2)
         raise AssertionError(f"no {pattern} in:\n{self.text}")
 
     def interrupt(self) -> int:
