@@ -19,7 +19,6 @@ from tests.support.moves import read, scalar, story, wait_for, wait_until
 from tests.support.primary import own_primary
 from tests.support.stack import Stack
 
-
 _PAUSE_S = 0.001  # or two that read all the time have a core each for themselves
 
 
