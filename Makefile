@@ -25,7 +25,7 @@ help:
 	@echo "make test                 the short tests (make test-long: the long ones; test-mariadb)"
 	@echo "make lint types           linters, mypy"
 	@echo "make docs                 write the pages that come from code, tests and measurements"
-	@echo "make screenshots          take the documentation's pictures of Flower and of the dashboard"
+	@echo "make screenshots          take the documentation's pictures of Flower, dashboard and terminal"
 	@echo "make bench [BENCH=…]      measure, write docs/performance.md (hours; BENCH=--list: the rows)"
 	@echo "make dist                 build the wheel (and, with Docker, the image) and try it out"
 	@echo "make lock                 pin the dependencies again"
@@ -53,7 +53,7 @@ demo-alter: $(STAMP)
 
 # Two at a time, each with servers of its own: most of the time is spent waiting.
 test: $(STAMP)
-	$(BIN)/pytest -m "not long" --numprocesses 2 --dist loadfile
+	$(BIN)/pytest -m "not long" --numprocesses 2 --no-loadscope-reorder
 
 test-long: $(STAMP)
 	$(BIN)/pytest -m long
@@ -81,7 +81,7 @@ docs: $(STAMP)
 screenshots: $(STAMP)
 	mkdir -p docs/images
 	TRANSHIP_SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/pytest tests/acceptance/test_flower.py \
-	  tests/acceptance/test_dashboard.py
+	  tests/acceptance/test_dashboard.py tests/acceptance/test_watching.py
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix $(SOURCES)

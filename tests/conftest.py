@@ -26,13 +26,41 @@ os.umask(0o077)
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Long runs only when asked for by their marker; those that share workers come first."""
-    items.sort(key=lambda item: "shared_stack" not in getattr(item, "fixturenames", ()))
+    items.sort(key=_order(items))
     if "long" in (config.option.markexpr or ""):
         return
     skip = pytest.mark.skip(reason="long: run with `make test-long`")
     for item in items:
         if "long" in item.keywords:
             item.add_marker(skip)
+
+
+def _order(items: list[pytest.Item]) -> Callable[[pytest.Item], tuple[int, bool]]:
+    """Workers are started as seldom as can be: files in which some tests end them come second."""
+    sharing = {item.path for item in items if _shares_workers(item)}
+    ending = {item.path for item in items if _wants_no_workers(item)}
+
+    def key(item: pytest.Item) -> tuple[int, bool]:
+        place = 2 if item.path not in sharing else 1 if item.path in ending else 0
+        return place, not _shares_workers(item)
+
+    return key
+
+
+def _shares_workers(item: Any) -> bool:
+    return "shared_stack" in getattr(item, "fixturenames", ())
+
+
+def _wants_no_workers(item: Any) -> bool:
+    """But its own: others would coordinate its migrations, too."""
+    return "config_file" in getattr(item, "fixturenames", ()) and not _shares_workers(item)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    from tests.support.distribution import ByServers
+
+    return ByServers(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -126,6 +154,5 @@ def shared_stack(config_file: Path, shared_stacks: SharedStacks) -> Stack:
 
 @pytest.fixture(autouse=True)
 def _no_workers_but_its_own(request: pytest.FixtureRequest, shared_stacks: SharedStacks) -> None:
-    """Workers of another test would coordinate this one's migrations, too."""
-    if "shared_stack" not in request.fixturenames:
+    if _wants_no_workers(request.node):
         shared_stacks.kill()

@@ -105,9 +105,16 @@ def _say(debug: bool, text: str, code: ExitCode) -> ExitCode:
 
 
 def _hint(error: click.ClickException) -> str:
+    # As `tranship status $ID` has none while the variable is not set.
+    if isinstance(error, click.MissingParameter) and _name_of(error.param) == "migration_id":
+        return "`move` and `alter` print it; see: tranship list"
     if isinstance(error, click.UsageError) and error.ctx is not None:
         return f"See: {error.ctx.command_path} --help"
     return ""
+
+
+def _name_of(param: click.Parameter | None) -> str | None:
+    return None if param is None else param.name
 
 
 if __name__ == "__main__":

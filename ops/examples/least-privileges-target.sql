@@ -5,7 +5,8 @@ CREATE USER IF NOT EXISTS 'tranship'@'%' IDENTIFIED BY RANDOM PASSWORD;
 GRANT REPLICATION CLIENT, PROCESS ON *.* TO 'tranship'@'%';
 
 -- The control schema.
-GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, INDEX, ALTER ON `tranship`.* TO 'tranship'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, INDEX, ALTER, CREATE TEMPORARY TABLES
+  ON `tranship`.* TO 'tranship'@'%';
 
 -- The tables themselves. With foreign keys also REFERENCES, on MariaDB globally also SLAVE MONITOR.
 GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX, TRIGGER ON `shop`.*

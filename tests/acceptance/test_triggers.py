@@ -42,8 +42,8 @@ def create(connection: pymysql.Connection[Any], schema: str) -> None:
             "CREATE TRIGGER log_it AFTER UPDATE ON t FOR EACH ROW BEGIN"
             " INSERT INTO audit (what) VALUES (NEW.id || ' is ' || NEW.v); END"
         )
-        for number in range(ROWS):
-            cursor.execute(f"INSERT INTO t (id, v) VALUES ({number}, 'x')")
+        rows = ", ".join(f"({number}, 'x')" for number in range(ROWS))
+        cursor.execute(f"INSERT INTO t (id, v) VALUES {rows}")
     connection.commit()
 
 

@@ -16,6 +16,9 @@ from typing import Any
 import pytest
 import yaml
 
+from ops.cli.dashboard import LOGIN
+from ops.cli.lazy import commands_of
+from ops.cli.main import cli
 from ops.cli.worker import worker
 from ops.dev.sandbox.least_privileges import least_privileges
 from ops.dev.sandbox.mysqld import OPTIONS
@@ -39,6 +42,22 @@ def test_every_worker_has_a_role_that_the_command_knows(services: dict[str, Any]
     roles = {command[1] for command in commands if command[0] == "worker"}
     choice = next(each for each in worker.params if each.name == "role").type
     assert roles == set(choice.choices)  # type: ignore[attr-defined]
+
+
+def test_every_service_of_ours_is_a_command_with_its_options(services: dict[str, Any]) -> None:
+    """An option that the command does not know would restart the service for ever."""
+    ours = [one["command"] for one in services.values() if one["image"] == "tranship"]
+    assert ["dashboard", "--address=0.0.0.0"] in ours
+    for name, *arguments in ours:
+        group = cli.make_context("tranship", [name])
+        commands_of(cli)[name].make_context(name, arguments, parent=group)
+
+
+def test_what_is_published_is_what_the_command_listens_on(services: dict[str, Any]) -> None:
+    for name in ("dashboard", "metrics"):
+        (port,) = [one.default for one in commands_of(cli)[name].params if one.name == "port"]
+        assert services[name]["ports"] == [f"127.0.0.1:{port}:{port}"]
+        assert str(port) in services[name]["healthcheck"]["test"][-1]
 
 
 @pytest.mark.parametrize("server", ["source", "target"])
@@ -66,8 +85,9 @@ def test_no_password_stands_in_the_files_and_nothing_is_open_to_the_network(
             assert "password =" not in path.read_text()
     for one in services.values():
         assert all(str(port).startswith("127.0.0.1:") for port in one.get("ports", ()))
-    login = services["flower"]["environment"]["FLOWER_BASIC_AUTH"]
-    assert login.startswith("${FLOWER_BASIC_AUTH:?")  # none, and it does not start
+    for name, variable in (("flower", "FLOWER_BASIC_AUTH"), ("dashboard", LOGIN)):
+        login = services[name]["environment"][variable]
+        assert login.startswith(f"${{{variable}:?")  # none, and it does not start
 
 
 def test_nothing_imports_from_its_working_directory() -> None:
@@ -97,7 +117,7 @@ def test_every_service_that_stays_says_whether_it_is_well(services: dict[str, An
 
 def test_no_service_of_ours_may_do_more_than_it_needs(services: dict[str, Any]) -> None:
     ours = [one for one in services.values() if one["image"] == "tranship"]
-    assert len(ours) == 6
+    assert len(ours) == 7
     for one in ours:
         assert one["read_only"]
         assert one["cap_drop"] == ["ALL"]
@@ -113,7 +133,7 @@ def test_a_password_is_seen_by_those_alone_who_use_it(services: dict[str, Any]) 
                 mounted[source].add(name)
     assert mounted["server-secrets"] == {"secrets", "source", "target"}
     assert mounted["worker-secrets"] == {
-        "secrets", "copy", "stream", "coordinate", "metrics", "cli",
+        "secrets", "copy", "stream", "coordinate", "dashboard", "metrics", "cli",
     }  # fmt: skip
 
 
@@ -163,7 +183,7 @@ def _has_compose() -> bool:
 def test_docker_compose_accepts_it() -> None:
     done = subprocess.run(
         ["docker", "compose", "-f", str(_FILE), "config", "--quiet"],
-        env={"PATH": "/usr/bin:/usr/local/bin:/bin", "FLOWER_BASIC_AUTH": "a:b"},
+        env={"PATH": "/usr/bin:/usr/local/bin:/bin", "FLOWER_BASIC_AUTH": "a:b", LOGIN: "a:b"},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

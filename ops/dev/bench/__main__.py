@@ -1,5 +1,7 @@
 """python -m ops.dev.bench: measures the rows that are asked for, and writes docs/performance.md.
 
+The comparison with others' tools cites some of its figures, and gets them at the same time.
+
 A row that fails is named at the end; what was there of it before stays. Each row is written as soon
 as it is measured.
 """
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import click
 
+from ops.dev.bench.cited import with_figures
 from ops.dev.bench.machine import commit, machine
 from ops.dev.bench.page import for_terminal, render
 from ops.dev.bench.programs import Programs
@@ -73,7 +76,7 @@ def main(
             click.echo(f"{row.name:12} {row.minutes:5.0f} min  {row.title}")
         return
     if rendering:
-        _write_page(docs)
+        _write_pages(docs)
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # files and servers go, too
     bench = Bench(Programs(named, default_root() / "cache"), rounds, scale, tls)
@@ -118,12 +121,14 @@ def _write(docs: Path, name: str, measured: Measured) -> None:
     docs.mkdir(parents=True, exist_ok=True)
     data = docs / "performance.json"
     save(data, merge(load(data), {name: measured}))
-    _write_page(docs)
+    _write_pages(docs)
 
 
-def _write_page(docs: Path) -> None:
-    page = render(TITLES, load(docs / "performance.json"))
-    (docs / "performance.md").write_text(page)
+def _write_pages(docs: Path) -> None:
+    results, comparison = load(docs / "performance.json"), docs / "comparison.md"
+    (docs / "performance.md").write_text(render(TITLES, results))
+    if comparison.exists():  # not where only the figures are wanted
+        comparison.write_text(with_figures(comparison.read_text(), results))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from ops.cli.exits import ExitCode
+from ops.cli.main import run as tranship
 from pipeline.mysql.pools import Pools, run
 from tests.integration.cli.test_commands import Command, command  # noqa: F401
 from tests.support.moves import TARGET
@@ -94,6 +95,21 @@ def test_a_schedule_is_kept_listed_paused_run_and_removed(
     assert table in command("list")[1]
     assert command("schedule", "remove", name)[0] is ExitCode.OK
     assert name not in command("schedule", "list")[1]
+
+
+@pytest.mark.usefixtures("command")
+def test_a_schedule_is_kept_and_what_is_in_its_way_now_is_told(
+    table: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A table that the schedule's command is about may be made before its time."""
+    words = ("--", "alter", "--server", TARGET, "--table", f"{table}_gone", "ADD COLUMN c INT")
+    assert tranship(["schedule", "add", "--json", "--cron", "0 2 * * sat", *words]) is ExitCode.OK
+    said = capsys.readouterr()
+    missing = f"refused [tables] There is no table {table}_gone. Check the names"
+    assert f"tranship: {missing}" in said.err
+    answer = json.loads(said.out)
+    assert any(one.startswith(missing) for one in answer["warnings"])
+    assert tranship(["schedule", "remove", answer["schedule"]]) is ExitCode.OK
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,7 @@ def test_a_refusal_speaks_of_the_flags_that_the_command_has(
         (("move", *MOVE), "--table"),
         (("status", "zzzz"), "no migration zzzz"),
         (("abort", "zzzz"), "no migration zzzz"),
+        (("status", "--watch"), "Missing argument 'ID'. `move` and `alter` print it"),
         (("worker", "flower"), "FLOWER_BASIC_AUTH"),
         (("set", "zzzz", "window"), "not NAME=VALUE"),
         (("move", *MOVE, "--table", "a.b", "--hook", "startup='x"), "can't be read"),

@@ -55,6 +55,11 @@ def test_no_stage_in_which_writes_may_be_refused_is_without_its_alert() -> None:
     assert set(stages.split("|")) == MAY_BE_RETIRED
 
 
+def test_whoever_may_have_to_roll_back_sees_whether_and_for_how_long_they_can() -> None:
+    shown = {target["expr"] for panel in panels() for target in panel["targets"]}
+    assert {"tranship_way_back_open", "tranship_way_back_seconds_left"} <= shown
+
+
 def test_each_panel_says_in_what_its_numbers_are() -> None:
     without = [one["title"] for one in panels() if not one["fieldConfig"]["defaults"].get("unit")]
     assert without == []

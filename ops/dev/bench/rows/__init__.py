@@ -16,6 +16,7 @@ from ops.dev.bench.rows import (
     keys,
     lag,
     ready,
+    roll_back,
     sizes,
     throughput,
     verify,
@@ -28,8 +29,8 @@ ROWS: Mapping[str, Row] = {
     for row in (
         copy.ROW, copy_verify.ROW, verify.ROW, wide.COLUMNS, wide.TEXTS, wide.BLOBS, indexes.ROW,
         apply.ROW, lag.ROW, hot.ROW, throughput.ROW, window.WINDOW, window.WINDOW_10M,
-        window.LOCK, window.LOCK_10M, converge.ROW, ready.ROW, keys.ROW, sizes.ROW,
-        growth.ROW,
+        window.LOCK, window.LOCK_10M, roll_back.ROW, converge.ROW, ready.ROW, keys.ROW,
+        sizes.ROW, growth.ROW,
     )
 }  # fmt: skip
 TITLES: Mapping[str, str] = {row.name: row.title for row in ROWS.values()}

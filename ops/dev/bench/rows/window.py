@@ -21,7 +21,7 @@ TABLE = sysbench_table(1)
 
 
 @dataclass
-class _CutOvers:
+class CutOvers:
     """What came of a number of cut-overs."""
 
     ms: list[float] = field(default_factory=list)
@@ -71,7 +71,7 @@ def finish(stand: Stand, migration_id: str) -> int:
 
 
 def _moves(bench: Bench, rows: int, times: int) -> Iterator[Line]:
-    found, load = _CutOvers(), Load(rows=bench.rows(rows))
+    found, load = CutOvers(), Load(rows=bench.rows(rows))
     with bench.stand() as stand:
         stand.fill(TABLE, load.rows)
         stand.start_workers()
@@ -80,7 +80,7 @@ def _moves(bench: Bench, rows: int, times: int) -> Iterator[Line]:
 
 
 def _alters(bench: Bench, rows: int, times: int) -> Iterator[Line]:
-    found, load = _CutOvers(), Load(rows=bench.rows(rows))
+    found, load = CutOvers(), Load(rows=bench.rows(rows))
     with bench.stand() as stand:
         stand.fill(TABLE, load.rows)
         stand.start_workers()

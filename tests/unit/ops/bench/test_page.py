@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from ops.dev.bench.cited import BEGIN, END, with_figures
 from ops.dev.bench.lines import Line, at_least, at_most, median
 from ops.dev.bench.page import render
 from ops.dev.bench.results import Circumstances, Measured, load, merge, save
@@ -58,6 +59,23 @@ def test_a_name_with_a_bar_stays_in_its_cell() -> None:
     line = median("Tranship ÷ mysqldump | mysql", "×", [2], at_least(1.5))
     page = render(_TITLES, {"copy": _measured(line)})
     assert "mysqldump \\| mysql" in page
+
+
+def test_the_comparison_has_ratios_alone_and_says_what_is_not_measured() -> None:
+    lines = (
+        median("Tranship ÷ mysqldump", "×", [2], at_least(1.5), "Tranship 90 k, mysqldump 45 k"),
+        median("until ready", "s", [17]),
+    )
+    results = {"copy": _measured(*lines, missing=("gh-ost",))}
+    page = with_figures(f"before\n{BEGIN}| copy | old |\n{END}after\n", results)
+    assert (
+        "| *copy* | Tranship ÷ mysqldump | 2 × (2–2 of 1) | Tranship 90 k, mysqldump 45 k |" in page
+    )
+    assert "| *copy* | not found: gh-ost |" in page
+    assert "| *apply* | not measured yet |" in page
+    assert "until ready" not in page
+    assert "old" not in page
+    assert (page.startswith("before\n"), page.endswith("after\n")) == (True, True)
 
 
 def test_a_partial_run_replaces_only_its_own_rows(tmp_path: Path) -> None:
