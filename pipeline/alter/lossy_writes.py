@@ -57,11 +57,11 @@ def write(
         answer = run(connection, statement)
     except Exception as error:
         text = str(error.args[-1]) if error.args else str(error)
-        duplicate = code_of(error) == DUPLICATE_KEY
-        if not (duplicate or is_about_values(error)):
+        is_duplicate = code_of(error) == DUPLICATE_KEY
+        if not (is_duplicate or is_about_values(error)):
             raise
         key = _key_of(connection, rows, condition, statement, text)
-        raise (_duplicate if duplicate else lossy)(table, key, text) from error
+        raise (duplicate if is_duplicate else lossy)(table, key, text) from error
     if answer.warnings:
         found = _loss(connection, table, plan, answer, statement, converts and plan.retyped)
         if found is not None:
@@ -126,12 +126,17 @@ def _refuse_new_duplicate(table: MigrationTable, plan: AlterPlan, text: str) -> 
         )
 
 
-def _duplicate(table: MigrationTable, key: str | None, text: str) -> StartOverError:
+def duplicate(table: MigrationTable, key: str | None, text: str) -> FatalError:
+    """The error for a row with the same value of a unique key as another one."""
     where = f" of the row with key {key}" if key is not None else ""
-    return StartOverError(
-        f"{table.source}: a change{where} gives two rows the same value of a new unique key:"
-        f" {text}.",
-        f"{untouched(table)} Make the values differ.",
+    what = f"{table.source}: a change{where} gives two rows the same value of"
+    if table.returns_to is None:
+        return StartOverError(
+            f"{what} a new unique key: {text}.", f"{untouched(table)} Make the values differ."
+        )
+    return FatalError(
+        f"{what} a unique key that only the old table has: {text}.",
+        f"{untouched(table)} Make the values differ and resume, or abort.",
     )
 
 

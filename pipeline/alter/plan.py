@@ -174,8 +174,11 @@ def _pairs(
 ) -> list[tuple[Column, Column]]:
     """Columns that hold values on both sides, in the original's order."""
     by_name = {column.name.lower(): column for column in columns}
+    taken = {name.lower() for name in renames.values()}
     pairs = []
     for old in table.columns:
+        if old.name.lower() in taken - renames.keys():
+            continue  # it is dropped, and another one has its name
         new = by_name.get(renames.get(old.name.lower(), old.name).lower())
         if new is None or new.generated:
             continue

@@ -13,11 +13,10 @@ from sqlalchemy import Connection
 
 from pipeline.alter.carried import note_replaced
 from pipeline.alter.convert_rows import into_shadow
-from pipeline.alter.lossy_writes import untouched
+from pipeline.alter.lossy_writes import duplicate
 from pipeline.alter.temporary import plan_of, staged_table
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.migration import MigrationTable
-from pipeline.errors import StartOverError
 from pipeline.mysql.keyrange import KeyRange, same_key
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
@@ -99,8 +98,4 @@ def _refuse_victims(
         f" JOIN {quote_name(staged.name)} AS staged ON {same}",
     )
     into_shadow(target, table, "INSERT", staged, "TRUE")  # its error names value and key
-    names = ", ".join(plan.new_unique)
-    raise StartOverError(
-        f"{table.source}: a change gives two rows the same value of a new unique key ({names}).",
-        f"{untouched(table)} Make the values differ.",
-    )
+    raise duplicate(table, None, ", ".join(plan.new_unique))

@@ -23,6 +23,7 @@ from pipeline.errors import known
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_list, quote_name
 from pipeline.mysql.table import Key, Table, TableName
+from pipeline.mysql.temporary import empty, temporary_like
 
 PRIMARY = "PRIMARY"
 _KINDS = ("staged", "converted", "reverted", "carried")
@@ -64,18 +65,14 @@ def make_temporaries(connection: Connection, table: MigrationTable) -> None:
 def temporary(connection: Connection, table: MigrationTable, kind: str) -> TableName:
     """The connection's own table, created if it is not there."""
     name = temporary_name(table, kind)
-    made: set[str] = connection.info.setdefault("temporary", set())
-    if name.name not in made:
-        template = quote_name(_template(table, kind))
-        run(connection, f"CREATE TEMPORARY TABLE {quote_name(name)} LIKE {template}")
-        made.add(name.name)
+    temporary_like(connection, name, _template(table, kind))
     return name
 
 
 def emptied(connection: Connection, table: MigrationTable, kind: str) -> TableName:
     """The same, without rows."""
     name = temporary(connection, table, kind)
-    run(connection, f"DELETE FROM {quote_name(name)}")
+    empty(connection, name)
     return name
 
 

@@ -24,7 +24,7 @@ from pipeline.control.chunk_map import key_range
 from pipeline.control.events import log_event
 from pipeline.control.migrations import read_migration
 from pipeline.control.streams import read_stream
-from pipeline.control.touched_keys import range_touched_later
+from pipeline.control.touched_keys import later_lines
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.role import Role
@@ -36,6 +36,7 @@ from pipeline.mysql.pools import lenient_sql_mode, run
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.writers import other_writers
 from pipeline.pausepoints import Point, reached
+from pipeline.rows.key_log import keys_in_range
 from pipeline.strategy.base import WriteChunk
 from pipeline.strategy.choice import strategy_of
 
@@ -113,7 +114,8 @@ class Repairer:
             self._rewrite(target, keys, write)
             read_stream(target, self.table.migration_id, lock=True)
             self._require_wanted(target, claim, keys)
-            if range_touched_later(target, self.table, keys, batch, most=1):
+            later = later_lines(target, self.table, batch)
+            if keys_in_range(target, self.table, later, keys, most=1):
                 change.rollback()
                 return False
             count_repair(target, claim)

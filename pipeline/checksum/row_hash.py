@@ -8,7 +8,7 @@ is a seventh of what a digest costs.
 The text is not the line of the row copy (codecs.py): no LOAD DATA reads it, so nothing has to be
 escaped, which was nearly half of what a digest cost. It is as unambiguous: tabs part the fields,
 and what may hold a tab follows its own length in bytes. A NULL has `\\N` in its place, or `N` for
-its length and no field.
+its length and an empty field. It is CONCAT, since CONCAT_WS takes a tenth more of the whole digest.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from pipeline.mysql.table import Column, Table, ValueKind
 _ANY_BYTES = frozenset({ValueKind.TEXT, ValueKind.BINARY, ValueKind.GEOMETRY, ValueKind.VECTOR})
 _NULL = "_binary x'5c4e'"
 _NO_LENGTH = "_binary 'N'"
+_NOTHING = "_binary ''"
+_TAB = "_binary x'09'"
 
 
 def row_bits(table: Table, *, is_source: bool, as_number: bool) -> str:
     """SQL that yields the bits of a row; of the source's if `is_source`."""
-    text = f"CONCAT_WS(_binary x'09', {', '.join(_fields(table, is_source))})"
-    digits = f"SHA2({text}, 256)"
+    text = f", {_TAB}, ".join(_fields(table, is_source))
+    digits = f"SHA2(CONCAT({text}), 256)"
     if as_number:
         return f"CAST(CONV(LEFT({digits}, 16), 16, 10) AS UNSIGNED)"
     return f"CAST({digits} AS BINARY)"
@@ -43,11 +45,11 @@ def _fields(table: Table, is_source: bool) -> Iterator[str]:
     for column in table.verified:
         if column.kind in _ANY_BYTES:
             yield _or(f"LENGTH({quote(column.name)})", column, _NO_LENGTH)
-            yield field(column)  # CONCAT_WS leaves a NULL out
+            yield _or(field(column), column, _NOTHING)
         elif column.kind is ValueKind.JSON and table.between_flavours:
             # On MariaDB it is any text that is valid JSON, tabs between its parts included.
             yield _or(f"LENGTH({field(column)})", column, _NO_LENGTH)
-            yield field(column)
+            yield _or(field(column), column, _NOTHING)
         else:  # MySQL itself writes a document as text: a tab in it is \t, and none begins with \
             yield _or(field(column), column, _NULL)
 

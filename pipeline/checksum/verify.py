@@ -35,11 +35,12 @@ from pipeline.control.chunk_checks import (
 )
 from pipeline.control.chunk_map import key_range
 from pipeline.control.streams import read_stream
-from pipeline.control.touched_keys import range_touched_later
+from pipeline.control.touched_keys import later_lines
 from pipeline.errors import FencedError, RetryableError, UnreachableError
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.keyrange import Bound, KeyRange
 from pipeline.renewal import renewed
+from pipeline.rows.key_log import keys_in_range
 
 log = logging.getLogger(__name__)
 _LATER_AT_MOST = 20_000
@@ -166,8 +167,9 @@ class ChunkVerifier:
         return _is_equal(pair, keys, self._touched_later(pair, keys, batch))
 
     def _touched_later(self, pair: Pair, keys: KeyRange, batch: int) -> list[Bound]:
-        target = pair.target.connection
-        return range_touched_later(target, self.sides.table, keys, batch, _LATER_AT_MOST + 1)
+        target, table = pair.target.connection, self.sides.table
+        later = later_lines(target, table, batch)
+        return keys_in_range(target, table, later, keys, _LATER_AT_MOST + 1)
 
 
 def _is_equal(pair: Pair, keys: KeyRange, later: list[Bound]) -> bool:

@@ -38,16 +38,25 @@ from pipeline.control.touched_keys import (
     first_slice,
     forget_slice,
     is_whole,
+    later_lines,
     note_keys_compared,
-    touched_later,
 )
 from pipeline.domain.migration import MigrationTable
 from pipeline.mysql.keyrange import Bound
+from pipeline.rows.key_log import keys_in_both, keys_of
 from pipeline.strategy.choice import strategy_of
 
 log = logging.getLogger(__name__)
-_ROWS_AT_ONCE = 20_000  # the waits of a slice are shared by so many rows of the log
+_KEYS_AT_ONCE = 20_000  # the waits of a slice are shared by so many keys of the log
 _CONVERTED_AT_ONCE = 5_000  # one statement lists all their keys
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A slice, and the keys in it."""
+
+    part: LogSlice
+    keys: Sequence[Bound]
 
 
 @dataclass(frozen=True)
@@ -103,7 +112,7 @@ class KeyVerifier:
     def _table(self) -> MigrationTable:
         return self.sides.table
 
-    def _take(self) -> tuple[StreamState, LogSlice | None]:
+    def _take(self) -> tuple[StreamState, Taken | None]:
         table = self._table
         in_place = strategy_of(table).compares_in_place
         with self.sides.pools.begin(self.sides.target) as target:
@@ -112,39 +121,47 @@ class KeyVerifier:
             claimed = first_claimed_batch(target, table)
         last = stream.batches if claimed is None else min(claimed, stream.batches)
         with self.sides.pools.begin(self.sides.target) as target:
-            most = _ROWS_AT_ONCE if in_place else _CONVERTED_AT_ONCE
-            return stream, first_slice(target, table, last, most)
+            most = _KEYS_AT_ONCE if in_place else _CONVERTED_AT_ONCE
+            part = first_slice(target, table, last, most)
+            if part is None:
+                return stream, None
+            return stream, Taken(part, keys_of(target, table, part.lines))
 
-    def _compare(self, taken: LogSlice, batch: int, committing: bool) -> Compared | None:
+    def _compare(self, taken: Taken, batch: int, committing: bool) -> Compared | None:
         """None if the target does not catch up in time."""
         source_rows = self.sides.source_rows.keys(taken.keys)
         with opened(self.sides, source_rows, committing=committing) as pair:
             if pair is None:
                 return None
             began = time.monotonic()
-            later = touched_later(pair.target.connection, self._table, taken, batch)
+            later = self._touched_later(pair.target.connection, taken, batch)
             ours, theirs = pair.both(lambda rows: digest_without(rows, taken.keys, later))
             seconds = time.monotonic() - began
             different = [] if ours == theirs else _different(pair, taken.keys, later)
             return Compared(different, seconds)
 
-    def _settle(self, taken: LogSlice, compared: Compared) -> SliceVerdict:
+    def _touched_later(self, target: Connection, taken: Taken, batch: int) -> list[Bound]:
+        later = later_lines(target, self._table, batch)
+        return keys_in_both(target, self._table, taken.part.lines, later)
+
+    def _settle(self, taken: Taken, compared: Compared) -> SliceVerdict:
         with self.sides.pools.begin(self.sides.target) as target:
             note_keys_compared(target, self._table, len(taken.keys), compared.seconds)
             if not compared:
-                forget_slice(target, self._table, taken)
+                forget_slice(target, self._table, taken.part)
                 return SliceVerdict.EQUAL
             self._send_back(target, taken, compared.different)
         return SliceVerdict.DIFFERENT
 
-    def _send_back(self, target: Connection, taken: LogSlice, different: Sequence[Bound]) -> None:
-        read_stream(target, self._table.migration_id, lock=True)  # no chunk is cut
+    def _send_back(self, target: Connection, taken: Taken, different: Sequence[Bound]) -> None:
+        table, part = self._table, taken.part
+        read_stream(target, table.migration_id, lock=True)  # no chunk is cut
         # Which keys were touched later is read from the log: where a part of it has gone meanwhile,
         # a key of that part may have been, and differs for no other reason.
-        if is_whole(target, self._table, taken) and forget_slice(target, self._table, taken):
-            numbers = chunks_of(target, self._table, different)
+        if is_whole(target, table, part) and forget_slice(target, table, part):
+            numbers = chunks_of(target, table, different)
             log.warning("%d rows differ, in chunks %s", len(different), sorted(numbers))
-            require_again(target, self._table, numbers)
+            require_again(target, table, numbers)
 
 
 def _different(pair: Pair, keys: Sequence[Bound], later: Sequence[Bound]) -> list[Bound]:

@@ -161,7 +161,7 @@ class Stream(_Strict):
     A row that has changed several times within a batch is written once, and counts once.
     """
 
-    batch_rows: Count = 5_000
+    batch_rows: Count = 20_000
     batch_bytes: Count = 8 * 1024 * 1024
     batch_s: Seconds = 0.2
     heartbeat_s: Seconds = 1.0

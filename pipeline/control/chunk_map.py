@@ -30,10 +30,7 @@ from pipeline.mysql.pools import lenient_sql_mode, run
 from pipeline.mysql.quoting import quote_list, quote_name
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 
-NUMBER = "_tranship_chunk"
-BATCH = "_tranship_batch"
-PLACE = "_tranship_place"
-OWN_COLUMNS = frozenset({NUMBER, BATCH, PLACE})  # beside key columns, so no table may have them
+NUMBER = "_tranship_chunk"  # beside key columns, so no table may have it
 _KEYS_PER_UNION = 200  # a SELECT for each
 
 
@@ -57,17 +54,18 @@ def tombstones(table: MigrationTable) -> Table:
 
 
 def touched_log(table: MigrationTable) -> Table:
-    """The definition of a table's touched key log: batch, place in the batch, key."""
-    numbers = tuple(
+    """The definition of a table's touched key log: batch, place in the batch, keys."""
+    batch, place, count = (
         Column(name, ValueKind.INTEGER, "bigint", "bigint", nullable=False)
-        for name in (BATCH, PLACE)
+        for name in ("batch", "place", "key_count")
     )
+    lines = Column("key_lines", ValueKind.BINARY, "longblob", "longblob", nullable=False)
     name = TableName(SCHEMA, f"touched_{table.id}")
-    return Table(name, numbers + table.definition.key_columns, Key("PRIMARY", (BATCH, PLACE)))
+    return Table(name, (batch, place, count, lines), Key("PRIMARY", ("batch", "place")))
 
 
 def create_key_tables(connection: Connection, table: MigrationTable) -> None:
-    """Create the three tables whose key columns have the type and collation of the table's key."""
+    """Create the tables that hold keys; two have columns of the type and collation of the key's."""
     columns = quote_list(table.definition.key.columns)
     rows = f"{columns} FROM {quote_name(table.placement.key_model)} LIMIT 0"
     run(
@@ -84,8 +82,8 @@ def create_key_tables(connection: Connection, table: MigrationTable) -> None:
     run(
         connection,
         f"CREATE TABLE IF NOT EXISTS {touched_table(table)}"
-        f" ({BATCH} BIGINT NOT NULL, {PLACE} INT NOT NULL, PRIMARY KEY ({BATCH}, {PLACE}))"
-        f" ENGINE=InnoDB SELECT 0 AS {BATCH}, 0 AS {PLACE}, {rows}",
+        " (batch BIGINT NOT NULL, place INT NOT NULL, key_count INT NOT NULL,"
+        " key_lines LONGBLOB NOT NULL, PRIMARY KEY (batch, place)) ENGINE=InnoDB",
     )
 
 

@@ -28,7 +28,7 @@ and for each migration table, with key columns of the source's type and collatio
                       open above
     tombstones_<id>   keys of rows deleted while chunks were in flight (I4)
     touched_<id>      the touched key log: the keys that each batch has changed, in the order of the
-                      batches, until they are verified (I6)
+                      batches, many in a row, until they are verified (I6)
 
 and for an alter the empty tables from which each connection makes its temporary ones:
 

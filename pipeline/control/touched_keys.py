@@ -1,107 +1,81 @@
 """Statements on the touched key log: which keys each batch has changed, until they are verified.
 
 The applier appends the keys of a batch in the transaction that changes their rows, numbered within
-the batch. It has no other order and no other index: appending is sequential, "touched later than
-batch b" is a scan of the log's end, and what a verification has read is a stretch of the log's
-beginning, which is complete, since batches commit in order. So one range deletes exactly that.
-
-The key columns are not in the log's primary key: with the batch they could be too long for one, or
-too many. Two keys may be equal by collation only; keys are distinct here as the server says.
+the batch; a row of the log holds many keys, as lines (rows/key_log.py). It has no other order and
+no other index: appending is sequential, "touched later than batch b" is a scan of the log's end,
+and what a verification has read is a stretch of the log's beginning, which is complete, since
+batches commit in order. So one range deletes exactly that.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from sqlalchemy import Connection, Update, or_, select, update
 
-from pipeline.control.chunk_map import BATCH, PLACE, touched_table
+from pipeline.control.chunk_map import touched_table
 from pipeline.control.schema import NOW, ago, migration_tables
 from pipeline.domain.migration import MigrationTable
-from pipeline.mysql.codecs import key_literals
-from pipeline.mysql.keyrange import Bound, KeyRange, bound_from_row, exact_names, order
 from pipeline.mysql.pools import run
 
-COUNTED = 100_000  # rows of a log are counted; more are as many
+COUNTED = 100_000  # keys of a log are counted; more are as many
 _ASSUMED_PER_S = 10_000.0  # keys, until some have been compared
 _MEASURED = 1000  # keys or more: with fewer it is the round trips that take time
+KeyLines = tuple[bytes, ...]  # each once, as bytes; a collation may make some of them equal
 
 
 @dataclass(frozen=True)
 class LogSlice:
-    """A stretch of the log, from its beginning: up to place `place` of batch `batch`.
-
-    `place` None: all of that batch. `keys` are the distinct ones in it, which has `rows` rows.
-    """
+    """A stretch of the log, from its beginning: `rows` rows, the last at `place` of `batch`."""
 
     batch: int
-    place: int | None
-    keys: list[Bound]
+    place: int
     rows: int
+    lines: KeyLines
 
     @property
     def condition(self) -> str:
-        return _up_to(self.batch, self.place)
-
-
-def _up_to(batch: int, place: int | None) -> str:
-    if place is None:
-        return f"{BATCH} <= {batch}"
-    return f"({BATCH} < {batch} OR ({BATCH} = {batch} AND {PLACE} <= {place}))"
+        return f"(batch < {self.batch} OR (batch = {self.batch} AND place <= {self.place}))"
 
 
 def first_slice(
     connection: Connection, table: MigrationTable, batch: int, most: int
 ) -> LogSlice | None:
-    """The first `most` rows of the log, none later than `batch`; None if there are none."""
-    last = run(
+    """The log's first `most` keys or fewer, none later than `batch`; None if there are none."""
+    found = run(
         connection,
-        f"SELECT {BATCH}, {PLACE} FROM {touched_table(table)} WHERE {BATCH} <= {batch}"
-        f" ORDER BY {BATCH}, {PLACE} LIMIT 1 OFFSET {most - 1}",
+        f"SELECT batch, place, key_count FROM {touched_table(table)} WHERE batch <= {batch}"
+        f" ORDER BY batch, place LIMIT {most}",
     ).rows
-    end, place = (int(last[0][0]), int(last[0][1])) if last else (batch, None)
-    rows = _rows_up_to(connection, table, _up_to(end, place))  # before: what goes then shows
-    keys = _distinct(connection, table, _up_to(end, place))
-    return LogSlice(end, place, keys, rows) if keys else None
+    if not found:
+        return None
+    rows = _rows_within([int(count) for *_, count in found], most)
+    end, place, _ = found[rows - 1]
+    taken = LogSlice(int(end), int(place), rows, ())
+    return replace(taken, lines=_lines(connection, table, taken.condition))
+
+
+def _rows_within(counts: Sequence[int], most: int) -> int:
+    """How many of the first rows have `most` keys or fewer; one in any case."""
+    return max(1, sum(total <= most for total in accumulate(counts)))
 
 
 def is_whole(connection: Connection, table: MigrationTable, taken: LogSlice) -> bool:
     """Whether nobody else has settled a part of the slice since it was taken."""
-    return _rows_up_to(connection, table, taken.condition) == taken.rows
+    statement = f"SELECT COUNT(*) FROM {touched_table(table)} WHERE {taken.condition}"
+    return int(run(connection, statement).rows[0][0]) == taken.rows
 
 
-def _rows_up_to(connection: Connection, table: MigrationTable, condition: str) -> int:
-    statement = f"SELECT COUNT(*) FROM {touched_table(table)} WHERE {condition}"
-    return int(run(connection, statement).rows[0][0])
+def later_lines(connection: Connection, table: MigrationTable, batch: int) -> KeyLines:
+    """The keys that batches later than `batch` have touched."""
+    return _lines(connection, table, f"batch > {batch}")
 
 
-def touched_later(
-    connection: Connection, table: MigrationTable, taken: LogSlice, batch: int
-) -> list[Bound]:
-    """The keys of a slice that batches later than `batch` have touched again."""
-    names = ", ".join(exact_names(table.definition))
-    later = f"SELECT {names} FROM {touched_table(table)} WHERE {BATCH} > {batch}"
-    return _distinct(connection, table, f"{taken.condition} AND ({names}) IN ({later})")
-
-
-def range_touched_later(
-    connection: Connection, table: MigrationTable, keys: KeyRange, batch: int, most: int
-) -> list[Bound]:
-    """Up to `most` of the keys in `keys` that batches later than `batch` have touched."""
-    condition = f"{BATCH} > {batch} AND {keys.condition(table.definition.key)}"
-    return _distinct(connection, table, condition, f" LIMIT {most}")
-
-
-def _distinct(
-    connection: Connection, table: MigrationTable, condition: str, limit: str = ""
-) -> list[Bound]:
-    columns = order(table.definition.key)
-    rows = run(
-        connection,
-        f"SELECT {key_literals(table.definition)} FROM {touched_table(table)}"
-        f" WHERE {condition} GROUP BY {columns} ORDER BY {columns}{limit}",
-    ).rows
-    return [bound_from_row(row) for row in rows]
+def _lines(connection: Connection, table: MigrationTable, condition: str) -> KeyLines:
+    rows = run(connection, f"SELECT key_lines FROM {touched_table(table)} WHERE {condition}").rows
+    return tuple(dict.fromkeys(line for (lines,) in rows for line in lines.split(b"\n")))
 
 
 def forget_slice(connection: Connection, table: MigrationTable, taken: LogSlice) -> int:
@@ -111,8 +85,9 @@ def forget_slice(connection: Connection, table: MigrationTable, taken: LogSlice)
 
 
 def count_touched(connection: Connection, table: MigrationTable, most: int = COUNTED) -> int:
-    """How many rows the log has; at most `most` are counted."""
-    statement = f"SELECT COUNT(*) FROM (SELECT 1 FROM {touched_table(table)} LIMIT {most}) t"
+    """How many keys the log has, one as often as it was logged; at most `most` are counted."""
+    first = f"SELECT key_count FROM {touched_table(table)} LIMIT {most}"
+    statement = f"SELECT COALESCE(LEAST(SUM(key_count), {most}), 0) FROM ({first}) t"
     return int(run(connection, statement).rows[0][0])
 
 

@@ -105,16 +105,6 @@ def _equal(names: Sequence[str], values: Sequence[str]) -> str:
     return f"({' AND '.join(f'{name} = {value}' for name, value in pairs)})"
 
 
-def exact_names(table: Table) -> list[str]:
-    """What of the key's columns has to be equal for two rows of one table to have the same key."""
-    names = []
-    for column in table.key_columns:
-        names.append(quote(column.name))
-        if column.kind in _MEMBERS:  # as text, the error value and the label '' are equal
-            names.append(f"{quote(column.name)} + 0")
-    return names
-
-
 def order(key: Key) -> str:
     return ", ".join(quote(name) for name in key.columns)
 

@@ -102,7 +102,8 @@ def _unique(server: Connection, name: TableName, dropped: Iterable[Column]) -> I
 
 def _shown(back: AlterPlan) -> str:
     parts = ["it can be rolled back"]
-    if back.retyped or back.checked:
+    pairs = zip(back.kept.columns, back.shadow.columns, strict=True)
+    if back.retyped or any(new.nullable and not old.nullable for new, old in pairs):
         parts.append("a value that the old definition can't hold stops the way back")
     if back.new_unique:
         keys = ", ".join(back.new_unique)

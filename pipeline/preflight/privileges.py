@@ -24,7 +24,10 @@ TARGET_TABLES = (
 )  # fmt: skip
 # The swap needs LOCK TABLES.
 ALTERED_TABLES = (*TARGET_TABLES, "LOCK TABLES")
-CONTROL = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "INDEX", "ALTER")
+CONTROL = (
+    "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "INDEX", "ALTER",
+    "CREATE TEMPORARY TABLES",
+)  # fmt: skip
 
 
 def on_source(context: CheckContext) -> Iterator[Finding]:
@@ -63,8 +66,7 @@ def on_one_server(context: CheckContext) -> Iterator[Finding]:
     kills = request.force_after_s is not None
     wanted = (*of_source, *(["CONNECTION_ADMIN"] if kills else []))
     yield from _missing(request.source, user, grants, wanted, None)
-    control = (*CONTROL, "CREATE TEMPORARY TABLES")
-    yield from _missing(request.source, user, grants, control, SCHEMA)
+    yield from _missing(request.source, user, grants, CONTROL, SCHEMA)
     yield from _missing(request.source, user, grants, ("SELECT",), "performance_schema")
     for schema in sorted({name.schema for name in request.tables}):
         yield from _missing(request.source, user, grants, ALTERED_TABLES, schema)

@@ -8,7 +8,7 @@ from itertools import zip_longest
 
 from sqlalchemy import Connection
 
-from pipeline.control.chunk_map import OWN_COLUMNS
+from pipeline.control.chunk_map import NUMBER
 from pipeline.control.schema import SCHEMA
 from pipeline.domain.names import retired_name_of
 from pipeline.errors import RefusedError
@@ -62,9 +62,9 @@ def _movable(source: Connection, name: TableName) -> Iterator[Finding]:
     table = read_table(source, name)
     yield info(f"{name}: copied by key {table.key.name} ({', '.join(table.key.columns)}).")
     for column in table.columns:
-        if column.name.lower() in OWN_COLUMNS:
+        if column.name.lower() == NUMBER:
             yield refused(
-                f"{name} has a column {column.name}, a name that the touched key log needs.",
+                f"{name} has a column {column.name}, a name that the chunk map needs.",
                 "Rename that column.",
             )
     real = [

@@ -30,6 +30,7 @@ from pipeline.mysql.keyrange import Moved, in_slices, is_one_of
 from pipeline.mysql.pools import lenient_sql_mode, run
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.table import Table, TableName
+from pipeline.rows.key_log import packed
 from pipeline.rows.write_lines import write_lines
 from pipeline.strategy.choice import strategy_of
 from pipeline.stream.events import ChangeKind, KeyText, Line, RowsChange
@@ -94,8 +95,7 @@ class TableBatch:
     def log_keys(self, target: Connection, number: int, place: int) -> None:
         """Append the keys to the log, as those of batch `number`, from `place` on."""
         log = touched_log(self.table)
-        keys = enumerate(self.rows, place)
-        lines = _lines(b"%d\t%d\t%b" % (number, at, key) for at, key in keys)
+        lines = packed(list(self.rows), number, place)
         write_lines(target, log, log.name, lines, replace=True)
 
     def _delete(

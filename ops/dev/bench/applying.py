@@ -16,7 +16,7 @@ from pathlib import Path
 from ops.dev.bench.stand import WHO, Deadline, Stand
 from ops.dev.bench.tables import TableKind
 from pipeline.configuration.load import load_settings
-from pipeline.control.streams import read_stream
+from pipeline.control.schema import SCHEMA
 from pipeline.domain.stages import Stage
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import Pools
@@ -52,15 +52,25 @@ def executed_on(stand: Stand) -> GtidSet:
 
 
 def wait_applied(stand: Stand, migration_id: str, executed: GtidSet) -> None:
+    """Wait until the position contains `executed`.
+
+    One plain statement asks, on one connection: what asks often must cost little.
+    """
+    query = (
+        f"SELECT position, stage FROM {SCHEMA}.streams JOIN {SCHEMA}.migrations m"
+        f" ON m.id = migration_id WHERE m.id = '{migration_id}'"
+    )
     deadline = Deadline(f"{migration_id} does not apply what the source has executed")
-    while not _is_applied(stand, migration_id, executed):
-        stand.refuse_failed(migration_id)
-        deadline.pause()
-
-
-def _is_applied(stand: Stand, migration_id: str, executed: GtidSet) -> bool:
-    with stand.pools.begin(stand.target) as control:
-        return read_stream(control, migration_id).position.contains(executed)
+    with stand.connect(stand.target) as control, control.cursor() as cursor:
+        while True:
+            cursor.execute(query)
+            position, stage = cursor.fetchall()[0]
+            if GtidSet.parse(str(position)).contains(executed):
+                return
+            if Stage(str(stage)) is Stage.FAILED:
+                stand.refuse_failed(migration_id)
+            control.commit()
+            deadline.pause()
 
 
 @contextmanager

@@ -48,8 +48,9 @@ def test_it_says_what_is_in_its_way(
     assert against(pools, alter_request(schema, "t", change, **others)) == {}
 
 
-def test_it_says_what_can_stop_it_later(pools: Pools, schema: str) -> None:
-    change = "DROP COLUMN c, DROP INDEX one_b, MODIFY a BIGINT NOT NULL"
+@pytest.mark.parametrize("wider", ["a BIGINT NOT NULL", "a INT NULL"])
+def test_it_says_what_can_stop_it_later(pools: Pools, schema: str, wider: str) -> None:
+    change = f"DROP COLUMN c, DROP INDEX one_b, MODIFY {wider}"
     wanted = alter_request(schema, "t", change, way_back_s=60)
     (said,) = [
         one.explanation

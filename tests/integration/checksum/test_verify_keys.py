@@ -15,6 +15,7 @@ from pipeline.control.touched_keys import keys_per_s, note_keys_compared
 from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools, run
 from pipeline.pausepoints import Point, at
+from pipeline.rows import key_log
 from tests.support.direct import DirectMove, Feed
 from tests.support.moves import SOURCE, TARGET, read
 from tests.support.once import once
@@ -239,7 +240,7 @@ def test_a_slice_of_which_another_has_settled_a_part_sends_nothing_back(
         value = next(written)
         if value == "two":
             with monkeypatch.context() as fewer, at(Point.VERIFY_SOURCE_READ, lambda: None):
-                fewer.setattr(verify_keys, "_ROWS_AT_ONCE", 1)
+                fewer.setattr(verify_keys, "_KEYS_AT_ONCE", 1)
                 assert move.verify_keys() is SliceVerdict.EQUAL
         write_both(move, feed, 3, value)
 
@@ -251,7 +252,8 @@ def test_a_slice_of_which_another_has_settled_a_part_sends_nothing_back(
 def test_a_slice_that_ends_within_a_batch_deletes_no_more_than_it_has_read(
     move: DirectMove, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verify_keys, "_ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(verify_keys, "_KEYS_AT_ONCE", 2)
+    monkeypatch.setattr(key_log, "_KEYS_IN_A_ROW", 1)
     on_source(move, "UPDATE {t} SET v = 'new' WHERE id IN (3, 13, 23)")
     feed.update(*(((b"%d" % one,), (b"%d" % one, b"new", b"%d" % one)) for one in (3, 13, 23)))
     on_target(move, "UPDATE {t} SET v = 'wrong' WHERE id = 23")

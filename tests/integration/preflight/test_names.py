@@ -64,10 +64,10 @@ def test_an_old_tables_foreign_key_whose_name_gets_too_long_is_found_before_writ
     assert f"FOREIGN KEY _t_del{name[1:]} of _t_del would have a name of more than 64" in said
 
 
-def test_a_column_that_the_touched_key_log_has_too_is_refused(pools: Pools, schema: str) -> None:
-    do(pools, SOURCE, f"CREATE TABLE {schema}.t (_TRANSHIP_BATCH INT PRIMARY KEY)")
+def test_a_column_that_the_chunk_map_has_too_is_refused(pools: Pools, schema: str) -> None:
+    do(pools, SOURCE, f"CREATE TABLE {schema}.t (_TRANSHIP_CHUNK INT PRIMARY KEY)")
     said = refusal(against(pools, move_request(schema, "t")), "tables")
-    assert "_TRANSHIP_BATCH" in said
+    assert "_TRANSHIP_CHUNK" in said
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from tests.support.moves import read
         ("RENAME COLUMN a TO g2, DROP COLUMN g", {"a": "g2"}),
         ("RENAME COLUMN A TO b, DROP COLUMN g", {"a": "B"}),
         ("RENAME COLUMN a TO b, RENAME COLUMN b TO a", {"a": "b", "b": "a"}),
+        ("DROP COLUMN b, RENAME COLUMN a TO b", {"a": "b"}),
     ],
 )
 def test_a_rename_that_was_confirmed_does_not_fail_after_the_start(
@@ -26,8 +27,9 @@ def test_a_rename_that_was_confirmed_does_not_fail_after_the_start(
 ) -> None:
     with pools.begin(SERVER) as server:
         run(server, f"CREATE DATABASE {schema}")
-        generated = "" if "b TO a" in change else ", g INT AS (a + 1)"
-        column = ", b INT" if "b TO a" in change else ""
+        names_b = "COLUMN b" in change
+        generated = "" if names_b else ", g INT AS (a + 1)"
+        column = ", b INT" if names_b else ""
         run(server, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, a INT{column}{generated})")
     begun = begin_alter(pools, schema, "t", change, renames=renames)
     alter = DirectMove(pools, begun, server=SERVER)

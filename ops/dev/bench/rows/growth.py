@@ -151,8 +151,8 @@ def _grow(stand: Stand, migration_id: str, count: int) -> None:
         f"DELETE FROM {SCHEMA}.chunk_checks WHERE {the_table}",
         f"DELETE FROM {bounds}",
         f"INSERT INTO {SCHEMA}.chunks (table_id, number, state, attempt, sent_at, claimed_at,"
-        f" done_at, `rows`, bytes, seconds) {numbers} SELECT {table.id}, i, 'done', 1,"
-        " UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), 1, 100, 0.1 FROM n",
+        f" done_at, `rows`, bytes, seconds, failures) {numbers} SELECT {table.id}, i, 'done', 1,"
+        " UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), 1, 100, 0.1, 0 FROM n",
         f"INSERT INTO {SCHEMA}.chunk_checks (table_id, number, fully_verified, attempt,"
         f" verified_at, repairs, failures) {numbers}"
         f" SELECT {table.id}, i, 1, 1, UTC_TIMESTAMP(6), 0, 0 FROM n",

@@ -1,9 +1,14 @@
-"""The source's own throughput while a copy runs with default settings, against it alone."""
+"""The source's own throughput while a copy runs with default settings, against it alone.
+
+The source and its writers have cores of their own: what the copy costs them is what it asks of the
+source, not what the target and the workers take of the same machine.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ops.dev.bench.cores import keep_apart
 from ops.dev.bench.in_turn import Side, in_turn, versus
 from ops.dev.bench.lines import Line, at_least
 from ops.dev.bench.row import Bench, Row
@@ -11,6 +16,7 @@ from ops.dev.bench.stand import Stand
 from ops.dev.bench.sysbench import Load, transactions_per_s
 from ops.dev.bench.tables import ORDERS, sysbench_table
 from pipeline.domain.stages import Stage
+from pipeline.errors import known
 
 _COPIED = 4_000_000
 _WRITTEN = 100_000
@@ -24,6 +30,7 @@ def _measure(bench: Bench) -> Iterator[Line]:
         stand.fill(ORDERS, bench.rows(_COPIED))
         stand.fill(sysbench_table(1), load.rows)
         stand.start_workers()
+        keep_apart(known(stand.stack.servers[stand.source].identity, "the source's process"))
         sides: dict[str, Side] = {
             _WHILE: lambda: _while_copying(stand, load, seconds),
             _ALONE: lambda: transactions_per_s(stand, load, seconds),
