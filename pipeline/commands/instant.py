@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from pipeline.alter.ddl import read_ddl
 from pipeline.alter.plan import scratch_table
 from pipeline.domain.request import AlterRequest
+from pipeline.errors import RefusedError
 from pipeline.mysql.definition_diff import same_values
 from pipeline.mysql.failures import code_of, driver_errors
 from pipeline.mysql.introspect import read_columns
@@ -36,9 +37,14 @@ def try_instant(pools: Pools, request: AlterRequest) -> str | None:
         the algorithm that was used, or None if it can't be done; then nothing has changed.
 
     Raises:
-        RefusedError: preflight refuses it, as it would refuse a rebuild.
+        RefusedError: preflight refuses it, as it would refuse a rebuild; or a way back is wanted.
         RetryableError: somebody holds the table for longer than the limit.
     """
+    if request.way_back_s is not None:
+        raise RefusedError(
+            "A change that the server makes at once leaves no old table to go back to.",
+            "Leave `way_back_s=` out, or have the table rebuilt.",
+        )
     refuse(run_preflight(pools, request, Scope.START))
     name, ddl = request.table, request.change
     promising = all(_may_be_metadata_only(head) for head in read_ddl(ddl).heads)

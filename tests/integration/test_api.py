@@ -96,6 +96,8 @@ def test_a_script_plans_moves_holds_back_releases_and_cleans_up(
 def test_what_the_server_can_do_itself_is_not_copied(tranship: Tranship, table: str) -> None:
     name = TableName.parse(table)
     column = AlterRequest(server=SOURCE, table=name, change="ADD COLUMN c INT")
+    with pytest.raises(RefusedError, match="leaves no old table"):
+        tranship.try_instant(replace(column, way_back_s=60))
     assert tranship.try_instant(column) == "ALGORITHM=INSTANT"
     assert tranship.try_instant(replace(column, change="ADD INDEX (c)")) is None
 

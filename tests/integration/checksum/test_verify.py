@@ -28,14 +28,15 @@ from pipeline.pausepoints import Point, at
 from tests.conftest import Connect
 from tests.support.direct import DirectMove, rows_of
 from tests.support.moves import SOURCE, TARGET, story
+from tests.support.once import once
 from tests.support.settings import changed
 from tests.support.verification import (
     drained,
     equal,
     given_up,
+    move_of_thirty,
     on_source,
     on_target,
-    once,
     touched,
     unverified,
     write_both,
@@ -46,11 +47,7 @@ EVERYTHING = KeyRange(None, None)
 
 @pytest.fixture
 def move(pools: Pools, schema: str) -> DirectMove:
-    with pools.begin(SOURCE) as source:
-        run(source, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, v VARCHAR(20), n INT)")
-        values = ", ".join(f"({number}, 'N', {number})" for number in range(1, 31))
-        run(source, f"INSERT INTO {schema}.t VALUES {values}")
-    move = DirectMove.of(pools, schema, "t", chunk_rows=1000)
+    move = move_of_thirty(pools, schema, chunk_rows=1000)
     move.copy_all()
     return move
 

@@ -13,15 +13,16 @@ from pipeline.errors import FencedError, RetryableError
 from pipeline.mysql.pools import Pools, run
 from pipeline.pausepoints import Point, at
 from tests.support.direct import DirectMove
-from tests.support.moves import SOURCE, TARGET
+from tests.support.moves import TARGET
+from tests.support.once import once
 from tests.support.settings import changed
 from tests.support.verification import (
     drained,
     equal,
     given_up,
+    move_of_thirty,
     on_source,
     on_target,
-    once,
     touched,
     unverified,
     write_both,
@@ -31,11 +32,7 @@ from tests.support.verification import (
 @pytest.fixture
 def move(pools: Pools, schema: str) -> DirectMove:
     """Three chunks, copied, and sent in one message."""
-    with pools.begin(SOURCE) as source:
-        run(source, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, v VARCHAR(20), n INT)")
-        values = ", ".join(f"({number}, 'N', {number})" for number in range(1, 31))
-        run(source, f"INSERT INTO {schema}.t VALUES {values}")
-    move = DirectMove.of(pools, schema, "t", chunk_rows=10)
+    move = move_of_thirty(pools, schema, chunk_rows=10)
     move.copy_all()
     drained(move)
     send_together(move)

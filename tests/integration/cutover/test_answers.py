@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,11 +20,7 @@ from pipeline.status.progress import read_progress
 from tests.support.alters import SERVER
 from tests.support.cut_overs import ReadyAlter, ReadyMove
 from tests.support.moves import TARGET, read, story
-
-
-def once(action: Callable[[], None]) -> Callable[[], None]:
-    left = [action]
-    return lambda: left.pop()() if left else None
+from tests.support.once import once
 
 
 def test_an_abort_that_is_accepted_right_before_the_proof_aborts(move: ReadyMove) -> None:

@@ -272,7 +272,7 @@ def test_each_missing_privilege_is_named_with_the_grant_to_run(
     try:
         found = against(weak, asked(schema))
         source = found["privileges on the source"]
-        assert "lacks ALTER, DROP, CREATE, TRIGGER on" in source.explanation
+        assert "lacks ALTER, DROP, CREATE, DELETE, TRIGGER on" in source.explanation
         for check in ("privileges on the source", "privileges on the target"):
             server = SOURCE if "source" in check else TARGET
             for finding in run_preflight(weak, asked(schema), Scope.START):
