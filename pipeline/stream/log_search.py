@@ -169,7 +169,10 @@ def _unreadable(kind: int, after: str) -> FatalError:
     what = f"an event of type {kind}, which may hold changes"
     if kind == log.GTID_TAGGED:
         what = "a GTID with a tag, which is not supported"
-    return FatalError(f"The binary log holds {what}, after {after or 'its beginning'}.")
+    return FatalError(
+        f"The binary log holds {what}, after {after or 'its beginning'}.",
+        "Whether somebody else has written to the tables can't be told: see that nobody does.",
+    )
 
 
 def _decoder(table: Table, event: RawEvent) -> RowDecoder | None:
