@@ -88,7 +88,7 @@ __all__ = [
 ]  # fmt: skip
 
 # Raised with every change of a table of the schema, or of a value that a JSON column holds.
-VERSION = 4
+VERSION = 3
 
 migrations = Table(
     "migrations",
