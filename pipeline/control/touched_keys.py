@@ -150,7 +150,8 @@ def renew_keys(connection: Connection, table: MigrationTable, attempt: int) -> N
 def end_keys(
     connection: Connection, table: MigrationTable, attempt: int, errors: int | None = None
 ) -> None:
-    """An attempt ends; after an error the next one is not sent before `resend_s`.
+    """An attempt ends; where a server was away, and after a second error in a row, the next one is
+    not sent before `resend_s`.
 
     `errors`: how many more it makes in a row, 0 where a server was away; None: it ended without.
     """
@@ -158,8 +159,9 @@ def end_keys(
     if errors is None:
         ended = now.values(keys_sent_at=None, keys_failures=0)
     else:
+        at_once = errors > 0 and not keys_failures(connection, table)
         failures = migration_tables.c.keys_failures + errors
-        ended = now.values(keys_sent_at=NOW, keys_failures=failures)
+        ended = now.values(keys_sent_at=None if at_once else NOW, keys_failures=failures)
     connection.execute(ended)
 
 
