@@ -33,7 +33,7 @@ from pipeline.commands import settings as tuning
 from pipeline.commands.clean_up import Leftover, clean_up, leftovers
 from pipeline.commands.instant import try_instant
 from pipeline.commands.resume import Changes, resume
-from pipeline.commands.start import Plan, examine, make_plan, start
+from pipeline.commands.start import Plan, examine, preview, start
 from pipeline.commands.way_back import roll_back, standing_way_back
 from pipeline.configuration.load import load_settings
 from pipeline.configuration.path import PATH_VARIABLE
@@ -177,8 +177,8 @@ class Tranship:
         return try_instant(self.pools, request)
 
     def plan(self, request: Request) -> Plan:
-        """What `start` would do, and what preflight finds. Writes nothing."""
-        return make_plan(self.pools, request)
+        """What `start` would do, and what preflight finds. Writes nothing that stays."""
+        return preview(self.pools, request)
 
     def doctor(self, request: Request) -> list[Finding]:
         """What preflight finds about a move or an alter. Writes nothing."""

@@ -5,11 +5,27 @@ Otherwise they find out what there is to do by themselves.
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
+
 from pipeline.configuration.settings import Settings
 from pipeline.domain.processes import Processes
 from pipeline.errors import TranshipError
 
 _BROKER_S = 3
+
+
+def get_ready() -> None:
+    """Import what `tell_workers` takes, while the caller waits for servers.
+
+    It is a quarter of a second, in which nobody would know of the migration that was just recorded.
+    """
+    threading.Thread(target=_load, name="imports").start()
+
+
+def _load() -> None:
+    with suppress(Exception):  # `tell_workers` meets it again, and says so
+        import workers.app  # noqa: F401
 
 
 def tell_workers(target: str, migration: str) -> str | None:

@@ -41,6 +41,7 @@ class Point(StrEnum):
     INDEX_INTENT = "index.intent-written"
     INDEX_SENT = "index.sent"
     REPAIR_READ = "repair.read"
+    REPAIR_LOCKED = "repair.locked"
     DDL_NOTED = "ddl.noted"
     INTENT_WRITTEN = "cut-over.intent-written"
     RENAMED = "cut-over.renamed"

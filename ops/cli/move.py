@@ -37,7 +37,7 @@ def begin(session: Session, request: Request, *, dry: bool, wait: bool, as_json:
     if dry:
         plan = session.api.plan(request)
         return print_plan_as_json(plan) if as_json else print_plan(plan)
-    migration_id = session.api.start(request)
+    migration_id = session.start(request)
     see = f"tranship status {migration_id} --watch"
     answer(as_json, migration_id, migration=migration_id, then=[see])
     return session.follow(migration_id, wanted=Stage.DONE) if wait else ExitCode.OK

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ops.cli.exits import ExitCode
+from pipeline.domain.request import Request
 from pipeline.domain.stages import Stage
 
 if TYPE_CHECKING:
@@ -36,6 +37,13 @@ class Session:
     @property
     def pools(self) -> Pools:
         return self.api.pools
+
+    def start(self, request: Request) -> str:
+        """Start what is asked for; returns the migration's id."""
+        from ops.notify import get_ready
+
+        get_ready()
+        return self.api.start(request)
 
     def follow(self, migration_id: str, wanted: Stage) -> ExitCode:
         """Show progress until the migration ends; exit code 0 only if it ends in `wanted`."""

@@ -10,5 +10,5 @@ GRANT XA_RECOVER_ADMIN ON *.* TO 'tranship'@'%';
 -- Sessions that log otherwise than new ones would.
 GRANT SELECT ON performance_schema.* TO 'tranship'@'%';
 
--- Read rows; see triggers; rename the tables, there and back.
-GRANT SELECT, ALTER, DROP, CREATE, INSERT, TRIGGER ON `shop`.* TO 'tranship'@'%';
+-- Read rows; see triggers; rename the tables, there and back; clean-up empties the old ones in batches.
+GRANT SELECT, ALTER, DROP, CREATE, INSERT, DELETE, TRIGGER ON `shop`.* TO 'tranship'@'%';

@@ -97,12 +97,17 @@ def _digest(rows: Rows, condition: str) -> Digest:
     return Digest(count, bits_of(bits))
 
 
-def differing_keys(ours: Rows, theirs: Rows, keys: KeyRange, most: int = 10) -> list[str]:
-    """The keys of up to `most` rows that differ, for a person to check."""
+def differing_keys(
+    ours: Rows, theirs: Rows, keys: KeyRange, later: Sequence[Bound], most: int = 10
+) -> list[str]:
+    """The keys of up to `most` rows that differ and are none of `later`, for a person to check."""
     here = _row_digests(ours, keys.condition(ours.table.key))
     there = _row_digests(theirs, keys.condition(theirs.table.key))
-    different = [key for key in here if there.get(key) != here[key]]
-    different += [key for key in there if key not in here]
+    # A key of `later` may be equal by collation only to that of its row.
+    apart = row_digests(ours, later).keys() | row_digests(theirs, later).keys()
+    different = [
+        key for key in here | there if here.get(key) != there.get(key) and key not in apart
+    ]
     return [", ".join(key) for key in different[:most]]
 
 

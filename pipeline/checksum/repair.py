@@ -1,13 +1,20 @@
 """Repairs a chunk that really differs: deletes its rows and copies them again.
 
-It is one transaction, which commits only if, under the lock of the stream's row, no key of the
-chunk has been touched since before the source was read: what the applier has written meanwhile is
-never undone. Since the binary log may run ahead of what readers see, that read first waits until
-the applied position is visible on the source.
+All rows but those that have been touched since: these are the stream's, and a later verification's,
+so a chunk is repaired however busy it is. As in a verification (pair.py) the last batch applied is
+noted, reads on the source see what that contained, a snapshot of the source is opened, and the
+position contains all that the source had executed by then. Then, in one transaction and under the
+lock of the stream's row, so that no batch commits: the log says which keys later batches have
+touched, and the other rows are deleted and written as the snapshot has them. A row of the snapshot
+that no later batch has touched is one that the target has to have, so nothing is undone.
 
-Under the same lock it asks whether it is still wanted: the attempt is the latest one on the chunk,
-whose bounds have not changed since, and the stage is one that repairs. So a repair that was delayed
-can't write over what the application has written to the target since the switch.
+A batch that is just being written waits for the rows' locks, or we for its. Only where it has found
+no row to delete has it nothing to wait for. If that is a row that we bring, it is found by the
+chunk's verification, which comes after every repair; or, once that has begun, by its key's.
+
+Under the same lock it is asked whether the repair is still wanted: the attempt is the latest one on
+the chunk, whose bounds have not changed since, and the stage is one that repairs. So a repair that
+was delayed can't write over what the application has written to the target since the switch.
 
 Where rows of the target hold more than the source's, on an alter's way back, nothing is repaired: a
 row that is copied again would lose that. A difference stops the way back, for a person to mend it.
@@ -15,12 +22,11 @@ row that is copied again would lose that. A difference stops the way back, for a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NoReturn
 
 from sqlalchemy import Connection
 
-from pipeline.checksum.digest import differing_keys
-from pipeline.checksum.row_sources import target_rows
 from pipeline.checksum.sides import TableSides
 from pipeline.control.chunk_checks import CheckClaim, count_repair, repairs_so_far
 from pipeline.control.chunk_map import key_range
@@ -32,16 +38,29 @@ from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.role import Role
 from pipeline.domain.stages import STAGES_THAT_REPAIR
-from pipeline.errors import FatalError, FencedError
-from pipeline.mysql.failures import driver_errors
-from pipeline.mysql.keyrange import KeyRange
+from pipeline.errors import FatalError, FencedError, RetryableError
+from pipeline.mysql.failures import driver_errors, made_way
+from pipeline.mysql.keyrange import Bound, KeyRange, RangeWithout
 from pipeline.mysql.pools import lenient_sql_mode, run
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.writers import other_writers
 from pipeline.pausepoints import Point, reached
 from pipeline.rows.key_log import keys_in_range
-from pipeline.strategy.base import WriteChunk
 from pipeline.strategy.choice import strategy_of
+
+_TRIES = 5  # the stream writes rows before it asks for the lock under which we write: a deadlock
+_LATER_AT_MOST = 5_000  # each statement lists them, while no batch commits
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What is repaired, and from where: the source's rows are those of a snapshot."""
+
+    claim: CheckClaim
+    keys: KeyRange
+    found: str
+    source: Connection
+    batch: int  # the last one applied before
 
 
 @dataclass(frozen=True)
@@ -54,31 +73,35 @@ class Repairer:
     def table(self) -> MigrationTable:
         return self.sides.table
 
-    def repair(self, claim: CheckClaim, keys: KeyRange) -> bool:
-        """Repair the chunk of `claim`; False if it was written meanwhile.
+    def repair(self, claim: CheckClaim, keys: KeyRange, found: str) -> None:
+        """Repair the chunk of `claim`; `found`: the keys of the rows that differ, for a person.
 
         Raises:
             FatalError: it has been repaired too often already, or can't be repaired; names the
                 keys that differ.
             FencedError: it is not wanted any more.
+            RetryableError: one side is too far behind, or too much is being written.
         """
         if self.table.placement.carries:
-            return self._stop(claim, keys)
-        with self.sides.pools.begin(self.sides.target) as target:
+            self._stop(claim, keys, found)
+        sides = self.sides
+        with sides.pools.begin(sides.target) as target:
             repairs = repairs_so_far(target, claim)
-            batch = read_stream(target, self.table.migration_id).batches
-        if repairs >= self.sides.settings.repairs:
-            self._give_up(keys, repairs)
-        found = self._different(keys)
-        write = self._read(keys)
-        return write is not None and self._write(claim, keys, batch, write, found)
+            stream = read_stream(target, self.table.migration_id)
+        if repairs >= sides.settings.repairs:
+            self._give_up(found, repairs)
+        if not sides.source_sees(stream.position):
+            raise self._void(f"{sides.source} does not show yet what was applied")
+        with sides.pools.snapshot(sides.source) as source:
+            if not sides.target_has_caught_up(source, committing=True):
+                raise self._void(f"{sides.target} does not catch up in time")
+            reached(Point.REPAIR_READ)
+            self._until_written(Repair(claim, keys, found, source, stream.batches))
 
-    def _stop(self, claim: CheckClaim, keys: KeyRange) -> bool:
+    def _stop(self, claim: CheckClaim, keys: KeyRange, found: str) -> NoReturn:
         with self.sides.pools.begin(self.sides.target) as target:
             self._require_wanted(target, claim, keys)
-        found, table = self._different(keys), self.table
-        if not found:
-            return False  # somebody has mended it
+        table = self.table
         raise FatalError(
             f"{table.target} differs from {table.source}, at the keys {found}.{self._writers()}",
             f"Nothing was repaired, since rows of {table.target} hold what {table.source} does not"
@@ -86,11 +109,17 @@ class Repairer:
             " or abort.",
         )
 
-    def _different(self, keys: KeyRange) -> str:
-        """The keys of rows that differ, for a person."""
-        sides = self.sides
-        with sides.source_rows.range(keys) as ours, sides.pools.begin(sides.target) as target:
-            return "; ".join(differing_keys(ours, target_rows(target, self.table), keys))
+    def _until_written(self, repair: Repair) -> None:
+        for tried in range(1, _TRIES + 1):
+            try:
+                self._write(repair)
+                return
+            except RetryableError as error:
+                if tried == _TRIES or not made_way(error):
+                    raise
+
+    def _void(self, why: str) -> RetryableError:
+        return RetryableError(f"{self.table.source} differs and is not repaired yet: {why}.")
 
     def _writers(self) -> str:
         """Who else has written to the target table lately, if its server can tell."""
@@ -101,49 +130,42 @@ class Repairer:
             return ""  # no privilege on performance_schema, or no such table there
         return f" Written lately by {'; '.join(found)}." if found else ""
 
-    def _give_up(self, keys: KeyRange, repairs: int) -> None:
+    def _give_up(self, found: str, repairs: int) -> None:
         raise FatalError(
             f"{self.table.source} still differs after {repairs} repairs, at the keys"
-            f" {self._different(keys)}.{self._writers()}",
+            f" {found}.{self._writers()}",
             "Compare these rows on both servers: something else writes to the target, or it can't"
             " hold a value.",
         )
 
-    def _read(self, keys: KeyRange) -> WriteChunk | None:
-        sides = self.sides
-        with sides.pools.begin(sides.target) as target:
-            # Later than the batch was noted: whatever that batch contained is in the position.
-            position = read_stream(target, self.table.migration_id).position
-        if not sides.source_sees(position):
-            return None
-        with sides.pools.begin(sides.source) as source:
-            write = strategy_of(self.table).read_chunk(source, sides.source_name, keys)
-        reached(Point.REPAIR_READ)
-        return write
-
-    def _write(
-        self, claim: CheckClaim, keys: KeyRange, batch: int, write: WriteChunk, found: str
-    ) -> bool:
-        sides, writers = self.sides, self._writers()
-        with (
-            driver_errors(sides.target),
-            sides.pools.engine(sides.target).connect() as target,
-            target.begin() as change,
-        ):
-            self._rewrite(target, keys, write)
-            read_stream(target, self.table.migration_id, lock=True)
-            self._require_wanted(target, claim, keys)
-            later = later_lines(target, self.table, batch)
-            if keys_in_range(target, self.table, later, keys, most=1):
-                change.rollback()
-                return False
-            count_repair(target, claim)
+    def _write(self, repair: Repair) -> None:
+        sides, table, writers = self.sides, self.table, self._writers()
+        with driver_errors(sides.target), sides.pools.engine(sides.target).begin() as target:
+            read_stream(target, table.migration_id, lock=True)
+            self._require_wanted(target, repair.claim, repair.keys)
+            lines = later_lines(target, table, repair.batch)
+            later = keys_in_range(target, table, lines, repair.keys, _LATER_AT_MOST + 1)
+            if len(later) > _LATER_AT_MOST:
+                raise self._void("too much of it is being written")
+            reached(Point.REPAIR_LOCKED)
+            self._rewrite(target, repair, later)
+            count_repair(target, repair.claim)
             what = (
-                f"{self.table.source} chunk {claim.first} {keys} differed, at the keys {found}; it"
-                f" is copied again.{writers}"
+                f"{table.source} chunk {repair.claim.first} {repair.keys} differed, at the keys"
+                f" {repair.found}; it is copied again.{writers}"
             )
-            log_event(target, self.table.migration_id, EventKind.DIFFERENCE, what, Role.CHECKSUM)
-        return True
+            log_event(target, table.migration_id, EventKind.DIFFERENCE, what, Role.CHECKSUM)
+
+    def _rewrite(self, target: Connection, repair: Repair, later: list[Bound]) -> None:
+        """Delete the rows and write them again, but those with one of the keys `later`."""
+        table, keys = self.table, repair.keys
+        here = RangeWithout(keys.lower, keys.upper, table.definition, later)
+        there = replace(here, table=table.target_table)
+        write = strategy_of(table).read_chunk(repair.source, self.sides.source_name, here)
+        with lenient_sql_mode(target, table.definition):
+            condition = there.condition(table.target_table.key)
+            run(target, f"DELETE FROM {quote_name(table.target)} WHERE {condition}")
+            write(target)
 
     def _require_wanted(self, target: Connection, claim: CheckClaim, keys: KeyRange) -> None:
         stage = read_migration(target, self.table.migration_id).stage
@@ -151,10 +173,3 @@ class Repairer:
             raise FencedError(f"Nothing is repaired in {stage}.")
         if key_range(target, self.table, claim.first) != keys:
             raise FencedError(f"Chunk {claim.first} of {self.table.source} has other bounds now.")
-
-    def _rewrite(self, target: Connection, keys: KeyRange, write: WriteChunk) -> None:
-        condition = keys.condition(self.table.target_table.key)
-        with lenient_sql_mode(target, self.table.definition):
-            strategy_of(self.table).keep_values(target, condition)
-            run(target, f"DELETE FROM {quote_name(self.table.target)} WHERE {condition}")
-            write(target)

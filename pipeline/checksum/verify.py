@@ -22,12 +22,13 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from pipeline.checksum.digest import range_digest_without
+from pipeline.checksum.digest import differing_keys, range_digest_without
 from pipeline.checksum.pair import Pair, looked_at_twice, opened
 from pipeline.checksum.repair import Repairer
 from pipeline.checksum.sides import TableSides
 from pipeline.control.chunk_checks import (
     CheckClaim,
+    check_failures,
     claim_checks,
     record_fully_verified,
     release_check,
@@ -117,16 +118,23 @@ class ChunkVerifier:
     def _release_after(self, error: Exception, claim: CheckClaim) -> None:
         try:
             with self._target() as target:
-                # A server that is away must not use up the errors in a row; nor is it asked again
-                # at once.
+                # A server that is away must not use up the errors in a row.
                 errors = 0 if isinstance(error, FencedError | UnreachableError) else 1
-                # Void because one chunk of several is to be verified again: the others wait less.
-                settings = self.sides.settings
-                void = isinstance(error, FencedError)
-                again_s = settings.recheck_s if void else settings.resend_s
-                release_check(target, claim, again_s, errors)
+                release_check(target, claim, self._again_s(target, error, claim), errors)
         except RetryableError as trouble:  # it is sent again when nobody renews it any more
             log.warning("%s", trouble)
+
+    def _again_s(self, target: Connection, error: Exception, claim: CheckClaim) -> float:
+        """After how many seconds an attempt is made again that ended in `error`."""
+        settings = self.sides.settings
+        if isinstance(error, FencedError):
+            # Void because one chunk of several is to be verified again: the others wait less.
+            return settings.recheck_s
+        if isinstance(error, UnreachableError):
+            return settings.resend_s  # a server that is away is not asked again at once
+        # One error has passed by now, as it may seem; a second one in a row has not.
+        in_a_row = check_failures(target, self.sides.table, claim.first)
+        return settings.resend_s if in_a_row else 0
 
     def _verify(self, begun: Begun) -> Verdict:
         if not self.sides.source_sees(begun.position):
@@ -135,19 +143,21 @@ class ChunkVerifier:
         if different is None:
             return Verdict.INCONCLUSIVE
         with self._target() as target:
-            record_fully_verified(target, begun.claim, different)
-        if not different:
-            return Verdict.VERIFIED
-        repairs = [self._repair(begun.claim.of(number)) for number in different]
-        return Verdict.REPAIRED if any(repairs) else Verdict.INCONCLUSIVE
+            record_fully_verified(target, begun.claim, list(different))
+        for number, found in different.items():
+            self._repair(begun.claim.of(number), found)
+        return Verdict.REPAIRED if different else Verdict.VERIFIED
 
-    def _repair(self, claim: CheckClaim) -> bool:
+    def _repair(self, claim: CheckClaim, found: str) -> None:
         with self._target() as target:
             keys = key_range(target, self.sides.table, claim.first)
-        return Repairer(self.sides).repair(claim, keys)
+        Repairer(self.sides).repair(claim, keys, found)
 
-    def _compare(self, begun: Begun, committing: bool) -> list[int] | None:
-        """The chunks that differ; None: the target is too far behind, or too much was touched."""
+    def _compare(self, begun: Begun, committing: bool) -> dict[int, str] | None:
+        """The chunks that differ, each with the keys of its rows that do, for a person.
+
+        None: the target is too far behind, or too much was touched.
+        """
         source_rows = self.sides.source_rows.range(begun.keys)
         with opened(self.sides, source_rows, committing=committing) as pair:
             if pair is None:
@@ -156,15 +166,20 @@ class ChunkVerifier:
             if len(later) > _LATER_AT_MOST:
                 return None
             if _is_equal(pair, begun.keys, later):
-                return []
-            return [
-                number for number in begun.claim.numbers
-                if not self._chunk_is_equal(pair, number, begun.batch)
-            ]  # fmt: skip
+                return {}
+            found = {}
+            for number in begun.claim.numbers:
+                if keys := self._different(pair, number, begun.batch):
+                    found[number] = keys
+            return found
 
-    def _chunk_is_equal(self, pair: Pair, number: int, batch: int) -> bool:
+    def _different(self, pair: Pair, number: int, batch: int) -> str:
+        """The keys of a chunk's rows that differ; "" if it is equal."""
         keys = key_range(pair.target.connection, self.sides.table, number)
-        return _is_equal(pair, keys, self._touched_later(pair, keys, batch))
+        later = self._touched_later(pair, keys, batch)
+        if _is_equal(pair, keys, later):
+            return ""
+        return "; ".join(differing_keys(pair.source, pair.target, keys, later)) or "not known"
 
     def _touched_later(self, pair: Pair, keys: KeyRange, batch: int) -> list[Bound]:
         target, table = pair.target.connection, self.sides.table

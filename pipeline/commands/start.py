@@ -1,8 +1,8 @@
 """Starts a migration: checks first, refuses what can't be moved exactly, and only then writes.
 
 Everything before `recording` only reads; that one first creates the target tables on trial, and
-drops them. The migration and the claims on its tables are one transaction, so an interrupted start
-leaves either a complete migration or none.
+drops them (`preview` does so, too). The migration and the claims on its tables are one transaction,
+so an interrupted start leaves either a complete migration or none.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.servers import definition_text, stored_name
 from pipeline.mysql.table import TableName
 from pipeline.preflight.claims import unclaimed
-from pipeline.preflight.findings import CheckContext, Finding, Scope, Severity, refuse
+from pipeline.preflight.findings import Check, CheckContext, Finding, Scope, Severity, refuse
 from pipeline.preflight.registry import run_preflight
-from pipeline.preflight.rehearsal import created
+from pipeline.preflight.rehearsal import created, created_if_installed
 
 _LOCK = "tranship start"
 _LOCK_WAIT_S = 10
@@ -74,6 +74,18 @@ def make_plan(pools: Pools, request: Request) -> Plan:
     if any(finding.severity is Severity.REFUSED for finding in findings):
         return Plan(request, (), findings)
     return Plan(request, _planned_tables(pools, request), findings)
+
+
+def preview(pools: Pools, request: Request) -> Plan:
+    """What `start` would do, its trials included. Writes nothing that stays."""
+    plan = make_plan(pools, request)
+    if not plan.tables or not isinstance(plan.request, MoveRequest):
+        return plan
+    check = Check("definitions", created_if_installed, frozenset({Scope.START}))
+    tried = check.findings(CheckContext(pools, plan.request))
+    refuses = any(finding.severity is Severity.REFUSED for finding in tried)
+    tables = () if refuses else plan.tables
+    return Plan(plan.request, tables, (*plan.findings, *tried))
 
 
 def start(pools: Pools, request: Request, who: str) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, or_, select, update
 from sqlalchemy.dialects.mysql import insert
@@ -65,7 +66,12 @@ class Holder:
     epoch: int
     connection_id: int | None
     alive: bool
+    expires_at: datetime
     expired_s: float  # how long ago; negative while it is good
+
+    def held_at(self, moment: datetime) -> bool:
+        """Whether the lease was still good then, by the control server's clock."""
+        return self.owner is not None and self.expires_at >= moment
 
 
 def take_lease(
@@ -162,4 +168,6 @@ def holder(connection: Connection, migration_id: str, role: Role) -> Holder | No
     if row is None:
         return None
     expired_s = (row.now - row.expires_at).total_seconds()
-    return Holder(row.owner, row.epoch, row.connection_id, bool(row.alive), expired_s)
+    return Holder(
+        row.owner, row.epoch, row.connection_id, bool(row.alive), row.expires_at, expired_s
+    )

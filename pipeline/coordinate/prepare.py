@@ -35,9 +35,11 @@ def prepare(context: Context) -> Outcome:
     require(context, Hook.STARTUP)
     for table in context.tables:
         strategy_of(table).prepare_target(context)
-        with context.ddl() as target:
+    with context.ddl() as target:
+        for table in context.tables:
             create_key_tables(target, table)
-        with context.control() as control:
+    with context.control() as control:
+        for table in context.tables:
             create_first_chunk(control, table)
     rehearse_triggers(context)
     require(context, Hook.VALIDATED)

@@ -44,6 +44,7 @@ from pipeline.errors import RetryableError
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
+from pipeline.mysql.servers import drop_if, table_exists
 from pipeline.pausepoints import Point, reached
 from pipeline.step.context import Context, Outcome, Step
 from pipeline.strategy.alter import AlterStrategy
@@ -145,10 +146,9 @@ def _drop_shadow(context: Context, table: MigrationTable) -> None:
     """Drop the shadow, but never a table that somebody else has put in its place."""
     strategy = AlterStrategy(table, plan_of(table))
     with context.ddl() as server:
-        ours = strategy.is_ours(server)
-        if ours:
-            run(server, f"DROP TABLE IF EXISTS {quote_name(table.target)}")
-    if not ours:
+        drop_if(server, table.target, strategy.is_left_behind)
+        gone = not table_exists(server, table.target)
+    if not gone:
         what = f"{table.target} is not the table that was created for the change; it stays"
         context.note(EventKind.SWAP, what)
     with context.control() as control:

@@ -13,6 +13,7 @@ A target without a log that can be searched is not watched; preflight says so.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -42,6 +43,7 @@ from pipeline.mysql.table import Table, TableName
 from pipeline.step.context import Context
 from pipeline.stream.log_search import LoggedTransaction
 
+log = logging.getLogger(__name__)
 _EVERY_S = 600.0
 _AT_ONCE_S = 2.0  # then the coordinator has other work to do, and goes on at its next step
 _REST_S = 20.0
@@ -80,7 +82,10 @@ def _search(context: Context, watch: Watch) -> bool:
         note_searched(control, context.migration.id, search.seen)
         if found:
             _send_back(control, context, found, wanted)
-    return search.has_seen(executed) and not found
+    if not search.has_seen(executed):
+        log.info("the binary log of %s is not searched to its end yet", context.target)
+        return False
+    return not found
 
 
 def _wanted(

@@ -18,7 +18,7 @@ from pipeline.domain.migration import MigrationTable
 from pipeline.errors import AmbiguousError
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
-from pipeline.mysql.servers import has_comment, table_exists
+from pipeline.mysql.servers import drop_if, has_comment, table_exists
 from pipeline.mysql.table import TableName
 
 _MARK = "sentry of tranship"
@@ -42,8 +42,7 @@ def create_sentry(connection: Connection, table: MigrationTable) -> None:
 
 def drop_sentry(connection: Connection, table: MigrationTable) -> None:
     """Drop the sentry if there is one, but never another table."""
-    if is_sentry(connection, table.retired_name):
-        run(connection, f"DROP TABLE {quote_name(table.retired_name)}")
+    drop_if(connection, table.retired_name, lambda here: is_sentry(here, table.retired_name))
 
 
 def is_sentry(connection: Connection, name: TableName) -> bool:

@@ -129,6 +129,8 @@ def _begin(
     missing: tuple[DeferredIndex, ...],
 ) -> None:
     """Note the intent, then send the statement; a thread waits for its end."""
+    # A restart of the server counts, unlike elsewhere: it may be this statement that has ended it,
+    # and must not do so for ever. While it is away nothing is begun.
     most = context.settings.row_copy.attempts
     if build.attempts >= most:
         by_hand = _or_by_hand(table, missing)

@@ -49,7 +49,11 @@ def _connect(server: Server, arguments: dict[str, Any]) -> Connection[Any]:
         # The driver's own way to prefer TLS is to be told nothing of it. It then reads all the
         # certificates of the system for each connection, and verifies nothing by them.
         connection.ssl, connection.ctx = True, tls_context(server.tls)
+    # The driver's own limit is for the connection alone: a server that hangs would keep the login
+    # waiting for as long as a statement may take.
+    lasting, connection._read_timeout = connection._read_timeout, connection.connect_timeout
     connection.connect()
+    connection._read_timeout = lasting
     return connection  # type: ignore[no-any-return]
 
 

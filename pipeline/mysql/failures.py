@@ -81,6 +81,12 @@ def code_of(error: BaseException) -> int:
     return arguments[0] if arguments and isinstance(arguments[0], int) else 0
 
 
+def made_way(error: BaseException) -> bool:
+    """Whether a transaction was rolled back, or gave up waiting, because of another one's locks."""
+    cause = error.__cause__ if isinstance(error, RetryableError) else error
+    return cause is not None and code_of(cause) in (DEADLOCK, LOCK_WAIT_TIMEOUT)
+
+
 def translate(error: BaseException, server: str) -> TranshipError:
     """Translate `error`, which the driver raised while talking to `server`, to one of ours.
 

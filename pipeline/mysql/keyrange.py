@@ -40,6 +40,17 @@ class KeyRange:
         return f"({_shown(self.lower)}, {_shown(self.upper)}]"
 
 
+@dataclass(frozen=True)
+class RangeWithout(KeyRange):
+    """The keys of a range of `table` but those listed."""
+
+    table: Table
+    without: Sequence[Bound]
+
+    def condition(self, key: Key, alias: str = "") -> str:
+        return f"{super().condition(key, alias)} AND NOT {is_one_of(self.table, self.without)}"
+
+
 def bound_from_row(values: Iterable[object]) -> Bound:
     """The bound of literals that a server wrote, whatever type the driver gave them."""
     return tuple(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -92,6 +93,23 @@ def has_comment(connection: Connection, name: TableName, comment: str) -> bool:
     condition = f"{names_table(name)} AND table_comment = {text_literal(comment)}"
     statement = f"SELECT 1 FROM information_schema.tables WHERE {condition}"
     return bool(run(connection, statement).rows)
+
+
+def drop_if(connection: Connection, name: TableName, is_ours: Callable[[Connection], bool]) -> bool:
+    """Drop a table if it is ours, which is looked at under a lock; whether it was.
+
+    Without the lock the name could be another table's by the time of the DROP. Needs LOCK TABLES.
+    """
+    if not is_ours(connection):
+        return False
+    run(connection, f"LOCK TABLES {quote_name(name)} WRITE")
+    try:
+        found = is_ours(connection)
+        if found:
+            run(connection, f"DROP TABLE {quote_name(name)}")
+        return found
+    finally:
+        run(connection, "UNLOCK TABLES")
 
 
 def stored_name(connection: Connection, name: TableName) -> TableName:

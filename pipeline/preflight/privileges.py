@@ -16,8 +16,8 @@ from pipeline.preflight.grants import Grants, session_grants
 
 # PROCESS shows foreign keys of schemas on which we have no privileges, and which table is which.
 SOURCE_GLOBAL = ("REPLICATION SLAVE", "REPLICATION CLIENT", "PROCESS")
-# RENAME TABLE needs ALTER, DROP, CREATE and INSERT; TRIGGER shows triggers.
-SOURCE_TABLES = ("SELECT", "ALTER", "DROP", "CREATE", "INSERT", "TRIGGER")
+# RENAME TABLE needs ALTER, DROP, CREATE and INSERT; TRIGGER shows triggers; clean-up deletes rows.
+SOURCE_TABLES = ("SELECT", "ALTER", "DROP", "CREATE", "INSERT", "DELETE", "TRIGGER")
 TARGET_GLOBAL = ("REPLICATION CLIENT", "PROCESS")
 TARGET_TABLES = (
     "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX", "TRIGGER",
@@ -31,7 +31,7 @@ CONTROL = (
 
 
 def on_source(context: CheckContext) -> Iterator[Finding]:
-    """Read rows and the binary log; rename the tables, and rename them back."""
+    """Read rows and the binary log; rename the tables, and back; empty and drop the old ones."""
     with context.source() as source:
         grants, user = session_grants(source), _user(source)
         wanted = (*SOURCE_GLOBAL, *replica_privileges(source), *xa_privileges(source))

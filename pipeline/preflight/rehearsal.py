@@ -1,8 +1,9 @@
 """Rehearses a move's CREATE TABLE on the target: what it rejects is known before the start.
 
-A start does it, and no other check: it writes, if only to the control schema. There it costs
-nothing: our user may create and drop tables, and nobody looks for one. Foreign keys are left out,
-since their parents are not there; their names and privileges have checks of their own.
+It writes, if only to the control schema, so it is no check like the others: a start does it, and
+`--dry-run` once there is a control schema, which it does not create. There it costs nothing: our
+user may create and drop tables, and nobody looks for one. Foreign keys are left out, since their
+parents are not there; their names and privileges have checks of their own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
+from pipeline.control.install import is_installed
 from pipeline.control.schema import SCHEMA
 from pipeline.errors import FatalError, RefusedError
 from pipeline.mysql.catalogue import table_facts
@@ -23,7 +25,7 @@ from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
 from pipeline.mysql.servers import create_statement, table_exists
 from pipeline.mysql.table import TableName
-from pipeline.preflight.findings import CheckContext, Finding, refused
+from pipeline.preflight.findings import CheckContext, Finding, info, refused
 from pipeline.strategy.move import under_name
 
 _FOREIGN_KEY = re.compile(r",\n  CONSTRAINT `(?:[^`]|``)*` FOREIGN KEY [^\n]*?(?=,?\n)")
@@ -38,6 +40,20 @@ def created(context: CheckContext) -> Iterator[Finding]:
             absent = not table_exists(target, context.request.target_name(name))
             if absent and table_facts(source, name) is not None:
                 yield from _rehearsed(source, target, server, name)
+
+
+def created_if_installed(context: CheckContext) -> Iterator[Finding]:
+    """Like `created`; without a control schema, that the start will do it."""
+    server = context.request.target
+    with context.target() as target:
+        installed = is_installed(target, server)
+    if installed:
+        yield from created(context)
+    else:
+        yield info(
+            f"there is no control schema on {server} yet. The start creates it, and tries in it"
+            " whether the server takes the tables' definitions, before it records anything."
+        )
 
 
 def _rehearsed(

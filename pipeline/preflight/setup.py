@@ -39,7 +39,8 @@ def check_processes(found: Processes) -> list[Finding]:
 
 def _workers(found: Processes) -> Iterator[Finding]:
     for role in found.missing:
-        yield warning(f"No {role} worker answers.", f"Start one: tranship worker {role}.")
+        remedy = f"Start one: tranship worker {role}. A new one takes some seconds to answer."
+        yield warning(f"No {role} worker answers.", remedy)
     for name in found.outdated:
         yield warning(
             f"{name} has another configuration than the one that is read here.",

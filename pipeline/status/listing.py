@@ -58,6 +58,8 @@ def refuse_short(given: str) -> None:
     Raises:
         RefusedError: it has fewer characters than a person would mean.
     """
+    if not given:
+        raise RefusedError("The id is empty.", "Is the variable set that it should come from?")
     if len(given) < SHORTEST_ID:
         raise RefusedError(
             f"'{given}' is too short for an id.", f"Give at least {SHORTEST_ID} characters of it."

@@ -61,7 +61,8 @@ class StatusFacts:
     touched_limit_s: float
     waiting_s: float
     lag_s: float
-    lag_limit_s: float
+    lag_limit_s: float  # of a cut-over
+    verify_lag_s: float  # that a verification waits for; with more of it, each is in vain
     stream_alive: bool
     coordinated_s_ago: float | None
     stage_s: float
@@ -70,7 +71,7 @@ class StatusFacts:
     refused_limit_s: float
     direction: Direction = Direction.FORWARD
     until: datetime | None = None  # a way back stands open until then
-    tried: bool = False  # a cut-over was
+    tried: bool = False  # a cut-over was, or its hook has refused it
     way_back: WayBackProgress | None = None  # of this migration
     processes: Processes | None = None  # None: nobody has asked
     cleaned_up: bool = False
@@ -222,10 +223,19 @@ def _converging(now: StatusFacts) -> str:
         ending = "" if now.indexes_left == 1 else "es"
         waits.append(f"{now.indexes_left} deferred index{ending} to be added")
     if waits:
-        return f"{_cut_over(now)}; waiting for {' and '.join(waits)}"
+        return f"{_cut_over(now)}; waiting for {' and '.join(waits)}{_in_vain(now)}"
     return (
         f"{_cut_over(now)}; {_count(now.touched, 'changed row')} to verify again,"
         f" {now.touched_s:.1f} s of work; waiting for no more than {now.touched_limit_s:g} s"
+        f"{_in_vain(now)}"
+    )
+
+
+def _in_vain(now: StatusFacts) -> str:
+    if now.lag_s <= now.verify_lag_s:
+        return ""
+    return (
+        f"; nothing is verified before the lag ({now.lag_s:.1f} s) is under {now.verify_lag_s:g} s"
     )
 
 

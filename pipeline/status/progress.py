@@ -146,7 +146,8 @@ def read_progress(
         RefusedError: there is no such migration on `target`.
         RetryableError: `target` does not answer.
     """
-    with pools.begin(target) as control:
+    # One state: the proof ends the stream and the stage at once, and neither alone is true.
+    with pools.snapshot(target) as control:
         migration = read_migration(control, migration_id)
         tables = read_tables(control, migration_id)
         progress = replace(_from_control(control, migration, tables), processes=processes)
@@ -175,7 +176,7 @@ def _from_control(
         stage=migration.stage, since=migration.stage_since, now=migration.now,
         created_at=migration.created_at, created_by=migration.created_by,
         tables=shown, rows_per_s=pace, eta_s=_eta(migration.stage, shown, pace),
-        stream=_stream(control, migration.id),
+        stream=_stream(control, migration),
         coordinated_s_ago=coordinated_s_ago(control, migration.id),
         coordinator=coordinator.owner if coordinator and coordinator.alive else None,
         throttled=throttle.all_reasons, chunks_allowed=throttle.window,
@@ -238,12 +239,13 @@ def _eta(stage: Stage, tables: Sequence[TableProgress], pace: float) -> float | 
     return left / pace if left else None
 
 
-def _stream(control: Connection, migration_id: str) -> StreamProgress | None:
-    state = find_stream(control, migration_id)
+def _stream(control: Connection, migration: Migration) -> StreamProgress | None:
+    state = find_stream(control, migration.id)
     if state is None:
         return None
-    held = holder(control, migration_id, Role.STREAM)
-    alive = held is not None and held.alive
+    held = holder(control, migration.id, Role.STREAM)
+    # When the stage was read: the clock does not stand still in a snapshot.
+    alive = held is not None and held.held_at(migration.now)
     owner = held.owner if held is not None and alive else None
     age_s = _seconds(state.applied_at, state.now)
     return StreamProgress(state.rows_applied, state.batches, None, None, alive, owner, age_s)
@@ -272,7 +274,8 @@ def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> Sta
         id=migration.id, kind=migration.kind, source=migration.source, target=migration.target,
         stage=migration.stage, after_restore=migration.after_restore,
         postponed=migration.postponed,
-        direction=progress.direction, until=progress.until, tried=migration.attempt > 0,
+        direction=progress.direction, until=progress.until,
+        tried=migration.attempt > 0 or Hook.BEFORE_CUT_OVER in progress.hooks_failed,
         way_back=progress.way_back,
         window=None if migration.in_window else str(migration.request.cut_over_window),
         failure=migration.failure, hook_failure=progress.hook_failure,
@@ -287,6 +290,7 @@ def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> Sta
         waiting_s=max((one.waiting_s for one in tables), default=0.0),
         lag_s=(stream.lag_s if stream else None) or 0.0,
         lag_limit_s=pools.settings.cut_over.ready_lag_s,
+        verify_lag_s=pools.settings.checksum.drain_wait_s,
         stream_alive=stream is not None and stream.alive,
         coordinated_s_ago=progress.coordinated_s_ago,
         stage_s=_seconds(migration.stage_since, migration.now),

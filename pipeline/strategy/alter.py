@@ -12,15 +12,13 @@ from pipeline.alter.convert_rows import converted_rows
 from pipeline.alter.plan import create_shadow, map_columns
 from pipeline.alter.rows import copy_range, replace_rows
 from pipeline.alter.temporary import create_templates
-from pipeline.control.migration_tables import mark_created_by_us, note_target
+from pipeline.control.migration_tables import mark_created_by_us, mark_dropped, note_target
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.request import alter_request
 from pipeline.errors import StartOverError
 from pipeline.mysql.catalogue import table_identity
 from pipeline.mysql.keyrange import KeyRange, Moved
-from pipeline.mysql.pools import run
-from pipeline.mysql.quoting import quote_name
-from pipeline.mysql.servers import table_is_empty
+from pipeline.mysql.servers import drop_if, table_exists, table_is_empty
 from pipeline.mysql.table import Table, TableName
 from pipeline.strategy.base import Sides, Strategy, WriteChunk, Written, created_by_another
 
@@ -34,14 +32,20 @@ class AlterStrategy(Strategy):
     def prepare_target(self, sides: Sides) -> None:
         table, plan, request = self.table, self.plan, alter_request(sides.migration.request)
         with sides.control() as control:
-            if not self.is_ours(control):
+            if table_exists(control, table.target) and not self.is_left_behind(control):
                 raise created_by_another(table.target)
             # Noted first, so that clean-up may drop it, whatever happens in between.
             mark_created_by_us(control, table)
         with sides.ddl() as target:
             # One that an interrupted call has left behind is created anew.
-            run(target, f"DROP TABLE IF EXISTS {quote_name(table.target)}")
-            create_shadow(target, table.source, table.target, plan.ddl)
+            drop_if(target, table.target, self.is_left_behind)
+            taken = table_exists(target, table.target)
+            if not taken:
+                create_shadow(target, table.source, table.target, plan.ddl)
+        if taken:
+            with sides.control() as control:
+                mark_dropped(control, table)  # none of ours is there
+            raise created_by_another(table.target)
         with sides.control() as control:
             note_target(control, table, table_identity(control, table.target))
         with sides.control() as control:
@@ -53,12 +57,12 @@ class AlterStrategy(Strategy):
         with sides.ddl() as target:
             create_templates(target, table, plan)
 
-    def is_ours(self, target: Connection) -> bool:
-        """Whether the name is free, or that of a shadow that this migration has created."""
+    def is_left_behind(self, target: Connection) -> bool:
+        """Whether a shadow is there that this migration has created."""
         table = self.table
         found = table_identity(target, table.target)
         if found is None or not table.created_by_us:
-            return found is None
+            return False
         noted = table.target_identity
         return found == noted or (noted is None and table_is_empty(target, table.target))
 

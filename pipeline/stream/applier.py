@@ -25,7 +25,7 @@ from pipeline.control.leases import Lease, fence
 from pipeline.control.streams import move_position, read_stream
 from pipeline.domain.migration import MigrationTable
 from pipeline.errors import DefectError, RetryableError, StartOverError
-from pipeline.mysql.failures import DEADLOCK, LOCK_WAIT_TIMEOUT, code_of, driver_errors
+from pipeline.mysql.failures import driver_errors, made_way
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.table import TableName
 from pipeline.pausepoints import Point, reached
@@ -211,9 +211,7 @@ class Applier:
 
     def _may_retry(self, error: Exception, attempt: int) -> bool:
         """A batch that lost a deadlock against a chunk is still in memory, unless spilled."""
-        cause = error.__cause__ if isinstance(error, RetryableError) else error
-        passing = cause is not None and code_of(cause) in (DEADLOCK, LOCK_WAIT_TIMEOUT)
-        return passing and not self._spilled and attempt + 1 < _TRIES
+        return made_way(error) and not self._spilled and attempt + 1 < _TRIES
 
     def _commit_once(self) -> None:
         with driver_errors(self.target_name):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import uuid
+import zlib
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ INCIDENT, HEARTBEAT, IGNORABLE, ROWS_QUERY = 26, 27, 28, 29
 GTID, ANONYMOUS_GTID, PREVIOUS_GTIDS, TRANSACTION_CONTEXT, VIEW_CHANGE = 33, 34, 35, 36, 37
 XA_PREPARE, PARTIAL_UPDATE_ROWS, TRANSACTION_PAYLOAD, HEARTBEAT_V2, GTID_TAGGED = 38, 39, 40, 41, 42
 MARIADB_ANNOTATE_ROWS, MARIADB_CHECKPOINT, MARIADB_GTID, MARIADB_GTID_LIST = 160, 161, 162, 163
+MARIADB_COMPRESSED_QUERY = 165
 MARIADB_COMPRESSED_ROWS = frozenset(range(166, 172))  # the six rows events, of log_bin_compress
 
 HEADER = struct.Struct("<IBIIIH")
@@ -27,6 +29,7 @@ _COMMIT_TIME_AT = 42  # after flags, GTID, and the logical clock
 _QUERY_HEAD = struct.Struct("<IIBHH")
 _MARIADB_GTID = struct.Struct("<QIB")
 _MARIADB_STANDALONE, _MARIADB_PREPARED_XA, _MARIADB_COMPLETED_XA = 1, 64, 128
+_MARIADB_ZLIB = 0x80
 _CHECKSUM_ALGORITHMS = {0: False, 1: True}
 
 
@@ -122,15 +125,32 @@ def session_number(event: RawEvent) -> int:
 
 
 def statement(event: RawEvent) -> Statement:
-    """The text of a Query event, or of a LOAD DATA event, which has the same form."""
+    """The text of a Query event, compressed or not, or of a LOAD DATA event: they have one form."""
     data, at = event.data, event.at
     _, _, schema_size, _, variables_size = _QUERY_HEAD.unpack_from(data, at)
     at += _QUERY_HEAD.size + (13 if event.type == EXECUTE_LOAD_QUERY else 0)
     sql_mode, encoding = _status_variables(data[at : at + variables_size])
     at += variables_size
     schema = data[at : at + schema_size].decode()
-    at += schema_size + 1
-    return Statement(data[at : event.end].decode(encoding, "replace"), schema, sql_mode)
+    text = data[at + schema_size + 1 : event.end]
+    if event.type == MARIADB_COMPRESSED_QUERY:
+        text = _uncompressed(text)
+    return Statement(text.decode(encoding, "replace"), schema, sql_mode)
+
+
+def _uncompressed(data: bytes) -> bytes:
+    """What MariaDB has compressed: a byte with its way and the length's size, that length, zlib.
+
+    Raises:
+        ValueError: it is compressed in an unknown way, or damaged.
+    """
+    way, size = data[0] & 0xF0, data[0] & 0x07
+    if way != _MARIADB_ZLIB:
+        raise ValueError(f"a statement is compressed in an unknown way, {way:#x}")
+    try:
+        return zlib.decompress(data[1 + size :])
+    except zlib.error as error:
+        raise ValueError(f"a compressed statement is damaged: {error}") from error
 
 
 def _status_variables(data: bytes) -> tuple[int, str]:

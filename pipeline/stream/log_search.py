@@ -1,7 +1,8 @@
 """Searches a stretch of a server's binary log for changes of certain tables, and for who made them.
 
 Whatever a transaction holds is looked at, and no text stops the search: here the log is evidence of
-what others have done, and not what a target is filled by.
+what others have done, and not what a target is filled by. An event of a type that may hold changes,
+and that can't be read, ends it by name: what is passed over would count as not written.
 
 Which transactions are ours needs no mark. Each of ours that changes a row of a target table also
 changes one of the control schema (I1 to I3), and nobody else's does. Ours are passed over.
@@ -21,6 +22,7 @@ from pipeline.mysql.table import Table, TableName
 from pipeline.stream import decode_log as log
 from pipeline.stream.decode_log import RawEvent
 from pipeline.stream.decode_tablemap import parse_table_map, table_id, table_name
+from pipeline.stream.decode_transaction import WITHOUT_ROWS
 from pipeline.stream.dump import Connect
 from pipeline.stream.events import RowsChange
 from pipeline.stream.payload import embedded_events
@@ -28,11 +30,13 @@ from pipeline.stream.reader import Feed, LogReader
 from pipeline.stream.rowdecoder import CHANGES, RowDecoder
 
 _HEARTBEAT_S = 1.0
+_LOOKED_FOR_S = 120.0  # by the server, for the first transaction
 _HELD_BYTES = 64 << 20  # of one transaction; the rows of a larger one are not named
 # DDL after which other rows are there. Ours on these tables is none of these, but for a rename.
 _EMPTYING = {"TRUNCATE TABLE", "DROP TABLE", "DROP DATABASE", "RENAME TABLE", "CREATE TABLE"}
 # Rows that only count as written: which, can't be told.
 _OPAQUE_ROWS = log.MARIADB_COMPRESSED_ROWS | {log.PARTIAL_UPDATE_ROWS}
+_STATEMENTS = {log.QUERY, log.EXECUTE_LOAD_QUERY, log.MARIADB_COMPRESSED_QUERY}
 _ENDS = {
     StatementKind.COMMIT, StatementKind.ROLLBACK, StatementKind.XA_COMMIT,
     StatementKind.XA_ROLLBACK,
@@ -73,18 +77,24 @@ class _Search:
             self._rows(event)
         elif kind == log.TABLE_MAP:
             self._map(event)
-        elif kind in (log.GTID, log.MARIADB_GTID):
-            self._begin(event)
         elif kind in (log.XID, log.XA_PREPARE):
             yield self._end()
-        elif kind in (log.QUERY, log.EXECUTE_LOAD_QUERY):
+        elif kind in _STATEMENTS:
             if self._ends(event):
                 yield self._end()
-        elif kind in (log.HEARTBEAT, log.HEARTBEAT_V2):
-            yield LoggedTransaction("")
         elif kind == log.TRANSACTION_PAYLOAD:
             for data in embedded_events(event.data, event.at, event.end):
                 yield from self.feed(RawEvent.parse(data, 0, len(data)))
+        else:
+            yield from self._rarer(event)
+
+    def _rarer(self, event: RawEvent) -> Iterator[LoggedTransaction]:
+        if event.type in (log.GTID, log.MARIADB_GTID):
+            self._begin(event)
+        elif event.type in (log.HEARTBEAT, log.HEARTBEAT_V2):
+            yield LoggedTransaction("")
+        elif event.type not in WITHOUT_ROWS:
+            raise _unreadable(event.type, self._now.gtid)
 
     def _begin(self, event: RawEvent) -> None:
         if event.type == log.GTID:
@@ -155,6 +165,16 @@ class _Search:
                 self._now.statements.append((name, sql))
 
 
+def _unreadable(kind: int, after: str) -> FatalError:
+    what = f"an event of type {kind}, which may hold changes"
+    if kind == log.GTID_TAGGED:
+        what = "a GTID with a tag, which is not supported"
+    return FatalError(
+        f"The binary log holds {what}, after {after or 'its beginning'}.",
+        "Whether somebody else has written to the tables can't be told: see that nobody does.",
+    )
+
+
 def _decoder(table: Table, event: RawEvent) -> RowDecoder | None:
     try:
         return RowDecoder(table, parse_table_map(event.data, event.at, event.end))
@@ -179,7 +199,9 @@ class LogSearch:
     ) -> Iterator[LoggedTransaction]:
         """Each transaction that is about one of the tables, until all of `executed` was seen.
 
-        Ends early after `limit_s`: `has_seen` says so. `keep` is called again and again meanwhile.
+        Ends early, `limit_s` after the first transaction has come: `has_seen` says so. Until then
+        the server looks for it, from the beginning of a file of perhaps a gigabyte; were that time
+        counted, a search might never come to anything. `keep` is called again and again meanwhile.
 
         Raises:
             RetryableError: the server does not answer.
@@ -187,13 +209,16 @@ class LogSearch:
         """
         if self.has_seen(executed):
             return
-        deadline = time.monotonic() + limit_s
+        deadline = time.monotonic() + _LOOKED_FOR_S
+        begun = False
         reader = self._reader()
         try:
             for transaction in reader:
                 keep()
                 if transaction.gtid:  # else it is quiet
                     self.seen.add(transaction.gtid)
+                    if not begun:
+                        begun, deadline = True, time.monotonic() + limit_s
                 if transaction.found:
                     yield transaction
                 if self.has_seen(executed) or time.monotonic() > deadline:

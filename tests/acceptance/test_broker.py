@@ -17,7 +17,7 @@ from tests.support.servers import Broker, running_broker
 from tests.support.stack import Stack
 from tests.support.workload import TABLES, Workload, create_tables, differences
 
-ROWS = 6_000
+ROWS = 4_000
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_move_goes_on_by_itself_when_the_broker_loses_everything(
     pools: Pools, connect: Connect, schema: str, stack: Stack, broker: Broker, lose: str
 ) -> None:
     create_tables(connect(), schema, ROWS)
-    writers = Workload(lambda: connect(SOURCE), schema, ROWS, seed=5).start()
+    writers = Workload(lambda: connect(SOURCE), schema, ROWS, seed=5, pause_s=0.005).start()
     stack.start(pause={"copy.claimed": {"delay": [0.1, 0.3]}})
     migration_id = begin_move(pools, schema, TABLES, chunk_rows=500)
     for more in (3, 10):

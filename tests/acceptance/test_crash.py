@@ -55,7 +55,9 @@ class Crash:
     def at(self, point: Point) -> None:
         """Start a move under writers, and kill every worker once one of them is at `point`."""
         create_tables(self.connect(), self.schema, ROWS)
-        self.writers = Workload(lambda: self.connect(SOURCE), self.schema, ROWS, seed=1).start()
+        self.writers = Workload(
+            lambda: self.connect(SOURCE), self.schema, ROWS, seed=1, pause_s=0.005
+        ).start()
         mark, hold = self.directory / "mark", self.directory / "hold"
         hold.touch()
         self.stack.start(pause={point: {"mark": str(mark), "hold": str(hold)}})

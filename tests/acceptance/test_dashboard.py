@@ -81,7 +81,8 @@ def test_a_move_is_shown_from_its_verification_to_its_end_and_a_stranger_sees_no
     create_tables(connect(), schema, 3000)
     migration_id = begin_move(pools, schema, ["accounts"], chunk_rows=50, postponed=True)
     wait_for(pools, migration_id, Stage.READY, logs=shared_stack.logs)
-    writers = Workload(lambda: connect(SOURCE), schema, 3000, seed=7).start()
+    writers = Workload(lambda: connect(SOURCE), schema, 3000, seed=7, writers=1, pause_s=0.05)
+    writers.start()
     with running_dashboard(config_file) as port, running_browser(tmp_path) as browser:
         for path in ("", "page.js", "migrations", f"migrations/{migration_id}"):
             assert status(port, path) == 401, path

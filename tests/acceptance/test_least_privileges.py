@@ -72,7 +72,8 @@ def test_a_move_needs_no_privilege_that_the_examples_do_not_grant(
         names = (f"{schema}._{name}_del", f"{schema}.{name}")
         assert differences(source, target, names) == []
     source.rollback()  # or the clean-up would wait for it
-    assert len(clean_up(pools, TARGET, migration_id, "test")) == len(TABLES)
+    dropped = clean_up(pools, TARGET, migration_id, "test", gently=lambda _: None)
+    assert len(dropped) == len(TABLES)
 
 
 @pytest.mark.long
@@ -125,7 +126,8 @@ def test_an_alter_needs_no_privilege_that_the_examples_do_not_grant(
         migration_id = begin_alter(weak, schema, "t", ddl)
         wait_for(pools, migration_id, Stage.DONE, logs=stack.logs)
         assert differences_from_native(connect(TARGET), schema, "t", ddl) == []
-        assert len(clean_up(weak, TARGET, migration_id, "test")) == 1
+        dropped = clean_up(weak, TARGET, migration_id, "test", gently=lambda _: None)
+        assert len(dropped) == 1
     finally:
         weak.close()
         with pools.begin(TARGET) as connection:

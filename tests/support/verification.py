@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from pipeline.control.chunk_checks import unverified_chunks
 from pipeline.control.touched_keys import count_touched
 from pipeline.mysql.flavours import executed_gtids
-from pipeline.mysql.pools import run
+from pipeline.mysql.pools import Pools, run
 from tests.support.direct import DirectMove, Feed, rows_of
 from tests.support.moves import SOURCE, TARGET
+
+
+def move_of_thirty(pools: Pools, schema: str, chunk_rows: int) -> DirectMove:
+    """A move of a table of thirty rows, on to its copy."""
+    with pools.begin(SOURCE) as source:
+        run(source, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, v VARCHAR(20), n INT)")
+        values = ", ".join(f"({number}, 'N', {number})" for number in range(1, 31))
+        run(source, f"INSERT INTO {schema}.t VALUES {values}")
+    return DirectMove.of(pools, schema, "t", chunk_rows=chunk_rows)
 
 
 def on_target(move: DirectMove, change: str) -> None:
@@ -61,15 +68,3 @@ def given_up(move: DirectMove) -> None:
 def equal(move: DirectMove) -> bool:
     table = move.table.definition
     return rows_of(move.pools, TARGET, table) == rows_of(move.pools, SOURCE, table)
-
-
-def once(action: Callable[[], object]) -> Callable[[], None]:
-    """`action` at the first call only: what it calls may come to the same point."""
-    done: list[bool] = []
-
-    def act() -> None:
-        if not done:
-            done.append(True)
-            action()
-
-    return act

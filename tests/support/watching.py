@@ -60,7 +60,7 @@ class Terminal:
             for picture in _AGAIN.split(self._decoded)[-2:-1]:
                 if re.search(pattern, (shown := Text.from_ansi(picture)).plain):
                     return shown
-            time.sleep(0.05)
+            time.sleep(0.2)
         raise AssertionError(f"no {pattern} in:\n{self.text}")
 
     def interrupt(self) -> int:
@@ -74,10 +74,11 @@ def watching(config: Path, *arguments: str) -> Iterator[Terminal]:
     """`tranship`, as somebody types it; it is gone afterwards."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", _LINES, _COLUMNS, 0, 0))
-    process = subprocess.Popen(
-        [_PROGRAMS / "tranship", *arguments], stdin=theirs, stdout=theirs, stderr=theirs,
-        env={**os.environ, "TRANSHIP_CONFIG": str(config), "TERM": "xterm-256color"},
-    )  # fmt: skip
+    with _heeding_ctrl_c():
+        process = subprocess.Popen(
+            [_PROGRAMS / "tranship", *arguments], stdin=theirs, stdout=theirs, stderr=theirs,
+            env={**os.environ, "TRANSHIP_CONFIG": str(config), "TERM": "xterm-256color"},
+        )  # fmt: skip
     os.close(theirs)
     terminal = Terminal(process, ours)
     reader = threading.Thread(target=terminal.read_on, daemon=True)
@@ -89,6 +90,16 @@ def watching(config: Path, *arguments: str) -> Iterator[Terminal]:
         process.wait()
         reader.join(timeout=_LIMIT_S)
         os.close(ours)
+
+
+@contextmanager
+def _heeding_ctrl_c() -> Iterator[None]:
+    """A process of a terminal does, and one that a background process has started does not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def draw(shown: Text, title: str, path: Path) -> None:

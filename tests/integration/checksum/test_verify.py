@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -12,11 +13,12 @@ from pipeline.checksum.row_sources import Rows
 from pipeline.checksum.verify import Verdict
 from pipeline.checksum.verify_keys import SliceVerdict
 from pipeline.commands.resume import resume
+from pipeline.control.chunk_checks import check_failures
 from pipeline.control.chunk_map import cut_open_chunk
 from pipeline.control.migrations import record_failure
 from pipeline.domain.migration import Failure
 from pipeline.domain.role import Role
-from pipeline.errors import FatalError, FencedError
+from pipeline.errors import FatalError, FencedError, RetryableError
 from pipeline.mysql.flavours import variable
 from pipeline.mysql.introspect import read_table
 from pipeline.mysql.keyrange import KeyRange
@@ -26,13 +28,15 @@ from pipeline.pausepoints import Point, at
 from tests.conftest import Connect
 from tests.support.direct import DirectMove, rows_of
 from tests.support.moves import SOURCE, TARGET, story
+from tests.support.once import once
+from tests.support.settings import changed
 from tests.support.verification import (
     drained,
     equal,
     given_up,
+    move_of_thirty,
     on_source,
     on_target,
-    once,
     touched,
     unverified,
     write_both,
@@ -43,11 +47,7 @@ EVERYTHING = KeyRange(None, None)
 
 @pytest.fixture
 def move(pools: Pools, schema: str) -> DirectMove:
-    with pools.begin(SOURCE) as source:
-        run(source, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, v VARCHAR(20), n INT)")
-        values = ", ".join(f"({number}, 'N', {number})" for number in range(1, 31))
-        run(source, f"INSERT INTO {schema}.t VALUES {values}")
-    move = DirectMove.of(pools, schema, "t", chunk_rows=1000)
+    move = move_of_thirty(pools, schema, chunk_rows=1000)
     move.copy_all()
     return move
 
@@ -204,17 +204,96 @@ def test_what_somebody_else_writes_to_the_target_is_told_by_key_and_connection(
     assert tells == (f"Written lately by connection {other.thread_id()} (" in said)
 
 
-def test_a_repair_never_undoes_what_the_applier_wrote_meanwhile(move: DirectMove) -> None:
+def test_a_chunk_that_is_always_being_written_is_repaired_all_the_same(move: DirectMove) -> None:
+    """Or what differs in it is found again and again, and nobody is told."""
     on_target(move, "UPDATE {t} SET v = 'Y' WHERE id = 3")
     drained(move)
-    newer = (b"7", b"newer", b"7")
+    with move.applier() as feed, at(Point.REPAIR_READ, lambda: write_both(move, feed, 7, "during")):
+        assert move.verify(0) is Verdict.REPAIRED
+    assert equal(move)
+    assert repairs(move) == 1
+    assert "differed, at the keys 3; it is" in story(move.pools, move.migration_id)  # and not 7
+    assert move.verify(0) is Verdict.VERIFIED
+
+
+def test_a_row_deleted_while_its_chunk_is_repaired_never_stays_unnoticed(move: DirectMove) -> None:
+    """The target lacks it, so its deletion finds no row to wait for."""
+    on_target(move, "DELETE FROM {t} WHERE id = 5")
+    drained(move)
+    flushed = threading.Event()
+    with move.applier() as feed:
+        deleting = threading.Thread(target=feed.delete, args=((b"5",),))
+
+        def delete() -> None:
+            on_source(move, "DELETE FROM {t} WHERE id = 5")
+            deleting.start()
+            assert flushed.wait(10)
+
+        with at(Point.REPAIR_LOCKED, delete), at(Point.STREAM_FLUSHED, flushed.set):
+            assert move.verify(0) is Verdict.REPAIRED
+        deleting.join()
+    drained(move)
+    assert not equal(move)
+    assert move.verify(0) is Verdict.REPAIRED
+    assert equal(move)
+
+
+def test_a_repair_that_loses_a_deadlock_against_the_stream_is_tried_again(
+    move: DirectMove,
+) -> None:
+    """It waits for rows that the stream has written, and the stream for the repair's lock."""
+    on_target(move, "UPDATE {t} SET v = 'Y' WHERE id = 3")
+    on_source(move, "INSERT INTO {t} SELECT id + 100 * s, 'N', id FROM {t}, (SELECT 1 AS s UNION"
+                    " SELECT 2 UNION SELECT 3 UNION SELECT 4) AS s")  # fmt: skip
+    flushed = threading.Event()
+    with move.applier() as feed:
+        added = [
+            (b"%d" % (number + 100 * s), b"N", b"%d" % number)
+            for number in range(1, 31)
+            for s in range(1, 5)
+        ]
+        feed.insert(*added)
+        drained(move)
+        changed = [((row[0],), (row[0], b"newer", row[2])) for row in added]
+        updating = threading.Thread(target=feed.update, args=changed)
+
+        def update() -> None:
+            on_source(move, "UPDATE {t} SET v = 'newer' WHERE id > 100")
+            updating.start()
+            assert flushed.wait(10)
+
+        with at(Point.REPAIR_LOCKED, once(update)), at(Point.STREAM_FLUSHED, flushed.set):
+            assert move.verify(0) is Verdict.REPAIRED
+        updating.join()
+    assert equal(move)
+
+
+def test_a_repair_that_a_slow_source_makes_void_is_an_error_that_is_counted(
+    move: DirectMove, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its log runs ahead of what it shows: it must not go on so for ever without a word."""
+    on_target(move, "UPDATE {t} SET v = 'Y' WHERE id = 3")
+    drained(move)
+    changed(monkeypatch, move.pools, checksum={"drain_wait_s": 0.1})
+
+    looks: list[bool] = []
+
+    def run_ahead() -> None:
+        looks.append(True)
+        if len(looks) < 2:  # a difference is looked at twice
+            return
+        unknown = "11111111-1111-1111-1111-111111111111:1"
+        with move.pools.begin(TARGET) as control:
+            run(control, f"UPDATE tranship.streams SET position = '{unknown}'")
+
     with (
-        move.applier() as feed,
-        at(Point.REPAIR_READ, lambda: feed.update(((b"7",), newer))),
+        at(Point.VERIFY_TARGET_READ, run_ahead),
+        pytest.raises(RetryableError, match="not repaired yet"),
     ):
-        assert move.verify(0) is Verdict.INCONCLUSIVE
-    assert newer in rows_of(move.pools, TARGET, move.table.definition)
-    assert repairs(move) == 0  # one that was void does not count
+        move.verify(0)
+    with move.pools.begin(TARGET) as control:
+        assert check_failures(control, move.table, 0) == 1
+    assert (b"3", b"Y", b"3") in rows_of(move.pools, TARGET, move.table.definition)
 
 
 def repairs(move: DirectMove) -> int:

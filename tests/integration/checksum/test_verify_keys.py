@@ -18,12 +18,13 @@ from pipeline.pausepoints import Point, at
 from pipeline.rows import key_log
 from tests.support.direct import DirectMove, Feed
 from tests.support.moves import SOURCE, TARGET, read
+from tests.support.once import once
 from tests.support.verification import (
     drained,
     equal,
+    move_of_thirty,
     on_source,
     on_target,
-    once,
     touched,
     unverified,
     write_both,
@@ -33,11 +34,7 @@ from tests.support.verification import (
 @pytest.fixture
 def move(pools: Pools, schema: str) -> DirectMove:
     """Three chunks, all verified in full."""
-    with pools.begin(SOURCE) as source:
-        run(source, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, v VARCHAR(20), n INT)")
-        values = ", ".join(f"({number}, 'N', {number})" for number in range(1, 31))
-        run(source, f"INSERT INTO {schema}.t VALUES {values}")
-    return verified(DirectMove.of(pools, schema, "t", chunk_rows=10))
+    return verified(move_of_thirty(pools, schema, chunk_rows=10))
 
 
 def verified(move: DirectMove) -> DirectMove:

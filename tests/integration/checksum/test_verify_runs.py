@@ -9,19 +9,20 @@ import pytest
 from pipeline.checksum.verify import Verdict
 from pipeline.control.check_messages import mark_checks_sent, waits_to_be_sent
 from pipeline.control.chunk_checks import claim_checks, require_again
-from pipeline.errors import FencedError
+from pipeline.errors import FencedError, RetryableError
 from pipeline.mysql.pools import Pools, run
 from pipeline.pausepoints import Point, at
 from tests.support.direct import DirectMove
-from tests.support.moves import SOURCE, TARGET
+from tests.support.moves import TARGET
+from tests.support.once import once
 from tests.support.settings import changed
 from tests.support.verification import (
     drained,
     equal,
     given_up,
+    move_of_thirty,
     on_source,
     on_target,
-    once,
     touched,
     unverified,
     write_both,
@@ -31,11 +32,7 @@ from tests.support.verification import (
 @pytest.fixture
 def move(pools: Pools, schema: str) -> DirectMove:
     """Three chunks, copied, and sent in one message."""
-    with pools.begin(SOURCE) as source:
-        run(source, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, v VARCHAR(20), n INT)")
-        values = ", ".join(f"({number}, 'N', {number})" for number in range(1, 31))
-        run(source, f"INSERT INTO {schema}.t VALUES {values}")
-    move = DirectMove.of(pools, schema, "t", chunk_rows=10)
+    move = move_of_thirty(pools, schema, chunk_rows=10)
     move.copy_all()
     drained(move)
     send_together(move)
@@ -172,3 +169,20 @@ def test_the_open_chunk_of_a_growing_table_is_not_cut_while_it_is_verified(
     with move.applier() as feed, at(Point.VERIFY_SOURCE_READ, once(grow)):
         assert move.verify(0) is Verdict.VERIFIED
     assert (unverified(move), touched(move)) == ([], 30)
+
+
+def test_chunks_are_sent_again_at_once_after_one_passing_error_and_later_after_another(
+    move: DirectMove,
+) -> None:
+    def pass_by() -> None:
+        raise RetryableError("a deadlock")
+
+    def fail_and_advance(first: int) -> list[int]:
+        with at(Point.VERIFY_SOURCE_READ, pass_by), pytest.raises(RetryableError):
+            move.verify(first)
+        move.sent.chunk_checks.clear()
+        move.advance()
+        return move.sent.chunk_checks
+
+    assert fail_and_advance(0) == [0, 1, 2]
+    assert fail_and_advance(0) == []

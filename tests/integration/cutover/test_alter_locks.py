@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,11 +17,7 @@ from tests.conftest import Connect
 from tests.support.alters import SERVER
 from tests.support.cut_overs import ReadyAlter, ready_alter
 from tests.support.moves import read, story
-
-
-def once(action: Callable[[], None]) -> Callable[[], None]:
-    left = [action]
-    return lambda: left.pop()() if left else None
+from tests.support.once import once
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -15,15 +15,12 @@ from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
 from pipeline.pausepoints import Point, at
+from pipeline.status import progress as status
 from pipeline.status.progress import read_progress
 from tests.support.alters import SERVER
 from tests.support.cut_overs import ReadyAlter, ReadyMove
 from tests.support.moves import TARGET, read, story
-
-
-def once(action: Callable[[], None]) -> Callable[[], None]:
-    left = [action]
-    return lambda: left.pop()() if left else None
+from tests.support.once import once
 
 
 def test_an_abort_that_is_accepted_right_before_the_proof_aborts(move: ReadyMove) -> None:
@@ -122,3 +119,21 @@ def test_a_failure_that_only_a_new_migration_helps_is_not_resumed(move: ReadyMov
     with pytest.raises(RefusedError, match="can't be resumed"):
         resume(move.pools, TARGET, move.id, "test")
     assert read(move.pools, move.id).stage is Stage.FAILED
+
+
+def test_status_never_misses_a_streamer_that_the_proof_has_just_ended(
+    move: ReadyMove, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stage is read before the stream: what is committed in between belongs to neither."""
+    first = status.read_tables
+
+    def until_proved(*of: Any) -> Any:
+        monkeypatch.setattr(status, "read_tables", first)
+        found = first(*of)
+        move.coordinators.until(Stage.SWITCHING)
+        return found
+
+    move.hooks.fail("on-success")
+    move.coordinators.killed_at(Point.DRAINING)
+    monkeypatch.setattr(status, "read_tables", until_proved)
+    assert "no streamer is running" not in read_progress(move.pools, TARGET, move.id).next

@@ -19,7 +19,7 @@ from pipeline.pausepoints import Point, at
 from tests.support.coordinators import Coordinators
 from tests.support.cut_overs import ReadyMove
 from tests.support.moves import SOURCE, TARGET, begin_move
-from tests.support.verification import once
+from tests.support.once import once
 
 
 def test_a_later_table_of_the_retired_name_is_never_dropped(move: ReadyMove) -> None:

@@ -17,7 +17,7 @@ from pipeline.stream import log_search
 from tests.conftest import Connect
 from tests.support.cut_overs import ReadyAlter, ReadyMove
 from tests.support.moves import SOURCE, TARGET, read_alarms, story
-from tests.support.verification import once
+from tests.support.once import once
 
 # --- between an alter's proof and its swap ------------------------------------------------
 

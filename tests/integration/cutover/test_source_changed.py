@@ -18,7 +18,7 @@ from pipeline.pausepoints import Point, at
 from pipeline.step import source as asked
 from tests.support.cut_overs import ReadyAlter, ReadyMove, ready_move
 from tests.support.moves import SOURCE, TARGET, read, story, wait_until
-from tests.support.verification import once
+from tests.support.once import once
 
 LOST = "11111111-1111-1111-1111-111111111111:1-5"
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from pipeline.commands.start import make_plan, start
+from pipeline.commands.start import Plan, make_plan, preview, start
 from pipeline.configuration.load import load_settings
 from pipeline.domain.request import AlterRequest
 from pipeline.errors import RefusedError, RetryableError
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
+from pipeline.preflight import rehearsal
 from pipeline.preflight.findings import Scope, Severity
 from pipeline.preflight.registry import run_preflight
 from tests.support.moves import SOURCE, TARGET, begin_move, move_request
@@ -114,6 +115,7 @@ def test_a_system_schema_is_refused(pools: Pools) -> None:
         (SOURCE, "binlog_row_image", "MINIMAL", "binary log"),
         (SOURCE, "binlog_row_value_options", "PARTIAL_JSON", "binary log"),
         (SOURCE, "binlog_format", "MIXED", "binary log"),
+        (TARGET, "binlog_format", "MIXED", "binary log of the target"),
         (SOURCE, "gtid_mode", "ON_PERMISSIVE", "gtid"),
         (SOURCE, "super_read_only", "ON", "read-only"),
         (TARGET, "super_read_only", "ON", "read-only"),
@@ -183,9 +185,28 @@ def test_a_table_that_the_target_can_not_create_is_refused_before_the_start(
     with setting(pools, TARGET, "innodb_file_per_table", "OFF"):
         with pytest.raises(RefusedError, match=r"t can't be created on new: .*have this option"):
             start(pools, asked(schema), "test")
+        plan = preview(pools, asked(schema))  # after it, so that the control schema is there
+        assert (plan.tables, said(plan, "definitions")) == ((), [Severity.REFUSED])
         with pools.begin(TARGET) as target:
             assert run(target, "SHOW TABLES FROM tranship LIKE 'rehearsed%'").rows == ()
+    assert said(preview(pools, asked(schema)), "definitions") == [Severity.OK]
     start(pools, asked(schema), "test")
+
+
+def said(plan: Plan, check: str) -> list[Severity]:
+    return [finding.severity for finding in plan.findings if finding.check == check]
+
+
+def test_a_dry_run_without_a_control_schema_creates_none_and_says_what_it_has_not_tried(
+    pools: Pools, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    do(pools, SOURCE, PLAIN.format(f"{schema}.t"))
+    before = state(pools)
+    monkeypatch.setattr(rehearsal, "is_installed", lambda *_: False)
+    plan = preview(pools, asked(schema))
+    assert len(plan.tables) == 1
+    assert said(plan, "definitions") == [Severity.INFO]
+    assert state(pools) == before
 
 
 def test_an_empty_target_table_that_is_the_same_is_used(pools: Pools, schema: str) -> None:
@@ -252,7 +273,7 @@ def test_each_missing_privilege_is_named_with_the_grant_to_run(
     try:
         found = against(weak, asked(schema))
         source = found["privileges on the source"]
-        assert "lacks ALTER, DROP, CREATE, TRIGGER on" in source.explanation
+        assert "lacks ALTER, DROP, CREATE, DELETE, TRIGGER on" in source.explanation
         for check in ("privileges on the source", "privileges on the target"):
             server = SOURCE if "source" in check else TARGET
             for finding in run_preflight(weak, asked(schema), Scope.START):

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from pipeline.control.migration_tables import mark_created_by_us
+import pytest
+from sqlalchemy import Connection
+
+from pipeline.control.migration_tables import mark_created_by_us, note_target
 from pipeline.errors import FatalError
+from pipeline.mysql.catalogue import table_identity
 from pipeline.mysql.keyrange import KeyRange
 from pipeline.mysql.pools import Pools, lenient_sql_mode, run
+from pipeline.mysql.servers import drop_if, table_exists
 from pipeline.mysql.session_settings import SQL_MODE
+from pipeline.strategy.alter import AlterStrategy
 from pipeline.strategy.base import Strategy
+from pipeline.strategy.choice import strategy_of
 from tests.integration.strategy.test_move import BothSides, rows
 from tests.support.alters import SERVER, begin_alter
 
@@ -67,6 +75,51 @@ def test_a_table_of_somebody_elses_is_never_taken_for_the_shadow(pools: Pools, s
         run(server, f"CREATE TABLE {sides.table.target} (id INT PRIMARY KEY)")
     with pytest.raises(FatalError, match="created by somebody else"):
         sides.prepared()
+
+
+def test_a_table_that_gets_the_shadows_name_after_the_look_at_it_is_never_dropped(
+    pools: Pools, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sides = started(pools, schema, ADDED)
+
+    @contextmanager
+    def created_meanwhile(sides: OneServer) -> Iterator[Connection]:
+        with sides.control() as server:
+            run(server, f"CREATE TABLE {sides.table.target} (theirs INT PRIMARY KEY)")
+            yield server
+
+    monkeypatch.setattr(OneServer, "ddl", created_meanwhile)
+    with pytest.raises(FatalError, match="created by somebody else"):
+        sides.prepared()
+    assert not sides.table.created_by_us
+    with sides.control() as server:
+        assert len(run(server, f"SHOW COLUMNS FROM {sides.table.target} LIKE 'theirs'").rows) == 1
+
+
+def test_a_shadow_that_another_table_has_replaced_after_the_look_at_it_is_never_dropped(
+    pools: Pools, schema: str
+) -> None:
+    sides = started(pools, schema, ADDED)
+    with sides.control() as server:
+        mark_created_by_us(server, sides.table)
+        run(server, f"CREATE TABLE {sides.table.target} (ours INT PRIMARY KEY)")
+        note_target(server, sides.table, table_identity(server, sides.table.target))
+    strategy = strategy_of(sides.table)
+    assert isinstance(strategy, AlterStrategy)
+
+    looks: list[bool] = []
+
+    def look(server: Connection) -> bool:
+        looks.append(strategy.is_left_behind(server))
+        if len(looks) == 1:
+            run(server, f"DROP TABLE {sides.table.target}")
+            run(server, f"CREATE TABLE {sides.table.target} (theirs INT PRIMARY KEY)")
+        return looks[-1]
+
+    with sides.control() as server:
+        assert not drop_if(server, sides.table.target, look)
+        assert table_exists(server, sides.table.target)
+    assert looks == [True, False]
 
 
 def test_a_table_that_changed_since_its_change_was_planned_is_never_filled(

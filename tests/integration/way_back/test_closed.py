@@ -16,6 +16,7 @@ from pipeline.domain.request import move_request
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import run
+from pipeline.status.progress import read_progress
 from tests.support.coordinators import Coordinators
 from tests.support.cut_overs import TABLES
 from tests.support.moves import SOURCE, TARGET
@@ -51,6 +52,18 @@ def test_one_that_was_asked_for_in_time_is_taken(there: Round) -> None:
     end_its_time(there, way)
     way.until(Stage.DONE)
     assert there.tables(SOURCE) == list(TABLES)
+
+
+def test_one_that_its_hook_has_refused_waits_for_a_person(there: Round) -> None:
+    """Somebody has asked for it, and must not lose it while the hook's cause is being fixed."""
+    way = there.go()
+    there.hooks.fail("before-cut-over")
+    there.ask(way)
+    way.until_true(lambda: there.read(way).postponed)
+    assert "for a roll-back" not in read_progress(there.pools, way.target, way.migration_id).next
+    end_its_time(there, way)
+    way.once()
+    assert there.read(way).stage is Stage.READY
 
 
 def test_a_clean_up_of_the_move_ends_it(there: Round) -> None:

@@ -17,7 +17,7 @@ MOVE = StatusFacts(
     after_restore=Stage.READY, postponed=False, window=None, failure=None, hook_failure=None,
     throttled=(),
     chunks_left=0, planned=True, unverified=0, indexes_left=0, touched=1, touched_s=0.1,
-    touched_limit_s=1.0, waiting_s=0, lag_s=0, lag_limit_s=1, stream_alive=True,
+    touched_limit_s=1.0, waiting_s=0, lag_s=0, lag_limit_s=1, verify_lag_s=1, stream_alive=True,
     coordinated_s_ago=1, stage_s=20,
     retry_s=0, refused_s=1.26, refused_limit_s=30,
 )  # fmt: skip

@@ -64,9 +64,11 @@ def test_a_server_that_can_t_be_asked_at_all_is_no_reason_to_try_again() -> None
     assert refused.value.remedy == str(OLD["older"])
 
 
-@pytest.mark.parametrize("given", ["", "a", "abc"])
-def test_an_unset_variable_never_names_the_only_migration(given: str) -> None:
-    with pytest.raises(RefusedError, match="too short for an id"):
+@pytest.mark.parametrize(
+    ("given", "said"), [("", "Is the variable set"), ("a", "too short"), ("abc", "too short")]
+)
+def test_an_unset_variable_never_names_the_only_migration(given: str, said: str) -> None:
+    with pytest.raises(RefusedError, match=said):
         refuse_short(given)
 
 

@@ -27,8 +27,8 @@ MOVE = StatusFacts(
     throttled=(), chunks_left=0,
     planned=True, unverified=0, indexes_left=0, touched=0, touched_s=0.0, touched_limit_s=1.0,
     waiting_s=0.0,
-    lag_s=0.0, lag_limit_s=5.0, stream_alive=True, coordinated_s_ago=0.5, stage_s=60.0,
-    retry_s=0.0, refused_s=0.0, refused_limit_s=30.0,
+    lag_s=0.0, lag_limit_s=5.0, verify_lag_s=6.0, stream_alive=True, coordinated_s_ago=0.5,
+    stage_s=60.0, retry_s=0.0, refused_s=0.0, refused_limit_s=30.0,
 )  # fmt: skip
 ALTER = replace(MOVE, kind=MigrationKind.ALTER, source="new")
 WATCH = "tranship status m1 --watch"
@@ -66,6 +66,20 @@ SENTENCES: list[tuple[StatusFacts, Stage, dict[str, Any], str]] = [
         MOVE, Stage.CONVERGING, {"touched": 1, "postponed": True},
         "ready, then held back because it is postponed; 1 changed row to verify again, 0.0 s"
         " of work; waiting for no more than 1 s",
+    ),
+    (
+        MOVE, Stage.CONVERGING, {"unverified": 2, "lag_s": 6.0},
+        "cut-over; waiting for 2 chunks to be verified",
+    ),
+    (
+        MOVE, Stage.CONVERGING, {"unverified": 2, "lag_s": 7.5},
+        "cut-over; waiting for 2 chunks to be verified; nothing is verified before the lag (7.5 s)"
+        " is under 6 s",
+    ),
+    (
+        MOVE, Stage.CONVERGING, {"touched": 1, "lag_s": 7.5},
+        "cut-over; 1 changed row to verify again, 0.0 s of work; waiting for no more than 1 s;"
+        " nothing is verified before the lag (7.5 s) is under 6 s",
     ),
     (
         MOVE, Stage.READY, {"postponed": True, "window": "02:00-04:00", "retry_s": 3},

@@ -33,7 +33,11 @@ DUMP, POOLS = "pipeline/stream/dump.py", "pipeline/mysql/pools.py"
 CONNECT = "pipeline/mysql/connect.py"
 REPLICATION, DRIVER = "mysql-replication", "pymysql"
 ASK = "_BinLogStreamReader__connect_to_stream"
-PARTS = {DUMP: {ASK, "_read_packet", "_force_close", "_sock"}, POOLS: {"_result"}}
+PARTS = {
+    DUMP: {ASK, "_read_packet", "_force_close", "_sock"},
+    POOLS: {"_result"},
+    CONNECT: {"_read_timeout"},
+}
 
 
 def gone(library: str, part: str, user: str = DUMP) -> str:
@@ -183,6 +187,12 @@ def test_tls_that_a_server_offers_never_goes_unused() -> None:
     read = {"ssl", "ctx"} <= names_inside(Connection)
     assert read, gone(DRIVER, "Connection.ssl and Connection.ctx", CONNECT)
     assert connection._ssl_required is False, gone(DRIVER, "TLS where it is offered", CONNECT)
+
+
+def test_a_login_never_waits_for_as_long_as_a_statement_may() -> None:
+    connection: Any = Connection(defer_connect=True, read_timeout=7)
+    assert connection._read_timeout == 7, gone(DRIVER, "Connection._read_timeout", CONNECT)
+    assert hasattr(connection, "connect_timeout"), gone(DRIVER, "connect_timeout", CONNECT)
 
 
 # what keeps the list above complete, and new versions out

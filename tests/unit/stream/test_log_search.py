@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import struct
+import zlib
+from typing import Any
 
 import pytest
 
+from pipeline.errors import FatalError
+from pipeline.mysql.gtid import GtidSet
 from pipeline.stream import decode_log as log
 from pipeline.stream import log_search
 from pipeline.stream.decode_log import RawEvent
+from pipeline.stream.decode_transaction import WITHOUT_ROWS
 from tests.unit.stream.test_rowdecoder import NAME, TABLE, body, image
 
 GTID, TABLE_MAP, XID = 33, 19, 16
@@ -40,3 +45,61 @@ def test_partial_and_compressed_rows_are_never_passed_over(kind: int) -> None:
     one = found(kind, body(kind, b"whatever"))
     assert one.found
     assert one.unread == {NAME}
+
+
+def compressed(sql: bytes) -> bytes:
+    """A statement in schema `db`, as MariaDB logs a long one under log_bin_compress."""
+    head = struct.pack("<IIBHH", 12, 0, 2, 0, 0)
+    packed = bytes([0x82]) + len(sql).to_bytes(2, "big") + zlib.compress(sql)
+    return head + b"db\0" + packed
+
+
+def test_a_compressed_statement_is_read() -> None:
+    search = log_search._Search({NAME: TABLE}, False)
+    data = compressed(b"TRUNCATE TABLE t /* " + b"x" * 300 + b" */")
+    (one,) = search.feed(RawEvent(165, 1, 1, data, 0, len(data)))
+    assert one.connection == 12
+    assert [name for name, _ in one.statements] == [NAME]
+
+
+@pytest.mark.parametrize("head", [b"\x92\0\x09", b"\x82\0\x09"])
+def test_a_statement_that_can_not_be_unpacked_is_never_passed_over(head: bytes) -> None:
+    search = log_search._Search({NAME: TABLE}, False)
+    data = struct.pack("<IIBHH", 12, 0, 2, 0, 0) + b"db\0" + head + b"whatever"
+    with pytest.raises(ValueError, match="compressed"):  # LogReader makes it one of ours
+        list(search.feed(RawEvent(165, 1, 1, data, 0, len(data))))
+
+
+READ = {2, 16, 18, 19, 23, 24, 25, 30, 31, 32, 33, 38, 39, 40, 162, 165, *range(166, 172)}
+
+
+@pytest.mark.parametrize("kind", sorted(set(range(256)) - READ - WITHOUT_ROWS - {27, 41}))
+def test_an_event_that_may_hold_changes_is_never_passed_over(kind: int) -> None:
+    search = log_search._Search({NAME: TABLE}, False)
+    what = "a GTID with a tag" if kind == log.GTID_TAGGED else f"type {kind}"
+    with pytest.raises(FatalError, match=what):
+        list(search.feed(RawEvent(kind, 1, 1, b"", 0, 0)))
+
+
+class Slow(log_search.LogSearch):
+    """A server that takes its time to find the first transaction, and is quiet until then."""
+
+    def _reader(self) -> Any:
+        quiet = log_search.LoggedTransaction("")
+        first, second = (log_search.LoggedTransaction(f"{UUID}:{number}") for number in (1, 2))
+        return Closable([quiet, quiet, first, quiet, second])
+
+
+class Closable(list[Any]):
+    def close(self) -> None:
+        return
+
+
+UUID = "11111111-1111-1111-1111-111111111111"
+
+
+def test_a_search_gets_on_however_long_the_server_looks_for_its_beginning() -> None:
+    """Or it begins anew each time, and the cut-over that waits for it never comes."""
+    search = Slow(lambda **_: None, 1, {}, GtidSet())  # type: ignore[arg-type, return-value]
+    list(search.until(GtidSet.parse(f"{UUID}:1-2"), limit_s=-1))
+    assert str(search.seen) == f"{UUID}:1"
