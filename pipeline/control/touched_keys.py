@@ -9,7 +9,6 @@ batches commit in order. So one range deletes exactly that.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
@@ -23,6 +22,7 @@ from pipeline.mysql.pools import run
 COUNTED = 100_000  # keys of a log are counted; more are as many
 _ASSUMED_PER_S = 10_000.0  # keys, until some have been compared
 _MEASURED = 1000  # keys or more: with fewer it is the round trips that take time
+_ROWS_AT_FIRST = 64  # of the log
 KeyLines = tuple[bytes, ...]  # each once, as bytes; a collation may make some of them equal
 
 
@@ -43,23 +43,39 @@ class LogSlice:
 def first_slice(
     connection: Connection, table: MigrationTable, batch: int, most: int
 ) -> LogSlice | None:
-    """The log's first `most` keys or fewer, none later than `batch`; None if there are none."""
-    found = run(
-        connection,
-        f"SELECT batch, place, key_count FROM {touched_table(table)} WHERE batch <= {batch}"
-        f" ORDER BY batch, place LIMIT {most}",
-    ).rows
+    """The log's first `most` keys or fewer, none later than `batch`; None if there are none.
+
+    More than `most` only if the first row has more.
+    """
+    found = _first_rows(connection, table, f"batch <= {batch}", most)
     if not found:
         return None
-    rows = _rows_within([int(count) for *_, count in found], most)
+    within = sum(total <= most for total in accumulate(count for *_, count in found))
+    rows = max(1, within)
     end, place, _ = found[rows - 1]
-    taken = LogSlice(int(end), int(place), rows, ())
+    taken = LogSlice(end, place, rows, ())
     return replace(taken, lines=_lines(connection, table, taken.condition))
 
 
-def _rows_within(counts: Sequence[int], most: int) -> int:
-    """How many of the first rows have `most` keys or fewer; one in any case."""
-    return max(1, sum(total <= most for total in accumulate(counts)))
+def _first_rows(
+    connection: Connection, table: MigrationTable, condition: str, most: int
+) -> list[tuple[int, int, int]]:
+    """Batch, place and number of keys of the log's first rows, until these are `most` or more.
+
+    A row may hold one key or hundreds, so they are read a few at first.
+    """
+    found: list[tuple[int, int, int]] = []
+    size = _ROWS_AT_FIRST
+    while True:
+        some = run(
+            connection,
+            f"SELECT batch, place, key_count FROM {touched_table(table)} WHERE {condition}"
+            f" ORDER BY batch, place LIMIT {size} OFFSET {len(found)}",
+        ).rows
+        found += [(int(batch), int(place), int(count)) for batch, place, count in some]
+        if len(some) < size or sum(count for *_, count in found) >= most:
+            return found
+        size *= 2
 
 
 def is_whole(connection: Connection, table: MigrationTable, taken: LogSlice) -> bool:
@@ -86,9 +102,7 @@ def forget_slice(connection: Connection, table: MigrationTable, taken: LogSlice)
 
 def count_touched(connection: Connection, table: MigrationTable, most: int = COUNTED) -> int:
     """How many keys the log has, one as often as it was logged; at most `most` are counted."""
-    first = f"SELECT key_count FROM {touched_table(table)} LIMIT {most}"
-    statement = f"SELECT COALESCE(LEAST(SUM(key_count), {most}), 0) FROM ({first}) t"
-    return int(run(connection, statement).rows[0][0])
+    return min(most, sum(count for *_, count in _first_rows(connection, table, "TRUE", most)))
 
 
 def note_keys_compared(

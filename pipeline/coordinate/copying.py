@@ -148,10 +148,11 @@ def _cut(
         numbers = list(cut_open_chunk(control, table, bounds)) if bounds else []
         if ends:
             numbers.append(last_chunk(control, table))
+        mark_sent(control, table, numbers)
+        if ends:  # the table's row is locked last, as by whoever has copied a chunk
             mark_planned(control, table)
         if rows != table.chunk_rows:
             set_chunk_rows(control, table, rows)
-        mark_sent(control, table, numbers)
     return numbers
 
 

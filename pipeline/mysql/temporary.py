@@ -14,7 +14,7 @@ def temporary_like(connection: Connection, name: TableName, template: TableName)
 
     It ends no transaction. A connection that holds LOCK TABLES can't create one.
     """
-    made: set[str] = connection.info.setdefault("temporary", set())
+    made = _made(connection)
     if name.name not in made:
         run(connection, f"CREATE TEMPORARY TABLE {quote_name(name)} LIKE {quote_name(template)}")
         made.add(name.name)
@@ -23,3 +23,14 @@ def temporary_like(connection: Connection, name: TableName, template: TableName)
 def empty(connection: Connection, name: TableName) -> None:
     """Delete its rows."""
     run(connection, f"DELETE FROM {quote_name(name)}")
+
+
+def drop_temporary(connection: Connection, name: TableName) -> None:
+    """Drop it; that ends no transaction either."""
+    run(connection, f"DROP TEMPORARY TABLE {quote_name(name)}")
+    _made(connection).discard(name.name)
+
+
+def _made(connection: Connection) -> set[str]:
+    made: set[str] = connection.info.setdefault("temporary", set())
+    return made

@@ -128,12 +128,19 @@ def filters(context: CheckContext) -> Iterator[Finding]:
 
 
 def of_target(context: CheckContext) -> Iterator[Finding]:
-    """The target's own log can be searched for what others write to its tables."""
+    """The target's own log can be searched for what others write to its tables, and holds rows."""
     server = context.request.target
     with context.target() as target:
+        logged_as = variable(target, "binlog_format") if variable(target, "log_bin") == "ON" else ""
         reason = unsearchable(target)
         if reason is None and not session_grants(target).has("REPLICATION SLAVE"):
             reason = "our user lacks REPLICATION SLAVE there"
+    if logged_as not in ("", "ROW"):
+        yield refused(
+            f"binlog_format is {logged_as} on {server}: its replicas might get statements on our"
+            " temporary tables, which they can't repeat.",
+            _WANTED["binlog_format"][1],
+        )
     if reason is not None:
         yield warning(
             f"What others write to the target tables on {server} may go unseen: {reason}.",

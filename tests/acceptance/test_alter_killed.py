@@ -63,7 +63,7 @@ def swap(pools: Pools, connect: Connect, schema: str, stack: Stack) -> Swap:
     return Swap(pools, connect, schema, stack)
 
 
-@pytest.mark.parametrize("point", some(POINTS, Point.SENTRY_DROPPED))
+@pytest.mark.parametrize("point", some(POINTS))  # short: integration/cutover
 def test_every_worker_is_killed_and_the_alter_goes_on(
     swap: Swap, tmp_path: Path, point: Point
 ) -> None:

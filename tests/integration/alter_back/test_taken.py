@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pipeline.commands import control
 from pipeline.commands.clean_up import clean_up
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
+from pipeline.mysql.pools import Pools
 from pipeline.pausepoints import Point
-from tests.support.alter_backs import NEW, OLD, AlterRound
+from tests.support.alter_backs import NEW, OLD, AlterRound, ready_alter_round
 from tests.support.alters import SERVER
 
 ABORTABLE = (
@@ -70,32 +73,54 @@ def test_back_and_forward_again_nothing_is_lost(there: AlterRound) -> None:
     assert told == ["forward", "forward", "back", "back", "forward", "forward"]
 
 
-def test_each_row_keeps_what_was_dropped_and_leaves_it_to_no_other(there: AlterRound) -> None:
-    way = there.go()
-    there.run(  # two rows exchange their keys
+# Each is a transaction.
+EXCHANGES = (
+    (  # two rows exchange their keys
         "UPDATE {t} SET id = 99 WHERE id = 1",
         "UPDATE {t} SET id = 1 WHERE id = 2",
         "UPDATE {t} SET id = 2 WHERE id = 99",
-    )
-    there.run(  # two rows exchange a unique value
+    ),
+    (  # two rows exchange a unique value
         "UPDATE {t} SET code = NULL WHERE id = 1",
         "UPDATE {t} SET code = 20 WHERE id = 3",
         "UPDATE {t} SET code = 30 WHERE id = 1",
-    )
-    there.run("INSERT INTO {t} (id, label, code) VALUES (4, 'd', 40), (5, 'e', 50)")
-    there.run(  # another row of a key
+    ),
+    ("INSERT INTO {t} (id, label, code) VALUES (4, 'd', 40), (5, 'e', 50)",),
+    (  # another row of a key
         "DELETE FROM {t} WHERE id = 3",
         "INSERT INTO {t} (id, label, n) VALUES (3, 'n', 5)",
         "UPDATE {t} SET id = 6 WHERE id = 4",
-    )
+    ),
+)
+EXCHANGED = [
+    (1, "b", 2, "second", 30),
+    (2, "a", 1, "first", 10),
+    (3, "n", 5, "none", None),
+    (5, "e", 0, "none", 50),
+    (6, "d", 0, "none", 40),
+]
+
+
+def test_each_row_keeps_what_was_dropped_and_leaves_it_to_no_other(there: AlterRound) -> None:
+    way = there.go()
+    for statements in EXCHANGES:
+        there.run(*statements)
     there.take(way)
-    assert there.old_rows == [
-        (1, "b", 2, "second", 30),
-        (2, "a", 1, "first", 10),
-        (3, "n", 5, "none", None),
-        (5, "e", 0, "none", 50),
-        (6, "d", 0, "none", 40),
-    ]
+    assert there.old_rows == EXCHANGED
+
+
+@pytest.mark.long
+def test_so_it_does_in_a_transaction_larger_than_a_batch(
+    pools: Pools, schema: str, tmp_path: Path
+) -> None:
+    stream = pools.settings.stream.model_copy(update={"batch_rows": 1})
+    small = Pools(pools.settings.model_copy(update={"stream": stream}))
+    with ready_alter_round(small, schema, tmp_path) as there:
+        way = there.go()
+        there.run(*(one for statements in EXCHANGES for one in statements))
+        there.take(way)
+        assert there.old_rows == EXCHANGED
+    small.close()
 
 
 @pytest.mark.long

@@ -115,6 +115,7 @@ def test_a_system_schema_is_refused(pools: Pools) -> None:
         (SOURCE, "binlog_row_image", "MINIMAL", "binary log"),
         (SOURCE, "binlog_row_value_options", "PARTIAL_JSON", "binary log"),
         (SOURCE, "binlog_format", "MIXED", "binary log"),
+        (TARGET, "binlog_format", "MIXED", "binary log of the target"),
         (SOURCE, "gtid_mode", "ON_PERMISSIVE", "gtid"),
         (SOURCE, "super_read_only", "ON", "read-only"),
         (TARGET, "super_read_only", "ON", "read-only"),
