@@ -4,6 +4,7 @@
 PYTHON ?= python3
 SIZE ?= 1000000
 BENCH ?=
+SERVERS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -16,13 +17,14 @@ SOURCES := pipeline tasks workers ops tranship tests
 .DEFAULT_GOAL := help
 # A worker starts in two thirds of the time when its modules are compiled already.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help venv demo demo-alter test test-long test-mariadb lint types check docs screenshots format lock bench dist clean
+.PHONY: help venv demo demo-alter test test-long test-mariadb test-servers lint types check docs screenshots format lock bench dist clean
 
 help:
 	@echo "make demo [SIZE=1000000]  move a live table between two servers, compare both sides;"
 	@echo "                          WAY_BACK=1: and roll it back"
 	@echo "make demo-alter           rebuild a live table in place, compare it with what it was"
 	@echo "make test                 the short tests (make test-long: the long ones; test-mariadb)"
+	@echo "make test-servers         some of them on each version in docs/servers.md, where Docker is"
 	@echo "make lint types           linters, mypy"
 	@echo "make docs                 write the pages that come from code, tests and measurements"
 	@echo "make screenshots          take the documentation's pictures of Flower, dashboard and terminal"
@@ -62,6 +64,10 @@ test-long: $(STAMP)
 test-mariadb: $(STAMP)
 	TRANSHIP_TEST_FLAVOURS=mariadb,mariadb $(BIN)/pytest -m "not long" $(ON_MARIADB) \
 	  --ignore-glob='*/test_alter_*.py'
+
+# On the images that ops/dev/servers/images.py names, or on those in SERVERS.
+test-servers: $(STAMP)
+	@$(BIN)/python -m ops.dev.servers $(addprefix --image=,$(SERVERS)) $(ON_MARIADB)
 
 lint: $(STAMP)
 	$(BIN)/ruff check $(SOURCES)

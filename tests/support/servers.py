@@ -18,6 +18,7 @@ from ops.dev.sandbox.mysqld import OPTIONS as MYSQL_OPTIONS
 from ops.dev.sandbox.packages import MARIADB, MYSQL, fetch
 from ops.dev.sandbox.process import free_port
 from ops.dev.sandbox.sandbox import Sandbox, default_root
+from ops.dev.servers.images import images_for, use_docker
 from pipeline.configuration.load import server_password
 
 _DUMPS = {"mysql": (MYSQL, "mysqldump"), "mariadb": (MARIADB, "mariadb-dump")}
@@ -69,22 +70,12 @@ def running_servers(flavours: tuple[str, str] = ("mysql", "mysql")) -> Iterator[
     """
     try:
         with ExitStack() as stack:
-            start = _from_docker if _docker_answers() else _from_sandbox
+            start = _from_docker if use_docker() else _from_sandbox
             yield start(stack, flavours)
     except SandboxError as error:
         if os.environ.get("CI"):
             raise
         pytest.skip(f"no servers: {error}")
-
-
-def _docker_answers() -> bool:
-    import docker
-
-    try:
-        docker.from_env(timeout=3).ping()
-    except Exception:  # whatever is wrong with it, the sandbox is the answer
-        return False
-    return True
 
 
 def _from_sandbox(stack: ExitStack, flavours: tuple[str, str]) -> Servers:
@@ -101,7 +92,7 @@ def _address(server: Any) -> Address:
     return Address(server.host, server.port, server.user, server.password)
 
 
-_IMAGES = {"mysql": ("mysql:9.7", MYSQL_OPTIONS), "mariadb": ("mariadb:10.11", MARIADB_OPTIONS)}
+_OPTIONS = {"mysql": MYSQL_OPTIONS, "mariadb": MARIADB_OPTIONS}
 
 
 def _from_docker(stack: ExitStack, flavours: tuple[str, str]) -> Servers:
@@ -109,10 +100,11 @@ def _from_docker(stack: ExitStack, flavours: tuple[str, str]) -> Servers:
     from testcontainers.redis import RedisContainer
 
     found = []
-    for number, flavour in enumerate(flavours, 1):
-        image, options = _IMAGES[flavour]
+    for number, (flavour, image) in enumerate(zip(flavours, images_for(flavours), strict=True), 1):
         flags = " ".join(
-            f"--{name}={value}" for name, value in options.items() if name != "bind-address"
+            f"--{name}={value}"
+            for name, value in _OPTIONS[flavour].items()
+            if name != "bind-address"
         )
         container = MySqlContainer(image, username="root", password="sandbox")
         container.with_command(f"{flags} --server-id={number}")
@@ -138,7 +130,7 @@ class Broker(Protocol):
 @contextmanager
 def running_broker() -> Iterator[Broker]:
     """A Redis of the test's own, on a port that stays the same over a restart."""
-    if _docker_answers():
+    if use_docker():
         from testcontainers.redis import RedisContainer
 
         port = free_port()
