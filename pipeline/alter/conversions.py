@@ -12,9 +12,10 @@ from pipeline.mysql.table import Column, ValueKind
 
 _UNICODE = frozenset({"utf8mb4", "utf16", "utf16le", "utf32"})
 _SAME_KIND = frozenset(
-    {ValueKind.INTEGER, ValueKind.DECIMAL, ValueKind.DOUBLE, ValueKind.YEAR, ValueKind.DATE,
+    {ValueKind.INTEGER, ValueKind.DECIMAL, ValueKind.YEAR, ValueKind.DATE,
      ValueKind.BIT, ValueKind.ENUM, ValueKind.SET, ValueKind.JSON}
 )  # fmt: skip
+_FLOATING = (ValueKind.FLOAT, ValueKind.DOUBLE)
 _FRACTIONS = frozenset({ValueKind.TIME, ValueKind.DATETIME, ValueKind.TIMESTAMP})
 _NUMBERED = frozenset({ValueKind.ENUM, ValueKind.SET, ValueKind.BIT})
 _IMPLICIT = {
@@ -43,12 +44,12 @@ def reports_loss(old: Column, new: Column) -> bool:
         return not strips and (new.charset == old.charset or new.charset in _UNICODE)
     if old.kind is ValueKind.BINARY and new.kind is ValueKind.BINARY:
         return new.data_type != "binary"  # BINARY pads
+    if old.kind in _FLOATING and new.kind is ValueKind.DOUBLE:
+        return "(" not in new.column_type  # DOUBLE(M,D) rounds
     if (old.kind, new.kind) in (
         (ValueKind.INTEGER, ValueKind.DECIMAL),
-        (ValueKind.FLOAT, ValueKind.DOUBLE),
+        (ValueKind.DATE, ValueKind.DATETIME),
     ):
-        return True
-    if (old.kind, new.kind) == (ValueKind.DATE, ValueKind.DATETIME):
         return True
     if old.kind in _FRACTIONS and new.kind is old.kind:
         return new.fraction_digits >= old.fraction_digits

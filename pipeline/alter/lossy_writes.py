@@ -122,7 +122,7 @@ def _refuse_new_duplicate(table: MigrationTable, plan: AlterPlan, text: str) -> 
     """Refuse rows with the same value of a new unique key; it passes if the value has moved."""
     if any(text.rstrip("'").endswith((f".{key}", f"'{key}")) for key in plan.new_unique):
         raise RetryableError(
-            f"{table.source}: two rows have the same value of a new unique key: {text}."
+            f"{table.source}: two rows have the same value of {_unique_key(table)}: {text}."
         )
 
 
@@ -132,19 +132,25 @@ def duplicate(table: MigrationTable, key: str | None, text: str) -> FatalError:
     what = f"{table.source}: a change{where} gives two rows the same value of"
     if table.returns_to is None:
         return StartOverError(
-            f"{what} a new unique key: {text}.", f"{untouched(table)} Make the values differ."
+            f"{what} {_unique_key(table)}: {text}.", f"{untouched(table)} Make the values differ."
         )
     return FatalError(
-        f"{what} a unique key that only the old table has: {text}.",
+        f"{what} {_unique_key(table)}: {text}.",
         f"{untouched(table)} Make the values differ and resume, or abort.",
     )
+
+
+def _unique_key(table: MigrationTable) -> str:
+    if table.returns_to is None:
+        return "a new unique key"
+    return f"a unique key that only {table.target} has"
 
 
 def untouched(table: MigrationTable) -> str:
     """What holds for the table, whatever can't be written to the other one."""
     if table.returns_to is None:
         return "The table is as it was."
-    return "The changed table stays in use, and only the way back has stopped."
+    return f"{table.source} stays in use; only {table.target} does not follow it any more."
 
 
 def _key_of(

@@ -15,11 +15,15 @@ chunk's verification, which comes after every repair; or, once that has begun, b
 Under the same lock it is asked whether the repair is still wanted: the attempt is the latest one on
 the chunk, whose bounds have not changed since, and the stage is one that repairs. So a repair that
 was delayed can't write over what the application has written to the target since the switch.
+
+Where rows of the target hold more than the source's, on an alter's way back, nothing is repaired: a
+row that is copied again would lose that. A difference stops the way back, for a person to mend it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 from sqlalchemy import Connection
 
@@ -73,10 +77,13 @@ class Repairer:
         """Repair the chunk of `claim`; `found`: the keys of the rows that differ, for a person.
 
         Raises:
-            FatalError: it has been repaired too often already; names the keys that differ.
+            FatalError: it has been repaired too often already, or can't be repaired; names the
+                keys that differ.
             FencedError: it is not wanted any more.
             RetryableError: one side is too far behind, or too much is being written.
         """
+        if self.table.placement.carries:
+            self._stop(claim, keys, found)
         sides = self.sides
         with sides.pools.begin(sides.target) as target:
             repairs = repairs_so_far(target, claim)
@@ -90,6 +97,17 @@ class Repairer:
                 raise self._void(f"{sides.target} does not catch up in time")
             reached(Point.REPAIR_READ)
             self._until_written(Repair(claim, keys, found, source, stream.batches))
+
+    def _stop(self, claim: CheckClaim, keys: KeyRange, found: str) -> NoReturn:
+        with self.sides.pools.begin(self.sides.target) as target:
+            self._require_wanted(target, claim, keys)
+        table = self.table
+        raise FatalError(
+            f"{table.target} differs from {table.source}, at the keys {found}.{self._writers()}",
+            f"Nothing was repaired, since rows of {table.target} hold what {table.source} does not"
+            f" have. {table.source} stays in use. Correct these rows of {table.target} and resume,"
+            " or abort.",
+        )
 
     def _until_written(self, repair: Repair) -> None:
         for tried in range(1, _TRIES + 1):
@@ -146,7 +164,6 @@ class Repairer:
         write = strategy_of(table).read_chunk(repair.source, self.sides.source_name, here)
         with lenient_sql_mode(target, table.definition):
             condition = there.condition(table.target_table.key)
-            strategy_of(table).keep_values(target, condition)
             run(target, f"DELETE FROM {quote_name(table.target)} WHERE {condition}")
             write(target)
 

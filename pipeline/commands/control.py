@@ -13,6 +13,7 @@ from pipeline.control.events import log_event
 from pipeline.control.migrations import (
     allow_cut_over,
     ask_for_abort,
+    find_migration,
     lock_migration,
     postpone_migration,
     read_migration,
@@ -22,6 +23,7 @@ from pipeline.control.stage_change import StageChange
 from pipeline.control.throttles import read_throttle, set_manual
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration
+from pipeline.domain.request import MigrationKind
 from pipeline.domain.stages import ENDED, MAY_BE_RETIRED, WRITES_BLOCKED, Stage, can_abort
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
@@ -50,7 +52,8 @@ def cut_over(pools: Pools, target: str, migration_id: str, who: str) -> None:
 
     Raises:
         RefusedError: the migration has switched, has failed or is being aborted; or an attempt is
-            being made, whose end may postpone the cut-over.
+            being made, whose end may postpone the cut-over; or it takes back an alter that has not
+            ended.
     """
     with pools.begin(target) as control:
         migration = lock_migration(control, migration_id)
@@ -65,8 +68,22 @@ def cut_over(pools: Pools, target: str, migration_id: str, who: str) -> None:
                 f"Migration {migration_id} is {migration.stage}: an attempt is made or undone.",
                 f"Try again when it has ended; see: tranship status {migration_id}",
             )
+        _refuse_before_its_alter(control, migration)
         allow_cut_over(control, migration_id)
         log_event(control, migration_id, EventKind.CONTROL, "cut-over allowed", who)
+
+
+def _refuse_before_its_alter(control: Connection, migration: Migration) -> None:
+    """An alter that has not ended may still write to the table that it has swapped in."""
+    back = migration.request.back
+    if back is None or migration.kind is not MigrationKind.ALTER:
+        return
+    taken_back = find_migration(control, back.of)
+    if taken_back is not None and taken_back.stage is not Stage.DONE:
+        raise RefusedError(
+            f"Migration {back.of} is {taken_back.stage}; only one that is done can be rolled back.",
+            f"Wait until it is; see: tranship status {back.of}",
+        )
 
 
 def abort(pools: Pools, target: str, migration_id: str, who: str) -> None:

@@ -28,7 +28,7 @@ from pipeline.control.stage_change import StageChange
 from pipeline.control.way_back import forget_way_back
 from pipeline.domain.migration import Migration
 from pipeline.domain.role import Role
-from pipeline.domain.stages import ENDED, Stage
+from pipeline.domain.stages import ENDED, Stage, can_abort
 from pipeline.domain.way_back import way_back_id
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
@@ -63,7 +63,7 @@ def standing_way_back(pools: Pools, target: str, migration_id: str) -> Migration
         raise RefusedError(
             f"Migration {migration.id} is {migration.stage}; only one that is done can be rolled"
             " back.",
-            f"To end it: tranship abort {migration.id}",
+            _until_then(migration),
         )
     found = find_way_back(pools, migration)
     if found is None:
@@ -72,6 +72,14 @@ def standing_way_back(pools: Pools, target: str, migration_id: str) -> Migration
             f"A start asks for one with `way_back_s=`; see: tranship events {migration.id}",
         )
     return _standing(migration, found)
+
+
+def _until_then(migration: Migration) -> str:
+    if can_abort(migration.stage):
+        return f"To end it: tranship abort {migration.id}"
+    if migration.stage in ENDED:
+        return f"See: tranship events {migration.id}"
+    return f"Wait until it is done; see: tranship status {migration.id}"
 
 
 def _standing(migration: Migration, found: Migration) -> Migration:

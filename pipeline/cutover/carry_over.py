@@ -20,7 +20,7 @@ from pipeline.cutover.log_searches import as_it_is, changes_of, keys_of, read_al
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import MigrationTable
 from pipeline.errors import TranshipError
-from pipeline.mysql.catalogue import trigger_names
+from pipeline.mysql.catalogue import table_identity, trigger_names
 from pipeline.mysql.codecs import bound_maker
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.flavours import begun_gtids
@@ -96,7 +96,8 @@ def _lock(connection: Connection, late: _Late) -> None:
 def _decided(context: Context, connection: Connection, late: _Late) -> list[KeyText]:
     """The keys that the application has certainly not written since the swap."""
     table = late.table
-    if trigger_names(connection, table.source):
+    is_ours = table_identity(connection, table.source) == table.target_identity
+    if not is_ours or trigger_names(connection, table.source):
         return []
     new = as_it_is(connection, table.source, table.target_table.key)
     search = search_of(context, context.migration.source, {table.source: new}, late.swapped)

@@ -4,9 +4,9 @@ As long as a chunk has to be verified, its verification finds such a row. In one
 verified, nobody would look at it again, unless the source changes it, too. So from the first
 verification on the target's log is searched for changes of the target's tables that are not ours:
 now and then while the cut-over is waited for, before each attempt, and for the rest after the
-switch. Before it, the chunks of such rows are verified in full again, which repairs them. After it
-the application may have read them, so a person has to look. Each time rows and connections are
-named.
+switch. Before it, the chunks of such rows are verified in full again, which repairs them, or stops
+a way back that must not repair (checksum/repair.py). After it the application may have read them,
+so a person has to look. Each time rows and connections are named.
 
 A target without a log that can be searched is not watched; preflight says so.
 """
@@ -14,6 +14,7 @@ A target without a log that can be searched is not watched; preflight says so.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -118,9 +119,20 @@ def _send_back(
         _require_again(control, table, found, wanted[table.target])
     what = (
         f"somebody else has written to {context.target} before the switch: {told(control, found)};"
-        " these rows are verified again, and repaired"
+        f" {_done(context.tables)}"
     )
     context.note_in(control, EventKind.ALARM, what)
+
+
+def _done(tables: Sequence[MigrationTable]) -> str:
+    plans = [table.alter_plan for table in tables if table.placement.carries]
+    names = [column.name for plan in plans if plan is not None for column in plan.carried]
+    if not names:
+        return "these rows are verified again, and repaired"
+    return (
+        "these rows are verified again, and stop the way back if they differ; what they hold in"
+        f" {', '.join(names)} can't be verified, and is for a person to look at"
+    )
 
 
 def _require_again(

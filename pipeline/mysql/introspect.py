@@ -127,6 +127,16 @@ def unfilled_columns(connection: Connection, name: TableName) -> list[Column]:
     return [column for column in read_columns(connection, name) if column.name in unfilled]
 
 
+def constant_defaults(connection: Connection, name: TableName) -> frozenset[str]:
+    """MySQL: columns that are the same in each row which does not name them, and not NULL."""
+    rows = run(
+        connection,
+        f"SELECT column_name FROM information_schema.columns WHERE {names_table(name)}"
+        " AND column_default IS NOT NULL AND extra NOT LIKE '%DEFAULT_GENERATED%'",
+    ).rows
+    return frozenset(str(row[0]) for row in rows)
+
+
 def _column(table: TableName, row: tuple[Any, ...]) -> Column:
     name, data_type, column_type, nullable, charset, collation, extra, digits = row
     data_type, column_type = _decoded(data_type), _decoded(column_type)

@@ -16,7 +16,13 @@ from pipeline.alter.plan import map_columns, scratch_table
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.request import AlterRequest
 from pipeline.errors import RefusedError
-from pipeline.mysql.introspect import read_columns, read_table, unfilled_columns, unique_keys
+from pipeline.mysql.introspect import (
+    constant_defaults,
+    read_columns,
+    read_table,
+    unfilled_columns,
+    unique_keys,
+)
 from pipeline.mysql.table import Column, TableName
 from pipeline.preflight.findings import CheckContext, Finding, info, refused
 
@@ -41,7 +47,8 @@ def possible(context: CheckContext) -> Iterator[Finding]:
 def _judged(server: Connection, request: AlterRequest, scratch: TableName) -> Iterator[Finding]:
     name, plan = request.table, map_columns(server, scratch, request)
     dropped = dropped_columns(server, plan, name)
-    computed = {column.name for column in read_columns(server, scratch) if column.generated}
+    columns = read_columns(server, scratch)
+    computed = {column.name.lower() for column in columns if column.generated}
     found = [
         *_accepted(request),
         *_without_default(server, name, dropped),
@@ -80,7 +87,7 @@ def _computed(
     request: AlterRequest, dropped: Iterable[Column], computed: set[str]
 ) -> Iterator[Finding]:
     for column in dropped:
-        if request.renames.get(column.name, column.name) in computed:
+        if request.renames.get(column.name, column.name).lower() in computed:
             yield refused(
                 f"Column {column.name} becomes a generated one: in the old table it would keep what"
                 " it holds, whatever is written.",
@@ -90,7 +97,7 @@ def _computed(
 
 def _unique(server: Connection, name: TableName, dropped: Iterable[Column]) -> Iterator[Finding]:
     """Unique keys of which every new row would have the same value."""
-    filled = {column.name for column in dropped if not column.nullable}
+    filled = constant_defaults(server, name) & {column.name for column in dropped}
     for key in unique_keys(server, name):
         if key.parts and {part.column for part in key.parts} <= filled:
             yield refused(

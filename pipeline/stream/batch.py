@@ -55,12 +55,18 @@ class TableBatch:
         """Take in one rows event."""
         if change.change is ChangeKind.DELETE:
             self.rows.update(dict.fromkeys(change.before))
-            if self.lineage is not None:
-                self.lineage.deleted(change.before)
-        elif change.change is ChangeKind.INSERT or change.before == change.keys:
+            self._forget(change.before)
+        elif change.change is ChangeKind.INSERT:
+            self.rows.update(zip(change.keys, change.after, strict=True))
+            self._forget(change.keys)
+        elif change.before == change.keys:
             self.rows.update(zip(change.keys, change.after, strict=True))
         else:
             self._add_key_changes(change)
+
+    def _forget(self, keys: list[KeyText]) -> None:
+        if self.lineage is not None:
+            self.lineage.forget(keys)
 
     def _add_key_changes(self, change: RowsChange) -> None:
         # Pair by pair: `1 → 2, 2 → 3` in one event must end with 3, not with 2 deleted last.

@@ -15,11 +15,15 @@ from pipeline.stream.events import KeyText
 
 @dataclass
 class Lineage:
-    """Keys whose row had another key before the batch, or was not there (None)."""
+    """By key: the one that its row had before the batch, or None if it was not there.
+
+    A key stands here if a row has come to it, or left it, in the batch.
+    """
 
     _origins: dict[KeyText, KeyText | None] = field(default_factory=dict)
 
-    def deleted(self, keys: Iterable[KeyText]) -> None:
+    def forget(self, keys: Iterable[KeyText]) -> None:
+        """Rows of these keys were deleted, or are new: what comes later has nothing of before."""
         self._origins.update(dict.fromkeys(keys))
 
     def moved(self, old: KeyText, new: KeyText) -> None:
@@ -34,5 +38,9 @@ class Lineage:
 
     @property
     def changed(self) -> list[tuple[KeyText, KeyText]]:
-        """The key before the batch, and the one now, of rows whose key has changed."""
-        return [(origin, key) for key, origin in self._origins.items() if origin not in (None, key)]
+        """The key before the batch, and the one now, of rows whose key has changed.
+
+        They may be the same: deleting a key that such a row had in between can remove the row,
+        where the two are equal by collation.
+        """
+        return [(origin, key) for key, origin in self._origins.items() if origin is not None]

@@ -51,7 +51,7 @@ def test_it_is_named_and_the_changed_table_stays_in_use(
         assert failure is not None
         assert failure.resumable
         assert f"key {'3000000000' if 'id' in written else 2}" in failure.explanation
-        assert "changed table stays in use" in failure.remedy
+        assert f"{schema}.t stays in use; only" in failure.remedy
         assert there.run(f"SELECT * FROM {{s}}.{OLD} ORDER BY id") == before
         assert there.tables == ["t", OLD]
         there.run("UPDATE {t} SET s = 'x' WHERE id = 1")

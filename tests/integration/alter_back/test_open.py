@@ -31,7 +31,7 @@ def test_a_row_that_does_not_fit_stops_the_way_back_by_its_key_and_nothing_else(
     failure = there.read(way).failure
     assert failure is not None
     assert "with key 2 can't be converted" in failure.explanation
-    assert "changed table stays in use" in failure.remedy
+    assert f"{there.schema}.t stays in use; only" in failure.remedy
     progress = read_progress(there.pools, SERVER, there.forward.migration_id)
     assert progress.stage is Stage.DONE
     assert progress.way_back is not None
@@ -64,12 +64,22 @@ def test_what_is_written_after_a_kill_is_in_it(there: AlterRound, point: Point) 
 
 
 @pytest.mark.long
-def test_what_others_write_to_the_old_table_is_named_and_repaired(there: AlterRound) -> None:
+def test_what_others_write_to_the_old_table_stops_the_way_back_and_loses_nothing(
+    there: AlterRound,
+) -> None:
     way = there.go()
     there.run(f"UPDATE {{s}}.{OLD} SET v = 'theirs' WHERE id = 3")
     there.run("UPDATE {t} SET label = 'x' WHERE id = 1")
-    there.take(way)
+    there.ask(way)
+    way.until(Stage.FAILED)
+    failure = there.read(way).failure
+    assert failure is not None
+    assert f"{OLD} differs from {there.schema}.t, at the keys 3" in failure.explanation
     assert f"{OLD} at the keys 3" in there.story(way)
+    assert "what they hold in note can't be verified" in there.story(way)
+    there.run(f"UPDATE {{s}}.{OLD} SET v = 'c' WHERE id = 3")
+    resume(way.pools, SERVER, way.migration_id, "test")
+    way.until(Stage.DONE)
     assert there.old_rows == [
         (1, "x", 1, "first", 10),
         (2, "b", 2, "second", 20),

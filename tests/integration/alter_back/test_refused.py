@@ -21,7 +21,9 @@ def table(pools: Pools, schema: str) -> None:
     do(
         pools, SERVER, f"CREATE DATABASE {schema}",
         f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, a INT NOT NULL, b INT NOT NULL DEFAULT 1,"
-        " c DECIMAL(8,4), UNIQUE KEY one_b (b))",
+        " c DECIMAL(8,4), e INT DEFAULT 5, n INT AUTO_INCREMENT,"
+        " u CHAR(36) NOT NULL DEFAULT (UUID()), UNIQUE KEY one_b (b), UNIQUE KEY one_e (e),"
+        " UNIQUE KEY one_n (n), UNIQUE KEY one_u (u))",
     )  # fmt: skip
 
 
@@ -30,6 +32,10 @@ def table(pools: Pools, schema: str) -> None:
     [
         ("DROP COLUMN a", {}, "drops column a, which is NOT NULL and has no DEFAULT"),
         ("DROP COLUMN b", {}, "unique key one_b is on columns that the change drops"),
+        ("DROP COLUMN e", {}, "unique key one_e is on columns that the change drops"),
+        ("DROP COLUMN n", {}, None),
+        ("DROP COLUMN u", {}, None),
+        ("MODIFY C DECIMAL(8,4) AS (a / 2) STORED", {}, "column c becomes a generated one"),
         ("MODIFY c DECIMAL(8,2)", {"accepted": ("c",)}, "can't be taken back"),
         ("DROP COLUMN c, ADD COLUMN d INT AS (a) STORED", {}, None),
         ("MODIFY c DECIMAL(8,4) AS (a / 2) STORED", {}, "column c becomes a generated one"),

@@ -123,6 +123,19 @@ def test_so_it_does_in_a_transaction_larger_than_a_batch(
     small.close()
 
 
+def test_it_is_not_taken_before_its_alter_has_ended(there: AlterRound) -> None:
+    there.allow()
+    there.forward.killed_at(Point.WAY_BACK_RECORDED)
+    with pytest.raises(RefusedError, match="only one that is done can be rolled back"):
+        there.ask(there.way_back)
+    with pytest.raises(RefusedError, match="is switching") as refused:
+        there.ask(there.forward)
+    assert "Wait until it is done" in refused.value.remedy
+    there.forward.until(Stage.DONE)
+    there.take(there.followed(there.way_back))
+    assert len(there.old_rows) == 3
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("point", BEFORE_THE_SWAP + AFTERWARDS)
 def test_a_coordinator_killed_anywhere_is_followed_by_one_that_ends_it(

@@ -16,11 +16,15 @@ def column(kind: ValueKind, declared: str, charset: str | None = None, digits: i
 
 INT = column(ValueKind.INTEGER, "int")
 DOUBLE = column(ValueKind.DOUBLE, "double")
+ROUNDED = column(ValueKind.DOUBLE, "double(8,2)")
 LATIN = column(ValueKind.TEXT, "varchar(9)", "latin1")
 MOMENT = column(ValueKind.DATETIME, "datetime(3)", digits=3)
 
 SILENT = (
     (DOUBLE, column(ValueKind.FLOAT, "float")),
+    (DOUBLE, ROUNDED),
+    (column(ValueKind.FLOAT, "float"), ROUNDED),
+    (column(ValueKind.FLOAT, "float"), column(ValueKind.FLOAT, "float(8,2)")),
     (DOUBLE, INT),
     (INT, DOUBLE),
     (column(ValueKind.DECIMAL, "decimal(9,2)"), INT),
@@ -33,6 +37,8 @@ SILENT = (
     (column(ValueKind.FLOAT, "float"), column(ValueKind.TEXT, "varchar(30)", "utf8mb4")),
 )
 LOUD = (
+    (ROUNDED, DOUBLE),
+    (column(ValueKind.FLOAT, "float"), DOUBLE),
     (INT, column(ValueKind.INTEGER, "tinyint unsigned")),
     (LATIN, column(ValueKind.TEXT, "varchar(3)", "utf8mb4")),
     (LATIN, column(ValueKind.TEXT, "text", "latin1")),
