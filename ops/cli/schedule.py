@@ -91,7 +91,9 @@ def _parsed(command: tuple[str, ...]) -> Request:
     if name not in _STARTABLE:
         raise RefusedError(f"'{name}' can't be scheduled.", "Schedule a move or an alter.")
     startable = _STARTABLE[name]
-    with startable.command.make_context(name, arguments) as context:
+    # With its parent it has the options of every command, of which click keeps -h for good.
+    parent = click.get_current_context().find_root()
+    with startable.command.make_context(name, arguments, parent=parent) as context:
         params = dict(context.params)
     for option in startable.command.params:
         if option.name in _NOT_LATER and params.pop(option.name):

@@ -131,7 +131,7 @@ def _converts_in_steps(table: MigrationTable, plan: AlterPlan) -> bool:
     They are if they have to be looked at. And a warning about a generated column does not always
     name it: written to a table that has none, a value warns of its conversion alone.
     """
-    generated = any(column.generated for column in table.definition.columns)
+    generated = plan.computes or any(column.generated for column in table.definition.columns)
     return bool(plan.checked) or (plan.retyped and generated)
 
 

@@ -40,6 +40,7 @@ def inverse_plan(
         checked=tuple(new.name for new, old in pairs if not reports_loss(new, old)),
         new_unique=tuple(new_unique(connection, source, filled, pairs)),
         carried=dropped_columns(connection, plan, filled),
+        computes=any(column.generated for column in read_columns(connection, filled)),
     )
 
 

@@ -83,7 +83,7 @@ def _loss(
     Raises:
         RetryableError: a row has the same value of a new unique key as another one.
     """
-    lenient = table.definition.may_warn_on_write
+    lenient = table.may_warn_on_write
     others = 0
     for code, text in shown_warnings(connection):
         if code == DUPLICATE_KEY:

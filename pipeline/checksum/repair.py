@@ -162,7 +162,7 @@ class Repairer:
         here = RangeWithout(keys.lower, keys.upper, table.definition, later)
         there = replace(here, table=table.target_table)
         write = strategy_of(table).read_chunk(repair.source, self.sides.source_name, here)
-        with lenient_sql_mode(target, table.definition):
+        with lenient_sql_mode(target, table):
             condition = there.condition(table.target_table.key)
             run(target, f"DELETE FROM {quote_name(table.target)} WHERE {condition}")
             write(target)

@@ -92,7 +92,10 @@ def create_way_back(
     create_stream(connection, migration_id, position, xa, log, read_at)
     log_keys_from_now(connection, migration_id)
     if unsearchable(connection) is None:
-        begin_watch(connection, migration_id, executed_gtids(connection))
+        # An alter's old table is on the server of that position: nothing is missed since the swap.
+        on_one_server = request.source == request.target
+        seen = GtidSet.parse(start.position) if on_one_server else executed_gtids(connection)
+        begin_watch(connection, migration_id, seen)
 
 
 def asked_too_late() -> FatalError:

@@ -32,6 +32,7 @@ from pipeline.mysql.table import Table, ValueKind
 from pipeline.step.context import Context
 from pipeline.stream.batch import TableBatch
 from pipeline.stream.events import KeyText, Line, RowsChange
+from pipeline.stream.lineage import Lineage
 
 _LIMIT_S = 10.0
 _EXACT = frozenset(ValueKind) - {ValueKind.TEXT, ValueKind.FLOAT, ValueKind.DOUBLE}
@@ -44,7 +45,13 @@ class _Late:
 
     table: MigrationTable
     rows: Rows
+    lineage: Lineage | None
     swapped: GtidSet
+
+    @property
+    def moved(self) -> list[tuple[KeyText, KeyText]]:
+        """The old and the new key of rows that take along what only the new table holds."""
+        return [] if self.lineage is None else self.lineage.changed
 
 
 def carry_over(
@@ -54,7 +61,7 @@ def carry_over(
     batch = TableBatch(table, tombstones=False)
     for change in changes:
         batch.add(change)
-    late = _Late(table, batch.rows, swapped)
+    late = _Late(table, batch.rows, batch.lineage, swapped)
     try:
         _carry(context, late)
     except TranshipError as error:
@@ -109,6 +116,9 @@ def _decided(context: Context, connection: Connection, late: _Late) -> list[KeyT
         return []
     if written and not _is_exact(table, new):
         return []
+    moved = {key for pair in late.moved for key in pair}
+    if written & moved:
+        written |= moved  # such a row goes from its old key to the new one, or is left where it is
     return [key for key in late.rows if key not in written]
 
 
@@ -123,11 +133,22 @@ def _write(connection: Connection, late: _Late, keys: list[KeyText]) -> None:
         return
     table = late.table
     condition = is_one_of(table.target_table, _bounds(table, keys))
-    if plan_of(table).carried:
-        note_kept(connection, table.swapped_in, condition, ())
+    if late.lineage is not None:
+        _note(connection, late, late.lineage, keys)
     run(connection, f"DELETE FROM {quote_name(table.source)} WHERE {condition}")
     lines = [line for key in keys if (line := late.rows[key]) is not None]
     insert_rows(connection, table.swapped_in, b"".join(b"%b\n" % line for line in lines))
+
+
+def _note(connection: Connection, late: _Late, lineage: Lineage, keys: list[KeyText]) -> None:
+    """Note what goes with the rows: a new one has nothing, and a moved one what it had."""
+    table = late.table
+    moved = [(old, new) for old, new in late.moved if new in keys]
+    of_others = {*lineage.newborn, *(new for _, new in moved)}
+    stayed = _bounds(table, [key for key in keys if key not in of_others])
+    bound = bound_maker(table.definition)
+    there = is_one_of(table.target_table, stayed) if stayed else "FALSE"
+    note_kept(connection, table.swapped_in, there, [(bound(old), bound(new)) for old, new in moved])
 
 
 def _bounds(table: MigrationTable, keys: Rows | list[KeyText]) -> list[Bound]:

@@ -35,6 +35,7 @@ from pipeline.cutover.log_searches import (
 )
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import MigrationTable
+from pipeline.domain.request import MigrationKind
 from pipeline.errors import FatalError
 from pipeline.mysql.codecs import bound_maker
 from pipeline.mysql.flavours import executed_gtids
@@ -74,10 +75,11 @@ def _search(context: Context, watch: Watch) -> bool:
         wanted = _wanted(context, target)
     search = search_of(context, context.target, wanted, watch.seen)
     try:
-        found = read_all(context, search, executed, _AT_ONCE_S)
+        logged = read_all(context, search, executed, _AT_ONCE_S)
     except FatalError as error:
         _give_up(context, error)
         return True
+    found = [one for one in logged if not _is_of_its_alter(context, one)]
     with context.control() as control:
         note_searched(control, context.migration.id, search.seen)
         if found:
@@ -86,6 +88,19 @@ def _search(context: Context, watch: Watch) -> bool:
         log.info("the binary log of %s is not searched to its end yet", context.target)
         return False
     return not found
+
+
+def _is_of_its_alter(context: Context, transaction: LoggedTransaction) -> bool:
+    """Whether it is the swap that this is the way back of: the sentry's end, and the rename.
+
+    If the table itself is dropped instead, another one has its name: `require_old_tables`.
+    """
+    back = context.migration.request.back
+    if back is None or context.migration.kind is not MigrationKind.ALTER:
+        return False
+    drops = all(sql.startswith("DROP TABLE") for _, sql in transaction.statements)
+    only = not (transaction.rows or transaction.unread)
+    return only and (drops or is_swap(transaction, back.of))
 
 
 def _wanted(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from pipeline.mysql.table import Column, Table
+from pipeline.mysql.table import Column, Table, ValueKind
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class AlterPlan:
     # Way back only: what the filled table's rows hold beyond that. They keep it as long as they
     # exist; a new row gets the default.
     carried: tuple[Column, ...] = ()
+    # Way back only: the filled table has generated columns that the source does not have.
+    computes: bool = False
     # The original's AUTO_INCREMENT at the start, if the change sets another one.
     counter_at_start: int | None = field(default=None, compare=False)
 
@@ -42,6 +44,11 @@ class AlterPlan:
         """The pairs of columns whose values have to survive the conversion there and back."""
         pairs = zip(self.kept.columns, self.shadow.columns, strict=True)
         return tuple(pair for pair in pairs if pair[0].name in self.checked)
+
+    @property
+    def may_warn_on_write(self) -> bool:
+        """Way back only: a write to the filled table may warn because of what the source lacks."""
+        return self.computes or any(column.kind is ValueKind.ENUM for column in self.carried)
 
     def documents_as_text(self) -> AlterPlan:
         return replace(

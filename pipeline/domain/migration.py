@@ -142,6 +142,13 @@ class MigrationTable:
         return _moved(self) if plan is None else _altered(self, plan)
 
     @property
+    def may_warn_on_write(self) -> bool:
+        """Whether a write to the target may warn and still be right (mysql/table.py)."""
+        plan = self.alter_plan
+        beyond = plan is not None and plan.may_warn_on_write
+        return beyond or self.definition.may_warn_on_write
+
+    @property
     def target_table(self) -> Table:
         """The target's definition of what is copied; `target` is its name there."""
         return self.placement.target_table

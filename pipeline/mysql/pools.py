@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pymysql
 from pymysql.connections import Connection as RawConnection
@@ -25,7 +25,6 @@ from pipeline.mysql.failures import NO_SUCH_THREAD, came_from, code_of, driver_e
 from pipeline.mysql.pooled import pooled_engine, transaction_ended
 from pipeline.mysql.session_settings import LENIENT_SQL_MODE, SQL_MODE
 from pipeline.mysql.summary import StatementSummary
-from pipeline.mysql.table import Table
 
 T = TypeVar("T")
 _DEPRECATED = frozenset({1287, 3719, 3778, 4165})
@@ -145,8 +144,15 @@ def _message(cursor: Any) -> str:
     return message[1:].decode(errors="replace") if message else ""
 
 
+class MayWarn(Protocol):
+    """A table, or what writes to one."""
+
+    @property
+    def may_warn_on_write(self) -> bool: ...
+
+
 @contextmanager
-def lenient_sql_mode(connection: Connection, table: Table) -> Iterator[None]:
+def lenient_sql_mode(connection: Connection, table: MayWarn) -> Iterator[None]:
     """Let the session write what a lenient session of the source could write to `table`."""
     if not table.may_warn_on_write or connection.info.get("lenient"):
         yield

@@ -82,7 +82,7 @@ class TableBatch:
         strategy = strategy_of(self.table)
         replaced = [key for key, row in self.rows.items() if row is not None]
         dead = tombstones(self.table)
-        with lenient_sql_mode(target, self.table.definition):
+        with lenient_sql_mode(target, self.table):
             if self.tombstones:
                 write_lines(target, dead, dead.name, _lines(deleted), replace=True)
             if self.lineage is not None:

@@ -7,10 +7,11 @@ import pytest
 from pipeline.commands.clean_up import clean_up
 from pipeline.commands.resume import resume
 from pipeline.domain.stages import Stage
-from pipeline.pausepoints import Point
+from pipeline.pausepoints import Point, at
 from pipeline.status.progress import read_progress
 from tests.support.alter_backs import OLD, AlterRound
 from tests.support.alters import SERVER
+from tests.support.once import once
 
 SWITCHED = (
     Point.PROVED,
@@ -64,11 +65,19 @@ def test_what_is_written_after_a_kill_is_in_it(there: AlterRound, point: Point) 
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("recorded", [True, False])
 def test_what_others_write_to_the_old_table_stops_the_way_back_and_loses_nothing(
-    there: AlterRound,
+    there: AlterRound, recorded: bool
 ) -> None:
-    way = there.go()
-    there.run(f"UPDATE {{s}}.{OLD} SET v = 'theirs' WHERE id = 3")
+    def write() -> None:
+        there.run(f"UPDATE {{s}}.{OLD} SET v = 'theirs' WHERE id = 3")
+
+    if recorded:
+        way = there.go()
+        write()
+    else:
+        with at(Point.SWAPPED, once(write)):
+            way = there.go()
     there.run("UPDATE {t} SET label = 'x' WHERE id = 1")
     there.ask(way)
     way.until(Stage.FAILED)
