@@ -167,6 +167,15 @@ def test_a_statement_of_somebody_else_on_a_target_table_has_it_verified_again(
     assert f"TRUNCATE TABLE {move.schema}.one" in read_alarms(move.pools, move.id)
 
 
+def test_a_log_that_can_no_longer_be_searched_is_an_alarm(move: ReadyMove) -> None:
+    lost = "11111111-1111-1111-1111-111111111111:1"
+    with move.pools.begin(TARGET) as target:
+        where = f"migration_id = '{move.id}'"
+        run(target, f"UPDATE tranship.watches SET seen = '{lost}' WHERE {where}")
+    move.ends_done()
+    assert "what others write to new can't be seen any more" in read_alarms(move.pools, move.id)
+
+
 def test_a_row_that_somebody_else_writes_right_before_the_switch_is_named(
     move: ReadyMove, connect: Connect
 ) -> None:
