@@ -168,10 +168,12 @@ def test_a_statement_of_somebody_else_on_a_target_table_has_it_verified_again(
 
 
 def test_a_log_that_can_no_longer_be_searched_is_an_alarm(move: ReadyMove) -> None:
-    lost = "11111111-1111-1111-1111-111111111111:1"
     with move.pools.begin(TARGET) as target:
+        if is_mariadb(target):
+            pytest.skip("a position that it refuses looks otherwise")
+        lost = "CONCAT(@@server_uuid, ':2-99999999')"
         where = f"migration_id = '{move.id}'"
-        run(target, f"UPDATE tranship.watches SET seen = '{lost}' WHERE {where}")
+        run(target, f"UPDATE tranship.watches SET seen = {lost} WHERE {where}")
     move.ends_done()
     assert "what others write to new can't be seen any more" in read_alarms(move.pools, move.id)
 
