@@ -100,14 +100,6 @@ def test_one_that_is_asked_for_and_postponed_waits_for_a_cut_over_however_late(
     assert there.rows(SOURCE) == [[(1, "w"), (3, "y"), (9, "w")]] * 2
 
 
-def test_one_that_was_postponed_can_be_aborted(there: Round) -> None:
-    way = there.go()
-    roll_back(there.pools, TARGET, there.forward.id, "test", postponed=True)
-    control.abort(there.pools, SOURCE, way.migration_id, "test")
-    way.until(Stage.ABORTED)
-    assert there.tables(TARGET) == list(TABLES)
-
-
 def test_a_clean_up_of_the_move_ends_it(there: Round) -> None:
     way = there.go()
     assert len(there.key_tables(way)) == 6
