@@ -108,17 +108,29 @@ def change(
         RefusedError: it would have no effect any more, there is no such name, or no such value.
     """
     _refuse_unknown(name)
-    check, write = (_check_term, _write_term) if name in TERMS else (_check_limit, _write_limit)
+    check = _check_term if name in TERMS else _check_limit
     with pools.begin(target) as control:
         migration = read_migration(control, migration_id)
     _refuse_late(migration, name)
     check(pools, migration, name, text)
     with pools.begin(target) as control:
-        migration = lock_migration(control, migration_id)
-        _refuse_late(migration, name)
-        write(control, migration, name, text)
-        shown = "as configured" if text is None else text
-        log_event(control, migration_id, EventKind.CONTROL, f"{name}: {shown}", who)
+        change_in(control, migration_id, name, text, who)
+
+
+def change_in(
+    control: Connection, migration_id: str, name: str, text: str | None, who: str
+) -> None:
+    """The part of `change` that writes, together with what else is in its transaction.
+
+    Raises:
+        RefusedError: it would have no effect any more.
+    """
+    migration = lock_migration(control, migration_id)
+    _refuse_late(migration, name)
+    write = _write_term if name in TERMS else _write_limit
+    write(control, migration, name, text)
+    shown = "as configured" if text is None else text
+    log_event(control, migration_id, EventKind.CONTROL, f"{name}: {shown}", who)
 
 
 def _refuse_late(migration: Migration, name: str) -> None:
