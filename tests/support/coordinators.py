@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pipeline.coordinate.advance import advance
+from pipeline.coordinate import advance as coordinator
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.stages import Stage, wants_stream
 from pipeline.mysql.pools import Pools
@@ -102,7 +102,9 @@ class Coordinators:
 
     def once(self, owner: str = "second") -> Stage | None:
         messenger = WorkingMessenger(self.pools)
-        return advance(self.pools, self.target, self.migration_id, messenger, owner, budget_s=0.1)
+        return coordinator.advance(
+            self.pools, self.target, self.migration_id, messenger, owner, budget_s=0.1
+        )
 
     def until(self, *stages: Stage) -> None:
         """Coordinate, a call after the other, until the migration is in one of `stages`."""
@@ -134,6 +136,7 @@ class Coordinators:
 
         def hold() -> None:
             paused.set()
+            coordinator._renew = lambda *_: None  # all of a paused process holds still
             os.close(let_go)  # or its own end of the pipe would keep it open
             os.write(tell_reached, b"x")
             os.read(wait_on, 1)
