@@ -112,12 +112,15 @@ def _steps(pools: Pools, target: str, lease: Lease, messenger: Messenger, budget
         if step is None:
             return stage
         outcome = _divert(context) or _guarded(step, context)
+        if outcome is Outcome.ADVANCED:
+            # However long a hook has taken: the new stage may be one in which writes are blocked.
+            began = time.monotonic()
+            continue
         used_up = time.monotonic() - began >= time_in_step_s(stage, budget_s, limit_s)
         if outcome is Outcome.WAIT or used_up:
             return stage
-        if outcome is Outcome.POLL:
-            time.sleep(_POLL_S)
-            context.renew()
+        time.sleep(_POLL_S)
+        context.renew()
 
 
 def _context(pools: Pools, target: str, lease: Lease, messenger: Messenger) -> Context:

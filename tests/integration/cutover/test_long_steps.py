@@ -13,6 +13,15 @@ from tests.support.moves import SOURCE, begin_move
 from tests.support.once import once
 
 
+def test_a_coordinator_never_leaves_refused_writes_because_its_hook_took_long(
+    move: ReadyMove,
+) -> None:
+    """Nobody might come soon: what a call has already taken must not count."""
+    with at(Point.INTENT_WRITTEN, lambda: time.sleep(0.2)):  # twice the budget of a call
+        move.coordinators.until_true(lambda: move.coordinators.stage is not Stage.READY)
+    assert move.coordinators.stage is Stage.DONE
+
+
 def outlast_the_lease(coordinators: Coordinators) -> None:
     time.sleep(2 * coordinators.pools.settings.timeouts.lease_s)
 
