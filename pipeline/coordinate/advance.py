@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 
 from structlog.contextvars import bound_contextvars
 
@@ -83,7 +84,7 @@ def advance(
     try:
         with (
             bound_contextvars(migration=migration_id, epoch=lease.epoch),
-            renewed(lambda: _renew(pools, target, lease), ttl_s),
+            renewed(partial(_renew, pools, target, lease), ttl_s),
         ):
             return _steps(pools, target, lease, messenger, budget_s)
     except FencedError as error:
