@@ -136,13 +136,12 @@ class Coordinators:
 
         def hold() -> None:
             paused.set()
-            coordinator._renew = lambda *_: None  # all of a paused process holds still
             os.close(let_go)  # or its own end of the pipe would keep it open
             os.write(tell_reached, b"x")
             os.read(wait_on, 1)
 
         with at(point, hold):
-            child = self._fork(paused.is_set)
+            child = self._fork(paused.is_set, renews=False)
         os.close(tell_reached)
         assert os.read(reached, 1) == b"x", f"{point} was not reached"
 
@@ -156,11 +155,16 @@ class Coordinators:
             for end in (reached, wait_on, let_go):
                 os.close(end)
 
-    def _fork(self, enough: Callable[[], bool] = lambda: False) -> int:
-        """Coordinate in another process until the migration has ended, or `enough`."""
+    def _fork(self, enough: Callable[[], bool] = lambda: False, *, renews: bool = True) -> int:
+        """Coordinate in another process until the migration has ended, or `enough`.
+
+        `renews`: one that is to hold still must do so as a whole.
+        """
         child = os.fork()
         if child == 0:
             try:
+                if not renews:
+                    coordinator._renew = lambda *_: None
                 while self.once("first") not in _ENDS and not enough():
                     time.sleep(0.02)
             finally:
