@@ -43,7 +43,8 @@ class Renewal:
     ) -> None:
         self._ttl_s, self._every_s = held.ttl_s, held.ttl_s / _RENEWALS
         self._renew, self._clock = renew, clock
-        self.renewed()
+        self._renewed_at = clock()
+        self._due_at = self._renewed_at + self._every_s
 
     def keep(self) -> None:
         """Renew if it is time to. Trouble that passes is no harm while the lease is good.
