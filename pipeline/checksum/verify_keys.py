@@ -150,7 +150,7 @@ class KeyVerifier:
                 self._send_back(target, taken, compared.different)
             else:
                 forget_slice(target, self._table, taken.part)
-            # Last, since it locks the table's row (control/totals.py).
+            # Last: whoever records a verification in full locks that row last, too.
             note_keys_compared(target, self._table, len(taken.keys), compared.seconds)
         return SliceVerdict.DIFFERENT if compared else SliceVerdict.EQUAL
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
+from pipeline.control.leases import Renewal
 from pipeline.control.streams import read_stream
 from pipeline.cutover.carry_over import carry_over
 from pipeline.cutover.log_searches import (
@@ -84,7 +85,8 @@ def _of_move(context: Context, found: list[LoggedTransaction]) -> None:
 def _of_alter(context: Context, search: LogSearch, executed: GtidSet) -> None:
     (table,) = context.tables
     found = []
-    for transaction in search.until(executed, _LIMIT_S, context.renew):
+    renewal = Renewal(context.lease, context.renew)
+    for transaction in search.until(executed, _LIMIT_S, renewal.keep):
         if is_swap(transaction, context.migration.id):
             break
         found.append(transaction)

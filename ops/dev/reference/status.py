@@ -142,6 +142,7 @@ ABOUT: dict[type, dict[str, str]] = {
         "name": "its node, as Celery calls it",
         "roles": "what it does: " + ", ".join(f"`{one}`" for one in Role),
         "outdated": "its configuration is not the one that this command reads",
+        "clock_ahead_s": "how far its clock is ahead of this machine's; negative: behind",
     },
     LoggedEvent: {
         "id": "grows",
