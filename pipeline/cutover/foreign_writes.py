@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 
 from pipeline.control.chunk_checks import require_again, require_all_again
 from pipeline.control.chunk_map import chunks_of
+from pipeline.control.migrations import note_log_search
 from pipeline.control.streams import read_stream
 from pipeline.control.watches import Watch, end_watch, find_watch, note_searched
 from pipeline.cutover.log_searches import (
@@ -52,9 +53,11 @@ _KEYS_AT_MOST = 5000  # beyond that the whole table is verified again
 
 
 def watch_now_and_then(context: Context) -> None:
-    """Search if the last time is long ago: logs are kept for some days only."""
+    """Search if the last time is long ago, or has ended early: logs are kept for some days only."""
     watch = _watch(context)
-    if watch is not None and watch.age_s > _EVERY_S:
+    if watch is None:
+        return
+    if watch.age_s > _EVERY_S or context.migration.log_search is not None:
         _search(context, watch)
 
 
@@ -75,7 +78,7 @@ def _search(context: Context, watch: Watch) -> bool:
         wanted = _wanted(context, target)
     search = search_of(context, context.target, wanted, watch.seen)
     try:
-        logged = read_all(context, search, executed, _AT_ONCE_S)
+        logged = read_all(context, context.target, search, executed, _AT_ONCE_S, goes_on=True)
     except FatalError as error:
         _give_up(context, error)
         return True
@@ -118,6 +121,7 @@ def _wanted(
 def _give_up(context: Context, error: FatalError) -> None:
     with context.control() as control:
         end_watch(control, context.migration.id)
+        note_log_search(control, context.migration.id, None)
         what = f"what others write to {context.target} can't be seen any more: {error.explanation}"
         context.note_in(control, EventKind.CUT_OVER, what)
 
@@ -184,7 +188,7 @@ def tell_the_rest(context: Context, until: GtidSet | None) -> None:
     with context.pools.begin(context.target) as target:
         wanted = _wanted(context, target, switched=True)
     search = search_of(context, context.target, wanted, watch.seen)
-    rest = read_all(context, search, until, _REST_S)
+    rest = read_all(context, context.target, search, until, _REST_S)
     found = [one for one in rest if not is_swap(one, context.migration.id)]
     if not search.has_seen(until):
         tell_unfinished(context, context.target)
