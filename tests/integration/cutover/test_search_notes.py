@@ -60,7 +60,7 @@ def test_a_search_that_takes_several_steps_is_gone_on_with_shown_and_told(
         read.append(search.read)
         move.coordinators.once()
     assert read == sorted(set(read))
-    monkeypatch.undo()
+    monkeypatch.setattr(foreign_writes, "_AT_ONCE_S", 10)
     move.coordinators.once()
     assert progress_of(move).log_search is None
     log, said = "the binary log of new", story(move.pools, move.id)
