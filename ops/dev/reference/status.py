@@ -193,7 +193,7 @@ EVENT_KINDS = {
     EventKind.FORCE: "a connection that blocked the cut-over was killed",
     EventKind.SOURCE: "the source is another server, or has restarted and may have lost something;"
     " every row is verified again",
-    EventKind.ALARM: "others have written rows beside it: which ones, who, and what was done",
+    EventKind.ALARM: "others have written to its tables: which rows, who, and what was done",
     EventKind.WAY_BACK: "the way back stands open, or there is none, and why",
     EventKind.FAILURE: "why it has stopped",
     EventKind.SCHEDULE: "a scheduled run could not start (`tranship schedule events`)",
