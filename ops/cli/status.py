@@ -145,6 +145,7 @@ def _process_lines(found: Processes) -> list[str]:
     return [
         f"workers: {', '.join(counts)}",
         *(f"  {name} has another configuration: restart it" for name in found.outdated),
+        *(f"  {one.name}: {one.clock_off}" for one in found.workers if one.clock_off),
     ]
 
 

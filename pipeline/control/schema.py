@@ -33,6 +33,7 @@ and for each migration table, with key columns of the source's type and collatio
 and for an alter the empty tables from which each connection makes its temporary ones:
 
     staged_<id>, converted_<id>, reverted_<id>    (pipeline/alter/convert_rows.py)
+    carried_<id>                                  (pipeline/alter/carried.py)
 """
 
 from __future__ import annotations

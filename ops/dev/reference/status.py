@@ -62,7 +62,7 @@ ABOUT: dict[type, dict[str, str]] = {
         "cleaned_at": "when what it left behind was dropped; null: it was not",
         "hooks_failed": "the hooks whose last run has failed",
         "direction": "`forward`, or `back`: it takes a move back; after that `forward` again …",
-        "until": "of a way back: when it ends by itself; else null",
+        "until": "of a way back: when it ends by itself, if nobody has asked for it; else null",
         "way_back": "the way back of this migration, see below; null: none was asked for, or it has"
         " not switched yet",
     },
@@ -70,6 +70,7 @@ ABOUT: dict[type, dict[str, str]] = {
         "id": "of the migration that it is, on the server that is `source` here",
         "direction": "where it leads",
         "until": "when it ends by itself; null: not known",
+        "asked": "whether a roll-back has been asked for: it does not end by itself any more",
         "stage": "of that migration; null: it is not recorded, or the server does not answer",
         "lag_s": "how far the old tables are behind; null: not known",
         "keys_touched": "keys touched and not verified since",
@@ -147,6 +148,7 @@ ABOUT: dict[type, dict[str, str]] = {
         "name": "its node, as Celery calls it",
         "roles": "what it does: " + ", ".join(f"`{one}`" for one in Role),
         "outdated": "its configuration is not the one that this command reads",
+        "clock_ahead_s": "how far its clock is ahead of this machine's; negative: behind",
     },
     LoggedEvent: {
         "id": "grows",
