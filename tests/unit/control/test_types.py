@@ -51,6 +51,7 @@ STORED = {
     index_builds.c.indexes: st.lists(strategies.deferred_indexes, max_size=3).map(tuple),
     index_builds.c.failure: strategies.failures,
     migrations.c.ddl_connection: strategies.ddl_connections,
+    migrations.c.log_search: strategies.running_searches,
     migrations.c.way_back_start: strategies.stream_starts,
     migration_tables.c.returns_to: strategies.table_names,
     schedules.c.request: strategies.requests,
