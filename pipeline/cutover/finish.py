@@ -12,10 +12,11 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from pipeline.control.chunks import void_claims
 from pipeline.control.claims import release_claims
 from pipeline.control.cut_over_parts import end_part, note_unblocked
 from pipeline.control.hooks import HookRun, last_run
-from pipeline.control.migrations import postpone_migration, retry_not_before
+from pipeline.control.migrations import forget_obstacle, postpone_migration, retry_not_before
 from pipeline.control.stage_change import StageChange
 from pipeline.control.watches import find_watch, note_until
 from pipeline.cutover.decisions import next_attempt, out_of_attempts, too_early
@@ -135,9 +136,12 @@ def leave_restoring(context: Context, what: str) -> Outcome:
     if after is not Stage.READY:
         _tell_of_end(context, after)
     with context.control() as control:
+        forget_obstacle(control, context.migration)
         change = StageChange(after_restore=None, blocked_at=None)
         _end_attempt(control, context, after, what, change)
         if after is Stage.ABORTED:
+            for table in context.tables:  # somebody else may fill them from now on
+                void_claims(control, table)
             release_claims(control, context.migration.id)
     return Outcome.ADVANCED
 

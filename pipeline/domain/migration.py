@@ -19,12 +19,21 @@ from pipeline.mysql.table import Table, TableName
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a migration has stopped, and what to do; an abort, if it is not `resumable`."""
+    """Why a migration has stopped, and what to do; an abort, if it is not `resumable`.
+
+    `obstacle`: in RESTORING, why the source can't be given its tables back; that is to be seen to
+    first.
+    """
 
     role: Role
     explanation: str
     remedy: str
     resumable: bool = True
+    obstacle: Failure | None = None
+
+    @property
+    def to_fix_first(self) -> Failure:
+        return self.obstacle or self
 
     @classmethod
     def of(cls, role: Role, error: TranshipError) -> Failure:
@@ -40,6 +49,21 @@ class DdlConnection:
     server: str
     number: int
     since: datetime
+
+
+@dataclass(frozen=True)
+class RunningSearch:
+    """How far the search of a server's binary log is (cutover/search_notes.py)."""
+
+    server: str
+    since: datetime
+    at: datetime  # when the rest was noted
+    read: int  # transactions
+    total: int
+
+    @property
+    def seconds(self) -> float:
+        return (self.at - self.since).total_seconds()
 
 
 @dataclass(frozen=True)
@@ -65,6 +89,7 @@ class Migration:
     blocked_at: datetime | None  # since when writes are blocked
     drain_gtids: GtidSet | None
     way_back_start: StreamStart | None  # once proved, if a way back is wanted
+    log_search: RunningSearch | None  # for people
     failure: Failure | None
     created_at: datetime
     created_by: str

@@ -22,11 +22,12 @@ from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.role import Role
 from pipeline.domain.stages import WRITES_BLOCKED, Stage, wants_stream
-from pipeline.errors import RetryableError
+from pipeline.errors import FatalError, RetryableError
 from pipeline.mysql.durability import log_identity
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import Pools
+from pipeline.mysql.servers import table_exists
 from pipeline.mysql.table import TableName
 from pipeline.step.source import is_as_planned, require_history
 from pipeline.stream.applier import RENAME_MARK, Applier
@@ -72,6 +73,7 @@ class StreamSession:
         with self.pools.begin(self.target) as control:
             state = read_stream(control, self.lease.migration_id)
         self._check_source(state)
+        self._check_target()
         begun()
         reader = self._new_reader(state)
         feeding = threading.Thread(target=self.queue.feed, args=(reader,), daemon=True)
@@ -106,6 +108,24 @@ class StreamSession:
             )
             log_event(control, self.migration.id, EventKind.SOURCE, what, Role.STREAM)
             fence(control, self.lease)
+
+    def _check_target(self) -> None:
+        """
+        Raises:
+            FatalError: a table is gone; each write to it would look like trouble that passes.
+        """
+        with self.pools.begin(self.target) as control:
+            gone = [
+                table.target for table in self.tables if not table_exists(control, table.target)
+            ]
+            fence(control, self.lease)  # else it may have been swapped in
+        if gone:
+            raise FatalError(
+                f"{', '.join(map(str, gone))} on {self.target} is gone: somebody has dropped or"
+                " renamed it.",
+                "If it was renamed, give it that name again, then: tranship resume ID. Else abort,"
+                " clean up and start again.",
+            )
 
     def _is_unchanged(self, name: TableName) -> bool:
         """Whether a table is still there, as it was planned.

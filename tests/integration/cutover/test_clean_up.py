@@ -7,7 +7,7 @@ import pytest
 from pipeline.commands import control
 from pipeline.commands.clean_up import clean_up
 from pipeline.commands.drop import drop_table
-from pipeline.control.claims import claimed_by
+from pipeline.control.claims import find_claim
 from pipeline.control.migration_tables import note_source, read_tables
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError, RetryableError
@@ -64,6 +64,21 @@ def test_a_clean_up_that_is_interrupted_goes_on_when_called_again(move: ReadyMov
     dropped = [f"{move.schema}.{name} on old" for name in ("_one_del", "_two_del")]
     assert clean_up(move.pools, TARGET, move.id, "test") == dropped
     assert move.source_tables == []
+
+
+def test_a_table_of_others_that_an_interrupted_clean_up_has_renamed_is_told(
+    move: ReadyMove,
+) -> None:
+    move.ends_done()
+    caught = f"{move.schema}._tranship_{move.id}_0_gone"
+    with move.pools.begin(SOURCE) as source:
+        run(source, f"DROP TABLE {move.schema}._one_del")
+        run(source, f"CREATE TABLE {caught} (id INT PRIMARY KEY)")
+    with pytest.raises(RefusedError, match="Give it its name again, on old: RENAME TABLE"):
+        clean_up(move.pools, TARGET, move.id, "test")
+    with move.pools.begin(SOURCE) as source:
+        run(source, f"DROP TABLE {caught}")
+    assert clean_up(move.pools, TARGET, move.id, "test") == [f"{move.schema}._two_del on old"]
 
 
 def test_what_a_rehearsal_of_triggers_has_left_is_in_nobodys_way(move: ReadyMove) -> None:
@@ -145,7 +160,8 @@ def test_no_move_takes_over_a_table_that_is_being_dropped(
 
     def look(_: int) -> None:
         with pools.begin(TARGET) as target:
-            held.append(claimed_by(target, identity(target), TableName(schema, "t")))
+            found = find_claim(target, identity(target), TableName(schema, "t"))
+            held.append(None if found is None else found.migration_id)
 
     clean_up(pools, TARGET, abandoned, "test", look)
     look(0)
