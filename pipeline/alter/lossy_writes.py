@@ -15,7 +15,13 @@ from sqlalchemy import Connection
 from pipeline.alter.conversions import goes_by_number
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.migration import MigrationTable
-from pipeline.errors import DoesNotFitError, FatalError, RetryableError, StartOverError
+from pipeline.errors import (
+    DoesNotFitError,
+    FatalError,
+    NewDuplicateError,
+    RetryableError,
+    StartOverError,
+)
 from pipeline.mysql.codecs import key_literals
 from pipeline.mysql.definition_diff import same_values
 from pipeline.mysql.failures import (
@@ -33,10 +39,6 @@ _ROW = re.compile(r"at row (\d+)")
 _COLUMN = re.compile(r"for column '(.*)' at row", re.S)
 _LONGEST_SEARCH = 1 << 20
 Warnings = Sequence[tuple[int, str]]
-
-
-class NewDuplicateError(RetryableError):
-    """A row has the same value of a new unique key as one that is there: itself, or another."""
 
 
 def write(

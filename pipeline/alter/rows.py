@@ -18,12 +18,13 @@ from sqlalchemy import Connection
 
 from pipeline.alter.carried import note_replaced
 from pipeline.alter.convert_rows import into_shadow
-from pipeline.alter.lossy_writes import NewDuplicateError, duplicate
+from pipeline.alter.lossy_writes import duplicate
 from pipeline.alter.temporary import plan_of, staged_table
 from pipeline.control.chunk_checks import require_all_again, unverified_chunks
 from pipeline.control.streams import read_stream
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.migration import MigrationTable
+from pipeline.errors import NewDuplicateError
 from pipeline.mysql.keyrange import KeyRange, rows_by_key, same_key
 from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import quote_name
