@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 import pymysql
 from pymysql.connections import Connection as RawConnection
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from pipeline.configuration.load import server_settings
 from pipeline.configuration.settings import Settings
@@ -186,6 +187,14 @@ def shown_warnings(connection: Connection) -> list[tuple[int, str]]:
 def is_harmless(number: int, text: str) -> bool:
     """Whether a warning says nothing of values."""
     return number in _DEPRECATED or text.startswith(_COMPLEMENT)
+
+
+def roll_back(connection: Connection) -> None:
+    """Roll back. A lost connection has no transaction any more, and is given up."""
+    try:
+        connection.rollback()
+    except DBAPIError:
+        connection.invalidate()
 
 
 def end_of_work(connection: Connection) -> None:

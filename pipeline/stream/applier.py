@@ -27,6 +27,7 @@ from pipeline.domain.migration import MigrationTable
 from pipeline.errors import DefectError, RetryableError, StartOverError
 from pipeline.mysql.failures import driver_errors, made_way
 from pipeline.mysql.gtid import GtidSet
+from pipeline.mysql.pools import roll_back
 from pipeline.mysql.table import TableName
 from pipeline.pausepoints import Point, reached
 from pipeline.stream.batch import TableBatch
@@ -201,7 +202,7 @@ class Applier:
                 self._commit_once()
                 break
             except Exception as error:
-                self.connection.rollback()
+                roll_back(self.connection)
                 if not self._may_retry(error, attempt):
                     raise
                 time.sleep(random.uniform(0, min(_LONGEST_PAUSE_S, 0.01 * 2**attempt)))
@@ -210,8 +211,12 @@ class Applier:
         reached(Point.STREAM_COMMITTED)
 
     def _may_retry(self, error: Exception, attempt: int) -> bool:
-        """A batch that lost a deadlock against a chunk is still in memory, unless spilled."""
-        return made_way(error) and not self._spilled and attempt + 1 < _TRIES
+        """A batch that lost a deadlock against a chunk is still in memory, unless spilled.
+
+        Not on another connection: whoever shuts us out ends the one that the lease names.
+        """
+        in_memory = not self._spilled and not self.connection.invalidated
+        return made_way(error) and in_memory and attempt + 1 < _TRIES
 
     def _commit_once(self) -> None:
         with driver_errors(self.target_name):

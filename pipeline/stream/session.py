@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pymysql.connections import Connection as RawConnection
@@ -23,13 +24,15 @@ from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.role import Role
 from pipeline.domain.stages import WRITES_BLOCKED, Stage, wants_stream
 from pipeline.mysql.durability import log_identity
-from pipeline.mysql.pools import Pools
+from pipeline.mysql.failures import driver_errors
+from pipeline.mysql.pools import Pools, roll_back
 from pipeline.mysql.table import TableName
 from pipeline.step.source import is_as_planned, require_history
 from pipeline.stream.applier import Applier
 from pipeline.stream.queue import EventQueue
 from pipeline.stream.reader import BinlogReader
 
+READER = "binlog-reader"
 _QUIET_S = 0.02  # without an event for so long, commit what there is: the batch will not fill
 # An alter reads its own commits back. Without a pause each would lead to the next.
 _OWN_ECHO_S = 0.2
@@ -54,7 +57,8 @@ class StreamSession:
         self.queue = EventQueue(pools.settings.stream.queue_bytes)
         self.migration, self.tables = self._read_facts()
         self.applier = self._new_applier(data)
-        self._renewal = Renewal(lease, self._renew)
+        self._batches_before = self.applier.batches
+        self._renewal = Renewal(lease, self._renew_where_idle)
         self._refreshed = time.monotonic()
         self._yields = False
 
@@ -71,12 +75,26 @@ class StreamSession:
         self._check_source(state)
         begun()
         reader = self._new_reader(state)
-        feeding = threading.Thread(target=self.queue.feed, args=(reader,), daemon=True)
+        with self._fed_by(reader):
+            try:
+                self._loop()
+            finally:
+                roll_back(self.applier.connection)
+
+    @property
+    def has_committed(self) -> bool:
+        """Whether it has come further than the session before it."""
+        return self.applier.batches > self._batches_before
+
+    @contextmanager
+    def _fed_by(self, reader: BinlogReader) -> Iterator[None]:
+        """Have `reader` fill the queue in a thread of its own, which ends with the work inside."""
+        feed = self.queue.feed
+        feeding = threading.Thread(target=feed, args=(reader,), name=READER, daemon=True)
         feeding.start()
         try:
-            self._loop()
+            yield
         finally:
-            self.applier.connection.rollback()
             self.queue.close()
             reader.close()
             feeding.join(timeout=5)
@@ -149,6 +167,19 @@ class StreamSession:
             self.applier.commit()
         # In the middle of a source transaction nothing of that is kept; it is read again.
         return True
+
+    def _renew_where_idle(self) -> None:
+        """Renew the lease; between batches on the applier's connection, which that keeps alive.
+
+        The server closes one that is idle for `timeouts.idle_s`, as it is while nobody writes.
+        """
+        data = self.applier.connection
+        if data.in_transaction():
+            self._renew()
+            return
+        with driver_errors(self.target):
+            fence(data, self.lease)
+            data.commit()
 
     def _renew(self) -> None:
         """Renew the lease on another connection: the applier's transaction may be a long one."""

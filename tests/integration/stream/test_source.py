@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
 from pipeline.checksum.verify import Verdict
@@ -16,7 +12,8 @@ from pipeline.mysql.pools import Pools, run
 from pipeline.step import source as asked
 from pipeline.stream.streamer import Streamer
 from tests.support.direct import DirectMove
-from tests.support.moves import SOURCE, TARGET, read, wait_until
+from tests.support.moves import SOURCE, TARGET, wait_until
+from tests.support.streams import explanation, rows, streaming
 from tests.support.verification import drained, unverified
 
 LOST = "11111111-1111-1111-1111-111111111111:1-5"
@@ -32,27 +29,10 @@ def move(pools: Pools, schema: str) -> DirectMove:
     return move
 
 
-@contextmanager
-def streaming(move: DirectMove) -> Iterator[None]:
-    streamer = Streamer(move.pools, TARGET, move.migration_id, "test")
-    thread = threading.Thread(target=streamer.run)
-    thread.start()
-    try:
-        yield
-    finally:
-        streamer.stopping.set()
-        thread.join()
-
-
 def note(move: DirectMove, column: str, value: str) -> None:
     with move.pools.begin(TARGET) as control:
         where = f"migration_id = '{move.migration_id}'"
         run(control, f"UPDATE tranship.streams SET {column} = '{value}' WHERE {where}")
-
-
-def explanation(move: DirectMove) -> str:
-    failure = read(move.pools, move.migration_id).failure
-    return "" if failure is None else failure.explanation
 
 
 def test_a_source_that_has_lost_what_was_applied_is_never_followed(
@@ -113,8 +93,3 @@ def test_a_statement_that_leaves_another_definition_stops_the_stream(move: Direc
         with move.pools.begin(SOURCE) as source:
             run(source, f"ALTER TABLE {move.table.source} COMMENT = 'new'")
         wait_until(lambda: "ALTER TABLE" in explanation(move), "a failure", limit_s=10)
-
-
-def rows(move: DirectMove) -> int:
-    with move.pools.begin(TARGET) as target:
-        return int(run(target, f"SELECT COUNT(*) FROM {move.table.target}").rows[0][0])
