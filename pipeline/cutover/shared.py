@@ -183,6 +183,7 @@ def end_noted_connection(context: Context, number: int) -> None:
         RetryableError: it is still there.
     """
     migration = context.migration
-    # The connection was there when the stage was entered.
-    known_s = (migration.now - migration.stage_since).total_seconds()
+    # The connection was there when the attempt began, or later: stages may have followed since.
+    since = migration.blocked_at or migration.stage_since
+    known_s = (migration.now - since).total_seconds()
     end_connection(context.pools, migration.source, number, known_s)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from uuid import uuid4
+
 import pytest
 
 from pipeline.checksum.verify import Verdict
 from pipeline.control.streams import read_stream
 from pipeline.domain.stages import Stage
-from pipeline.mysql.flavours import executed_gtids
+from pipeline.errors import RetryableError
+from pipeline.mysql.flavours import executed_gtids, is_mariadb
+from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import Pools, run
 from pipeline.step import source as asked
+from pipeline.step.source import require_history
 from pipeline.stream.streamer import Streamer
+from tests.conftest import Connect
 from tests.support.direct import DirectMove
 from tests.support.moves import SOURCE, TARGET, wait_until
 from tests.support.streams import explanation, rows, streaming
@@ -44,6 +51,27 @@ def test_a_source_that_has_lost_what_was_applied_is_never_followed(
         note(move, "position", f"{executed_gtids(source)},{LOST}")
     with streaming(move):
         wait_until(lambda: "has lost transactions" in explanation(move), "a failure", limit_s=5)
+
+
+def test_a_source_that_is_still_committing_has_lost_nothing(
+    move: DirectMove, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Semi-synchronous replication sends it first, and then waits for a replica, hours perhaps."""
+    monkeypatch.setattr(asked, "EXECUTED_LIMIT_S", 0.1)
+    committing, gtid = connect(SOURCE), f"{uuid4()}:1"
+    with move.pools.begin(SOURCE) as source:
+        if is_mariadb(source):
+            pytest.skip("a GTID can't be chosen")
+        position = GtidSet.parse(f"{executed_gtids(source)},{gtid}")
+    with move.pools.begin(TARGET) as control:
+        sent = replace(read_stream(control, move.migration_id), position=position)
+    committing.query(f"SET gtid_next = '{gtid}'")
+    committing.query("BEGIN")
+    with move.pools.begin(SOURCE) as source:
+        with pytest.raises(RetryableError, match="still committing"):
+            require_history(source, sent)
+        committing.query("COMMIT")
+        require_history(source, sent)
 
 
 @pytest.mark.parametrize("stage", [Stage.VERIFYING, Stage.SWITCHING])
