@@ -7,27 +7,54 @@ tells. What does tell is that it has been started since.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
 from sqlalchemy import Connection
 
-from pipeline.mysql.flavours import identity, is_mariadb, variable
+from pipeline.mysql.flavours import identity, is_mariadb
 from pipeline.mysql.pools import run
 
 _DURABLE = {"sync_binlog": ("1",), "innodb_flush_log_at_trx_commit": ("1", "3")}
 
 
+@dataclass(frozen=True)
+class ServerRun:
+    """A server from one start to the next.
+
+    `lax`: it was seen with settings by which it may lose what it has committed. They may be changed
+    at any time, so what they are now says nothing of what they were before a crash.
+    """
+
+    server: str  # its identity
+    started: int  # in epoch seconds, by its clock then
+    lax: bool
+
+    @property
+    def start(self) -> tuple[str, int]:
+        """What stays the same until the server starts again."""
+        return self.server, self.started
+
+    def keeps_log_of(self, before: ServerRun) -> bool:
+        """Whether a GTID stands for the same transaction as it did in the run `before`."""
+        if self.start == before.start:
+            return True
+        return self.server == before.server and not (self.lax or before.lax)
+
+    def __str__(self) -> str:
+        return f"{self.server}, started {datetime.fromtimestamp(self.started, UTC):%F %T} UTC"
+
+
 def lax_settings(connection: Connection) -> list[str]:
     """The settings by which the server may lose what it has committed, as `name = value`."""
-    found = {name: variable(connection, name) for name in _DURABLE}
+    names = ", ".join(f"@@GLOBAL.{name}" for name in _DURABLE)
+    found = dict(zip(_DURABLE, map(str, run(connection, f"SELECT {names}").rows[0]), strict=True))
     return [f"{name} = {found[name]}" for name, safe in _DURABLE.items() if found[name] not in safe]
 
 
-def log_identity(connection: Connection) -> str:
-    """A text that no other server has; and one that may lose transactions, only until it restarts.
-
-    As long as it is the same, a GTID stands for one transaction.
-    """
-    who = identity(connection)
-    return f"{who}, started {_started(connection)}" if lax_settings(connection) else who
+def server_run(connection: Connection) -> ServerRun:
+    """The present run of the server."""
+    return ServerRun(identity(connection), _started(connection), bool(lax_settings(connection)))
 
 
 def _started(connection: Connection) -> int:

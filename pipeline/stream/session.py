@@ -17,13 +17,13 @@ from pipeline.control.events import log_event
 from pipeline.control.leases import Lease, Renewal, fence
 from pipeline.control.migration_tables import read_tables
 from pipeline.control.migrations import read_migration
-from pipeline.control.streams import StreamState, note_streamed_server, read_stream
+from pipeline.control.streams import StreamState, note_source_run, read_stream
 from pipeline.control.throttles import read_throttle
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.role import Role
 from pipeline.domain.stages import WRITES_BLOCKED, Stage, wants_stream
-from pipeline.mysql.durability import log_identity
+from pipeline.mysql.durability import ServerRun, server_run
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.pools import Pools, roll_back
 from pipeline.mysql.table import TableName
@@ -106,20 +106,22 @@ class StreamSession:
             FatalError: the source has lost transactions that were applied.
         """
         with self.pools.begin(self.migration.source) as source:
-            found = log_identity(source)
+            found = server_run(source)
+            if found.start != state.source_run.start:
+                # First, or a coordinator that sees the difference would end this session, too.
+                self._note_run(found)
             require_history(source, state)
-        if found == state.source_identity:
-            return
+
+    def _note_run(self, found: ServerRun) -> None:
+        """The source has started since, or is another one."""
         with self.pools.begin(self.target) as control:
-            read_stream(control, self.migration.id, lock=True)
-            for table in self.tables:
-                require_all_again(control, table)
-            note_streamed_server(control, self.migration.id, found)
-            what = (
-                "the source is another server now, or has restarted and may have lost what it had"
-                f" committed last ({found}); every row is verified again"
-            )
-            log_event(control, self.migration.id, EventKind.SOURCE, what, Role.STREAM)
+            before = read_stream(control, self.migration.id, lock=True).source_run
+            if not found.keeps_log_of(before):
+                for table in self.tables:
+                    require_all_again(control, table)
+                what = f"{_change_text(before, found)}; every row is verified again"
+                log_event(control, self.migration.id, EventKind.SOURCE, what, Role.STREAM)
+            note_source_run(control, self.migration.id, found)
             fence(control, self.lease)
 
     def _is_unchanged(self, name: TableName) -> bool:
@@ -247,6 +249,12 @@ class StreamSession:
             # A slow target must slow the source's sender down, not end it.
             cursor.execute(f"SET SESSION net_write_timeout = {_SENDER_WAITS_S}")
         return connection
+
+
+def _change_text(before: ServerRun, found: ServerRun) -> str:
+    if found.server != before.server:
+        return f"the source is another server now ({found})"
+    return f"the source has restarted ({found}) and may have lost what it had committed last"
 
 
 def replica_id(lease: Lease) -> int:

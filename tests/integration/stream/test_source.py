@@ -11,6 +11,7 @@ from pipeline.checksum.verify import Verdict
 from pipeline.control.streams import read_stream
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
+from pipeline.mysql.durability import ServerRun
 from pipeline.mysql.flavours import executed_gtids, is_mariadb
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import Pools, run
@@ -20,6 +21,8 @@ from pipeline.stream.streamer import Streamer
 from tests.conftest import Connect
 from tests.support.direct import DirectMove
 from tests.support.moves import SOURCE, TARGET, wait_until
+from tests.support.preflight import setting
+from tests.support.settings import changed
 from tests.support.streams import explanation, rows, streaming
 from tests.support.verification import drained, unverified
 
@@ -34,6 +37,11 @@ def move(pools: Pools, schema: str) -> DirectMove:
     move = DirectMove.of(pools, schema, "t")
     move.copy_all()
     return move
+
+
+def source_run(move: DirectMove) -> ServerRun:
+    with move.pools.begin(TARGET) as control:
+        return read_stream(control, move.migration_id).source_run
 
 
 def note(move: DirectMove, column: str, value: str) -> None:
@@ -95,8 +103,28 @@ def test_after_a_change_of_server_every_row_is_verified_again(move: DirectMove) 
     note(move, "source_identity", "another")
     with streaming(move):
         wait_until(lambda: unverified(move) == [0], "the chunk to be verified again", limit_s=5)
-    with move.pools.begin(TARGET) as control:
-        assert read_stream(control, move.migration_id).source_identity != "another"
+    assert source_run(move).server != "another"
+
+
+@pytest.mark.parametrize("was_lax", [True, False])
+def test_after_a_restart_every_row_is_verified_again_if_the_source_was_ever_lax(
+    move: DirectMove, monkeypatch: pytest.MonkeyPatch, was_lax: bool
+) -> None:
+    """It may have lost what was applied, and have given the same GTIDs to other transactions."""
+    drained(move)
+    assert move.verify(0) is Verdict.VERIFIED
+    note(move, "source_lax", "0")
+    changed(monkeypatch, move.pools, throttle={"check_s": 0.001})
+    with (
+        setting(move.pools, SOURCE, "innodb_flush_log_at_trx_commit", "1"),
+        setting(move.pools, SOURCE, "sync_binlog", "1"),
+    ):
+        with setting(move.pools, SOURCE, "sync_binlog", "0" if was_lax else "1"):
+            move.advance()
+        note(move, "source_started", "1000")
+        with streaming(move):
+            wait_until(lambda: source_run(move).started > 1000, "a look at the source", limit_s=5)
+    assert unverified(move) == ([0] if was_lax else [])
 
 
 def test_a_statement_that_changes_nothing_never_stops_the_stream(move: DirectMove) -> None:

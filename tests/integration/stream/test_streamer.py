@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import closing
 
 import pytest
 
@@ -19,6 +17,7 @@ from pipeline.stream import session, streamer
 from pipeline.stream.streamer import Streamer
 from tests.support.direct import DirectMove
 from tests.support.moves import SOURCE, TARGET, wait_until
+from tests.support.settings import changed
 from tests.support.streams import explanation, rows, streaming
 
 
@@ -28,14 +27,6 @@ def move(pools: Pools, schema: str, monkeypatch: pytest.MonkeyPatch) -> DirectMo
     with pools.begin(SOURCE) as source:
         run(source, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY)")
     return DirectMove.of(pools, schema, "t")
-
-
-@contextmanager
-def other_settings(pools: Pools, group: str, **values: Any) -> Iterator[Pools]:
-    changed = getattr(pools.settings, group).model_copy(update=values)
-    other = Pools(pools.settings.model_copy(update={group: changed}))
-    yield other
-    other.close()
 
 
 def insert(move: DirectMove, *transaction: tuple[int, ...]) -> None:
@@ -62,10 +53,9 @@ def fail() -> None:
 
 def test_a_source_where_nobody_writes_never_costs_the_connection(move: DirectMove) -> None:
     """The server ends one that is idle; each quiet half-minute ended a session."""
-    with (
-        other_settings(move.pools, "timeouts", idle_s=1, lease_s=0.3) as impatient,
-        streaming(move, impatient),
-    ):
+    timeouts = move.pools.settings.timeouts.model_copy(update={"idle_s": 1, "lease_s": 0.3})
+    impatient = Pools(move.pools.settings.model_copy(update={"timeouts": timeouts}))
+    with closing(impatient), streaming(move, impatient):
         insert(move, (1,))
         has_rows(move, 1)
         epoch = the_lease(move).epoch
@@ -76,7 +66,7 @@ def test_a_source_where_nobody_writes_never_costs_the_connection(move: DirectMov
 
 
 def test_a_connection_lost_in_a_large_transaction_leaves_no_reader_behind(
-    move: DirectMove,
+    move: DirectMove, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would hold a connection of the source, and a queue full of events, for ever."""
     lost: list[int] = []
@@ -89,11 +79,8 @@ def test_a_connection_lost_in_a_large_transaction_leaves_no_reader_behind(
                 run(other, f"KILL {lost[0]}")
         written.append(True)
 
-    with (
-        other_settings(move.pools, "stream", batch_rows=1) as small,
-        at(Point.STREAM_BATCH, lose),
-        streaming(move, small),
-    ):
+    changed(monkeypatch, move.pools, stream={"batch_rows": 1})
+    with at(Point.STREAM_BATCH, lose), streaming(move):
         insert(move, (1, 2), (3, 4), (5, 6))
         has_rows(move, 6)
     assert lost

@@ -26,11 +26,12 @@ from pipeline.domain.request import way_back_of
 from pipeline.domain.role import Role
 from pipeline.domain.way_back import StreamStart
 from pipeline.domain.window import Window
+from pipeline.mysql.durability import ServerRun
 from pipeline.mysql.indexes import DeferredIndex
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from tests.support.examples import ALTER, MOVE
 
-_SHAPES = {1: "3a78b2e4c0f09875", 2: "8945606113908b34", 3: "daad97f672e67b8c"}
+_SHAPES = {1: "3a78b2e4c0f09875", 2: "8945606113908b34", 3: "b63421c3f2859c28"}
 
 _TABLE = Table(
     TableName("s", "t"),
@@ -40,6 +41,7 @@ _TABLE = Table(
 _PLAN = AlterPlan(
     "FORCE", _TABLE, _TABLE, (Fill("c", "0"),), False, ("id",), ("u",), carried=_TABLE.columns
 )
+_RUN = ServerRun("u", 1, lax=False)
 _TERMS: Any = {"hooks": {Hook.STARTUP: "x"}, "cut_over_window": Window.parse("02:00-04:00")}
 # One of each value that a JSON column holds, with nothing left out.
 _VALUES: tuple[tuple[Any, Any], ...] = (
@@ -50,7 +52,7 @@ _VALUES: tuple[tuple[Any, Any], ...] = (
     (migrations.c.request, way_back_of(ALTER, "m1", datetime(2026, 1, 2, tzinfo=UTC))),
     (migrations.c.request, replace(ALTER, renames={"a": "b"}, **_TERMS)),
     (migrations.c.ddl_connection, DdlConnection("new", 1, datetime(2026, 1, 2, tzinfo=UTC))),
-    (migrations.c.way_back_start, StreamStart("u:1-2", ("x",), "u", "l", 1.5)),
+    (migrations.c.way_back_start, StreamStart("u:1-2", ("x",), "u", _RUN, 1.5)),
     (migration_tables.c.returns_to, TableName("s", "t")),
     (migrations.c.failure, Failure(Role.COPY, "why", "what to do")),
     (index_builds.c.indexes, (DeferredIndex("i", "KEY `i` (`a`)"),)),
