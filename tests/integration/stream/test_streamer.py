@@ -97,8 +97,8 @@ def test_defects_between_which_the_stream_goes_on_never_add_up(move: DirectMove)
 
 def test_a_defect_that_comes_again_and_again_stops_the_migration(move: DirectMove) -> None:
     insert(move, (1,))
-    with at(Point.STREAM_FLUSHED, fail):
-        Streamer(move.pools, TARGET, move.migration_id, "test").run()
+    with at(Point.STREAM_FLUSHED, fail), streaming(move):
+        wait_until(lambda: explanation(move), "a failure", limit_s=10)
     assert explanation(move) == "A defect of Tranship: RuntimeError: a defect."
 
 
