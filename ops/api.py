@@ -273,12 +273,17 @@ class Tranship:
         """Let the cut-over happen as soon as the checksums have converged."""
         return self._do(control.cut_over, migration)
 
-    def roll_back(self, migration: str, *, cut_over_window: str | None = None) -> str:
+    def roll_back(
+        self, migration: str, *, postpone: bool = False, cut_over_window: str | None = None
+    ) -> str:
         """Give the old tables their names again, with all that was written since the switch.
 
-        Returns the id of the migration that does so, which can be rolled back as well.
+        Returns the id of the migration that does so, which can be rolled back as well. With
+        `postpone` it waits for `cut_over` with that id, beyond the time that was given.
         """
-        found = roll_back(self.pools, *self.find(migration), self.who, cut_over_window)
+        found = roll_back(
+            self.pools, *self.find(migration), self.who, cut_over_window, postponed=postpone
+        )
         self._push(found.target, found.id)
         return found.id
 

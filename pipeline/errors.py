@@ -37,6 +37,10 @@ class FatalError(TranshipError):
     """The migration can't go on until a person has changed something."""
 
 
+class DoesNotFitError(FatalError):
+    """A row has a value that the target can't hold; a later change of the row may correct that."""
+
+
 class StartOverError(FatalError):
     """What was copied can't be made right any more: only a new migration helps, not a resume."""
 

@@ -8,7 +8,6 @@ from functools import cache
 
 from pipeline.configuration.load import load_settings
 from pipeline.mysql.pools import Pools
-from pipeline.stream.supervisor import StreamHost
 
 
 @cache
@@ -20,9 +19,3 @@ def pools() -> Pools:
 def owner() -> str:
     """The name of this process in leases, claims and the event log."""
     return f"{socket.gethostname()}:{os.getpid()}"
-
-
-@cache
-def stream_host() -> StreamHost:
-    """The streamers of this process; only a streamer worker asks for them."""
-    return StreamHost(pools(), owner())

@@ -78,7 +78,13 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "worker_prefetch_multiplier": 1,
         "worker_send_task_events": True,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
-        "imports": ("tasks.copy", "tasks.checksum", "tasks.stream", "tasks.coordinate"),
+        "imports": (
+            "tasks.copy",
+            "tasks.checksum",
+            "tasks.stream",
+            "tasks.coordinate",
+            "workers.presence",
+        ),
         "beat_schedule": {
             "tick": {
                 "task": TICK,

@@ -1,8 +1,6 @@
-"""Sets up the log of every process of ours: one line per event, as text or as JSON.
+"""Sets up the log of every process of ours: what is left out, and how lines look (log_lines.py).
 
-What a line is about (migration, table, chunk, stage, epoch) is bound as context variables where
-the work begins, and appears on every line written in between, including those of libraries.
-structlog renders; Celery decides where to write, and from which level on.
+Celery decides where to write, and from which level on.
 """
 
 from __future__ import annotations
@@ -13,10 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import structlog
 from celery.exceptions import CPendingDeprecationWarning
 from celery.signals import after_setup_logger, after_setup_task_logger
-from structlog.stdlib import ProcessorFormatter, add_log_level, add_logger_name
 
 from pipeline.configuration.settings import LogFormat
 
@@ -30,31 +26,6 @@ _CONNECTION = "celery.worker.consumer.connection"
 _FLOWER = ("flower.events", "flower.inspector")
 _SELDOM_S = 600.0
 _COMING = CPendingDeprecationWarning.__name__  # of Celery's next version, at each lost connection
-_SHARED: list[Any] = [
-    structlog.contextvars.merge_contextvars,
-    add_log_level,
-    add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-]
-
-
-def formatter(wanted: LogFormat) -> logging.Formatter:
-    """A formatter for any handler of the standard library's logging."""
-    # Plain tracebacks: the pretty ones show local variables, and passwords are among them.
-    if wanted is LogFormat.JSON:
-        last: list[Any] = [
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
-        ]
-    else:
-        last = [
-            structlog.dev.ConsoleRenderer(
-                colors=False, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
-            )
-        ]
-    return ProcessorFormatter(
-        processors=[ProcessorFormatter.remove_processors_meta, *last], foreign_pre_chain=_SHARED
-    )
 
 
 class BrokerOnce:
@@ -95,6 +66,9 @@ def install(wanted: LogFormat) -> None:
     """Make Celery's loggers, and ours among them, write that format."""
 
     def use(logger: logging.Logger, **_: Any) -> None:
+        # Only here, in a process that writes a log: a command that sends a message writes none.
+        from workers.log_lines import formatter
+
         for handler in logger.handlers:
             handler.setFormatter(formatter(wanted))
 

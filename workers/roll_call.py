@@ -1,7 +1,7 @@
 """The roll call: which workers answer, what they do, and with which configuration.
 
-It goes by Celery's remote control, which every worker's main process answers, however busy its
-children are. Nothing is stored: the answer is as old as the question.
+It goes by Celery's remote control, which every worker's main process answers (presence.py), however
+busy its children are. Nothing is stored: the answer is as old as the question.
 """
 
 from __future__ import annotations
@@ -9,17 +9,16 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery
-from celery.worker.control import inspect_command
 from kombu import Connection
 
 from pipeline.configuration.digest import settings_digest
 from pipeline.configuration.settings import Settings
 from pipeline.domain.processes import Processes, WorkerNode
 from pipeline.domain.role import Role
-from tasks import context, queues
+from tasks import queues
 
 EXCHANGE = "tranship"
-_PRESENT = "tranship_present"
+PRESENT = "tranship_present"
 _CONNECT_S = 3.0
 _ROLES = {
     queues.COPY: Role.COPY,
@@ -29,21 +28,12 @@ _ROLES = {
 }
 
 
-@inspect_command(name=_PRESENT)
-def present(state: Any, **_: Any) -> dict[str, Any]:
-    """The queues that it takes messages from, and the digest of its configuration."""
-    return {
-        "queues": [queue.name for queue in state.consumer.task_consumer.queues],
-        "configuration": settings_digest(context.pools().settings),
-    }
-
-
 def call_roll(app: Celery, settings: Settings, wait_s: float = 1.0) -> Processes:
     """Ask all workers; it takes `wait_s` longer than the last answer."""
     try:
         with _connect(settings) as connection, connection.channel() as channel:
             answers = app.control.broadcast(
-                _PRESENT, reply=True, timeout=wait_s, connection=connection, channel=channel
+                PRESENT, reply=True, timeout=wait_s, connection=connection, channel=channel
             )
     except Exception as error:  # whatever the broker's client raises
         return Processes(broker_trouble=f"{type(error).__name__}: {error}".rstrip(". "))

@@ -11,8 +11,8 @@ from typing import Any
 
 from celery import bootsteps
 
-from tasks import context
 from tasks.queues import STREAM
+from tasks.stream import stream_host
 from workers.app import app
 
 __all__ = ["StreamerStep", "app"]
@@ -22,10 +22,10 @@ class StreamerStep(bootsteps.StartStopStep):  # type: ignore[misc]
     """Drains the worker's streamers when it stops."""
 
     def start(self, parent: Any) -> None:
-        context.stream_host()
+        stream_host()
 
     def stop(self, parent: Any) -> None:
-        context.stream_host().stop()
+        stream_host().stop()
 
 
 app.steps["worker"].add(StreamerStep)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -16,6 +17,9 @@ from ops.cli.lazy import LazyCommand
 from pipeline.configuration.path import DEFAULTS, PATH_VARIABLE
 from pipeline.errors import TranshipError
 
+# Imports make many objects and no garbage: looking for it every 700 of them costs a command a tenth
+# of its CPU. A command that lasts finds its garbage nevertheless.
+_GARBAGE = 50_000
 _EPILOG = "\b\nExit codes:\n" + "\n".join(
     f"  {code.value:>3}  {meaning}" for code, meaning in MEANINGS.items()
 )
@@ -72,6 +76,7 @@ for _name, _place, _about in (
 
 def main() -> None:
     """The console script."""
+    gc.set_threshold(_GARBAGE)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -15,6 +15,9 @@ from pipeline.domain.stages import Stage
 @click.command("roll-back")
 @MIGRATION_ID
 @click.option("--dry-run", "dry", is_flag=True, help="Print findings; change nothing.")
+@click.option(
+    "--postpone", is_flag=True, help="Cut over only after `tranship cut-over`, however late."
+)
 @cut_over_window_option
 @click.option("--wait", is_flag=True, help="Follow to the end; exit 0 only when it is done.")
 @AS_JSON
@@ -23,6 +26,7 @@ def roll_back(
     session: Session,
     migration_id: str,
     dry: bool,
+    postpone: bool,
     cut_over_window: str | None,
     wait: bool,
     as_json: bool,
@@ -42,7 +46,10 @@ def roll_back(
             return code_of(findings)
         click.echo(f"{found} would cut over; how far it is: {see}")
         return report(findings)
-    rolls_back = session.api.roll_back(migration_id, cut_over_window=cut_over_window)
+    rolls_back = session.api.roll_back(
+        migration_id, postpone=postpone, cut_over_window=cut_over_window
+    )
+    then = [f"tranship cut-over {rolls_back}"] if postpone else []
     see = f"tranship status {rolls_back} --watch"
-    answer(as_json, rolls_back, migration=rolls_back, then=[see])
+    answer(as_json, rolls_back, migration=rolls_back, then=[*then, see])
     return session.follow(rolls_back, wanted=Stage.DONE) if wait else ExitCode.OK

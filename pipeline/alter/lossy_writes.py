@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from pipeline.alter.conversions import goes_by_number
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.migration import MigrationTable
-from pipeline.errors import FatalError, RetryableError, StartOverError
+from pipeline.errors import DoesNotFitError, FatalError, RetryableError, StartOverError
 from pipeline.mysql.codecs import key_literals
 from pipeline.mysql.definition_diff import same_values
 from pipeline.mysql.failures import (
@@ -134,7 +134,7 @@ def duplicate(table: MigrationTable, key: str | None, text: str) -> FatalError:
         return StartOverError(
             f"{what} {_unique_key(table)}: {text}.", f"{untouched(table)} Make the values differ."
         )
-    return FatalError(
+    return DoesNotFitError(
         f"{what} {_unique_key(table)}: {text}.",
         f"{untouched(table)} Make the values differ and resume, or abort.",
     )
@@ -195,10 +195,10 @@ def _is_written(connection: Connection, statement: str, rows: int) -> bool:
         run(connection, "ROLLBACK TO search")
 
 
-def lossy(table: MigrationTable, key: str | None, text: str) -> FatalError:
+def lossy(table: MigrationTable, key: str | None, text: str) -> DoesNotFitError:
     """The error for the row with `key`."""
     where = f" with key {key}" if key is not None else ""
-    return FatalError(
+    return DoesNotFitError(
         f"A row of {table.source}{where} can't be converted without loss: {text.rstrip('.')}.",
         f"{untouched(table)} Correct that row and resume, or abort{_other_definition(table)}.",
     )

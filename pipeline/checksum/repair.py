@@ -16,8 +16,9 @@ Under the same lock it is asked whether the repair is still wanted: the attempt 
 the chunk, whose bounds have not changed since, and the stage is one that repairs. So a repair that
 was delayed can't write over what the application has written to the target since the switch.
 
-Where rows of the target hold more than the source's, on an alter's way back, nothing is repaired: a
-row that is copied again would lose that. A difference stops the way back, for a person to mend it.
+On an alter's way back nothing is repaired. Its target may hold what the source does not have: the
+columns that the change has dropped, and what was written between the proof and the swap. A row that
+is copied again would lose that. A difference stops the way back, for a person to mend it.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class Repairer:
             FencedError: it is not wanted any more.
             RetryableError: one side is too far behind, or too much is being written.
         """
-        if self.table.placement.carries:
+        if self.table.keeps_differences:
             self._stop(claim, keys, found)
         sides = self.sides
         with sides.pools.begin(sides.target) as target:
@@ -104,7 +105,7 @@ class Repairer:
         table = self.table
         raise FatalError(
             f"{table.target} differs from {table.source}, at the keys {found}.{self._writers()}",
-            f"Nothing was repaired, since rows of {table.target} hold what {table.source} does not"
+            f"Nothing was repaired, since {table.target} may hold what {table.source} does not"
             f" have. {table.source} stays in use. Correct these rows of {table.target} and resume,"
             " or abort.",
         )

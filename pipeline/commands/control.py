@@ -15,6 +15,7 @@ from pipeline.control.migrations import (
     ask_for_abort,
     find_migration,
     lock_migration,
+    note_roll_back_asked,
     postpone_migration,
     read_migration,
     transition,
@@ -56,21 +57,31 @@ def cut_over(pools: Pools, target: str, migration_id: str, who: str) -> None:
             ended.
     """
     with pools.begin(target) as control:
-        migration = lock_migration(control, migration_id)
-        if migration.abort_asked or migration.stage in (*ENDED, Stage.SWITCHING, Stage.FAILED):
-            now = "being aborted" if migration.abort_asked else migration.stage
-            raise RefusedError(
-                f"Migration {migration_id} is {now}; there is nothing to cut over.",
-                f"See: tranship status {migration_id}",
-            )
-        if migration.stage in WRITES_BLOCKED:
-            raise RefusedError(
-                f"Migration {migration_id} is {migration.stage}: an attempt is made or undone.",
-                f"Try again when it has ended; see: tranship status {migration_id}",
-            )
-        _refuse_before_its_alter(control, migration)
+        ask_for_cut_over(control, migration_id)
         allow_cut_over(control, migration_id)
         log_event(control, migration_id, EventKind.CONTROL, "cut-over allowed", who)
+
+
+def ask_for_cut_over(control: Connection, migration_id: str) -> None:
+    """Lock a migration that can still cut over. A way back no longer ends by itself after this.
+
+    Raises:
+        RefusedError: as in `cut_over`.
+    """
+    migration = lock_migration(control, migration_id)
+    if migration.abort_asked or migration.stage in (*ENDED, Stage.SWITCHING, Stage.FAILED):
+        now = "being aborted" if migration.abort_asked else migration.stage
+        raise RefusedError(
+            f"Migration {migration_id} is {now}; there is nothing to cut over.",
+            f"See: tranship status {migration_id}",
+        )
+    if migration.stage in WRITES_BLOCKED:
+        raise RefusedError(
+            f"Migration {migration_id} is {migration.stage}: an attempt is made or undone.",
+            f"Try again when it has ended; see: tranship status {migration_id}",
+        )
+    _refuse_before_its_alter(control, migration)
+    note_roll_back_asked(control, migration)
 
 
 def _refuse_before_its_alter(control: Connection, migration: Migration) -> None:

@@ -1,6 +1,6 @@
 """Starts migrations that are due. Beat's tick calls it every second; each run starts once.
 
-A run that was missed while nothing ticked is made up for, once, if it is less than an hour late;
+A run that was missed while nothing ticked is started once, if it is less than an hour late;
 otherwise it is noted as missed, however many there were. A run that can't start (the last one is
 still under way, or preflight refuses it) is noted with the reason, and the next one is tried at
 its time. Times go by the wall clock: one that the clock skips becomes the moment at which it does;

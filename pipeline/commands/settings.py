@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from pipeline.control.events import log_event
-from pipeline.control.migrations import change_request, read_migration
+from pipeline.control.migrations import change_request, lock_migration, read_migration
 from pipeline.control.throttles import set_override
 from pipeline.domain.duration import seconds_of
 from pipeline.domain.event_kind import EventKind
@@ -95,8 +95,9 @@ def change(
         request = TERMS[name].given(migration.request, text)
         if TERMS[name].checked:
             refuse(run_preflight(pools, request, Scope.RESUME))
-        with pools.begin(target) as control:
-            change_request(control, migration_id, request)
+        with pools.begin(target) as control:  # what somebody else has changed meanwhile stays
+            latest = lock_migration(control, migration_id).request
+            change_request(control, migration_id, TERMS[name].given(latest, text))
     else:
         value = number(text) if text is not None else None
         check_limit(name, value)

@@ -1,6 +1,7 @@
 """Takes the way back of a migration, or closes it.
 
-`roll_back` lets it cut over, which its coordinator does like any other cut-over. A clean-up of the
+`roll_back` lets it cut over, which its coordinator does like any other cut-over; or it holds that
+back until `cut-over`, and then the way back does not end with its time. A clean-up of the
 migration ends it first: the tables that it fills are about to be dropped.
 """
 
@@ -11,21 +12,24 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from pipeline.alter.temporary import drop_templates
-from pipeline.commands.control import cut_over
+from pipeline.commands.control import ask_for_cut_over, cut_over
 from pipeline.commands.coordinating import coordinating
 from pipeline.commands.settings import change
 from pipeline.control.claims import release_claims
+from pipeline.control.events import log_event
 from pipeline.control.install import is_installed
 from pipeline.control.leases import Lease, revoke_lease
 from pipeline.control.migration_tables import read_tables
 from pipeline.control.migrations import (
     find_migration,
     lock_migration,
+    postpone_migration,
     read_migration,
     transition,
 )
 from pipeline.control.stage_change import StageChange
 from pipeline.control.way_back import forget_way_back
+from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration
 from pipeline.domain.role import Role
 from pipeline.domain.stages import ENDED, Stage, can_abort
@@ -98,11 +102,17 @@ def _standing(migration: Migration, found: Migration) -> Migration:
 
 
 def roll_back(
-    pools: Pools, target: str, migration_id: str, who: str, window: str | None = None
+    pools: Pools,
+    target: str,
+    migration_id: str,
+    who: str,
+    window: str | None = None,
+    *,
+    postponed: bool = False,
 ) -> Migration:
     """Let the way back of a migration cut over as soon as it can; returns the way back.
 
-    `window`: only in these hours.
+    `window`: only in these hours. `postponed`: only once `cut_over` is asked for.
 
     Raises:
         RefusedError: it has none, or that has ended, has failed, or is cutting over.
@@ -110,8 +120,19 @@ def roll_back(
     found = standing_way_back(pools, target, migration_id)
     if window is not None:
         change(pools, found.target, found.id, "cut_over_window", window, who)
-    cut_over(pools, found.target, found.id, who)
+    if postponed:
+        _hold_back(pools, found, who)
+    else:
+        cut_over(pools, found.target, found.id, who)
     return found
+
+
+def _hold_back(pools: Pools, found: Migration, who: str) -> None:
+    with pools.begin(found.target) as control:
+        ask_for_cut_over(control, found.id)
+        postpone_migration(control, found.id)
+        what = "the roll-back is asked for, and postponed"
+        log_event(control, found.id, EventKind.CONTROL, what, who)
 
 
 def close_way_back(pools: Pools, migration: Migration, who: str, clean_up: CleanUp) -> list[str]:
@@ -148,11 +169,12 @@ def _forget(old: Connection, never_recorded: str) -> None:
 def _end(control: Connection, lease: Lease, found: Migration, of: str) -> None:
     if found.stage in ENDED:
         return
-    asked_for = found.stage is not Stage.FAILED and not found.postponed
+    back = found.request.back
+    asked_for = found.stage is not Stage.FAILED and back is not None and back.asked
     if found.stage not in _STANDS or asked_for:
         raise RefusedError(
             f"Migration {of} is being rolled back: {found.id} is {found.stage}.",
-            f"See: tranship status {found.id}",
+            f"Wait until it is done, or first: tranship abort {found.id}",
         )
     why = f"{of} is cleaned up"
     change = StageChange(after_restore=Stage.ABORTED)

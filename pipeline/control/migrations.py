@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -163,6 +164,15 @@ def _refuse_against_wish(now: Migration, old: Stage, new: Stage) -> None:
         raise RetryableError("An abort was asked for meanwhile.")
     if now.postponed and new is Stage.BLOCKING:
         raise RetryableError("The cut-over was postponed meanwhile.")
+    if _closes_in_vain(now, old, new):
+        raise RetryableError("The roll-back was asked for meanwhile.")
+
+
+def _closes_in_vain(now: Migration, old: Stage, new: Stage) -> bool:
+    """Whether a way back would end since its time is over, though somebody has asked for it."""
+    back = now.request.back
+    asked = back is not None and back.asked and not now.abort_asked and now.failure is None
+    return asked and (old, new) == (Stage.READY, Stage.RESTORING)
 
 
 def record_failure(connection: Connection, migration_id: str, failure: Failure) -> None:
@@ -206,6 +216,14 @@ def postpone_migration(connection: Connection, migration_id: str) -> None:
     """Hold the cut-over back; the hook that is told of it will be, again if need be."""
     _update(connection, migration_id, postponed=True)
     forget_hook(connection, migration_id, Hook.BEGIN_POSTPONED)
+
+
+def note_roll_back_asked(connection: Connection, migration: Migration) -> None:
+    """Record that somebody has asked for the roll-back that a way back is, if it is one."""
+    request, back = migration.request, migration.request.back
+    if back is not None and not back.asked:
+        asked = replace(request, back=replace(back, asked=True))
+        change_request(connection, migration.id, asked)
 
 
 def allow_cut_over(connection: Connection, migration_id: str) -> None:

@@ -11,8 +11,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
+from pipeline.control.chunk_checks import require_all_again
 from pipeline.control.chunk_map import create_verified_chunk, drop_key_tables
 from pipeline.control.claims import claim, release_claims
+from pipeline.control.events import log_event
 from pipeline.control.migration_tables import (
     forget_tables,
     insert_table,
@@ -23,8 +25,10 @@ from pipeline.control.migration_tables import (
 from pipeline.control.migrations import insert_migration
 from pipeline.control.streams import create_stream, log_keys_from_now
 from pipeline.control.watches import begin_watch
+from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import MigrationTable, PlannedTable
 from pipeline.domain.request import Request
+from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
 from pipeline.domain.way_back import StreamStart
 from pipeline.errors import FatalError
@@ -96,6 +100,16 @@ def create_way_back(
         on_one_server = request.source == request.target
         seen = GtidSet.parse(start.position) if on_one_server else executed_gtids(connection)
         begin_watch(connection, migration_id, seen)
+
+
+def verify_late_writes(connection: Connection, table: MigrationTable) -> None:
+    """Have all rows verified again: some were written between the proof and the swap of an alter.
+
+    What the way back fills has them. Its source has them only if they were carried over.
+    """
+    require_all_again(connection, table)
+    what = f"{table.source} was written between the proof and the swap; all is verified again"
+    log_event(connection, table.migration_id, EventKind.WAY_BACK, what, Role.STREAM)
 
 
 def asked_too_late() -> FatalError:

@@ -15,7 +15,6 @@ import time
 
 from structlog.contextvars import bound_contextvars
 
-from pipeline.control.hooks import failed_hooks
 from pipeline.control.leases import Lease, release_lease, take_lease
 from pipeline.control.migration_tables import read_tables
 from pipeline.control.migrations import read_migration, record_failure
@@ -31,7 +30,6 @@ from pipeline.coordinate.decisions import (
 )
 from pipeline.coordinate.prepare import prepare
 from pipeline.cutover import alter, move
-from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import Failure
 from pipeline.domain.request import MigrationKind
 from pipeline.domain.role import Role
@@ -115,17 +113,10 @@ def _context(pools: Pools, target: str, lease: Lease, messenger: Messenger) -> C
 def _divert(context: Context) -> Outcome | None:
     """An abort, or a failure that some role has recorded, comes before the stage's own step."""
     settings = context.settings.cut_over
-    found = diversion(
-        context.migration, settings.limit_s, settings.retry_s, lambda: _hook_refused(context)
-    )
+    found = diversion(context.migration, settings.limit_s, settings.retry_s)
     if found is None:
         return None
     return context.enter(Stage.RESTORING, found.reason, _noted(found))
-
-
-def _hook_refused(context: Context) -> bool:
-    with context.reading() as control:
-        return Hook.BEFORE_CUT_OVER in failed_hooks(control, context.migration.id)
 
 
 def _noted(found: Diversion) -> StageChange:

@@ -8,7 +8,6 @@ an abort changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -35,13 +34,10 @@ class Diversion:
     retry_at: datetime | None = None
 
 
-def diversion(
-    migration: Migration, limit_s: float, retry_s: float, hook_refused: Callable[[], bool]
-) -> Diversion | None:
+def diversion(migration: Migration, limit_s: float, retry_s: float) -> Diversion | None:
     """What takes a migration away from its stage's own step, if anything does.
 
     `limit_s` is how long writes may be blocked, `retry_s` the shortest time between attempts.
-    `hook_refused`: whether the hook before-cut-over has failed last; asked of a way back only.
     """
     if migration.stage is Stage.RESTORING:
         return _led_elsewhere(migration)
@@ -52,7 +48,7 @@ def diversion(
     if migration.stage in _LIMITED and _overdue(migration, limit_s):
         reason = f"{_LIMITED[migration.stage]} within {limit_s:g} s"
         return Diversion(reason, Stage.READY, retry_at=next_attempt(migration, retry_s))
-    if _window_is_over(migration) and not hook_refused():
+    if _time_is_over(migration):
         return Diversion("it was not taken in the time that was given", Stage.ABORTED)
     if migration.failure is not None:
         resume = resume_stage(migration.stage)
@@ -60,14 +56,15 @@ def diversion(
     return None
 
 
-def _window_is_over(migration: Migration) -> bool:
+def _time_is_over(migration: Migration) -> bool:
     """Whether a way back has stood open for its time; a roll-back that was asked for goes on.
 
-    One that was tried and postponed waits for a person, and so does one that its hook has refused.
+    One that is postponed, was tried, or was refused by its hook waits for whoever has asked.
     """
     back = migration.request.back
-    waits = migration.stage is Stage.READY and migration.postponed and migration.attempt == 0
-    return back is not None and waits and migration.now >= back.until
+    if back is None or back.asked or migration.stage is not Stage.READY:
+        return False
+    return migration.now >= back.until
 
 
 def _led_elsewhere(migration: Migration) -> Diversion | None:

@@ -43,7 +43,7 @@ def prepare(context: Context) -> Outcome:
             create_first_chunk(control, table)
     rehearse_triggers(context)
     require(context, Hook.VALIDATED)
-    with context.control() as control:
+    with context.reading() as control:
         known = find_stream(control, context.migration.id)
     if known is None:
         _note_position(context)

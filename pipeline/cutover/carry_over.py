@@ -2,8 +2,11 @@
 
 They are written to the new table, in their order, if the application has not written to the same
 key since. Whether it has is read from the log, between the swap and a moment at which we hold the
-locks of those keys: so nothing comes in between. A key that can't be decided is named for a person,
-and so are all keys if a write of ours would fire triggers, which the first write has fired already.
+locks of those keys: so nothing comes in between. A key that can't be decided is named for a person.
+
+So are all keys if a write of ours would fire triggers, which the first write has fired already; and
+if a way back follows that has dropped columns to keep: it would take the rows for new ones, which
+replace those of the old table without what these hold there.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from pipeline.alter.carried import note_kept
+from pipeline.alter.inverse import dropped_columns
 from pipeline.alter.rows import insert_rows
 from pipeline.alter.temporary import plan_of
 from pipeline.control.leases import fence
@@ -106,6 +110,8 @@ def _decided(context: Context, connection: Connection, late: _Late) -> list[KeyT
     is_ours = table_identity(connection, table.source) == table.target_identity
     if not is_ours or trigger_names(connection, table.source):
         return []
+    if context.migration.request.way_back_s is not None and _drops_columns(connection, table):
+        return []
     new = as_it_is(connection, table.source, table.target_table.key)
     search = search_of(context, context.migration.source, {table.source: new}, late.swapped)
     begun = begun_gtids(connection)
@@ -120,6 +126,10 @@ def _decided(context: Context, connection: Connection, late: _Late) -> list[KeyT
     if written & moved:
         written |= moved  # such a row goes from its old key to the new one, or is left where it is
     return [key for key in late.rows if key not in written]
+
+
+def _drops_columns(connection: Connection, table: MigrationTable) -> bool:
+    return bool(dropped_columns(connection, plan_of(table), table.retired_name))
 
 
 def _is_exact(table: MigrationTable, new: Table) -> bool:

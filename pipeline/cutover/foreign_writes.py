@@ -140,13 +140,16 @@ def _send_back(
 
 
 def _done(tables: Sequence[MigrationTable]) -> str:
-    plans = [table.alter_plan for table in tables if table.placement.carries]
-    names = [column.name for plan in plans if plan is not None for column in plan.carried]
-    if not names:
+    if not any(table.keeps_differences for table in tables):
         return "these rows are verified again, and repaired"
+    said = "these rows are verified again, and stop the way back if they differ"
+    plans = [table.alter_plan for table in tables if table.alter_plan is not None]
+    names = [column.name for plan in plans for column in plan.carried]
+    if not names:
+        return said
     return (
-        "these rows are verified again, and stop the way back if they differ; what they hold in"
-        f" {', '.join(names)} can't be verified, and is for a person to look at"
+        f"{said}; what they hold in {', '.join(names)} can't be verified, and is for a person to"
+        " look at"
     )
 
 

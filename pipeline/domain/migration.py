@@ -149,6 +149,14 @@ class MigrationTable:
         return beyond or self.definition.may_warn_on_write
 
     @property
+    def keeps_differences(self) -> bool:
+        """Whether what differs on the target is for a person to look at, and not to be repaired.
+
+        It is on an alter's way back: what only the old table holds may have been acknowledged.
+        """
+        return self.returns_to is not None and self.placement.swapped
+
+    @property
     def target_table(self) -> Table:
         """The target's definition of what is copied; `target` is its name there."""
         return self.placement.target_table

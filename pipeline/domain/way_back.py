@@ -36,7 +36,8 @@ class WayBack:
     direction: Direction
     retired: tuple[TableName, ...]  # what it fills, in the order of the request's tables
     names: tuple[TableName, ...]  # which these get again at its cut-over
-    until: datetime  # when it ends by itself, if nobody rolls back
+    until: datetime  # when it ends by itself, if nobody asks for the roll-back
+    asked: bool = False  # for the roll-back, which waits for a person from then on, whatever comes
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def read_typed_lines(source: Connection, table: Table, name: TableName, where: s
     typed = " OR ".join(typed_scalar_expression(column) for column in table.exact_documents)
     found = run(
         source,
-        f"SELECT {key_literals(table)}, {typed}, {line_expression(table.written)} FROM {where}",
+        f"SELECT {key_literals(table)}, {typed}, {line_expression(table)} FROM {where}",
     ).rows
     width = len(table.key_columns)
     lines, rows = [], []

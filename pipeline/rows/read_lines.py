@@ -49,7 +49,7 @@ def _read_cell(source: Connection, table: Table, name: TableName, keys: KeyRange
     answer = run(
         source,
         f"SELECT COUNT(*), {_typed(table)},"
-        f" GROUP_CONCAT({line_expression(table.written)} SEPARATOR x'0a')"
+        f" GROUP_CONCAT({line_expression(table)} SEPARATOR x'0a')"
         f" FROM {_from(table, name, keys)}",
     )
     rows, typed, cell = answer.rows[0]
@@ -65,7 +65,7 @@ def _read_cell(source: Connection, table: Table, name: TableName, keys: KeyRange
 
 
 def _read_rows(source: Connection, table: Table, name: TableName, keys: KeyRange) -> Lines:
-    answer = run(source, f"SELECT {line_expression(table.written)} FROM {_from(table, name, keys)}")
+    answer = run(source, f"SELECT {line_expression(table)} FROM {_from(table, name, keys)}")
     found = warnings(source, answer)
     if found or any(row[0] is None for row in answer.rows):
         why = f": {found[0][1]}" if found else "."

@@ -71,7 +71,7 @@ class StatusFacts:
     refused_limit_s: float
     direction: Direction = Direction.FORWARD
     until: datetime | None = None  # a way back stands open until then
-    tried: bool = False  # a cut-over was, or its hook has refused it
+    roll_back_asked: bool = False  # of a way back: it no longer ends by itself
     way_back: WayBackProgress | None = None  # of this migration
     processes: Processes | None = None  # None: nobody has asked
     cleaned_up: bool = False
@@ -98,8 +98,7 @@ def _command(now: StatusFacts) -> str:
 
 
 def _waits_for_roll_back(now: StatusFacts) -> bool:
-    waits = now.stage is Stage.READY and now.postponed and not now.tried
-    return now.until is not None and waits
+    return now.stage is Stage.READY and now.until is not None and not now.roll_back_asked
 
 
 def _done(now: StatusFacts) -> NextStep:
@@ -108,11 +107,12 @@ def _done(now: StatusFacts) -> NextStep:
         return _nothing_left(now, words.done)
     said = _said(now, f"nothing: {words.done}; {words.kept} until clean-up")
     back = now.way_back
-    if back is not None and back.stands_open and back.until is not None:
-        until = f"{back.until:%Y-%m-%d %H:%M} UTC"
-        said = f"{said}; it can be rolled back until {until}"
-        return NextStep(said, f"tranship roll-back {now.id}")
-    return NextStep(said, f"tranship clean-up {now.id}")
+    if back is None or not back.stands_open or back.until is None:
+        return NextStep(said, f"tranship clean-up {now.id}")
+    if back.asked:
+        return NextStep(f"{said}; a roll-back is asked for", f"tranship status {back.id}")
+    until = f"{back.until:%Y-%m-%d %H:%M} UTC"
+    return NextStep(f"{said}; it can be rolled back until {until}", f"tranship roll-back {now.id}")
 
 
 def _nothing_left(now: StatusFacts, how: str) -> NextStep:

@@ -275,7 +275,7 @@ def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> Sta
         stage=migration.stage, after_restore=migration.after_restore,
         postponed=migration.postponed,
         direction=progress.direction, until=progress.until,
-        tried=migration.attempt > 0 or Hook.BEFORE_CUT_OVER in progress.hooks_failed,
+        roll_back_asked=migration.request.back is not None and migration.request.back.asked,
         way_back=progress.way_back,
         window=None if migration.in_window else str(migration.request.cut_over_window),
         failure=migration.failure, hook_failure=progress.hook_failure,

@@ -35,6 +35,7 @@ class WayBackProgress:
     lag_s: float | None
     keys_touched: int
     trouble: str | None
+    asked: bool = False  # somebody has asked for the roll-back, so it does not end at `until`
 
     @property
     def stands_open(self) -> bool:
@@ -76,6 +77,7 @@ def _read(old: Connection, migration: Migration) -> WayBackProgress:
         lag_s=None,
         keys_touched=sum(count_touched(old, table) for table in tables),
         trouble=found.failure.explanation if found.failure else None,
+        asked=found.request.back.asked,
     )
 
 

@@ -77,5 +77,6 @@ def _way_back_state(back: WayBackProgress) -> str:
     if not back.stands_open or back.until is None:
         return _WAY_BACK_ENDS.get(back.stage, str(back.stage))
     lag = "?" if back.lag_s is None else f"{back.lag_s:.1f} s"
-    until = f"{back.until:%Y-%m-%d %H:%M:%S} UTC"
-    return f"open until {until}, lag {lag}, {back.keys_touched:,} changed rows to verify"
+    until = f"open until {back.until:%Y-%m-%d %H:%M:%S} UTC"
+    state = "a roll-back is asked for" if back.asked else until
+    return f"{state}, lag {lag}, {back.keys_touched:,} changed rows to verify"

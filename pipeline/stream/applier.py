@@ -8,6 +8,9 @@ move-tables counted a transaction at its start; a kill in the middle lost the re
 A batch holds many source transactions, bounded by rows, bytes and time. A source transaction
 larger than a batch is written statement by statement into one target transaction, which commits
 with its last row; memory stays flat.
+
+A batch with a row that does not fit stays in memory, and grows up to what the source has executed
+by then, to several times its size: only the last image of a row counts, and that may fit.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -23,27 +27,31 @@ from sqlalchemy import Connection
 from pipeline.configuration.settings import Stream
 from pipeline.control.leases import Lease, fence
 from pipeline.control.streams import move_position, read_stream
+from pipeline.control.way_back import verify_late_writes
 from pipeline.domain.migration import MigrationTable
-from pipeline.errors import DefectError, RetryableError, StartOverError
+from pipeline.errors import DefectError, DoesNotFitError, RetryableError, StartOverError
 from pipeline.mysql.failures import driver_errors, made_way
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import roll_back
 from pipeline.mysql.table import TableName
 from pipeline.pausepoints import Point, reached
-from pipeline.stream.batch import TableBatch
+from pipeline.renewal import renewed
 from pipeline.stream.events import (
     Event,
+    FormerRows,
     Heartbeat,
     RowsChange,
     StatementSeen,
     TransactionBegin,
     TransactionEnd,
 )
+from pipeline.stream.gathered import Gathered
 
 log = logging.getLogger(__name__)
 _TRIES = 14
 _LONGEST_PAUSE_S = 0.4  # chunks of an alter hold their locks for about half a second
 _HURRIED_S = 0.02  # in place of `batch_s`
+_GROWN = 32  # times the size of a batch
 RENAME_MARK = "/* tranship "
 
 
@@ -63,16 +71,19 @@ class Applier:
     is_unchanged: Callable[[TableName], bool]  # whether a table is as it was at the start
     tombstones: bool = True
     takes_back: str | None = None  # the migration of which this is the way back
+    executed: Callable[[], GtidSet] = GtidSet  # by the source
+    renew: Callable[[], None] = lambda: None  # the lease, on another connection
+    before_swap: bool = False  # that an alter makes; nothing is committed until it is seen
     source_time: float = 0.0  # of the last transaction, by the source's clock
     hurries: bool = False  # writes are blocked: whoever drains waits for each commit
     swap_seen: bool = False  # the swap was seen; nothing after it is ours
     _cut_over_seen: bool = False  # our own rename is part of the batch
-    _batches: dict[TableName, TableBatch] = field(default_factory=dict)
+    _gathered: Gathered = field(default_factory=Gathered)
+    _former: set[TableName] = field(default_factory=set)  # whose rows were passed over
+    _grows_until: GtidSet | None = None  # the batch has a row that does not fit
     _inside: bool = False  # within a source transaction
     _spilled: bool = False  # part of the batch is written already, and no longer in memory
     _transaction_ended: bool = False  # a source transaction has ended since the last commit
-    _rows: int = 0
-    _bytes: int = 0
     _rows_written: int = 0
     _keys_logged: int = 0
     _since: float = 0.0
@@ -90,6 +101,8 @@ class Applier:
         match event:
             case RowsChange():
                 self._add(event)
+            case FormerRows():
+                self._former.add(event.table)
             case TransactionBegin():
                 self._inside = True
             case TransactionEnd():
@@ -109,13 +122,20 @@ class Applier:
         """Whether it is time to commit; never within a source transaction."""
         if self._inside or not self._transaction_ended:
             return False
+        if self.grows:
+            return self._full
         longest_s = _HURRIED_S if self.hurries else self.settings.batch_s
         return self._full or self._cut_over_seen or self.waiting_s >= longest_s
 
     @property
+    def grows(self) -> bool:
+        """Whether the batch does not fit, and more of the log may mend that."""
+        return self._grows_until is not None and not self.position.contains(self._grows_until)
+
+    @property
     def has_rows(self) -> bool:
         """Whether rows are waiting to be committed, and not only a position."""
-        return bool(self._rows) or self._spilled
+        return bool(self._gathered.changes) or self._spilled
 
     @property
     def waiting_s(self) -> float:
@@ -128,43 +148,31 @@ class Applier:
 
     @property
     def _full(self) -> bool:
-        return (
-            self._distinct_rows >= self.settings.batch_rows
-            or self._bytes >= self.settings.batch_bytes
-            or self._spilled
-        )
+        return self._spilled or self._gathered.is_full(self.settings, self._times)
 
     @property
-    def _distinct_rows(self) -> int:
-        """How many rows are to be written, however often each of them was changed."""
-        return sum(len(batch.rows) for batch in self._batches.values())
+    def _times(self) -> int:
+        """How many times the size of a batch it may have."""
+        return _GROWN if self.grows else 1
 
     def _add(self, change: RowsChange) -> None:
         self._inside = True  # rows belong to a transaction, whatever announces it
         self._started()
-        batch = self._batches.get(change.table)
-        if batch is None:
-            table = self.tables[change.table]
-            batch = self._batches[change.table] = TableBatch(table, self.tombstones)
-        batch.add(change)
-        self._rows += max(len(change.before), len(change.after))
-        self._bytes += change.size
-        # Some slack over batch_rows: most transactions end soon, and can be retried then.
-        too_many = self._distinct_rows >= 2 * self.settings.batch_rows
-        if too_many or self._bytes >= self.settings.batch_bytes:
+        self._gathered.add(change, self.tables[change.table], self.tombstones)
+        if self._gathered.overflows(self.settings, self._times):
             self._spill()
 
     def _end(self, event: TransactionEnd) -> None:
         self._started()
         self.position.add(event.gtid)
         self.prepared_xa = event.prepared_xa
-        self._inside, self._transaction_ended = False, True
+        self._inside, self._transaction_ended = False, not self.before_swap
         self.source_time = event.timestamp
         if self.due:
             self.commit()
 
     def _started(self) -> None:
-        if not self._transaction_ended and not self._rows and not self._spilled:
+        if not self._transaction_ended and not self.has_rows:
             self._since = time.monotonic()
 
     def _stop_at(self, seen: StatementSeen) -> None:
@@ -174,12 +182,14 @@ class Applier:
             self.swap_seen = any(table.placement.swapped for table in self.tables.values())
             return
         if self.takes_back is not None and RENAME_MARK + self.takes_back in seen.sql:
+            self.before_swap = False
             return  # it gave the tables their names, after the position was read
         if seen.inert and self.is_unchanged(seen.table):
             log.info("%s on %s changes nothing: %s", seen.verb, seen.table, seen.sql[:200])
             return
         self._inside = False
-        self.commit()
+        if not self.idle:
+            self.commit()
         raise StartOverError(
             f"{seen.verb} on {seen.table} was seen in the source's binary log at {seen.gtid}:"
             " the table is no longer what it was at the start.",
@@ -193,16 +203,24 @@ class Applier:
         self._spilled = True
 
     def commit(self) -> None:
-        """Commit everything up to the end of the last source transaction, with the position."""
+        """Commit everything up to the end of the last source transaction, with the position.
+
+        A batch that does not fit is not committed yet if more of the log may mend that.
+        """
         if self._inside:
             raise DefectError("a commit in the middle of a source transaction")
         reached(Point.STREAM_BATCH)
         for attempt in range(_TRIES):
             try:
-                self._commit_once()
+                with self._lease_renewed():
+                    self._commit_once()
                 break
             except Exception as error:
                 roll_back(self.connection)
+                if self.connection.invalidated:
+                    raise  # another one is not that which the lease names for others to end
+                if self._begins_to_grow(error):
+                    return
                 if not self._may_retry(error, attempt):
                     raise
                 time.sleep(random.uniform(0, min(_LONGEST_PAUSE_S, 0.01 * 2**attempt)))
@@ -211,12 +229,24 @@ class Applier:
         reached(Point.STREAM_COMMITTED)
 
     def _may_retry(self, error: Exception, attempt: int) -> bool:
-        """A batch that lost a deadlock against a chunk is still in memory, unless spilled.
+        """A batch that lost a deadlock against a chunk is still in memory, unless spilled."""
+        return made_way(error) and not self._spilled and attempt + 1 < _TRIES
 
-        Not on another connection: whoever shuts us out ends the one that the lease names.
-        """
-        in_memory = not self._spilled and not self.connection.invalidated
-        return made_way(error) and in_memory and attempt + 1 < _TRIES
+    def _begins_to_grow(self, error: Exception) -> bool:
+        """Whether the batch is tried again when it is larger: once, and if it is all in memory."""
+        again = self._spilled or self._grows_until is not None
+        if again or not isinstance(error, DoesNotFitError):
+            return False
+        self._grows_until = self.executed()
+        if self.grows:
+            log.info("a batch grows, since a row may have been corrected: %s", error)
+        return self.grows
+
+    def _lease_renewed(self) -> AbstractContextManager[None]:
+        """Only a batch that has grown takes long."""
+        if self._grows_until is None:
+            return nullcontext()
+        return renewed(self.renew, self.lease.ttl_s)
 
     def _commit_once(self) -> None:
         with driver_errors(self.target_name):
@@ -227,6 +257,8 @@ class Applier:
             stream = read_stream(target, migration_id, lock=True)
             if stream.logs_keys and not self.logs_keys:
                 self._begin_log()
+            for name in self._former:
+                verify_late_writes(target, self.tables[name])
             move_position(
                 target, migration_id, self.position, self.prepared_xa, self._rows_written,
                 self.source_time,
@@ -242,14 +274,12 @@ class Applier:
         if not self.connection.in_transaction():
             self.connection.begin()
             self._rows_written = self._keys_logged = 0
-        for batch in self._batches.values():
-            batch.write(self.connection)
+        self._gathered.write(self.connection)
         if self.logs_keys:
             self._log_keys()
-        self._rows_written += self._rows
+        self._rows_written += self._gathered.changes
         if self._inside:
-            self._batches.clear()
-            self._rows = self._bytes = 0
+            self._gathered.clear()
 
     def _begin_log(self) -> None:
         """From now on keys are logged; those of this batch, too, which is written already.
@@ -263,11 +293,12 @@ class Applier:
         self._log_keys()
 
     def _log_keys(self) -> None:
-        for batch in self._batches.values():
-            batch.log_keys(self.connection, self.batches + 1, self._keys_logged)
-            self._keys_logged += len(batch.rows)
+        number, place = self.batches + 1, self._keys_logged
+        self._keys_logged = self._gathered.log_keys(self.connection, number, place)
 
     def _forget(self) -> None:
-        self._batches.clear()
-        self._rows = self._bytes = self._rows_written = 0
+        self._gathered.clear()
+        self._former.clear()
+        self._rows_written = 0
+        self._grows_until = None
         self._spilled = self._transaction_ended = self._cut_over_seen = False

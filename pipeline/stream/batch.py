@@ -51,6 +51,10 @@ class TableBatch:
     def __post_init__(self) -> None:
         self.lineage = Lineage() if self.table.placement.carries else None
 
+    @property
+    def bytes_held(self) -> int:
+        return sum(len(key) + len(row or b"") for key, row in self.rows.items())
+
     def add(self, change: RowsChange) -> None:
         """Take in one rows event."""
         if change.change is ChangeKind.DELETE:

@@ -10,6 +10,10 @@ Rows are trusted only if they take effect as logged, at the end of this GTID. So
 migration's tables in a prepared XA transaction, or before a ROLLBACK that the log holds, are
 refused. So is the commit of an XA transaction that was prepared before the stream began: its rows
 are where it was prepared. Which ones the stream has seen goes along with the position.
+
+The way back of an alter begins shortly before the swap that gives the name to its table. Until that
+is seen, rows under the name are those of the table that had it, and only that there are some is
+told.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from pipeline.stream.decode_log import RawEvent
 from pipeline.stream.decode_tablemap import parse_table_map, table_id, table_name
 from pipeline.stream.events import (
     Event,
+    FormerRows,
     Heartbeat,
     StatementSeen,
     TransactionBegin,
@@ -55,12 +60,16 @@ class TransactionDecoder:
         aliases: Mapping[TableName, TableName],
         ignore_case: bool = False,
         prepared_xa: tuple[str, ...] = (),
+        swap_mark: str | None = None,
     ) -> None:
+        """`swap_mark`: what the statement holds from which on the names are the tables'."""
         self._ignore_case = ignore_case
         named = {**tables, **{alias: tables[name] for alias, name in aliases.items()}}
         self._tables = {self._folded(name): table for name, table in named.items()}
         self._decoders: dict[bytes, RowDecoder] = {}
         self._by_id: dict[int, RowDecoder | None] = {}
+        self._swap_mark = swap_mark  # None once it is seen
+        self._former: set[TableName] = set()  # under which this transaction changes other tables
         self._gtid = ""
         self._committed: float | None = None  # when, if its GTID event says so
         self._open = False  # between BEGIN and its end
@@ -124,9 +133,12 @@ class TransactionDecoder:
             raise _no_gtid()
         # Whole seconds are told as if each was over, or a stream without lag would show some.
         committed = self._committed or event.timestamp + 1
+        for name in self._former:
+            yield FormerRows(name)
         yield TransactionEnd(self._gtid, committed, self._prepared_xa)
         self._gtid, self._open, self._touched = "", False, False
         self._by_id.clear()
+        self._former.clear()
 
     def _folded(self, name: TableName) -> TableName:
         """A server that ignores case may log another spelling than the one it shows."""
@@ -138,6 +150,9 @@ class TransactionDecoder:
         number = table_id(event.data, event.at)
         name, _ = table_name(event.data, event.at)
         table = self._tables.get(self._folded(name))
+        if table is not None and self._swap_mark is not None:
+            self._former.add(table.name)
+            table = None
         self._by_id[number] = None if table is None else self._decoder(table, event)
 
     def _decoder(self, table: Table, event: RawEvent) -> RowDecoder:
@@ -221,6 +236,8 @@ class TransactionDecoder:
         }
         for name in named:
             yield StatementSeen(name, found.verb, sql, self._gtid, found.inert)
+        if self._swap_mark is not None and self._swap_mark in sql:
+            self._swap_mark = None
 
     def _xa_prepare(self, event: RawEvent) -> Iterator[Event]:
         """End the GTID. Its rows take effect now only if it commits in one phase."""

@@ -47,6 +47,13 @@ class RowsChange:
 
 
 @dataclass(frozen=True, slots=True)
+class FormerRows:
+    """The transaction changes the table that had the name of ours before the swap: not decoded."""
+
+    table: TableName
+
+
+@dataclass(frozen=True, slots=True)
 class StatementSeen:
     """A statement that names a table of the migration: DDL, or a change logged as text."""
 
@@ -71,4 +78,4 @@ class Heartbeat:
     """The source is alive and has nothing new."""
 
 
-Event = TransactionBegin | RowsChange | StatementSeen | TransactionEnd | Heartbeat
+Event = TransactionBegin | RowsChange | FormerRows | StatementSeen | TransactionEnd | Heartbeat

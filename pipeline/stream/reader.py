@@ -141,9 +141,10 @@ class BinlogReader(LogReader[Event]):
         position: str,
         prepared_xa: tuple[str, ...],
         heartbeat_s: float,
+        swap_mark: str | None = None,
     ) -> None:
         def decoding(ignores_case: bool) -> Feed[Event]:
-            return TransactionDecoder(tables, aliases, ignores_case, prepared_xa).feed
+            return TransactionDecoder(tables, aliases, ignores_case, prepared_xa, swap_mark).feed
 
         super().__init__(connect, server_id, position, heartbeat_s, decoding)
 

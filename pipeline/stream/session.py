@@ -25,10 +25,12 @@ from pipeline.domain.role import Role
 from pipeline.domain.stages import WRITES_BLOCKED, Stage, wants_stream
 from pipeline.mysql.durability import ServerRun, server_run
 from pipeline.mysql.failures import driver_errors
+from pipeline.mysql.flavours import executed_gtids
+from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import Pools, roll_back
 from pipeline.mysql.table import TableName
 from pipeline.step.source import is_as_planned, require_history
-from pipeline.stream.applier import Applier
+from pipeline.stream.applier import RENAME_MARK, Applier
 from pipeline.stream.queue import EventQueue
 from pipeline.stream.reader import BinlogReader
 
@@ -155,7 +157,7 @@ class StreamSession:
         return 0.0 if ready and self.applier.hurries else _QUIET_S
 
     def _has_time_to_commit(self) -> bool:
-        if self.applier.idle or not self.applier.between_transactions:
+        if self.applier.idle or self.applier.grows or not self.applier.between_transactions:
             return False
         echoes = self.migration.source == self.migration.target and not self.applier.hurries
         return not echoes or self.applier.has_rows or self.applier.waiting_s > _OWN_ECHO_S
@@ -165,7 +167,8 @@ class StreamSession:
             return True
         if not (self.stopping.is_set() or not wants_stream(self.migration.stage)):
             return False
-        if self.applier.between_transactions and not self.applier.idle:
+        between = self.applier.between_transactions and not self.applier.idle
+        if between and not self.applier.grows:
             self.applier.commit()
         # In the middle of a source transaction nothing of that is kept; it is read again.
         return True
@@ -228,8 +231,15 @@ class StreamSession:
             is_unchanged=self._is_unchanged,
             tombstones=not all(table.copied for table in self.tables),
             takes_back=back.of if back is not None else None,
+            executed=self._executed,
+            renew=self._renew,
+            before_swap=self._swap_mark(state) is not None,
             source_time=state.source_time,
         )
+
+    def _executed(self) -> GtidSet:
+        with self.pools.begin(self.migration.source) as source:
+            return executed_gtids(source)
 
     def _new_reader(self, state: StreamState) -> BinlogReader:
         return BinlogReader(
@@ -241,7 +251,20 @@ class StreamSession:
             position=str(state.position),
             prepared_xa=state.prepared_xa,
             heartbeat_s=self.pools.settings.stream.heartbeat_s,
+            swap_mark=self._swap_mark(state),
         )
+
+    def _swap_mark(self, state: StreamState) -> str | None:
+        """What tells the swap after which the way back of an alter begins, if it is still to come.
+
+        The position of such a stream is that of the alter's proof, and the first batch that
+        commits contains the swap.
+        """
+        back = self.migration.request.back
+        swapped = all(table.placement.swapped for table in self.tables)
+        if back is None or not swapped or state.batches > 0:
+            return None
+        return RENAME_MARK + back.of
 
     def _connect_to_source(self, **arguments: Any) -> RawConnection[Any]:
         connection = self.pools.connect(self.migration.source, **arguments)

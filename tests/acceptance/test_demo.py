@@ -12,14 +12,17 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.interrupts import heeding_ctrl_c
+
 _ROOT = Path(__file__).resolve().parents[2]
 
 
 def demo(rows: int, *options: str, module: str = "ops.dev.demo") -> subprocess.Popen[str]:
     command = [sys.executable, "-m", module, "--rows", str(rows), *options]
-    return subprocess.Popen(
-        command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    with heeding_ctrl_c():
+        return subprocess.Popen(
+            command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
 
 
 def test_the_demonstration_ends_with_both_sides_identical() -> None:

@@ -22,6 +22,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from tests.support.interrupts import heeding_ctrl_c
+
 _PROGRAMS = Path(sys.executable).parent
 _COLUMNS, _LINES = 80, 24
 _LIMIT_S = 60
@@ -74,7 +76,7 @@ def watching(config: Path, *arguments: str) -> Iterator[Terminal]:
     """`tranship`, as somebody types it; it is gone afterwards."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", _LINES, _COLUMNS, 0, 0))
-    with _heeding_ctrl_c():
+    with heeding_ctrl_c():
         process = subprocess.Popen(
             [_PROGRAMS / "tranship", *arguments], stdin=theirs, stdout=theirs, stderr=theirs,
             env={**os.environ, "TRANSHIP_CONFIG": str(config), "TERM": "xterm-256color"},
@@ -90,16 +92,6 @@ def watching(config: Path, *arguments: str) -> Iterator[Terminal]:
         process.wait()
         reader.join(timeout=_LIMIT_S)
         os.close(ours)
-
-
-@contextmanager
-def _heeding_ctrl_c() -> Iterator[None]:
-    """A process of a terminal does, and one that a background process has started does not."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def draw(shown: Text, title: str, path: Path) -> None:

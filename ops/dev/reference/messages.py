@@ -20,6 +20,7 @@ _KINDS = {
     "RefusedError": "Refused",
     "refused": "Refused",
     "FatalError": "Stops a migration",
+    "DoesNotFitError": "Stops a migration",
     "StartOverError": "Ends a migration",
     "RetryableError": "Tried again",
     "AmbiguousError": "Manual intervention needed",

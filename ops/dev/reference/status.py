@@ -61,7 +61,7 @@ ABOUT: dict[type, dict[str, str]] = {
         "cleaned_at": "when what it left behind was dropped; null: it was not",
         "hooks_failed": "the hooks whose last run has failed",
         "direction": "`forward`, or `back`: it takes a move back; after that `forward` again …",
-        "until": "of a way back: when it ends by itself; else null",
+        "until": "of a way back: when it ends by itself, if nobody has asked for it; else null",
         "way_back": "the way back of this migration, see below; null: none was asked for, or it has"
         " not switched yet",
     },
@@ -69,6 +69,7 @@ ABOUT: dict[type, dict[str, str]] = {
         "id": "of the migration that it is, on the server that is `source` here",
         "direction": "where it leads",
         "until": "when it ends by itself; null: not known",
+        "asked": "whether a roll-back has been asked for: it does not end by itself any more",
         "stage": "of that migration; null: it is not recorded, or the server does not answer",
         "lag_s": "how far the old tables are behind; null: not known",
         "keys_touched": "keys touched and not verified since",
@@ -184,7 +185,7 @@ EVENT_KINDS = {
     EventKind.FORCE: "a connection that blocked the cut-over was killed",
     EventKind.SOURCE: "the source is another server, or has restarted and may have lost something;"
     " every row is verified again",
-    EventKind.ALARM: "others have written rows beside it: which ones, who, and what was done",
+    EventKind.ALARM: "others have written to its tables: which rows, who, and what was done",
     EventKind.WAY_BACK: "the way back stands open, or there is none, and why",
     EventKind.FAILURE: "why it has stopped",
     EventKind.SCHEDULE: "a scheduled run could not start (`tranship schedule events`)",

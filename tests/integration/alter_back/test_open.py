@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pipeline.commands.clean_up import clean_up
 from pipeline.commands.resume import resume
 from pipeline.domain.stages import Stage
+from pipeline.mysql.pools import Pools
 from pipeline.pausepoints import Point, at
 from pipeline.status.progress import read_progress
-from tests.support.alter_backs import OLD, AlterRound
+from tests.support.alter_backs import OLD, AlterRound, ready_alter_round
 from tests.support.alters import SERVER
 from tests.support.once import once
 
@@ -46,6 +49,30 @@ def test_a_row_that_does_not_fit_stops_the_way_back_by_its_key_and_nothing_else(
         (3, "c", 3, "third", 30),
         (9, "new", 9, "none", None),
     ]
+
+
+def test_a_correction_is_found_however_many_batches_later_it_comes(
+    pools: Pools, schema: str, tmp_path: Path
+) -> None:
+    stream = pools.settings.stream.model_copy(update={"batch_rows": 1})
+    small = Pools(pools.settings.model_copy(update={"stream": stream}))
+    with ready_alter_round(small, schema, tmp_path) as there:
+        way = there.go()
+        there.run("UPDATE {t} SET n = 70000, code = NULL WHERE id = 2")
+        way.until(Stage.FAILED)
+        there.run("UPDATE {t} SET code = 20 WHERE id = 1")
+        for number in range(10, 20):
+            there.run(f"INSERT INTO {{t}} (id, n) VALUES ({number}, 9)")
+        there.run("UPDATE {t} SET n = 5, id = 4 WHERE id = 2")
+        resume(way.pools, SERVER, way.migration_id, "test")
+        there.take(way)
+        assert there.old_rows[:3] == [
+            (1, "a", 1, "first", 20),
+            (3, "c", 3, "third", 30),
+            (4, "b", 5, "second", None),
+        ]
+        assert len(there.old_rows) == 13
+    small.close()
 
 
 @pytest.mark.long

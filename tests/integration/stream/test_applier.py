@@ -7,7 +7,8 @@ import time
 import pytest
 
 from pipeline.configuration.settings import Stream
-from pipeline.control.chunk_map import tombstones_table, touched_table
+from pipeline.control.chunk_checks import unverified_chunks
+from pipeline.control.chunk_map import create_verified_chunk, tombstones_table, touched_table
 from pipeline.control.streams import log_keys_from_now, read_stream
 from pipeline.domain.role import Role
 from pipeline.errors import FatalError, FencedError, RetryableError
@@ -16,6 +17,7 @@ from pipeline.mysql.pools import Pools, connection_id, run
 from pipeline.mysql.table import TableName
 from pipeline.pausepoints import Point, at
 from pipeline.stream.events import (
+    FormerRows,
     Heartbeat,
     RowsChange,
     StatementSeen,
@@ -326,3 +328,28 @@ def test_while_writes_are_blocked_no_batch_is_waited_for(move: DirectMove) -> No
         assert not feed.applier.due
         feed.applier.hurries = True
         assert feed.applier.due
+
+
+def test_before_the_swap_that_a_way_back_begins_with_nothing_is_committed(
+    move: DirectMove,
+) -> None:
+    """A stream that begins anew would take what is left before the swap for the new table's."""
+    with move.pools.begin(TARGET) as control:
+        run(control, f"DELETE FROM tranship.chunk_checks WHERE table_id = {move.table.id}")
+        run(control, f"DELETE FROM tranship.chunks WHERE table_id = {move.table.id}")
+        create_verified_chunk(control, move.table)
+    with move.applier() as feed:
+        feed.applier.takes_back, feed.applier.before_swap = "m0", True
+        feed.applier.handle(TransactionBegin(f"{GTID}:1"))
+        feed.applier.handle(FormerRows(move.table.source))
+        feed.applier.handle(TransactionEnd(f"{GTID}:1", 5, ()))
+        assert feed.applier.idle
+        sql = "RENAME TABLE t TO t_tranship_old /* tranship m0 */"
+        feed.applier.handle(TransactionBegin(f"{GTID}:2"))
+        feed.applier.handle(StatementSeen(move.table.source, "RENAME", sql, f"{GTID}:2", False))
+        feed.applier.handle(TransactionEnd(f"{GTID}:2", 5, ()))
+        assert not feed.applier.idle
+        feed.applier.commit()
+    assert f"{GTID}:1" in position(move)
+    with move.pools.begin(TARGET) as control:
+        assert unverified_chunks(control, move.table, 1), "the proof would not cover these rows"

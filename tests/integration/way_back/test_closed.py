@@ -11,10 +11,12 @@ from pipeline.commands import control
 from pipeline.commands.clean_up import clean_up
 from pipeline.commands.settings import change
 from pipeline.commands.way_back import roll_back
-from pipeline.control.migrations import change_request
+from pipeline.control.leases import take_lease
+from pipeline.control.migrations import change_request, transition
 from pipeline.domain.request import move_request
+from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
-from pipeline.errors import RefusedError
+from pipeline.errors import RefusedError, RetryableError
 from pipeline.mysql.pools import run
 from pipeline.status.progress import read_progress
 from tests.support.coordinators import Coordinators
@@ -64,6 +66,38 @@ def test_one_that_its_hook_has_refused_waits_for_a_person(there: Round) -> None:
     end_its_time(there, way)
     way.once()
     assert there.read(way).stage is Stage.READY
+
+
+def test_one_that_is_asked_for_while_it_closes_stays_open(there: Round) -> None:
+    """Whoever was told yes would find it closed."""
+    way = there.go()
+    there.ask(way)
+    with there.pools.begin(SOURCE) as control_schema:
+        lease = take_lease(control_schema, way.migration_id, Role.COORDINATE, "late", 30)
+    assert lease is not None
+    with (
+        pytest.raises(RetryableError, match="asked for meanwhile"),
+        there.pools.begin(SOURCE) as control_schema,
+    ):
+        transition(control_schema, lease, Stage.READY, Stage.RESTORING, "its time is over")
+
+
+def test_one_that_is_asked_for_and_postponed_waits_for_a_cut_over_however_late(
+    there: Round,
+) -> None:
+    way = there.go()
+    roll_back(there.pools, TARGET, there.forward.id, "test", postponed=True)
+    end_its_time(there, way)
+    way.once()
+    assert there.read(way).stage is Stage.READY
+    assert read_progress(there.pools, SOURCE, way.migration_id).command.startswith("tranship cut")
+    with pytest.raises(RefusedError, match="is being rolled back") as refused:
+        clean_up(there.pools, TARGET, there.forward.id, "test")
+    assert f"tranship abort {way.migration_id}" in refused.value.remedy
+    there.write(TARGET, 9)
+    control.cut_over(there.pools, SOURCE, way.migration_id, "test")
+    way.until(Stage.DONE)
+    assert there.rows(SOURCE) == [[(1, "w"), (3, "y"), (9, "w")]] * 2
 
 
 def test_a_clean_up_of_the_move_ends_it(there: Round) -> None:

@@ -332,3 +332,11 @@ def test_a_way_back_says_that_it_waits_for_nobody() -> None:
     waits = next_step(replace(MOVE, stage=Stage.READY, postponed=True, until=UNTIL))
     assert waits.sentence == "it stands open until 2026-11-28 09:30 UTC, for a roll-back"
     assert waits.command == "tranship roll-back m1"
+
+
+def test_a_roll_back_that_is_postponed_says_what_lets_it_go() -> None:
+    asked = replace(MOVE, stage=Stage.READY, postponed=True, until=UNTIL, roll_back_asked=True)
+    assert next_step(asked).command == "tranship cut-over m1"
+    done = next_step(replace(MOVE, stage=Stage.DONE, way_back=replace(OPEN, asked=True)))
+    assert "a roll-back is asked for" in done.sentence
+    assert done.command == "tranship status m2"

@@ -10,7 +10,8 @@ import pytest
 from structlog.contextvars import bound_contextvars
 
 from pipeline.configuration.settings import LogFormat
-from workers.logs import BrokerOnce, Seldom, formatter
+from workers.log_lines import formatter
+from workers.logs import BrokerOnce, Seldom
 
 
 def lines_of(wanted: LogFormat) -> list[str]:
