@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from threading import Event, Thread
 
-from pipeline.errors import TranshipError
+from pipeline.errors import FencedError, TranshipError
 
 log = logging.getLogger(__name__)
 _RENEWALS = 4  # within the time after which a claim counts as given up
@@ -31,8 +32,11 @@ def renewed(renew: Callable[[], None], given_up_after_s: float) -> Iterator[None
                 renew()
             except TranshipError as error:
                 log.warning("a claim is not renewed: %s", error)
+                if isinstance(error, FencedError):
+                    return  # and never will be again
 
-    thread = Thread(target=keep_renewing, name="renewal", daemon=True)
+    # With what the log says its lines are about.
+    thread = Thread(target=copy_context().run, args=(keep_renewing,), name="renewal", daemon=True)
     thread.start()
     try:
         yield

@@ -16,12 +16,13 @@ from kombu.entity import Exchange, Queue
 
 from pipeline.configuration.load import load_settings
 from pipeline.configuration.settings import Settings
+from pipeline.domain.hook_names import Hook
 from tasks import context
-from tasks.messages import ROUTES, TICK
+from tasks.messages import ADVANCE, ROUTES, TICK
 from tasks.queues import CHECKSUM, COORDINATE, COPY, QUEUES
 from workers import broker, logs, roll_call
 
-_TASK_LIMIT_S = 600
+_TASK_LIMIT_S = 600  # hooks apart: longer than that only what hangs takes
 
 
 class Loader(AppLoader):  # type: ignore[misc]
@@ -52,6 +53,13 @@ def _queue(name: str) -> Queue:
     return Queue(name, exchange=Exchange("", type="direct"), routing_key=name)
 
 
+def _coordinator_limits(settings: Settings) -> dict[str, dict[str, float]]:
+    """One call may run several hooks, each for as long as it may take, and cut over."""
+    hooks_s = len(Hook) * settings.hooks.limit_s
+    limit_s = _TASK_LIMIT_S + hooks_s + settings.cut_over.limit_s
+    return {name: {"time_limit": limit_s} for name in (ADVANCE, TICK)}
+
+
 def _configuration(settings: Settings) -> dict[str, Any]:
     return {
         "broker_url": settings.broker.url.get_secret_value(),
@@ -74,6 +82,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "task_time_limit": _TASK_LIMIT_S,
+        "task_annotations": _coordinator_limits(settings),
         "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0.1},
         "worker_prefetch_multiplier": 1,
         "worker_send_task_events": True,

@@ -6,6 +6,7 @@ busy its children are. Nothing is stored: the answer is as old as the question.
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from celery import Celery
@@ -30,6 +31,7 @@ _ROLES = {
 
 def call_roll(app: Celery, settings: Settings, wait_s: float = 1.0) -> Processes:
     """Ask all workers; it takes `wait_s` longer than the last answer."""
+    asked_at = time.time()
     try:
         with _connect(settings) as connection, connection.channel() as channel:
             answers = app.control.broadcast(
@@ -37,8 +39,8 @@ def call_roll(app: Celery, settings: Settings, wait_s: float = 1.0) -> Processes
             )
     except Exception as error:  # whatever the broker's client raises
         return Processes(broker_trouble=f"{type(error).__name__}: {error}".rstrip(". "))
-    expected = settings_digest(settings)
-    nodes = (_node(name, said, expected) for one in answers for name, said in one.items())
+    expected, between = settings_digest(settings), (asked_at, time.time())
+    nodes = (_node(name, said, expected, between) for one in answers for name, said in one.items())
     return Processes(workers=tuple(sorted(nodes, key=lambda node: node.name)))
 
 
@@ -50,7 +52,15 @@ def _connect(settings: Settings) -> Connection:
     return Connection(settings.broker.url.get_secret_value(), transport_options=options)
 
 
-def _node(name: str, said: dict[str, Any], expected: str) -> WorkerNode:
+def _node(
+    name: str, said: dict[str, Any], expected: str, between: tuple[float, float]
+) -> WorkerNode:
     # A worker of another version may answer that it does not know the question.
     roles = tuple(_ROLES[queue] for queue in said.get("queues", ()) if queue in _ROLES)
-    return WorkerNode(name, roles, outdated=said.get("configuration") != expected)
+    ahead_s = clock_ahead_s(said.get("time", between[0]), *between)
+    return WorkerNode(name, roles, said.get("configuration") != expected, ahead_s)
+
+
+def clock_ahead_s(told: float, asked_at: float, answered_at: float) -> float:
+    """How far a clock is ahead that told its time between two moments of ours; 0: maybe not."""
+    return told - min(max(told, asked_at), answered_at)

@@ -15,7 +15,7 @@ from ops.cli.session import Session, pass_session
 from pipeline.domain.processes import WORKERS, Processes
 from pipeline.domain.stages import ENDED, Stage
 from pipeline.domain.way_back import Direction
-from pipeline.status.wording import attempt_text, reading_text, way_back_text
+from pipeline.status.wording import attempt_text, reading_text, search_text, way_back_text
 
 if TYPE_CHECKING:
     from pipeline.status.indexes import IndexProgress
@@ -67,10 +67,7 @@ def status_lines(progress: Progress) -> list[str]:
         lines.append(_stream_line(progress.stream, progress.stage))
     if progress.processes is not None:
         lines += _process_lines(progress.processes)
-    if progress.cut_overs:
-        lines.append(_cut_over_line(progress))
-    if progress.way_back is not None:
-        lines.append(way_back_text(progress.way_back))
+    lines += _cut_over_lines(progress)
     if progress.failure is not None:
         failure = progress.failure
         lines.append(f"failure ({failure.role}): {failure.explanation} {failure.remedy}".rstrip())
@@ -148,13 +145,23 @@ def _process_lines(found: Processes) -> list[str]:
     return [
         f"workers: {', '.join(counts)}",
         *(f"  {name} has another configuration: restart it" for name in found.outdated),
+        *(f"  {one.name}: {one.clock_off}" for one in found.workers if one.clock_off),
     ]
 
 
-def _cut_over_line(progress: Progress) -> str:
-    last = progress.cut_overs[-1]
-    said = attempt_text(progress.kind, last)
-    return said if progress.stage is Stage.DONE else f"cut-over attempt {last.attempt}: {said}"
+def _cut_over_lines(progress: Progress) -> list[str]:
+    """The last attempt, what the next one or the end waits for, and the way back."""
+    lines = []
+    if progress.cut_overs:
+        last = progress.cut_overs[-1]
+        said = attempt_text(progress.kind, last)
+        done = progress.stage is Stage.DONE
+        lines.append(said if done else f"cut-over attempt {last.attempt}: {said}")
+    if (search := progress.log_search) is not None:
+        lines.append(f"search: since {moment(search.since)} {search_text(search)}")
+    if progress.way_back is not None:
+        lines.append(way_back_text(progress.way_back))
+    return lines
 
 
 def _stream_line(stream: StreamProgress, stage: Stage) -> str:

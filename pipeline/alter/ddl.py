@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from pipeline.errors import RefusedError
-from pipeline.mysql.tokens import Token, tokens
+from pipeline.mysql.tokens import Token, has_executable_comment, tokens
 
 _CLAUSE = "Leave that clause out"
 _REFUSED = {
@@ -46,6 +46,11 @@ def read_ddl(ddl: str) -> Wording:
     Raises:
         RefusedError: it holds a clause that must not be applied to an empty copy.
     """
+    if has_executable_comment(ddl):  # the server may pass over what is read here, and vice versa
+        raise RefusedError(
+            "The change holds a comment that a server may execute (/*! … */).",
+            "Write what is in it without the comment's marks, or leave it out.",
+        )
     clauses = list(_clauses(list(tokens(ddl))))
     if not any(clauses):
         raise RefusedError("There is nothing to change.", 'Give it as in: "ADD COLUMN c INT".')
@@ -54,8 +59,8 @@ def read_ddl(ddl: str) -> Wording:
     return Wording(
         heads=tuple(tuple(token.word for token in clause[:2]) for clause in clauses),
         renamed=tuple(pair for clause in clauses if (pair := _renamed(clause)) is not None),
-        dropped=tuple(name for clause in clauses if (name := _named(clause, "DROP"))),
-        added=tuple(name for clause in clauses if (name := _named(clause, "ADD"))),
+        dropped=tuple(name for clause in clauses for name in _columns(clause, "DROP")),
+        added=tuple(name for clause in clauses for name in _columns(clause, "ADD")),
         sets_counter=any(_sets_counter(clause) for clause in clauses),
     )
 
@@ -115,11 +120,13 @@ def _sets_counter(clause: Sequence[Token]) -> bool:
     )
 
 
-def _named(clause: Sequence[Token], verb: str) -> str | None:
+def _columns(clause: Sequence[Token], verb: str) -> Iterator[str]:
+    """The columns that a clause drops or adds: `ADD c …`, `ADD COLUMN c …`, `ADD (c …, d …)`."""
     words = [token.word for token in clause]
-    if words[:1] != [verb] or len(clause) < 2:
-        return None
-    at = 2 if words[1] == "COLUMN" and len(clause) > 2 else 1
-    if at == 1 and (words[1] in _NOT_COLUMNS or not clause[1].is_name):
-        return None
-    return clause[at].text
+    if words[:1] != [verb]:
+        return
+    named = clause[2 if words[1:2] == ["COLUMN"] else 1 :]
+    several = named[:1] == [Token("(")]
+    for element in _clauses(named[1:]) if several else [named]:
+        if element and element[0].is_name and element[0].word not in _NOT_COLUMNS:
+            yield element[0].text

@@ -12,6 +12,9 @@ A batch that is just being written waits for the rows' locks, or we for its. Onl
 no row to delete has it nothing to wait for. If that is a row that we bring, it is found by the
 chunk's verification, which comes after every repair; or, once that has begun, by its key's.
 
+An alter's rows are read while they are written, on the same server, and so later than the snapshot.
+What has changed in between is in batches to come: its keys are in the log then, and are verified.
+
 Under the same lock it is asked whether the repair is still wanted: the attempt is the latest one on
 the chunk, whose bounds have not changed since, and the stage is one that repairs. So a repair that
 was delayed can't write over what the application has written to the target since the switch.

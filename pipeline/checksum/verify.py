@@ -15,6 +15,7 @@ when its worker is gone.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
@@ -36,12 +37,12 @@ from pipeline.control.chunk_checks import (
 )
 from pipeline.control.chunk_map import key_range
 from pipeline.control.streams import read_stream
-from pipeline.control.touched_keys import later_lines
+from pipeline.control.touched_keys import KeyLines, later_lines
 from pipeline.errors import FencedError, RetryableError, UnreachableError
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.keyrange import Bound, KeyRange
 from pipeline.renewal import renewed
-from pipeline.rows.key_log import keys_in_range
+from pipeline.rows.key_log import keys_in_range, keys_in_ranges
 
 log = logging.getLogger(__name__)
 _LATER_AT_MOST = 20_000
@@ -162,29 +163,25 @@ class ChunkVerifier:
         with opened(self.sides, source_rows, committing=committing) as pair:
             if pair is None:
                 return None
-            later = self._touched_later(pair, begun.keys, begun.batch)
+            target, table = pair.target.connection, self.sides.table
+            lines = later_lines(target, table, begun.batch)
+            later = keys_in_range(target, table, lines, begun.keys, _LATER_AT_MOST + 1)
             if len(later) > _LATER_AT_MOST:
                 return None
             if _is_equal(pair, begun.keys, later):
                 return {}
-            found = {}
-            for number in begun.claim.numbers:
-                if keys := self._different(pair, number, begun.batch):
-                    found[number] = keys
-            return found
+            return self._different(pair, begun.claim.numbers, lines)
 
-    def _different(self, pair: Pair, number: int, batch: int) -> str:
-        """The keys of a chunk's rows that differ; "" if it is equal."""
-        keys = key_range(pair.target.connection, self.sides.table, number)
-        later = self._touched_later(pair, keys, batch)
-        if _is_equal(pair, keys, later):
-            return ""
-        return "; ".join(differing_keys(pair.source, pair.target, keys, later)) or "not known"
-
-    def _touched_later(self, pair: Pair, keys: KeyRange, batch: int) -> list[Bound]:
+    def _different(self, pair: Pair, numbers: Sequence[int], lines: KeyLines) -> dict[int, str]:
+        """The chunks that differ; `lines`: the keys that later batches have touched."""
         target, table = pair.target.connection, self.sides.table
-        later = later_lines(target, table, batch)
-        return keys_in_range(target, table, later, keys, _LATER_AT_MOST + 1)
+        chunks = {number: key_range(target, table, number) for number in numbers}
+        later = keys_in_ranges(target, table, lines, list(chunks.values()))
+        return {
+            number: "; ".join(differing_keys(pair.source, pair.target, keys, some)) or "not known"
+            for (number, keys), some in zip(chunks.items(), later, strict=True)
+            if not _is_equal(pair, keys, some)
+        }
 
 
 def _is_equal(pair: Pair, keys: KeyRange, later: list[Bound]) -> bool:

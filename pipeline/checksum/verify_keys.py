@@ -146,12 +146,13 @@ class KeyVerifier:
 
     def _settle(self, taken: Taken, compared: Compared) -> SliceVerdict:
         with self.sides.pools.begin(self.sides.target) as target:
-            note_keys_compared(target, self._table, len(taken.keys), compared.seconds)
-            if not compared:
+            if compared:
+                self._send_back(target, taken, compared.different)
+            else:
                 forget_slice(target, self._table, taken.part)
-                return SliceVerdict.EQUAL
-            self._send_back(target, taken, compared.different)
-        return SliceVerdict.DIFFERENT
+            # Last: whoever records a verification in full locks that row last, too.
+            note_keys_compared(target, self._table, len(taken.keys), compared.seconds)
+        return SliceVerdict.DIFFERENT if compared else SliceVerdict.EQUAL
 
     def _send_back(self, target: Connection, taken: Taken, different: Sequence[Bound]) -> None:
         table, part = self._table, taken.part

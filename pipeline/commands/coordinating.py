@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
-from pipeline.control.leases import Lease, release_lease, take_lease
+from pipeline.control.leases import Lease, fence, release_lease, take_lease
 from pipeline.domain.role import Role
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
+from pipeline.renewal import renewed
 from pipeline.waiting import wait_until
 
 _LEASE_WAIT_S = 15.0
@@ -17,7 +19,7 @@ _POLL_S = 0.1
 
 @contextmanager
 def coordinating(pools: Pools, target: str, migration_id: str, who: str) -> Iterator[Lease]:
-    """Hold the coordinator's role of one migration.
+    """Hold the coordinator's role of one migration, however long that takes.
 
     Raises:
         RefusedError: somebody else has it, and keeps it.
@@ -32,7 +34,13 @@ def coordinating(pools: Pools, target: str, migration_id: str, who: str) -> Iter
     if lease is None:
         raise RefusedError(f"Migration {migration_id} is busy.", "Try again in a moment.")
     try:
-        yield lease
+        with renewed(partial(_renew, pools, target, lease), ttl_s):
+            yield lease
     finally:
         with pools.begin(target) as control:
             release_lease(control, lease)
+
+
+def _renew(pools: Pools, target: str, lease: Lease) -> None:
+    with pools.begin(target) as control:
+        fence(control, lease)

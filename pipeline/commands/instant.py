@@ -67,7 +67,8 @@ def try_instant(pools: Pools, request: AlterRequest) -> str | None:
 def _try(connection: Connection, server: str, change: str, algorithm: str) -> bool:
     lock = ", LOCK=NONE" if algorithm == "INPLACE" else ""
     try:
-        run(connection, f"ALTER TABLE {change}, ALGORITHM={algorithm}{lock}")
+        # On a line of its own: a comment may end the change, and must not take in the algorithm.
+        run(connection, f"ALTER TABLE {change}\n, ALGORITHM={algorithm}{lock}")
     except Exception as error:
         if code_of(error) in _CANT:
             return False

@@ -1,8 +1,9 @@
 """Starts a migration: checks first, refuses what can't be moved exactly, and only then writes.
 
-Everything before `recording` only reads; that one first creates the target tables on trial, and
-drops them (`preview` does so, too). The migration and the claims on its tables are one transaction,
-so an interrupted start leaves either a complete migration or none.
+Everything before `recording` leaves nothing behind: preflight tries an alter on a table that it
+drops again. `recording` first creates a move's target tables on trial, and drops them (`preview`
+does so, too). The migration and the claims on its tables are one transaction, so an interrupted
+start leaves either a complete migration or none.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Plan:
 
 
 def examine(pools: Pools, request: Request) -> list[Finding]:
-    """Preflight alone; writes nothing.
+    """Preflight alone; nothing of it stays.
 
     Raises:
         RetryableError: a server does not answer.
@@ -68,7 +69,7 @@ def as_stored(pools: Pools, request: Request) -> Request:
 
 
 def make_plan(pools: Pools, request: Request) -> Plan:
-    """What `start` would do. Writes nothing."""
+    """What `start` would do. Nothing of it stays."""
     request = as_stored(pools, request)
     findings = tuple(run_preflight(pools, request, Scope.START))
     if any(finding.severity is Severity.REFUSED for finding in findings):

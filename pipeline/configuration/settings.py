@@ -7,11 +7,21 @@ the names: `_s` for seconds, `_bytes`, `_rows`.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import TomlConfigSettingsSource as TomlSource
 
@@ -26,6 +36,22 @@ _Number = BeforeValidator(_no_truth)
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), _Number]
 Count = Annotated[int, Field(ge=1), _Number]
 Port = Annotated[int, Field(ge=1, le=65535), _Number]
+_URL_CHARACTERS = re.compile(r"[\x21-\x7e]+")
+
+
+def _http_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        known = False
+    if not known or not _URL_CHARACTERS.fullmatch(value):
+        # Not with the value, which may hold a secret.
+        raise ValueError("it must be http://HOST… or https://HOST…, in ASCII, without blanks")
+    return value
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
 
 class _Strict(BaseModel):
@@ -220,7 +246,7 @@ class Throttle(_Strict):
     max_apply_lag_s: Seconds | None = None
     flag_file: Path | None = None
     query: str | None = None
-    http: str | None = None
+    http: HttpUrl | None = None
     http_timeout_s: Seconds = 1
     nice_ratio: Annotated[float, Field(ge=0, le=100), _Number] = 0  # pause per second of work
     stream: bool = False  # the streamer yields, too

@@ -71,12 +71,6 @@ def find_claim(connection: Connection, server: str, name: TableName) -> Held | N
     return None if row is None else Held(*row)
 
 
-def claimed_by(connection: Connection, server: str, name: TableName) -> str | None:
-    """The migration that holds a table of the server with that identity, if any."""
-    held = find_claim(connection, server, name)
-    return None if held is None else held.migration_id
-
-
 def forget_copy(connection: Connection, server: str, name: TableName) -> None:
     """Forget a claim that another server has recorded, once that one says that it has ended."""
     copied = claims.c.kept_on != identity(connection)

@@ -18,9 +18,10 @@ from sqlalchemy.dialects.mysql import insert
 
 from pipeline.control.schema import NOW, ahead, leases
 from pipeline.domain.role import Role
-from pipeline.errors import FencedError, known
+from pipeline.errors import FencedError, RetryableError, known
 
 _RENEWALS = 3  # in the time of a lease: one may come late, and one may fail
+_TRIES = 3  # in the time of a renewal, while they fail
 
 
 @dataclass(frozen=True)
@@ -40,22 +41,36 @@ class Renewal:
     def __init__(
         self, held: Lease, renew: Callable[[], None], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._every_s, self._renew, self._clock = held.ttl_s / _RENEWALS, renew, clock
+        self._ttl_s, self._every_s = held.ttl_s, held.ttl_s / _RENEWALS
+        self._renew, self._clock = renew, clock
         self._renewed_at = clock()
+        self._due_at = self._renewed_at + self._every_s
 
     def keep(self) -> None:
-        """Renew if it is time to.
+        """Renew if it is time to. Trouble that passes is no harm while the lease is good.
 
         Raises:
             FencedError: somebody else has the role now.
+            RetryableError: it could not be renewed in time, so somebody else may have it.
         """
-        if self._clock() - self._renewed_at > self._every_s:
+        now = self._clock()
+        if now <= self._due_at:
+            return
+        try:
             self._renew()
-            self.renewed()
+        except RetryableError:
+            if self._clock() - self._renewed_at >= self._ttl_s:
+                raise
+            self._due_at = self._clock() + self._every_s / _TRIES
+        else:
+            self._note(now)  # as of when it was asked for: the answer may have come late
 
     def renewed(self) -> None:
         """Note that something else has just renewed it; each fenced transaction does."""
-        self._renewed_at = self._clock()
+        self._note(self._clock())
+
+    def _note(self, moment: float) -> None:
+        self._renewed_at, self._due_at = moment, moment + self._every_s
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,13 @@ from pipeline.control.stage_change import NOTHING_ELSE, StageChange
 from pipeline.domain.cut_over_parts import part_ended
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
-from pipeline.domain.migration import DdlConnection, Failure, Migration, PlannedTable
+from pipeline.domain.migration import (
+    DdlConnection,
+    Failure,
+    Migration,
+    PlannedTable,
+    RunningSearch,
+)
 from pipeline.domain.request import Request
 from pipeline.domain.role import Role
 from pipeline.domain.stages import ENDED, NOT_IF_ABORTED, Stage
@@ -245,6 +251,11 @@ def note_ddl_connection(
 ) -> None:
     """Record the only connection that may send DDL; None: no connection may (I7)."""
     _update(connection, migration_id, ddl_connection=noted)
+
+
+def note_log_search(connection: Connection, migration_id: str, noted: RunningSearch | None) -> None:
+    """Record how far the search of a binary log is; None: none is going on."""
+    _update(connection, migration_id, log_search=noted)
 
 
 def forget_lock_connection(connection: Connection, migration_id: str) -> None:

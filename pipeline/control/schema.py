@@ -33,6 +33,7 @@ and for each migration table, with key columns of the source's type and collatio
 and for an alter the empty tables from which each connection makes its temporary ones:
 
     staged_<id>, converted_<id>, reverted_<id>    (pipeline/alter/convert_rows.py)
+    carried_<id>                                  (pipeline/alter/carried.py)
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ from pipeline.control.schema_operation import (
 from pipeline.control.schema_rows import chunk_checks, chunks, index_builds, streams, watches
 from pipeline.control.types import Gtids, Json, enumerated
 from pipeline.domain.alter_plan import AlterPlan
-from pipeline.domain.migration import DdlConnection, Failure
+from pipeline.domain.migration import DdlConnection, Failure, RunningSearch
 from pipeline.domain.request import Request
 from pipeline.domain.stages import Stage
 from pipeline.domain.way_back import StreamStart
@@ -112,6 +113,7 @@ migrations = Table(
     Column("blocked_at", Moment),  # since when writes are blocked
     Column("drain_gtids", Gtids),  # executed when writes stopped: to be applied before the switch
     Column("way_back_start", Json(StreamStart)),  # where its stream begins: noted with the proof
+    Column("log_search", Json(RunningSearch)),  # of a binary log: how far it is, for people
     Column("failure", Json(Failure)),  # why it stopped
     Column("created_at", Moment, nullable=False),
     Column("created_by", String(255), nullable=False),

@@ -11,11 +11,10 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
-    Text,
 )
 
 from pipeline.control.schema_base import OPTIONS, Identity, Moment, metadata
-from pipeline.control.types import Json, enumerated
+from pipeline.control.types import Json, Prose, enumerated
 from pipeline.domain.cut_over_parts import Part
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook, HookStatus
@@ -71,7 +70,7 @@ schedules = Table(
     Column("paused", Boolean, nullable=False),
     Column("next_due", Moment, nullable=False),  # what makes a run happen once
     Column("last_due", Moment),
-    Column("last_outcome", Text),
+    Column("last_outcome", Prose),
     Column("migration_id", Identity),
     Column("created_at", Moment, nullable=False),
     Column("created_by", String(255), nullable=False),
@@ -97,7 +96,7 @@ hooks = Table(
     Column("status", enumerated(HookStatus, 16), nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("exit_code", Integer),
-    Column("output", Text),
+    Column("output", Prose),
     Column("changed_at", Moment, nullable=False),
     PrimaryKeyConstraint("migration_id", "name"),
     **OPTIONS,
@@ -110,7 +109,7 @@ events = Table(
     Column("migration_id", Identity, nullable=False, index=True),
     Column("at", Moment, nullable=False),
     Column("kind", enumerated(EventKind), nullable=False),
-    Column("message", Text, nullable=False),
+    Column("message", Prose, nullable=False),
     Column("by", String(255), nullable=False),
     **OPTIONS,
 )

@@ -13,11 +13,10 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
-    Text,
 )
 
 from pipeline.control.schema_base import OPTIONS, Identity, Moment, metadata
-from pipeline.control.types import Gtids, Json, enumerated
+from pipeline.control.types import Gtids, Json, Prose, enumerated
 from pipeline.domain.chunk_state import ChunkState
 from pipeline.domain.migration import Failure
 from pipeline.mysql.indexes import DeferredIndex
@@ -38,7 +37,7 @@ chunks = Table(
     Column("bytes", BigInteger),
     Column("seconds", Float),
     Column("failures", Integer, nullable=False),  # attempts that ended in an error
-    Column("error", Text),
+    Column("error", Prose),
     PrimaryKeyConstraint("table_id", "number"),
     Index("by_state", "table_id", "state", "number"),
     Index("by_end", "table_id", "done_at"),

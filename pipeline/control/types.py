@@ -3,6 +3,7 @@
 UtcDateTime      DATETIME(6), by the server's UTC clock; aware values in Python
 enumerated(E)    VARCHAR; a StrEnum's value in the row, its member in Python
 Gtids            LONGTEXT; a GtidSet in its server's notation
+Prose            TEXT; for a person, and cut if it is longer than that holds
 Json(T)          JSON; what pydantic's TypeAdapter makes of T, checked when it is read
 """
 
@@ -13,12 +14,14 @@ from enum import StrEnum
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import JSON, Dialect, Enum
+from sqlalchemy import JSON, Dialect, Enum, Text
 from sqlalchemy.dialects.mysql import DATETIME, LONGTEXT
 from sqlalchemy.types import TypeDecorator
 
 from pipeline.errors import DefectError
 from pipeline.mysql.gtid import GtidSet
+
+_LONGEST = 65_535 // 4  # characters; a TEXT holds that many bytes
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -49,6 +52,18 @@ def enumerated(kind: type[StrEnum], length: int = 32) -> Enum:
         values_callable=lambda members: [member.value for member in members],
         validate_strings=True,
     )
+
+
+class Prose(TypeDecorator[str]):
+    """A text for a person. One that is too long, a list of very many tables, say, loses its end."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None or len(value) <= _LONGEST:
+            return value
+        return f"{value[: _LONGEST - 1]}…"
 
 
 class Gtids(TypeDecorator[GtidSet]):

@@ -1,9 +1,10 @@
 """The coordinator: a short, re-entrant step that takes a migration as far as it will go now.
 
 Nothing of it stays in memory between calls: beat calls it every second, and so does the end of
-every task. Whoever gets the lease does the step, all others return at once. While writes are
-blocked it stays and polls: then every tenth of a second counts, and nobody might call again if the
-broker is away. What takes longer then than `cut_over.limit_s` is undone, whatever holds it up.
+every task. Whoever gets the lease does the step, all others return at once; it is renewed for as
+long as the step takes. While writes are blocked it stays and polls: then every tenth of a second
+counts, and nobody might call again if the broker is away. What takes longer then than
+`cut_over.limit_s` is undone, whatever holds it up: by another coordinator, if this one hangs.
 
 The decisions are in decisions.py; here they are carried out.
 """
@@ -12,12 +13,13 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 
 from structlog.contextvars import bound_contextvars
 
-from pipeline.control.leases import Lease, release_lease, take_lease
+from pipeline.control.leases import Lease, fence, release_lease, take_lease
 from pipeline.control.migration_tables import read_tables
-from pipeline.control.migrations import read_migration, record_failure
+from pipeline.control.migrations import read_migration, read_stage, record_failure
 from pipeline.control.stage_change import KEEP, StageChange
 from pipeline.coordinate.converging import converge
 from pipeline.coordinate.copying import copy
@@ -38,6 +40,7 @@ from pipeline.errors import FencedError, RetryableError, TranshipError, defect
 from pipeline.hooks.runner import tell_status
 from pipeline.mysql.pools import Pools
 from pipeline.outages import Outages
+from pipeline.renewal import renewed
 from pipeline.step.context import Context, Messenger, Outcome, Step
 from pipeline.step.ddl import end_ddl
 
@@ -77,13 +80,26 @@ def advance(
     if lease is None:
         return None
     try:
-        with bound_contextvars(migration=migration_id, epoch=lease.epoch):
+        with (
+            bound_contextvars(migration=migration_id, epoch=lease.epoch),
+            renewed(partial(_renew, pools, target, lease), ttl_s),
+        ):
             return _steps(pools, target, lease, messenger, budget_s)
     except FencedError as error:
         log.warning("the coordinator stops: %s", error)
         return None
     finally:
         _let_go(pools, target, lease)
+
+
+def _renew(pools: Pools, target: str, lease: Lease) -> None:
+    """Keep the role during a step that takes long, but not while the application waits for it.
+
+    Then only what the step commits renews the lease. If it hangs, another coordinator takes over.
+    """
+    with pools.begin(target) as control:
+        if read_stage(control, lease.migration_id) not in MAY_BE_RETIRED:
+            fence(control, lease)
 
 
 def _steps(pools: Pools, target: str, lease: Lease, messenger: Messenger, budget_s: float) -> Stage:
@@ -95,12 +111,15 @@ def _steps(pools: Pools, target: str, lease: Lease, messenger: Messenger, budget
         if step is None:
             return stage
         outcome = _divert(context) or _guarded(step, context)
+        if outcome is Outcome.ADVANCED:
+            # However long a hook has taken: the new stage may be one in which writes are blocked.
+            began = time.monotonic()
+            continue
         used_up = time.monotonic() - began >= time_in_step_s(stage, budget_s, limit_s)
         if outcome is Outcome.WAIT or used_up:
             return stage
-        if outcome is Outcome.POLL:
-            time.sleep(_POLL_S)
-            context.renew()
+        time.sleep(_POLL_S)
+        context.renew()
 
 
 def _context(pools: Pools, target: str, lease: Lease, messenger: Messenger) -> Context:

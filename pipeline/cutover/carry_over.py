@@ -115,7 +115,7 @@ def _decided(context: Context, connection: Connection, late: _Late) -> list[KeyT
     new = as_it_is(connection, table.source, table.target_table.key)
     search = search_of(context, context.migration.source, {table.source: new}, late.swapped)
     begun = begun_gtids(connection)
-    found = read_all(context, search, begun, _LIMIT_S)
+    found = read_all(context, context.migration.source, search, begun, _LIMIT_S)
     written = set(keys_of(changes_of(found, table.source)))
     unknown = any(one.unread or one.statements for one in found)
     if unknown or not search.has_seen(begun):

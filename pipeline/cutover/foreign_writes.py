@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 
 from pipeline.control.chunk_checks import require_again, require_all_again
 from pipeline.control.chunk_map import chunks_of
+from pipeline.control.migrations import note_log_search
 from pipeline.control.streams import read_stream
 from pipeline.control.watches import Watch, end_watch, find_watch, note_searched
 from pipeline.cutover.log_searches import (
@@ -37,8 +38,9 @@ from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.request import MigrationKind
 from pipeline.errors import FatalError
+from pipeline.mysql.catalogue import foreign_keys
 from pipeline.mysql.codecs import bound_maker
-from pipeline.mysql.flavours import executed_gtids
+from pipeline.mysql.flavours import cascades_are_logged, executed_gtids
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.table import Table, TableName
 from pipeline.step.context import Context
@@ -52,9 +54,11 @@ _KEYS_AT_MOST = 5000  # beyond that the whole table is verified again
 
 
 def watch_now_and_then(context: Context) -> None:
-    """Search if the last time is long ago: logs are kept for some days only."""
+    """Search if the last time is long ago, or has ended early: logs are kept for some days only."""
     watch = _watch(context)
-    if watch is not None and watch.age_s > _EVERY_S:
+    if watch is None:
+        return
+    if watch.age_s > _EVERY_S or context.migration.log_search is not None:
         _search(context, watch)
 
 
@@ -75,7 +79,7 @@ def _search(context: Context, watch: Watch) -> bool:
         wanted = _wanted(context, target)
     search = search_of(context, context.target, wanted, watch.seen)
     try:
-        logged = read_all(context, search, executed, _AT_ONCE_S)
+        logged = read_all(context, context.target, search, executed, _AT_ONCE_S, goes_on=True)
     except FatalError as error:
         _give_up(context, error)
         return True
@@ -118,6 +122,7 @@ def _wanted(
 def _give_up(context: Context, error: FatalError) -> None:
     with context.control() as control:
         end_watch(control, context.migration.id)
+        note_log_search(control, context.migration.id, None)
         what = f"what others write to {context.target} can't be seen any more: {error.explanation}"
         context.note_in(control, EventKind.CUT_OVER, what)
 
@@ -129,14 +134,25 @@ def _send_back(
     wanted: dict[TableName, Table],
 ) -> None:
     """Have the rows verified in full again, in the transaction that tells of them."""
+    unseen = [table for table in context.tables if _changed_unseen(control, table)]
     read_stream(control, context.migration.id, lock=True)  # no chunk is cut
     for table in context.tables:
-        _require_again(control, table, found, wanted[table.target])
+        if table in unseen:
+            require_all_again(control, table)
+        else:
+            _require_again(control, table, found, wanted[table.target])
     what = (
         f"somebody else has written to {context.target} before the switch: {told(control, found)};"
         f" {_done(context.tables)}"
     )
     context.note_in(control, EventKind.ALARM, what)
+
+
+def _changed_unseen(control: Connection, table: MigrationTable) -> bool:
+    """Whether a write to another table may have changed this one's rows, and the log not tell."""
+    ours = str(table.target)
+    acts = any(key.acts and key.child == ours for key in foreign_keys(control, table.target))
+    return acts and not cascades_are_logged(control)
 
 
 def _done(tables: Sequence[MigrationTable]) -> str:
@@ -187,7 +203,7 @@ def tell_the_rest(context: Context, until: GtidSet | None) -> None:
     with context.pools.begin(context.target) as target:
         wanted = _wanted(context, target, switched=True)
     search = search_of(context, context.target, wanted, watch.seen)
-    rest = read_all(context, search, until, _REST_S)
+    rest = read_all(context, context.target, search, until, _REST_S)
     found = [one for one in rest if not is_swap(one, context.migration.id)]
     if not search.has_seen(until):
         tell_unfinished(context, context.target)

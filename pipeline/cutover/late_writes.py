@@ -27,6 +27,7 @@ from pipeline.cutover.log_searches import (
     tell_unfinished,
     told,
 )
+from pipeline.cutover.search_notes import noted
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.request import MigrationKind
@@ -54,7 +55,8 @@ def tell_late_writes(context: Context) -> None:
     if context.migration.kind is MigrationKind.ALTER:
         _of_alter(context, search, executed)
     else:
-        _of_move(context, read_all(context, search, executed, _LIMIT_S))
+        server = context.migration.source
+        _of_move(context, read_all(context, server, search, executed, _LIMIT_S))
         if not search.has_seen(executed):
             tell_unfinished(context, context.migration.source)
     log.info("the source's log was searched for late writes: %s", search.has_seen(executed))
@@ -83,13 +85,14 @@ def _of_move(context: Context, found: list[LoggedTransaction]) -> None:
 
 def _of_alter(context: Context, search: LogSearch, executed: GtidSet) -> None:
     (table,) = context.tables
-    found = []
-    for transaction in search.until(executed, _LIMIT_S, context.renew):
-        if is_swap(transaction, context.migration.id):
-            break
-        found.append(transaction)
-    else:
-        tell_unfinished(context, context.migration.source)
+    found, server = [], context.migration.source
+    with noted(context, server, search, executed) as keep:
+        for transaction in search.until(executed, _LIMIT_S, keep):
+            if is_swap(transaction, context.migration.id):
+                break
+            found.append(transaction)
+        else:
+            tell_unfinished(context, server)
     changes = changes_of(found, table.source)
     if any(one.unread or one.statements for one in found):
         _leave(context, table, found)

@@ -10,7 +10,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from pipeline.control.leases import Renewal
+from pipeline.cutover.search_notes import noted
 from pipeline.domain.event_kind import EventKind
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.introspect import read_table
@@ -36,11 +36,20 @@ def search_of(
 
 
 def read_all(
-    context: Context, search: LogSearch, executed: GtidSet, limit_s: float
+    context: Context,
+    server: str,
+    search: LogSearch,
+    executed: GtidSet,
+    limit_s: float,
+    *,
+    goes_on: bool = False,
 ) -> list[LoggedTransaction]:
-    """What is found; the search may end early (`LogSearch.until`)."""
-    renewal = Renewal(context.lease, context.renew)
-    return list(search.until(executed, limit_s, renewal.keep))
+    """What is found; the search may end early (`LogSearch.until`).
+
+    `goes_on`: later steps go on with it then.
+    """
+    with noted(context, server, search, executed, goes_on=goes_on) as keep:
+        return list(search.until(executed, limit_s, keep))
 
 
 def tell_unfinished(context: Context, server: str) -> None:

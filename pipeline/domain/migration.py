@@ -43,6 +43,21 @@ class DdlConnection:
 
 
 @dataclass(frozen=True)
+class RunningSearch:
+    """How far the search of a server's binary log is (cutover/search_notes.py)."""
+
+    server: str
+    since: datetime
+    at: datetime  # when the rest was noted
+    read: int  # transactions
+    total: int
+
+    @property
+    def seconds(self) -> float:
+        return (self.at - self.since).total_seconds()
+
+
+@dataclass(frozen=True)
 class Migration:
     """One migration: a row of the table `migrations`."""
 
@@ -65,6 +80,7 @@ class Migration:
     blocked_at: datetime | None  # since when writes are blocked
     drain_gtids: GtidSet | None
     way_back_start: StreamStart | None  # once proved, if a way back is wanted
+    log_search: RunningSearch | None  # for people
     failure: Failure | None
     created_at: datetime
     created_by: str

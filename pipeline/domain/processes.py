@@ -10,13 +10,29 @@ from pipeline.domain.role import Role
 WORKERS = (Role.COPY, Role.STREAM, Role.COORDINATE)
 
 
+# Messages expire by the clocks of two machines, some of them after ten seconds.
+_CLOCKS_DIFFER_S = 5.0
+
+
 @dataclass(frozen=True)
 class WorkerNode:
-    """A worker that has answered. `outdated`: its configuration is not the one that we have."""
+    """A worker that has answered. `outdated`: its configuration is not the one that we have.
+
+    `clock_ahead_s`: of ours; negative if it is behind.
+    """
 
     name: str
     roles: tuple[Role, ...]
     outdated: bool
+    clock_ahead_s: float = 0.0
+
+    @property
+    def clock_off(self) -> str | None:
+        """By how much its clock is wrong, or ours, in words; None if that does no harm."""
+        if abs(self.clock_ahead_s) < _CLOCKS_DIFFER_S:
+            return None
+        way = "ahead of" if self.clock_ahead_s > 0 else "behind"
+        return f"its clock is {abs(self.clock_ahead_s):.0f} s {way} this machine's"
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,7 @@ WRITES_BLOCKED = frozenset({S.BLOCKING, S.DRAINING, S.VERIFYING, S.SWAPPING, S.R
 STAGES_THAT_COPY = frozenset({S.COPYING})
 STAGES_THAT_VERIFY = frozenset({S.CONVERGING, S.READY})  # by workers; a cut-over does it itself
 STAGES_THAT_REPAIR = STAGES_THAT_VERIFY | {S.VERIFYING}
+STAGES_THAT_SEARCH = frozenset({S.READY, S.SWITCHING})  # binary logs, for what others write
 
 
 def allowed(old: Stage, new: Stage) -> bool:

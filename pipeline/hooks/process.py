@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
@@ -76,7 +77,8 @@ def _wait(process: subprocess.Popen[bytes], limit_s: float, still_ours: Callable
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
-        os.killpg(process.pid, 9)
+        with suppress(ProcessLookupError):  # it ends just now, and the thread has seen that first
+            os.killpg(process.pid, 9)
         process.wait()
 
 

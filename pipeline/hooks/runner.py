@@ -6,17 +6,21 @@ which attempt it is. The coordinator's lease is renewed while it runs.
 
 from __future__ import annotations
 
+import logging
+
 from pipeline.control.hooks import HookRun, end_hook, last_run, start_hook
 from pipeline.control.leases import Renewal
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.stages import Stage
-from pipeline.errors import FatalError
+from pipeline.errors import FatalError, TranshipError
 from pipeline.hooks.process import HookResult, run_hook
 from pipeline.pausepoints import Point, reached
 from pipeline.status.progress import Progress, read_progress
 from pipeline.step.context import Context
+
+log = logging.getLogger(__name__)
 
 
 def ask(context: Context, name: Hook) -> HookResult | None:
@@ -126,7 +130,11 @@ def _run(
         reached(Point.DURING_SUCCESS_HOOK)
     told = {**told, "TRANSHIP_HOOK_ATTEMPT": str(attempt)}
     renewal = Renewal(context.lease, context.renew)
-    result = run_hook(command, told, context.settings.hooks.limit_s, renewal.keep)
+    try:
+        result = run_hook(command, told, context.settings.hooks.limit_s, renewal.keep)
+    except TranshipError as error:  # nothing can be recorded: the role may be somebody else's
+        log.warning("%s (attempt %d) was killed: %s", name, attempt, error)
+        raise
     with context.control() as control:
         end_hook(control, context.migration.id, name, result.exit_code, result.output)
         if not (quiet and result.succeeded):

@@ -171,10 +171,14 @@ def replication_id(connection: Connection) -> str:
 
 
 def identity(connection: Connection) -> str:
-    """A text that no other server has."""
+    """A text that no other server has, and that stays the same when the server restarts.
+
+    Two MariaDBs may have all but their server_id in common, in containers that are called alike.
+    """
     if not is_mariadb(connection):
         return known_variable(connection, "server_uuid")
-    return "/".join(known_variable(connection, name) for name in ("hostname", "port", "datadir"))
+    names = ("hostname", "port", "datadir", "server_id")
+    return "/".join(known_variable(connection, name) for name in names)
 
 
 def collation_names(connection: Connection) -> str:

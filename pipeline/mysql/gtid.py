@@ -14,6 +14,8 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
+from pipeline.errors import StartOverError
+
 Interval = tuple[int, int]
 _UUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
 _INTERVAL = re.compile(r"([1-9][0-9]*)(?:-([1-9][0-9]*))?")
@@ -65,14 +67,25 @@ class GtidSet:
         """Add one transaction: `uuid:7`, `uuid:tag:7` or `0-1-7`.
 
         Raises:
-            ValueError: its number is not higher than the last one of its MariaDB domain.
+            StartOverError: its number is not higher than the last one of its MariaDB domain.
         """
         domain = _DOMAIN.fullmatch(gtid)
         if domain is not None:
-            self._add_to_domain(domain)
+            self._add_in_order(domain)
             return
         source, _, number = gtid.lower().rpartition(":")
         self._add(source, (int(number), int(number)))
+
+    def _add_in_order(self, gtid: re.Match[str]) -> None:
+        try:
+            self._add_to_domain(gtid)
+        except ValueError as error:
+            raise StartOverError(
+                f"Transactions are logged out of order: {error}. Several servers write to one"
+                " domain, so a position can't say which of them are applied.",
+                "Give each server that writes a gtid_domain_id of its own, or have one write; and"
+                " set gtid_strict_mode = 1.",
+            ) from None
 
     def _add_to_domain(self, gtid: re.Match[str]) -> None:
         source, number = gtid[1], int(gtid[3])

@@ -22,17 +22,18 @@ from sqlalchemy.exc import InvalidatePoolError
 from pipeline.mysql.failures import came_from
 
 _IDLE_S = 1.0
+_OLDEST_S = 600  # a global privilege that is granted meanwhile goes to new connections only
 _USED_AT, _ENDED = "used_at", "transaction_ended"
 
 
-def pooled_engine(connect: Callable[[], Any], recycle_s: int) -> Engine:
+def pooled_engine(connect: Callable[[], Any]) -> Engine:
     """An engine with such a pool, whose connections `connect` opens."""
     engine = create_engine(
         "mysql+pymysql://",
         creator=connect,
         pool_size=4,
         max_overflow=-1,  # as many as there are threads: each streamer is one, say
-        pool_recycle=recycle_s,
+        pool_recycle=_OLDEST_S,
         pool_reset_on_return=None,  # `_roll_back` does it
     )
     event.listen(engine, "connect", _opened)

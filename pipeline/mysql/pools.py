@@ -58,8 +58,7 @@ class Pools:
         key = (os.getpid(), name)
         if key not in self._engines:
             server_settings(self.settings, name)
-            recycle_s = max(1, self.settings.timeouts.idle_s // 2)
-            self._engines[key] = pooled_engine(lambda: self.connect(name), recycle_s)
+            self._engines[key] = pooled_engine(lambda: self.connect(name))
         return self._engines[key]
 
     def connect(self, name: str, **extra: Any) -> RawConnection[Any]:

@@ -19,6 +19,7 @@ from pipeline.mysql.pools import run
 from pipeline.mysql.quoting import names_table, quote, quote_name, text_literal
 from pipeline.mysql.table import TableName
 
+_TEXT = re.compile(r"'(?:[^'\\]|\\.|'')*'", re.S)
 _FILTERS = ("Binlog_Do_DB", "Binlog_Ignore_DB")
 
 
@@ -131,10 +132,16 @@ def table_is_empty(connection: Connection, name: TableName) -> bool:
 
 def auto_increment(create_table: str) -> int | None:
     """The next AUTO_INCREMENT value in the text of a SHOW CREATE TABLE."""
-    # Only in the table's options, which follow the last closing parenthesis of a line.
-    options = create_table[create_table.rfind("\n)") :]
-    found = re.search(r"\bAUTO_INCREMENT=(\d+)", options)
-    return int(found.group(1)) if found else None
+    found = table_option(create_table, "AUTO_INCREMENT")
+    return int(found) if found else None
+
+
+def table_option(create_table: str, name: str) -> str | None:
+    """An option of the table in the text of a SHOW CREATE TABLE; a comment may look like one."""
+    # Options follow the last closing parenthesis that begins a line.
+    options = _TEXT.sub("", create_table[create_table.rfind("\n)") :])
+    found = re.search(rf"\b{name}=(\w+)", options)
+    return found[1] if found else None
 
 
 def create_schema(connection: Connection, schema: str) -> None:

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from pipeline.mysql.alterations import only_indexes, only_options
 from pipeline.mysql.table import TableName
 from pipeline.mysql.token_reader import TokenReader
-from pipeline.mysql.tokens import Token, tokens
+from pipeline.mysql.tokens import tokens
 
 
 class StatementKind(Enum):
@@ -42,6 +43,7 @@ class Classified:
     targets: tuple[TableName, ...] = ()
     opens_transaction: bool = False  # CREATE TABLE … SELECT, logged as rows
     inert: bool = False  # by itself it changes nothing of a table that exists
+    rows_stay: bool = False  # ALTER TABLE that leaves each row as it is
 
     def touches(self, table: TableName, *, ignore_case: bool = False) -> bool:
         """Whether the statement changes `table`."""
@@ -171,7 +173,8 @@ def _alter(reader: TokenReader, verb: str) -> Classified:
         return Classified(StatementKind.OTHER, verb)
     reader.skip(*_EXISTS)
     found = reader.name()
-    inert = _only_options(reader.items[reader.at :])
+    changes = reader.items[reader.at :]
+    inert = only_options(changes)
     while reader.until("RENAME", "TABLE"):
         word = reader.items[reader.at - 1].word
         if word == "TABLE":  # EXCHANGE PARTITION p WITH TABLE t
@@ -179,22 +182,8 @@ def _alter(reader: TokenReader, verb: str) -> Classified:
         elif reader.token.word not in ("COLUMN", "INDEX", "KEY"):
             reader.skip("TO", "AS", "=")
             found += reader.name()
-    return replace(_change("ALTER TABLE", found), inert=inert)
-
-
-# Options that recreate a table at most. A value that is new shows in the definition.
-_OPTIONS = frozenset(
-    {"ENGINE", "INNODB", "FORCE", "COMMENT", "AUTO_INCREMENT", "STATS_PERSISTENT",
-     "STATS_AUTO_RECALC", "STATS_SAMPLE_PAGES", "DEFAULT", "ALGORITHM", "INPLACE", "INSTANT",
-     "LOCK", "NONE", "SHARED", "EXCLUSIVE"}
-)  # fmt: skip
-
-
-def _only_options(items: list[Token]) -> bool:
-    return all(
-        one.word in _OPTIONS or one.word.isdigit() or (not one.is_name and one.text in "=,'")
-        for one in items
-    )
+    rows_stay = inert or only_indexes(changes)
+    return replace(_change("ALTER TABLE", found), inert=inert, rows_stay=rows_stay)
 
 
 def _drop(reader: TokenReader, verb: str) -> Classified:

@@ -25,7 +25,7 @@ class Token:
     is_name: bool = False
 
 
-_SPACE = re.compile(r"(?:\s+|--(?=[\s\x00-\x1f]|$)[^\n]*|\#[^\n]*)+")
+_SPACE = re.compile(r"(?:\s+|--(?=[\x00-\x20\x7f]|\Z)[^\n]*|\#[^\n]*)+", re.ASCII)
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.S)
 _EXECUTABLE = re.compile(r"/\*M?!\d*")
 _WORD = re.compile(r"[\w$\u0080-\U0010ffff]+")
@@ -39,8 +39,20 @@ _ESCAPED = {
 }
 
 
+_OPENED = Token("/*!")  # not yielded by `tokens`
+
+
 def tokens(sql: str, sql_mode: int = 0) -> Iterator[Token]:
     """The tokens of a statement, without comments and white space."""
+    return (token for token in _scan(sql, sql_mode) if token is not _OPENED)
+
+
+def has_executable_comment(sql: str) -> bool:
+    """Whether it depends on the server's version which of the tokens it reads."""
+    return any(token is _OPENED for token in _scan(sql, 0))
+
+
+def _scan(sql: str, sql_mode: int) -> Iterator[Token]:
     at, executable = 0, 0
     while at < len(sql):
         if found := _SPACE.match(sql, at):
@@ -48,6 +60,7 @@ def tokens(sql: str, sql_mode: int = 0) -> Iterator[Token]:
         elif found := _EXECUTABLE.match(sql, at):
             executable += 1
             at = found.end()
+            yield _OPENED
         elif executable and sql.startswith("*/", at):
             executable -= 1
             at += 2

@@ -54,7 +54,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class CheckContext:
-    """What a check may read. It writes nothing."""
+    """What a check may read. It changes nothing that stays: see registry.py."""
 
     pools: Pools
     request: Request

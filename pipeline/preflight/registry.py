@@ -1,8 +1,10 @@
 """Every check and when it runs: before the start, before a resume, before the cut-over.
 
-Preflight only reads. What can change while a table is being copied (a trigger added, a
-privilege revoked, a name taken) is checked again right before the source's tables are renamed,
-where stopping still costs nothing.
+Preflight leaves nothing behind, and mostly only reads. An alter's checks also create a table of the
+new definition, empty and under a name of its own, with the triggers that it will have, and drop it
+again: the server says what it would make of the change. What can change while a table is being
+copied (a trigger added, a privilege revoked, a name taken) is checked again right before the
+source's tables are renamed, where stopping still costs nothing.
 
 If a way back is wanted, what it needs of the new side is asked together with what the move needs.
 """
@@ -103,7 +105,7 @@ _OTHER_WAY = tuple(
 
 
 def run_preflight(pools: Pools, request: Request, scope: Scope) -> list[Finding]:
-    """What the checks of `scope` find about `request`, in their order. Writes nothing.
+    """What the checks of `scope` find about `request`, in their order. Nothing of it stays.
 
     Raises:
         RetryableError: a server does not answer now.

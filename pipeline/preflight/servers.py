@@ -51,7 +51,8 @@ def two_servers(context: CheckContext) -> Iterator[Finding]:
     if one and one == other:
         yield refused(
             f"{request.source} and {request.target} are the same server.",
-            "Name another server as the target.",
+            "Name another server as the target. If these are two MariaDBs: give each a server_id of"
+            " its own.",
         )
 
 

@@ -30,7 +30,7 @@ def _server(pools: Pools, name: str) -> Finding:
 
 
 def check_processes(found: Processes) -> list[Finding]:
-    """The broker answers, every role has a worker, and all have read the same configuration."""
+    """The broker answers, every role has a worker, and all have our configuration and time."""
     if found.broker_trouble is not None:
         trouble = f"The broker does not answer: {found.broker_trouble}."
         return _named("broker", [warning(trouble, "Start it, or correct broker.url.")])
@@ -47,6 +47,12 @@ def _workers(found: Processes) -> Iterator[Finding]:
             "Restart it if the file has changed since; or give both the same file.",
         )
     for one in found.workers:
+        if one.clock_off is not None:
+            yield warning(
+                f"{one.name}: {one.clock_off}.",
+                "Synchronise the clocks of all machines (NTP): a message expires by them, and is"
+                " then dropped without a word.",
+            )
         if not one.outdated:
             roles = " and ".join(one.roles)
             yield info(f"{one.name} answers, for {roles}, with this configuration.")

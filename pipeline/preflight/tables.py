@@ -22,6 +22,7 @@ from pipeline.mysql.servers import (
     server_facts,
     table_exists,
     table_is_empty,
+    table_option,
 )
 from pipeline.mysql.table import TableName, ValueKind
 from pipeline.preflight.findings import CheckContext, Finding, info, refused, warning
@@ -209,8 +210,8 @@ def _collations_known(
     except RefusedError:
         return  # "tables" says so
     used = {column.collation for column in columns if column.collation}
-    default = re.search(r"\bCOLLATE=(\w+)", create_statement(source, name).rpartition("\n)")[2])
-    missing = (used | ({default[1]} if default else set())) - collations(target)
+    default = table_option(create_statement(source, name), "COLLATE")
+    missing = (used | ({default} if default else set())) - collations(target)
     if missing:
         yield refused(
             f"{name} uses collations that {server} does not know: {', '.join(sorted(missing))}.",

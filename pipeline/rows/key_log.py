@@ -61,6 +61,17 @@ def keys_in_range(
         return _keys(connection, table, name, condition, limit)
 
 
+def keys_in_ranges(
+    connection: Connection, table: MigrationTable, lines: KeyLines, ranges: Sequence[KeyRange]
+) -> list[list[Bound]]:
+    """For each of `ranges`, the keys in it, of those that `lines` stand for."""
+    if not lines:
+        return [[] for _ in ranges]
+    conditions = [keys.condition(table.definition.key) for keys in ranges]
+    with _unpacked(connection, table, "touched", lines) as name:
+        return [_keys(connection, table, name, condition) for condition in conditions]
+
+
 def keys_in_both(
     connection: Connection, table: MigrationTable, lines: KeyLines, later: KeyLines
 ) -> list[Bound]:

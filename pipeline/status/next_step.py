@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline.domain.hook_names import Hook
-from pipeline.domain.migration import Failure
+from pipeline.domain.migration import Failure, RunningSearch
 from pipeline.domain.processes import Processes
 from pipeline.domain.reading import Reading, Signal
 from pipeline.domain.request import MigrationKind
@@ -20,7 +20,7 @@ from pipeline.domain.stages import Stage, wants_stream
 from pipeline.domain.way_back import Direction
 from pipeline.status.kind_words import words_of
 from pipeline.status.way_back import WayBackProgress
-from pipeline.status.wording import reasons_text
+from pipeline.status.wording import reasons_text, search_text
 
 _COORDINATOR_SILENT_S = 10.0
 _MESSAGES_WAIT_S = 15.0
@@ -73,6 +73,7 @@ class StatusFacts:
     until: datetime | None = None  # a way back stands open until then
     roll_back_asked: bool = False  # of a way back: it no longer ends by itself
     way_back: WayBackProgress | None = None  # of this migration
+    log_search: RunningSearch | None = None  # that is going on
     processes: Processes | None = None  # None: nobody has asked
     cleaned_up: bool = False
 
@@ -252,6 +253,8 @@ def _ready(now: StatusFacts) -> str:
         return (
             f"cut-over; waiting for the lag ({now.lag_s:.1f} s) to be under {now.lag_limit_s:g} s"
         )
+    if now.log_search is not None:
+        return f"cut-over; {search_text(now.log_search)}"
     return f"cut-over; {_count(now.touched, 'changed row')} left to verify again"
 
 
@@ -267,6 +270,8 @@ def _switching(now: StatusFacts) -> str:
             f"done; {now.hook_failure}{again}; nobody is told where to write before it succeeds:"
             f" fix it, replace it (--hook {Hook.ON_SUCCESS}=COMMAND), or skip it"
         )
+    if now.log_search is not None:
+        return f"done; the cut-over is complete; {search_text(now.log_search)}"
     return f"done; waiting for the hook {Hook.ON_SUCCESS} to succeed{again}"
 
 

@@ -32,12 +32,12 @@ from pipeline.control.totals import read_totals
 from pipeline.control.touched_keys import count_touched, keys_per_s
 from pipeline.domain.cut_over_parts import CutOverAttempt
 from pipeline.domain.hook_names import Hook
-from pipeline.domain.migration import Failure, Migration, MigrationTable
+from pipeline.domain.migration import Failure, Migration, MigrationTable, RunningSearch
 from pipeline.domain.processes import Processes
 from pipeline.domain.reading import Reading
 from pipeline.domain.request import MigrationKind
 from pipeline.domain.role import Role
-from pipeline.domain.stages import STAGES_THAT_REPAIR, Stage, wants_stream
+from pipeline.domain.stages import STAGES_THAT_REPAIR, STAGES_THAT_SEARCH, Stage, wants_stream
 from pipeline.domain.way_back import Direction
 from pipeline.errors import TranshipError
 from pipeline.mysql.flavours import log_retention_s
@@ -127,6 +127,7 @@ class Progress:
     until: datetime | None = None  # of a way back: when it ends by itself
     way_back: WayBackProgress | None = None  # of this migration, once it is about to be recorded
     processes: Processes | None = None  # None: nobody has asked for them
+    log_search: RunningSearch | None = None  # of a binary log, that is going on
     cleaned_at: datetime | None = None  # what it left behind has been dropped
     hooks_failed: tuple[Hook, ...] = ()  # whose last run has failed
 
@@ -191,6 +192,7 @@ def _from_control(
         next="", command="", cleaned_at=migration.cleaned_at,
         hooks_failed=failed_hooks(control, migration.id), direction=migration.request.direction,
         until=None if migration.request.back is None else migration.request.back.until,
+        log_search=migration.log_search if migration.stage in STAGES_THAT_SEARCH else None,
     )  # fmt: skip
 
 
@@ -297,6 +299,7 @@ def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> Sta
         retry_s=_seconds(migration.now, migration.retry_at) if migration.retry_at else 0.0,
         refused_s=_seconds(migration.blocked_at, migration.now) if migration.blocked_at else 0.0,
         refused_limit_s=pools.settings.cut_over.limit_s,
+        log_search=progress.log_search,
         processes=progress.processes, cleaned_up=progress.cleaned_at is not None,
     )  # fmt: skip
 

@@ -14,6 +14,7 @@ from pipeline.domain.way_back import Direction
 from pipeline.status.kind_words import KIND_WORDS
 
 if TYPE_CHECKING:  # only types: this module is imported for the help of commands, too
+    from pipeline.domain.migration import RunningSearch
     from pipeline.status.way_back import WayBackProgress
 
 _NUMBER = "is {value:g}, the limit {limit:g}"
@@ -58,6 +59,12 @@ def attempt_text(kind: MigrationKind, attempt: CutOverAttempt) -> str:
     """`writes were refused for 87 ms: locks 12 ms, drain 20 ms, …`."""
     parts = ", ".join(f"{_PARTS[one.part]} {one.ms:,.0f} ms" for one in attempt.parts)
     return f"writes {KIND_WORDS[kind].writes} for {1000 * attempt.total_s:,.0f} ms: {parts}"
+
+
+def search_text(search: RunningSearch) -> str:
+    """`the binary log of new is searched for what others have written: 3 of 40 transactions`."""
+    how_far = f"{search.read:,} of {search.total:,} transactions"
+    return f"the binary log of {search.server} is searched for what others have written: {how_far}"
 
 
 _WAY_BACK_ENDS = {Stage.DONE: "taken", Stage.ABORTED: "closed"}

@@ -32,8 +32,11 @@ from pipeline.stream.rowdecoder import CHANGES, RowDecoder
 _HEARTBEAT_S = 1.0
 _LOOKED_FOR_S = 120.0  # by the server, for the first transaction
 _HELD_BYTES = 64 << 20  # of one transaction; the rows of a larger one are not named
-# DDL after which other rows are there. Ours on these tables is none of these, but for a rename.
-_EMPTYING = {"TRUNCATE TABLE", "DROP TABLE", "DROP DATABASE", "RENAME TABLE", "CREATE TABLE"}
+# DDL after which other rows may be there (ALTER TABLE: TRUNCATE PARTITION, IMPORT TABLESPACE). Ours
+# on these tables is none of these, but for a rename: it adds indexes, and raises a counter.
+_REPLACING = {
+    "TRUNCATE TABLE", "DROP TABLE", "DROP DATABASE", "RENAME TABLE", "CREATE TABLE", "ALTER TABLE",
+}  # fmt: skip
 # Rows that only count as written: which, can't be told.
 _OPAQUE_ROWS = log.MARIADB_COMPRESSED_ROWS | {log.PARTIAL_UPDATE_ROWS}
 _STATEMENTS = {log.QUERY, log.EXECUTE_LOAD_QUERY, log.MARIADB_COMPRESSED_QUERY}
@@ -158,7 +161,9 @@ class _Search:
         return found.kind in _ENDS or not self._open
 
     def _name(self, found: Classified, sql: str) -> None:
-        if found.inert or not (found.kind is StatementKind.ROWS or found.verb in _EMPTYING):
+        if found.inert or found.rows_stay:
+            return
+        if found.kind is not StatementKind.ROWS and found.verb not in _REPLACING:
             return
         for name, _ in self._tables.values():
             if found.touches(name, ignore_case=self._ignores_case):

@@ -12,25 +12,21 @@ from typing import Any
 from pymysql.connections import Connection as RawConnection
 from sqlalchemy import Connection
 
-from pipeline.control.chunk_checks import require_all_again
-from pipeline.control.events import log_event
 from pipeline.control.leases import Lease, Renewal, fence
 from pipeline.control.migration_tables import read_tables
 from pipeline.control.migrations import read_migration
-from pipeline.control.streams import StreamState, note_source_run, read_stream
+from pipeline.control.streams import StreamState, read_stream
 from pipeline.control.throttles import read_throttle
-from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration, MigrationTable
-from pipeline.domain.role import Role
 from pipeline.domain.stages import WRITES_BLOCKED, Stage, wants_stream
-from pipeline.mysql.durability import ServerRun, server_run
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import Pools, roll_back
 from pipeline.mysql.table import TableName
-from pipeline.step.source import is_as_planned, require_history
+from pipeline.step.source import is_as_planned
 from pipeline.stream.applier import RENAME_MARK, Applier
+from pipeline.stream.checks import check_source, check_target
 from pipeline.stream.queue import EventQueue
 from pipeline.stream.reader import BinlogReader
 
@@ -74,7 +70,8 @@ class StreamSession:
         """
         with self.pools.begin(self.target) as control:
             state = read_stream(control, self.lease.migration_id)
-        self._check_source(state)
+        check_source(self.pools, self.lease, self.migration, self.tables, state)
+        check_target(self.pools, self.lease, self.migration, self.tables)
         begun()
         reader = self._new_reader(state)
         with self._fed_by(reader):
@@ -100,31 +97,6 @@ class StreamSession:
             self.queue.close()
             reader.close()
             feeding.join(timeout=5)
-
-    def _check_source(self, state: StreamState) -> None:
-        """The log goes on where the position is, on a server that has kept it; or all is verified.
-
-        Raises:
-            FatalError: the source has lost transactions that were applied.
-        """
-        with self.pools.begin(self.migration.source) as source:
-            found = server_run(source)
-            if found.start != state.source_run.start:
-                # First, or a coordinator that sees the difference would end this session, too.
-                self._note_run(found)
-            require_history(source, state)
-
-    def _note_run(self, found: ServerRun) -> None:
-        """The source has started since, or is another one."""
-        with self.pools.begin(self.target) as control:
-            before = read_stream(control, self.migration.id, lock=True).source_run
-            if not found.keeps_log_of(before):
-                for table in self.tables:
-                    require_all_again(control, table)
-                what = f"{_change_text(before, found)}; every row is verified again"
-                log_event(control, self.migration.id, EventKind.SOURCE, what, Role.STREAM)
-            note_source_run(control, self.migration.id, found)
-            fence(control, self.lease)
 
     def _is_unchanged(self, name: TableName) -> bool:
         """Whether a table is still there, as it was planned; never while writes are blocked."""
@@ -272,12 +244,6 @@ class StreamSession:
             # A slow target must slow the source's sender down, not end it.
             cursor.execute(f"SET SESSION net_write_timeout = {_SENDER_WAITS_S}")
         return connection
-
-
-def _change_text(before: ServerRun, found: ServerRun) -> str:
-    if found.server != before.server:
-        return f"the source is another server now ({found})"
-    return f"the source has restarted ({found}) and may have lost what it had committed last"
 
 
 def replica_id(lease: Lease) -> int:

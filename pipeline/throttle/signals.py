@@ -9,6 +9,7 @@ from __future__ import annotations
 import urllib.request
 from collections.abc import Callable, Iterator
 from functools import partial
+from http.client import HTTPException
 from urllib.parse import urlsplit, urlunsplit
 
 from sqlalchemy import Connection
@@ -16,7 +17,7 @@ from sqlalchemy import Connection
 from pipeline.configuration.settings import Throttle
 from pipeline.control.throttles import heartbeat_age_s
 from pipeline.domain.reading import Reading, Signal
-from pipeline.errors import FatalError, TranshipError
+from pipeline.errors import FatalError, RetryableError, TranshipError
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.servers import status_variable
 
@@ -104,6 +105,9 @@ def _query(connection: Connection, query: str) -> float:
 
 
 def _http(url: str, timeout_s: float) -> float:
-    request = urllib.request.Request(url, method="HEAD")
-    with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # raises from 400 on
-        return 0.0 if answer.status == 200 else 1.0
+    try:
+        request = urllib.request.Request(url, method="HEAD")
+        with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # raises from 400 on
+            return 0.0 if answer.status == 200 else 1.0
+    except (HTTPException, ValueError) as error:  # whose text may hold the URL, and so a secret
+        raise RetryableError(f"no HTTP answer ({type(error).__name__})") from None

@@ -154,6 +154,7 @@ def test_triggers_have_to_be_asked_for_and_then_miss_no_write(
         ("RENAME INDEX by_n TO by_m", "ALGORITHM=INPLACE"),
         ("ADD INDEX (v)", None),
         ("MODIFY n BIGINT", None),
+        ("MODIFY n BIGINT -- by all means", None),
         ("MODIFY v VARCHAR(300) CHARACTER SET latin1", None),
         ("ENGINE = InnoDB", None),
     ],

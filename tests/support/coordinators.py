@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pipeline.coordinate.advance import advance
+from pipeline.coordinate import advance as coordinator
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.stages import Stage, wants_stream
 from pipeline.mysql.pools import Pools
@@ -102,7 +102,9 @@ class Coordinators:
 
     def once(self, owner: str = "second") -> Stage | None:
         messenger = WorkingMessenger(self.pools)
-        return advance(self.pools, self.target, self.migration_id, messenger, owner, budget_s=0.1)
+        return coordinator.advance(
+            self.pools, self.target, self.migration_id, messenger, owner, budget_s=0.1
+        )
 
     def until(self, *stages: Stage) -> None:
         """Coordinate, a call after the other, until the migration is in one of `stages`."""
@@ -139,7 +141,7 @@ class Coordinators:
             os.read(wait_on, 1)
 
         with at(point, hold):
-            child = self._fork(paused.is_set)
+            child = self._fork(paused.is_set, renews=False)
         os.close(tell_reached)
         assert os.read(reached, 1) == b"x", f"{point} was not reached"
 
@@ -153,11 +155,16 @@ class Coordinators:
             for end in (reached, wait_on, let_go):
                 os.close(end)
 
-    def _fork(self, enough: Callable[[], bool] = lambda: False) -> int:
-        """Coordinate in another process until the migration has ended, or `enough`."""
+    def _fork(self, enough: Callable[[], bool] = lambda: False, *, renews: bool = True) -> int:
+        """Coordinate in another process until the migration has ended, or `enough`.
+
+        `renews`: one that is to hold still must do so as a whole.
+        """
         child = os.fork()
         if child == 0:
             try:
+                if not renews:
+                    coordinator._renew = lambda *_: None
                 while self.once("first") not in _ENDS and not enough():
                     time.sleep(0.02)
             finally:

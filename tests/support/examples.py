@@ -16,6 +16,7 @@ MIGRATION = Migration(
     id="m1", source="old", target="new", stage=Stage.COPYING, stage_since=_NOW,
     resume_stage=None, after_restore=None, request=MOVE, postponed=False, abort_asked=False,
     attempt=0, retry_at=None, rename_connection=None, lock_connection=None, ddl_connection=None,
-    first_attempt_at=None, blocked_at=None, drain_gtids=None, way_back_start=None, failure=None,
+    first_attempt_at=None, blocked_at=None, drain_gtids=None, way_back_start=None,
+    log_search=None, failure=None,
     created_at=_NOW, created_by="who", cleaned_at=None, now=_NOW,
 )  # fmt: skip

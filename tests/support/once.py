@@ -15,3 +15,15 @@ def once(action: Callable[[], object]) -> Callable[[], None]:
             action()
 
     return act
+
+
+def from_second(action: Callable[[], object]) -> Callable[[], None]:
+    """`action` at each call but the first."""
+    calls: list[bool] = []
+
+    def act() -> None:
+        if calls:
+            action()
+        calls.append(True)
+
+    return act

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.domain.alter_plan import AlterPlan, Fill
 from pipeline.domain.hook_names import Hook
-from pipeline.domain.migration import DdlConnection, Failure
+from pipeline.domain.migration import DdlConnection, Failure, RunningSearch
 from pipeline.domain.reading import Reading, Signal
 from pipeline.domain.request import AlterRequest, MoveRequest
 from pipeline.domain.role import Role
@@ -78,6 +78,9 @@ requests = st.builds(
 
 deferred_indexes = st.builds(DeferredIndex, names, texts)
 ddl_connections = st.builds(DdlConnection, texts, st.integers(1), _moments)
+running_searches = st.builds(
+    RunningSearch, texts, _moments, _moments, st.integers(0), st.integers(0)
+)
 failures = st.builds(Failure, st.sampled_from(Role), texts, texts, st.booleans())
 readings = st.builds(
     Reading, st.sampled_from(Signal), st.none() | numbers, numbers, *[st.none() | texts] * 3

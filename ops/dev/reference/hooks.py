@@ -35,5 +35,9 @@ ended with everything that it has started, and has failed (exit code 124). The e
 kept in the control schema.
 
 **A hook may run more than once**: a coordinator may die between the end of a hook and the record of
-it. `TRANSHIP_HOOK_ATTEMPT` tells you. Write hooks that do no harm the second time.
+it, or while the hook runs, which then goes on. `TRANSHIP_HOOK_ATTEMPT` tells you. Write hooks that
+do no harm the second time.
+
+While a hook runs it keeps one of its coordinator's two processes. If hooks of yours take minutes,
+and several migrations run at once, start another `tranship worker coordinate`.
 """

@@ -12,7 +12,7 @@ from ops.dev.reference.markdown import head, table
 from pipeline.control.events import LoggedEvent
 from pipeline.domain.cut_over_parts import CutOverAttempt, Part, PartTime
 from pipeline.domain.event_kind import EventKind
-from pipeline.domain.migration import Failure
+from pipeline.domain.migration import Failure, RunningSearch
 from pipeline.domain.processes import Processes, WorkerNode
 from pipeline.domain.reading import Reading, Signal
 from pipeline.domain.role import Role
@@ -58,6 +58,7 @@ ABOUT: dict[type, dict[str, str]] = {
         "next": "what happens next and what that waits for, for a person",
         "command": "the command that is useful now",
         "processes": "the broker and the workers that answered, see below; null once it has ended",
+        "log_search": "the search of a binary log that is going on, see below; null: none is",
         "cleaned_at": "when what it left behind was dropped; null: it was not",
         "hooks_failed": "the hooks whose last run has failed",
         "direction": "`forward`, or `back`: it takes a move back; after that `forward` again …",
@@ -74,6 +75,13 @@ ABOUT: dict[type, dict[str, str]] = {
         "lag_s": "how far the old tables are behind; null: not known",
         "keys_touched": "keys touched and not verified since",
         "trouble": "why it has failed, or why the server does not answer; else null",
+    },
+    RunningSearch: {
+        "server": "whose binary log is searched for what others have written",
+        "since": "when that began",
+        "at": "when the rest was noted",
+        "read": "transactions so far",
+        "total": "transactions to read in all, as far as the coordinator's last step knew",
     },
     TableProgress: {
         "source": "`schema.table`",
@@ -140,6 +148,7 @@ ABOUT: dict[type, dict[str, str]] = {
         "name": "its node, as Celery calls it",
         "roles": "what it does: " + ", ".join(f"`{one}`" for one in Role),
         "outdated": "its configuration is not the one that this command reads",
+        "clock_ahead_s": "how far its clock is ahead of this machine's; negative: behind",
     },
     LoggedEvent: {
         "id": "grows",
@@ -181,7 +190,8 @@ EVENT_KINDS = {
     EventKind.RENAME: "the rename of a move's cut-over did not succeed at once",
     EventKind.SWAP: "only the server can say whether an alter's tables were swapped",
     EventKind.CUT_OVER: "for how long writes were refused or waited, and what that was spent on;"
-    " or: the cut-over is postponed, since the last attempt has failed, too",
+    " or: the cut-over is postponed, since the last attempt has failed, too; or: the search of a"
+    " binary log takes long, or has ended",
     EventKind.FORCE: "a connection that blocked the cut-over was killed",
     EventKind.SOURCE: "the source is another server, or has restarted and may have lost something;"
     " every row is verified again",
@@ -194,6 +204,7 @@ _TITLES = {
     Progress: "The object",
     TableProgress: "tables[]",
     WayBackProgress: "way_back",
+    RunningSearch: "log_search",
     IndexProgress: "tables[].indexes",
     StreamProgress: "stream",
     Reading: "throttled[]",

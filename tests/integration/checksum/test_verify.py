@@ -29,7 +29,7 @@ from pipeline.pausepoints import Point, at
 from tests.conftest import Connect
 from tests.support.direct import DirectMove, rows_of
 from tests.support.moves import SOURCE, TARGET, story
-from tests.support.once import once
+from tests.support.once import from_second, once
 from tests.support.settings import changed
 from tests.support.verification import (
     drained,
@@ -278,23 +278,42 @@ def test_a_repair_that_a_slow_source_makes_void_is_an_error_that_is_counted(
     drained(move)
     changed(monkeypatch, move.pools, checksum={"drain_wait_s": 0.1})
 
-    looks: list[bool] = []
-
     def run_ahead() -> None:
-        looks.append(True)
-        if len(looks) < 2:  # a difference is looked at twice
-            return
         unknown = "11111111-1111-1111-1111-111111111111:1"
         with move.pools.begin(TARGET) as control:
             run(control, f"UPDATE tranship.streams SET position = '{unknown}'")
 
     with (
-        at(Point.VERIFY_TARGET_READ, run_ahead),
-        pytest.raises(RetryableError, match="not repaired yet"),
+        at(Point.VERIFY_TARGET_READ, from_second(run_ahead)),  # a difference is looked at twice
+        pytest.raises(RetryableError, match="does not show yet what was applied"),
     ):
         move.verify(0)
+    nothing_is_repaired(move)
+
+
+def test_a_repair_for_which_the_target_does_not_catch_up_is_an_error_that_is_counted(
+    move: DirectMove, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would write what the stream has still to bring, and call it a difference."""
+    on_target(move, "UPDATE {t} SET v = 'Y' WHERE id = 3")
+    drained(move)
+    changed(monkeypatch, move.pools, checksum={"drain_wait_s": 0.1})
+
+    def write() -> None:
+        on_source(move, "UPDATE {t} SET v = 'newer' WHERE id = 7")
+
+    with (
+        at(Point.VERIFY_TARGET_READ, from_second(write)),
+        pytest.raises(RetryableError, match="does not catch up in time"),
+    ):
+        move.verify(0)
+    nothing_is_repaired(move)
+
+
+def nothing_is_repaired(move: DirectMove) -> None:
     with move.pools.begin(TARGET) as control:
         assert check_failures(control, move.table, 0) == 1
+    assert repairs(move) == 0
     assert (b"3", b"Y", b"3") in rows_of(move.pools, TARGET, move.table.definition)
 
 

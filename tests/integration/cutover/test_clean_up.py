@@ -7,7 +7,7 @@ import pytest
 from pipeline.commands import control
 from pipeline.commands.clean_up import clean_up
 from pipeline.commands.drop import drop_table
-from pipeline.control.claims import claimed_by
+from pipeline.control.claims import find_claim
 from pipeline.control.migration_tables import note_source, read_tables
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError, RetryableError
@@ -145,7 +145,8 @@ def test_no_move_takes_over_a_table_that_is_being_dropped(
 
     def look(_: int) -> None:
         with pools.begin(TARGET) as target:
-            held.append(claimed_by(target, identity(target), TableName(schema, "t")))
+            found = find_claim(target, identity(target), TableName(schema, "t"))
+            held.append(None if found is None else found.migration_id)
 
     clean_up(pools, TARGET, abandoned, "test", look)
     look(0)

@@ -1,4 +1,4 @@
-"""Whether the source is still what the stream began with: each session looks before it reads."""
+"""Whether both sides are still what the stream began with: each session looks before it reads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from uuid import uuid4
 import pytest
 
 from pipeline.checksum.verify import Verdict
+from pipeline.control.leases import holder
 from pipeline.control.streams import read_stream
+from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
 from pipeline.mysql.durability import ServerRun
@@ -149,3 +151,21 @@ def test_a_statement_that_leaves_another_definition_stops_the_stream(move: Direc
         with move.pools.begin(SOURCE) as source:
             run(source, f"ALTER TABLE {move.table.source} COMMENT = 'new'")
         wait_until(lambda: "ALTER TABLE" in explanation(move), "a failure", limit_s=10)
+
+
+def test_a_target_table_that_somebody_drops_stops_the_stream_by_name(move: DirectMove) -> None:
+    """Or it tries for ever what can't succeed, and nobody is told why the lag grows."""
+    with streaming(move):
+        wait_until(lambda: is_streaming(move), "the stream", limit_s=5)
+        with move.pools.begin(TARGET) as target:
+            run(target, f"DROP TABLE {move.table.target}")
+        with move.pools.begin(SOURCE) as source:
+            run(source, f"INSERT INTO {move.table.source} VALUES (2, 'b')")
+        gone = f"{move.table.target} on new is gone"
+        wait_until(lambda: gone in explanation(move), "a failure", limit_s=10)
+
+
+def is_streaming(move: DirectMove) -> bool:
+    with move.pools.begin(TARGET) as control:
+        held = holder(control, move.migration_id, Role.STREAM)
+    return held is not None and held.alive

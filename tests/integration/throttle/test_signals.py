@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import socketserver
+import threading
+
 import pytest
 
 from pipeline.configuration.settings import Throttle
 from pipeline.mysql.pools import Pools
 from pipeline.throttle.signals import readings
 from tests.support.moves import SOURCE, TARGET
+
+
+class Babbler(socketserver.StreamRequestHandler):
+    """A service that speaks some other protocol."""
+
+    def handle(self) -> None:
+        self.rfile.readline()
+        self.wfile.write(b"220 smtp.example ready\r\n")
 
 
 @pytest.mark.parametrize(
@@ -23,6 +34,16 @@ def test_a_query_throttles_at_anything_but_0_or_null(
 ) -> None:
     (reading,) = readings(pools, Throttle(query=f"SELECT {answer}"), SOURCE, TARGET)
     assert reading.over is throttles
+
+
+def test_a_check_that_answers_no_http_throttles_and_is_no_defect(pools: Pools) -> None:
+    """Another service may have taken its port."""
+    with socketserver.TCPServer(("127.0.0.1", 0), Babbler) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/check?key=secret"
+        (reading,) = readings(pools, Throttle(http=url), SOURCE, TARGET)
+    assert reading.over
+    assert reading.trouble == "no HTTP answer (BadStatusLine)"
 
 
 def test_a_login_in_the_url_of_a_check_is_not_shown(pools: Pools) -> None:

@@ -40,9 +40,23 @@ def test_columns_that_are_dropped_and_added_are_seen_and_keys_are_not() -> None:
 @pytest.mark.parametrize(
     "ddl",
     [
+        "ADD (c INT, `d` DECIMAL(9, 2) DEFAULT (1), INDEX j (c, e), CHECK (c > 1))",
+        "ADD COLUMN (c INT, d INT, PRIMARY KEY (c)), ADD INDEX i (e)",
+        "ADD -- (x INT,\n ( # y INT\n c INT /* , z INT */, d INT COMMENT ', e INT')",
+    ],
+)
+def test_a_column_that_is_added_in_parentheses_is_seen(ddl: str) -> None:
+    """Else `DROP v, ADD (v INT)` would put the old column's values into the new one."""
+    assert read_ddl(ddl).added == ("c", "d")
+
+
+@pytest.mark.parametrize(
+    "ddl",
+    [
         "RENAME TO t2", "RENAME AS t2", "RENAME t2", "ADD c INT, RENAME `t2`",
         "EXCHANGE PARTITION p WITH TABLE x", "discard partition p tablespace",
         "IMPORT TABLESPACE", "ADD c INT; DROP TABLE t", "ALTER TABLE t ADD c INT", "", " , ",
+        "CHANGE a /*!99999 a */ b INT", "ADD c INT /*M! , DROP d */", "ADD c INT /*!",
     ],
 )  # fmt: skip
 def test_a_clause_that_would_reach_beyond_the_shadow_is_refused(ddl: str) -> None:
@@ -54,7 +68,8 @@ def test_a_clause_that_would_reach_beyond_the_shadow_is_refused(ddl: str) -> Non
     "ddl",
     [
         "ADD COLUMN exchange INT", "ADD `discard` INT, DROP import", "COMMENT = 'a; b'",
-        "ALTER COLUMN a SET DEFAULT 5", "ALTER INDEX i INVISIBLE",
+        "ALTER COLUMN a SET DEFAULT 5", "ALTER INDEX i INVISIBLE", "COMMENT '/*! */'",
+        "ADD c INT -- /*! x */\n, ADD d INT # ; /*!", "ADD c INT /* ; RENAME TO x */",
     ],
 )  # fmt: skip
 def test_a_name_that_looks_like_a_clause_is_none(ddl: str) -> None:

@@ -70,6 +70,18 @@ def refusal(load: Load) -> Refusal:
         (GOOD + "[timeouts]\nidle_s = 'soon'\n", "timeouts.idle_s"),
         (GOOD + "[timeout]\nidle_s = 1\n", "'timeout'"),
         (GOOD + "[broker]\nurl = 3\n", "broker.url"),
+        *(
+            (f"[throttle]\nhttp = '{url}?key=s3cret{end}'\n", "throttle.http")
+            for url, end in (
+                ("host/check", ""),
+                ("http://", ""),
+                ("ftp://host/", ""),
+                ("http://host:x/", ""),
+                ("http://[host/", ""),
+                ("http://host/", " a"),
+                ("http://host/", "\N{DEGREE SIGN}"),
+            )
+        ),
     ],
 )
 def test_a_wrong_value_names_its_key(refusal: Refusal, text: str, key: str) -> None:

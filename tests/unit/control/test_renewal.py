@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.control.leases import Lease, Renewal
 from pipeline.domain.role import Role
-from pipeline.errors import FencedError
+from pipeline.errors import FencedError, RetryableError
 
 LEASE = Lease("m", Role.STREAM, 1, "me", ttl_s=30)
 
@@ -68,3 +68,36 @@ def test_a_renewal_that_failed_is_never_taken_for_one() -> None:
         with pytest.raises(FencedError):
             renewal.keep()
     assert tries == [11, 12]
+
+
+def test_trouble_that_passes_while_the_lease_is_good_never_ends_the_work() -> None:
+    """A hook would be killed in the middle because the server was restarted."""
+    now, tries, away = [0.0], list[float](), [True]
+
+    def restarted() -> None:
+        tries.append(now[0])
+        if away[0]:
+            raise RetryableError("the server restarts")
+
+    renewal = Renewal(LEASE, restarted, lambda: now[0])
+    for now[0] in range(25):
+        renewal.keep()
+    assert 2 < len(tries) < 10
+    away[0] = False
+    for now[0] in range(25, 100):
+        renewal.keep()
+    assert len(tries) < 20
+
+
+def test_work_ends_when_the_lease_may_be_somebody_elses() -> None:
+    now = [0.0]
+
+    def unreachable() -> None:
+        raise RetryableError("no route")
+
+    renewal = Renewal(LEASE, unreachable, lambda: now[0])
+    for now[0] in range(int(LEASE.ttl_s)):
+        renewal.keep()
+    now[0] = 1.5 * LEASE.ttl_s
+    with pytest.raises(RetryableError):
+        renewal.keep()

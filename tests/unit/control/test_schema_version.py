@@ -20,7 +20,7 @@ from pipeline.control.schema import (
 )
 from pipeline.domain.alter_plan import AlterPlan, Fill
 from pipeline.domain.hook_names import Hook
-from pipeline.domain.migration import DdlConnection, Failure
+from pipeline.domain.migration import DdlConnection, Failure, RunningSearch
 from pipeline.domain.reading import Reading, Signal
 from pipeline.domain.request import way_back_of
 from pipeline.domain.role import Role
@@ -31,13 +31,14 @@ from pipeline.mysql.indexes import DeferredIndex
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from tests.support.examples import ALTER, MOVE
 
-_SHAPES = {1: "3a78b2e4c0f09875", 2: "8945606113908b34", 3: "8046a6ee07a0fe22"}
+_SHAPES = {1: "3a78b2e4c0f09875", 2: "8945606113908b34", 3: "b9d65de7000190bc"}
 
 _TABLE = Table(
     TableName("s", "t"),
     (Column("id", ValueKind.INTEGER, "int", "int", nullable=False),),
     Key("PRIMARY", ("id",)),
 )
+_MOMENT = datetime(2026, 1, 2, tzinfo=UTC)
 _PLAN = AlterPlan(
     "FORCE", _TABLE, _TABLE, (Fill("c", "0"),), False, ("id",), ("u",), carried=_TABLE.columns
 )
@@ -48,11 +49,12 @@ _VALUES: tuple[tuple[Any, Any], ...] = (
     (migration_tables.c.definition, _TABLE),
     (migration_tables.c.alter_plan, _PLAN),
     (migrations.c.request, replace(MOVE, **_TERMS)),
-    (migrations.c.request, way_back_of(MOVE, "m1", datetime(2026, 1, 2, tzinfo=UTC))),
-    (migrations.c.request, way_back_of(ALTER, "m1", datetime(2026, 1, 2, tzinfo=UTC))),
+    (migrations.c.request, way_back_of(MOVE, "m1", _MOMENT)),
+    (migrations.c.request, way_back_of(ALTER, "m1", _MOMENT)),
     (migrations.c.request, replace(ALTER, renames={"a": "b"}, **_TERMS)),
-    (migrations.c.ddl_connection, DdlConnection("new", 1, datetime(2026, 1, 2, tzinfo=UTC))),
-    (migrations.c.way_back_start, StreamStart("u:1-2", ("x",), "u", _RUN, 1.5)),
+    (migrations.c.ddl_connection, DdlConnection("new", 1, _MOMENT)),
+    (migrations.c.log_search, RunningSearch("new", _MOMENT, _MOMENT, 1, 2)),
+    (migrations.c.way_back_start, StreamStart("u:1-2", ("x",), "u", "l", 1.5)),
     (migration_tables.c.returns_to, TableName("s", "t")),
     (migrations.c.failure, Failure(Role.COPY, "why", "what to do")),
     (index_builds.c.indexes, (DeferredIndex("i", "KEY `i` (`a`)"),)),

@@ -22,7 +22,7 @@ from pipeline.control.schema import (
     streams,
     throttles,
 )
-from pipeline.control.types import Gtids, Json, UtcDateTime
+from pipeline.control.types import Gtids, Json, Prose, UtcDateTime
 from pipeline.domain.request import Request
 from pipeline.errors import DefectError
 from pipeline.mysql.table import Table
@@ -51,6 +51,7 @@ STORED = {
     index_builds.c.indexes: st.lists(strategies.deferred_indexes, max_size=3).map(tuple),
     index_builds.c.failure: strategies.failures,
     migrations.c.ddl_connection: strategies.ddl_connections,
+    migrations.c.log_search: strategies.running_searches,
     migrations.c.way_back_start: strategies.stream_starts,
     migration_tables.c.returns_to: strategies.table_names,
     schedules.c.request: strategies.requests,
@@ -124,3 +125,16 @@ def test_a_stage_that_there_is_not_is_neither_written_nor_read() -> None:
         bound(migrations.c.stage.type, "nonsense")
     with pytest.raises(LookupError):
         read(migrations.c.stage.type, "nonsense")
+
+
+def test_a_message_that_names_very_many_tables_never_stops_a_cut_over() -> None:
+    """The rename of some 700 tables is longer than a TEXT, and the server would refuse it."""
+    columns = (one for table in metadata.sorted_tables for one in table.columns)
+    texts = [one for one in columns if one.type.compile(dialect=_DIALECT) == "TEXT"]
+    assert texts
+    for column in texts:
+        kept = bound(column.type, "RENAME TABLE " + "\N{GRINNING FACE}" * 70_000)
+        assert kept.startswith("RENAME TABLE ")
+        assert len(kept.encode()) <= 65_535
+    assert bound(Prose(), "short") == "short"
+    assert bound(Prose(), None) is None

@@ -30,7 +30,7 @@ MIGRATION = Migration(
     attempt=3, retry_at=None, rename_connection=None, lock_connection=None, ddl_connection=None,
     first_attempt_at=None, blocked_at=None,
     drain_gtids=GtidSet.parse("aaaaaaaa-0000-0000-0000-000000000001:1-9"),
-    way_back_start=None, failure=None,
+    way_back_start=None, log_search=None, failure=None,
     created_at=_NOW, created_by="who", cleaned_at=None, now=_NOW,
 )  # fmt: skip
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.errors import StartOverError
 from pipeline.mysql.gtid import GtidSet
 from tests.unit.mysql.test_gtid import A, B, members
 
@@ -111,3 +112,11 @@ def test_what_no_server_writes_is_refused(text: str) -> None:
 
 def test_an_interval_that_ends_before_it_begins_holds_nothing() -> None:
     assert GtidSet.parse(f"{A}:5-3").count() == 0
+
+
+@pytest.mark.parametrize("gtid", ["0-2-7", "0-2-6"])
+def test_a_domain_that_is_logged_out_of_order_is_named_and_no_defect(gtid: str) -> None:
+    found = GtidSet.parse("0-1-7,3-1-2")
+    with pytest.raises(StartOverError, match=f"{gtid} does not come after 7"):
+        found.add(gtid)
+    assert str(found) == "0-1-7,3-1-2"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pipeline.domain.processes import Processes, WorkerNode
 from pipeline.domain.role import Role
 from pipeline.preflight.findings import Finding, Severity
@@ -34,6 +36,16 @@ def test_each_role_that_nobody_has_is_named() -> None:
     assert problems(Processes(workers=(STREAM,))) == [
         "No copy worker answers.",
         "No coordinate worker answers.",
+    ]
+
+
+def test_a_worker_whose_clock_would_let_messages_expire_is_named() -> None:
+    ahead = replace(COPY, clock_ahead_s=25.2)
+    behind = replace(STREAM, clock_ahead_s=-7)
+    late = replace(COORDINATE, clock_ahead_s=1.5)
+    assert problems(Processes(workers=(late, ahead, behind))) == [
+        "copy-1@db1: its clock is 25 s ahead of this machine's.",
+        "stream-1@db1: its clock is 7 s behind this machine's.",
     ]
 
 

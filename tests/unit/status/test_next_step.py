@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.domain.migration import Failure
+from pipeline.domain.migration import Failure, RunningSearch
 from pipeline.domain.processes import Processes, WorkerNode
 from pipeline.domain.reading import Reading, Signal, asked_for_by
 from pipeline.domain.request import MigrationKind
@@ -33,6 +33,7 @@ MOVE = StatusFacts(
 ALTER = replace(MOVE, kind=MigrationKind.ALTER, source="new")
 WATCH = "tranship status m1 --watch"
 FAILURE = Failure(Role.STREAM, "The binary log is gone.", "Start again.")
+SEARCH = RunningSearch("new", datetime.now(UTC), datetime.now(UTC), 1234, 56789)
 LAG = Reading(Signal.REPLICA_LAG, 12, 10, server="replica-1")
 LAG_TEXT = "lag of replica-1 is 12 s, the limit 10 s"
 BLOCKED = {"refused_s": 1.26, "refused_limit_s": 30}
@@ -96,6 +97,11 @@ SENTENCES: list[tuple[StatusFacts, Stage, dict[str, Any], str]] = [
     ),
     (MOVE, Stage.READY, {"touched": 7}, "cut-over; 7 changed rows left to verify again"),
     (
+        MOVE, Stage.READY, {"touched": 7, "log_search": SEARCH},
+        "cut-over; the binary log of new is searched for what others have written:"
+        " 1,234 of 56,789 transactions",
+    ),
+    (
         MOVE, Stage.BLOCKING, BLOCKED,
         f"the switch; waiting for the source's tables to be renamed; {REFUSED}",
     ),
@@ -125,6 +131,11 @@ SENTENCES: list[tuple[StatusFacts, Stage, dict[str, Any], str]] = [
         "the swap; waiting for the rename; writes to the table wait too",
     ),
     (MOVE, Stage.SWITCHING, {}, "done; waiting for the hook on-success to succeed"),
+    (
+        MOVE, Stage.SWITCHING, {"log_search": SEARCH},
+        "done; the cut-over is complete; the binary log of new is searched for what others have"
+        " written: 1,234 of 56,789 transactions",
+    ),
     (
         ALTER, Stage.SWITCHING, {"retry_s": 8},
         "done; waiting for the hook on-success to succeed, again in 8 s",

@@ -10,6 +10,8 @@ import pytest
 
 from pipeline.errors import FatalError
 from pipeline.mysql.gtid import GtidSet
+from pipeline.mysql.indexes import DeferredIndex, add_indexes_statement
+from pipeline.mysql.table import TableName
 from pipeline.stream import decode_log as log
 from pipeline.stream import log_search
 from pipeline.stream.decode_log import RawEvent
@@ -68,6 +70,35 @@ def test_a_statement_that_can_not_be_unpacked_is_never_passed_over(head: bytes) 
     data = struct.pack("<IIBHH", 12, 0, 2, 0, 0) + b"db\0" + head + b"whatever"
     with pytest.raises(ValueError, match="compressed"):  # LogReader makes it one of ours
         list(search.feed(RawEvent(165, 1, 1, data, 0, len(data))))
+
+
+def named(sql: str) -> list[TableName]:
+    """The tables that a statement in schema `db` is said to have written."""
+    search = log_search._Search({NAME: TABLE}, False)
+    data = struct.pack("<IIBHH", 12, 0, 2, 0, 0) + b"db\0" + sql.encode()
+    (one,) = search.feed(RawEvent(2, 1, 1, data, 0, len(data)))
+    return [name for name, _ in one.statements]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "TRUNCATE PARTITION p0", "EXCHANGE PARTITION p0 WITH TABLE other", "IMPORT TABLESPACE",
+        "MODIFY a CHAR(1)", "ADD KEY (a), DROP COLUMN b", "ADD UNIQUE KEY (a)",
+    ],
+)  # fmt: skip
+def test_an_alter_after_which_other_rows_may_be_there_counts_as_written(change: str) -> None:
+    assert named(f"ALTER TABLE t {change}") == [NAME]
+    assert named(f"ALTER TABLE other {change.replace('TABLE other', 'TABLE t')}") == (
+        [NAME] if "EXCHANGE" in change else []
+    )
+
+
+def test_the_alters_of_a_migration_do_not_count_as_written() -> None:
+    clauses = ("KEY `drop` (`a`,(convert(`b` using utf8mb4)))", "FULLTEXT KEY `f` (`a`)")
+    indexes = [DeferredIndex("i", clause) for clause in clauses]
+    assert named(add_indexes_statement(NAME, indexes)) == []
+    assert named("ALTER TABLE `db`.`t` AUTO_INCREMENT = 7") == []
 
 
 READ = {2, 16, 18, 19, 23, 24, 25, 30, 31, 32, 33, 38, 39, 40, 162, 165, *range(166, 172)}
