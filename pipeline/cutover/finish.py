@@ -10,10 +10,11 @@ import logging
 from datetime import timedelta
 from functools import partial
 
+from pipeline.control.chunks import void_claims
 from pipeline.control.claims import release_claims
 from pipeline.control.cut_over_parts import end_part, note_unblocked
 from pipeline.control.hooks import HookRun, last_run
-from pipeline.control.migrations import postpone_migration, retry_not_before
+from pipeline.control.migrations import forget_obstacle, postpone_migration, retry_not_before
 from pipeline.control.stage_change import StageChange
 from pipeline.control.watches import find_watch, note_until
 from pipeline.cutover.decisions import out_of_attempts, too_early
@@ -138,10 +139,13 @@ def leave_restoring(context: Context, what: str) -> Outcome:
     with context.control() as control:
         if postponed:
             postpone_migration(control, context.migration.id)
+        forget_obstacle(control, context.migration)
         change = StageChange(after_restore=None, blocked_at=None)
         context.enter_in(control, after, what, change)
         if context.migration.blocked_at is not None:
             note_parts(control, context)
         if after is Stage.ABORTED:
+            for table in context.tables:  # somebody else may fill them from now on
+                void_claims(control, table)
             release_claims(control, context.migration.id)
     return Outcome.ADVANCED

@@ -31,7 +31,7 @@ from pipeline.mysql.indexes import DeferredIndex
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from tests.support.examples import ALTER, MOVE
 
-_SHAPES = {1: "3a78b2e4c0f09875", 2: "8945606113908b34", 3: "b9d65de7000190bc"}
+_SHAPES = {1: "3a78b2e4c0f09875", 2: "8945606113908b34", 3: "6822d626729254c4"}
 
 _TABLE = Table(
     TableName("s", "t"),
@@ -43,6 +43,7 @@ _PLAN = AlterPlan(
     "FORCE", _TABLE, _TABLE, (Fill("c", "0"),), False, ("id",), ("u",), carried=_TABLE.columns
 )
 _RUN = ServerRun("u", 1, lax=False)
+_OBSTACLE = Failure(Role.COORDINATE, "why not", "what to do first")
 _TERMS: Any = {"hooks": {Hook.STARTUP: "x"}, "cut_over_window": Window.parse("02:00-04:00")}
 # One of each value that a JSON column holds, with nothing left out.
 _VALUES: tuple[tuple[Any, Any], ...] = (
@@ -56,7 +57,7 @@ _VALUES: tuple[tuple[Any, Any], ...] = (
     (migrations.c.log_search, RunningSearch("new", _MOMENT, _MOMENT, 1, 2)),
     (migrations.c.way_back_start, StreamStart("u:1-2", ("x",), "u", "l", 1.5)),
     (migration_tables.c.returns_to, TableName("s", "t")),
-    (migrations.c.failure, Failure(Role.COPY, "why", "what to do")),
+    (migrations.c.failure, Failure(Role.COPY, "why", "what to do", obstacle=_OBSTACLE)),
     (index_builds.c.indexes, (DeferredIndex("i", "KEY `i` (`a`)"),)),
     (throttles.c.reasons, (Reading(Signal.LOAD, 2, 1, "new", "Threads_running"),)),
 )
