@@ -9,8 +9,8 @@ from sqlalchemy import Connection, select, update
 
 from pipeline.control.schema import NOW, streams
 from pipeline.errors import known
-from pipeline.mysql.durability import ServerRun
 from pipeline.mysql.gtid import GtidSet
+from pipeline.mysql.server_run import ServerRun
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import blake2s
 
-from pipeline.mysql.durability import ServerRun
+from pipeline.mysql.server_run import ServerRun
 from pipeline.mysql.table import TableName
 
 

@@ -12,8 +12,9 @@ from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.role import Role
 from pipeline.errors import FatalError
-from pipeline.mysql.durability import ServerRun, server_run
+from pipeline.mysql.durability import server_run
 from pipeline.mysql.pools import Pools
+from pipeline.mysql.server_run import ServerRun
 from pipeline.mysql.servers import table_exists
 from pipeline.step.source import require_history
 

@@ -14,9 +14,9 @@ from pipeline.domain.request import AlterRequest, MoveRequest
 from pipeline.domain.role import Role
 from pipeline.domain.way_back import Direction, StreamStart, WayBack
 from pipeline.domain.window import Window
-from pipeline.mysql.durability import ServerRun
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.indexes import DeferredIndex
+from pipeline.mysql.server_run import ServerRun
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 
 # What MySQL takes for a name: no character beyond the basic plane.

@@ -13,10 +13,10 @@ from pipeline.control.streams import read_stream
 from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
-from pipeline.mysql.durability import ServerRun
 from pipeline.mysql.flavours import executed_gtids, is_mariadb
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import Pools, run
+from pipeline.mysql.server_run import ServerRun
 from pipeline.step import source as asked
 from pipeline.step.source import require_history
 from pipeline.stream.streamer import Streamer

@@ -26,8 +26,8 @@ from pipeline.domain.request import way_back_of
 from pipeline.domain.role import Role
 from pipeline.domain.way_back import StreamStart
 from pipeline.domain.window import Window
-from pipeline.mysql.durability import ServerRun
 from pipeline.mysql.indexes import DeferredIndex
+from pipeline.mysql.server_run import ServerRun
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from tests.support.examples import ALTER, MOVE
 

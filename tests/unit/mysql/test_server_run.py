@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.mysql.durability import ServerRun
+from pipeline.mysql.server_run import ServerRun
 
 BEFORE = ServerRun("s", 1_700_000_000, lax=False)
 LATER = replace(BEFORE, started=1_700_000_100)
