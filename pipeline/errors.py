@@ -33,6 +33,10 @@ class UnreachableError(RetryableError):
     """A server is away, or lets nobody in now: what was asked for was not even begun."""
 
 
+class NewDuplicateError(RetryableError):
+    """A row has the same value of a new unique key as one that is there: itself, or another."""
+
+
 class FatalError(TranshipError):
     """The migration can't go on until a person has changed something."""
 

@@ -120,7 +120,8 @@ def _last_words(progress: Progress) -> None:
     if progress.refused_s is not None:
         click.echo(f"done; {attempt_text(progress.kind, progress.cut_overs[-1])}")
     if progress.failure is not None:
-        say(f"{progress.failure.explanation} {progress.failure.remedy}".rstrip(), err=True)
+        failure = progress.failure.to_fix_first
+        say(f"{failure.explanation} {failure.remedy}".rstrip(), err=True)
     click.echo(f"next: {progress.next}")
 
 

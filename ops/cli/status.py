@@ -18,6 +18,7 @@ from pipeline.domain.way_back import Direction
 from pipeline.status.wording import attempt_text, reading_text, search_text, way_back_text
 
 if TYPE_CHECKING:
+    from pipeline.domain.migration import Failure
     from pipeline.status.indexes import IndexProgress
     from pipeline.status.progress import Progress, StreamProgress, TableProgress
 
@@ -68,13 +69,18 @@ def status_lines(progress: Progress) -> list[str]:
     if progress.processes is not None:
         lines += _process_lines(progress.processes)
     lines += _cut_over_lines(progress)
-    if progress.failure is not None:
-        failure = progress.failure
-        lines.append(f"failure ({failure.role}): {failure.explanation} {failure.remedy}".rstrip())
+    lines += _failure_lines("failure", progress.failure)
     if progress.alarm is not None:
         lines.append(f"alarm: {progress.alarm}")
     lines += [f"  {moment(event.at)} {event.kind}: {event.message}" for event in progress.events]
     return [*lines, f"next: {progress.next}", f"try: {progress.command}"]
+
+
+def _failure_lines(what: str, failure: Failure | None) -> list[str]:
+    if failure is None:
+        return []
+    line = f"{what} ({failure.role}): {failure.explanation} {failure.remedy}".rstrip()
+    return [line, *_failure_lines("not restored", failure.obstacle)]
 
 
 def _pace_line(progress: Progress) -> str:

@@ -51,7 +51,7 @@ def into_shadow(
 
     Raises:
         FatalError: one can't be converted without loss; names its key.
-        RetryableError: another row has its value of a new unique key, at least for now.
+        NewDuplicateError: one has the same value of a new unique key as one that is there.
     """
     plan = plan_of(table)
     if not _converts_in_steps(table, plan):

@@ -8,13 +8,20 @@ is searched for: it is the first that makes a prefix of the rows fail.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
 from pipeline.alter.conversions import goes_by_number
 from pipeline.domain.alter_plan import AlterPlan
 from pipeline.domain.migration import MigrationTable
-from pipeline.errors import DoesNotFitError, FatalError, RetryableError, StartOverError
+from pipeline.errors import (
+    DoesNotFitError,
+    FatalError,
+    NewDuplicateError,
+    RetryableError,
+    StartOverError,
+)
 from pipeline.mysql.codecs import key_literals
 from pipeline.mysql.definition_diff import same_values
 from pipeline.mysql.failures import (
@@ -31,6 +38,7 @@ from pipeline.mysql.table import Table
 _ROW = re.compile(r"at row (\d+)")
 _COLUMN = re.compile(r"for column '(.*)' at row", re.S)
 _LONGEST_SEARCH = 1 << 20
+Warnings = Sequence[tuple[int, str]]
 
 
 def write(
@@ -49,8 +57,8 @@ def write(
 
     Raises:
         FatalError: a row can't be converted without loss; names its key. Or it has the same value
-            of a new unique key as another one, and that does not pass.
-        RetryableError: the same, but the value may only have moved.
+            of a unique key as another one, and that does not pass.
+        NewDuplicateError: an INSERT IGNORE has left a row out because of a new unique key.
         what the driver raises, if that is about no row.
     """
     try:
@@ -63,31 +71,29 @@ def write(
         key = _key_of(connection, rows, condition, statement, text)
         raise (duplicate if is_duplicate else lossy)(table, key, text) from error
     if answer.warnings:
-        found = _loss(connection, table, plan, answer, statement, converts and plan.retyped)
+        shown = shown_warnings(connection)
+        found = _loss(table, plan, answer, shown, statement, converts and plan.retyped)
         if found is not None:
             key = _key_of(connection, rows, condition, statement, found)
             raise lossy(table, key, found)
+        # Last: whoever goes on after this error keeps the rows that were written.
+        _refuse_new_duplicate(table, plan, shown)
     return answer
 
 
 def _loss(
-    connection: Connection,
     table: MigrationTable,
     plan: AlterPlan,
     answer: Result,
+    shown: Warnings,
     statement: str,
     converts: bool,
 ) -> str | None:
-    """What was lost, if anything. A row that exists already is no loss.
-
-    Raises:
-        RetryableError: a row has the same value of a new unique key as another one.
-    """
+    """What was lost, if anything. A row that exists already is no loss."""
     lenient = table.may_warn_on_write
     others = 0
-    for code, text in shown_warnings(connection):
+    for code, text in shown:
         if code == DUPLICATE_KEY:
-            _refuse_new_duplicate(table, plan, text)
             continue
         others += 1
         kept = lenient and code in TRUNCATED and not (converts and _is_of_converted(plan, text))
@@ -118,12 +124,14 @@ def _converted(plan: AlterPlan) -> set[str]:
     }
 
 
-def _refuse_new_duplicate(table: MigrationTable, plan: AlterPlan, text: str) -> None:
+def _refuse_new_duplicate(table: MigrationTable, plan: AlterPlan, shown: Warnings) -> None:
     """Refuse rows with the same value of a new unique key; it passes if the value has moved."""
-    if any(text.rstrip("'").endswith((f".{key}", f"'{key}")) for key in plan.new_unique):
-        raise RetryableError(
-            f"{table.source}: two rows have the same value of {_unique_key(table)}: {text}."
-        )
+    ends = tuple(f"{before}{key}" for key in plan.new_unique for before in (".", "'"))
+    for code, text in shown:
+        if code == DUPLICATE_KEY and text.rstrip("'").endswith(ends):
+            raise NewDuplicateError(
+                f"{table.source}: two rows have the same value of {_unique_key(table)}: {text}."
+            )
 
 
 def duplicate(table: MigrationTable, key: str | None, text: str) -> FatalError:

@@ -261,12 +261,16 @@ def new_unique(
     shadow: TableName,
     pairs: Sequence[Pair],
 ) -> Iterator[str]:
-    """The unique keys of the shadow that may be violated by rows which the original allows."""
-    back = {new.name: old.name for old, new in pairs if same_values(old, new)}
-    known = {key.parts for key in unique_keys(connection, name)}
+    """The unique keys of the shadow that rows may violate which the original allows.
+
+    One that has all columns of a unique key of the original is none of them, if equal values of
+    these columns were equal there, too: a wider integer, a longer text.
+    """
+    back = {new.name: old.name for old, new in pairs if bounds_alike(old, new)}
+    known = [set(key.parts) for key in unique_keys(connection, name)]
     for key in unique_keys(connection, shadow):
-        parts = [
+        parts = {
             replace(part, column=back[part.column]) for part in key.parts if part.column in back
-        ]
-        if len(parts) < len(key.parts) or tuple(parts) not in known:
+        }
+        if not any(one <= parts for one in known):
             yield key.name

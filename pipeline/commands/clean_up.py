@@ -213,11 +213,14 @@ def _leftover(migration: Migration, table: MigrationTable) -> Leftover | None:
 def _is_there(pools: Pools, leftover: Leftover) -> bool:
     """
     Raises:
-        RefusedError: a table of that name is there, and it is another one.
+        RefusedError: a table of that name is there, or was renamed by a clean-up that was
+            interrupted, and it is another one.
     """
     with pools.begin(leftover.server) as connection:
         if _is_aside(connection, leftover):
             return True
+        if table_exists(connection, leftover.aside):
+            raise _caught(leftover)
         found = table_identity(connection, leftover.name)
     if found is not None and found != leftover.identity:
         raise _another(leftover)
@@ -254,6 +257,15 @@ def _another(leftover: Leftover) -> RefusedError:
     return RefusedError(
         f"{leftover} is not the table that this migration has left behind.",
         "It was not dropped. Rename it, or drop it by hand, then clean up.",
+    )
+
+
+def _caught(leftover: Leftover) -> RefusedError:
+    back = f"RENAME TABLE {quote_name(leftover.aside)} TO {quote_name(leftover.name)};"
+    return RefusedError(
+        f"{leftover} was renamed by a clean-up that was interrupted, and is not the table that this"
+        " migration has left behind.",
+        f"It was not dropped. Give it its name again, on {leftover.server}: {back}",
     )
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
 from pipeline.control.leases import Lease, fence, release_lease, take_lease
 from pipeline.domain.role import Role
-from pipeline.errors import RefusedError
+from pipeline.errors import RefusedError, RetryableError
 from pipeline.mysql.pools import Pools
 from pipeline.renewal import renewed
 from pipeline.waiting import wait_until
@@ -37,7 +37,8 @@ def coordinating(pools: Pools, target: str, migration_id: str, who: str) -> Iter
         with renewed(partial(_renew, pools, target, lease), ttl_s):
             yield lease
     finally:
-        with pools.begin(target) as control:
+        # What was done is done: the lease expires by itself.
+        with suppress(RetryableError), pools.begin(target) as control:
             release_lease(control, lease)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection
 
 from pipeline.commands.coordinating import coordinating
-from pipeline.control.chunk_checks import forget_repairs
+from pipeline.control.chunk_checks import forget_check_failures
 from pipeline.control.chunks import forget_failures
 from pipeline.control.events import log_event
 from pipeline.control.hooks import last_run
@@ -23,6 +23,7 @@ from pipeline.control.migrations import (
     transition,
 )
 from pipeline.control.stage_change import StageChange
+from pipeline.control.touched_keys import forget_keys_failures
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import Migration
@@ -91,6 +92,7 @@ def resume(
 
 def _refuse_useless(control: Connection, migration: Migration, changes: Changes) -> None:
     _refuse_ended(migration)
+    _refuse_before_failed(migration)
     failure = migration.failure
     # There is no way back from SWITCHING: whatever has failed, a hook can be skipped or replaced.
     must_go_on = migration.stage is Stage.SWITCHING
@@ -99,7 +101,8 @@ def _refuse_useless(control: Connection, migration: Migration, changes: Changes)
             f"Migration {migration.id} can't be resumed: {failure.explanation}",
             f"Start again, after: tranship abort {migration.id}",
         )
-    if failure is None and not changes.any and not _hook_fails(control, migration):
+    has_failed = failure is not None or migration.stage is Stage.FAILED
+    if not has_failed and not changes.any and not _hook_fails(control, migration):
         raise RefusedError(
             f"Migration {migration.id} is {migration.stage}; it has not failed.",
             f"What it waits for: tranship status {migration.id}",
@@ -115,6 +118,15 @@ def _refuse_ended(migration: Migration) -> None:
     if migration.abort_asked:
         raise RefusedError(
             f"Migration {migration.id} is being aborted.", f"See: tranship status {migration.id}"
+        )
+
+
+def _refuse_before_failed(migration: Migration) -> None:
+    """What the failure has led to is on its way, and would come without the failure."""
+    if migration.stage is Stage.RESTORING and migration.after_restore is Stage.FAILED:
+        raise RefusedError(
+            f"Migration {migration.id} is restoring; it can be resumed once it has failed.",
+            f"What it waits for: tranship status {migration.id}",
         )
 
 
@@ -136,8 +148,9 @@ def _change(control: Connection, migration: Migration, changes: Changes, who: st
 def _go_on(control: Connection, migration: Migration, lease: Lease, who: str) -> None:
     forget_failure(control, migration.id)
     for table in read_tables(control, migration.id):
-        forget_repairs(control, table)
         forget_failures(control, table)
+        forget_check_failures(control, table)
+        forget_keys_failures(control, table)
         forget_attempts(control, table)
     if migration.stage is Stage.FAILED:
         stage = migration.resume_stage or Stage.PREPARING

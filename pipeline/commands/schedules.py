@@ -3,12 +3,16 @@
 A run that was missed while nothing ticked is started once, if it is less than an hour late;
 otherwise it is noted as missed, however many there were. A run that can't start (the last one is
 still under way, or preflight refuses it) is noted with the reason, and the next one is tried at
-its time. Times go by the wall clock: one that the clock skips becomes the moment at which it does;
-one that comes twice is used once (cronsim does it like Debian's cron).
+its time. One whose servers do not answer is tried again until it is an hour late; nothing else
+waits for it.
+
+Times go by the wall clock: one that the clock skips becomes the moment at which it does; one that
+comes twice is used once (cronsim does it like Debian's cron).
 """
 
 from __future__ import annotations
 
+import logging
 import secrets
 from datetime import UTC, datetime, timedelta
 
@@ -25,6 +29,7 @@ from pipeline.control.schedules import (
     delete_schedule,
     due_schedules,
     insert_schedule,
+    note_not_yet,
     note_started,
     read_schedules,
     set_paused,
@@ -33,10 +38,13 @@ from pipeline.control.schedules import (
 from pipeline.control.schema import read_now
 from pipeline.domain.request import Request
 from pipeline.domain.window import zone_named
-from pipeline.errors import FencedError, RefusedError
+from pipeline.errors import FencedError, RefusedError, RetryableError, TranshipError, defect
 from pipeline.mysql.pools import Pools, ask_every_server
-from pipeline.status.listing import refuse_short
+from pipeline.outages import Outages
+from pipeline.status.listing import only_match, refuse_short
 
+log = logging.getLogger(__name__)
+_outages = Outages(log)  # for as long as this process lives
 LATE = timedelta(hours=1)
 
 
@@ -64,12 +72,13 @@ def add_schedule(pools: Pools, cron: str, zone: str, request: Request, who: str)
     """
     server_settings(pools.settings, request.source)
     with pools.begin(request.target) as control:
+        now = read_now(control)
+        due = next_time(cron, zone, now)  # refused before anything is written
         install(control, request.target)
     with pools.begin(request.target) as control:
-        now = read_now(control)
         new = Schedule(
             id=secrets.token_hex(4), target=request.target, cron=cron, zone=zone, request=request,
-            paused=False, next_due=next_time(cron, zone, now), last_due=None, last_outcome=None,
+            paused=False, next_due=due, last_due=None, last_outcome=None,
             migration_id=None, created_by=who, now=now,
         )  # fmt: skip
         insert_schedule(control, new)
@@ -90,14 +99,13 @@ def find_schedule(pools: Pools, given: str) -> Schedule:
     """The only schedule whose id begins with `given`.
 
     Raises:
-        RefusedError: there is none, or more than one, or `given` is too short.
+        RefusedError, RetryableError: as `refuse_short` and `only_match` do.
     """
     refuse_short(given)
-    found = [one for one in all_schedules(pools)[0] if one.id.startswith(given)]
-    if len(found) != 1:
-        many = f"{len(found)} schedules begin" if found else "No schedule begins"
-        raise RefusedError(f"{many} with {given}.", "See: tranship schedule list")
-    return found[0]
+    found, silent = ask_every_server(pools, _schedules)
+    ids = [(one.target, one.id) for one in found if one.id.startswith(given)]
+    only = only_match(given, ids, silent, "schedule", "tranship schedule list")
+    return next(one for one in found if (one.target, one.id) == only)
 
 
 def pause(pools: Pools, schedule: Schedule, *, paused: bool) -> None:
@@ -128,28 +136,63 @@ def run_now(pools: Pools, schedule: Schedule, who: str) -> str:
 def start_due(pools: Pools, target: str) -> list[str]:
     """Start what is due on `target`; returns the ids of the new migrations."""
     with pools.begin(target) as control:
-        due = due_schedules(control, target)
+        due = due_schedules(control, target) if is_installed(control, target) else []
     started = (_start(pools, schedule) for schedule in due)
     return [migration_id for migration_id in started if migration_id is not None]
 
 
 def _start(pools: Pools, due: Schedule) -> str | None:
-    following = next_time(due.cron, due.zone, due.now)
-    if due.now - due.next_due > LATE:
-        when = f"{due.now:%Y-%m-%d %H:%M} UTC"
-        _not_started(pools, due, following, f"missed: no coordinator was active until {when}")
-        return None
     try:
-        plan = make_plan(pools, due.request)
-        with recording(pools, plan, f"schedule {due.id}") as (control, migration_id):
-            if not take_run(control, due, following, STARTED, migration_id):
-                raise FencedError(f"Somebody else has started schedule {due.id}.")
+        following = next_time(due.cron, due.zone, due.now)
+    except RefusedError as error:  # this machine lacks a zone that the one of its maker has
+        _not_yet(pools, due, error)
+        return None
+    if due.now - due.next_due > LATE:
+        _not_started(pools, due, following, _missed(due))
+        return None
+    return _try(pools, due, following) if _outages.is_due(_name(due)) else None
+
+
+def _try(pools: Pools, due: Schedule, following: datetime) -> str | None:
+    """Start it, or note why not: what is wrong with one run stops no other."""
+    try:
+        return _started(pools, due, following)
     except FencedError:
-        return None
-    except RefusedError as error:
+        pass
+    except RetryableError as error:
+        _not_yet(pools, due, error)
+    except TranshipError as error:
         _not_started(pools, due, following, f"not started: {error}")
-        return None
+    except Exception as error:
+        log.exception("%s: a defect", _name(due))
+        _not_started(pools, due, following, f"not started: {defect(error).explanation}")
+    return None
+
+
+def _started(pools: Pools, due: Schedule, following: datetime) -> str:
+    plan = make_plan(pools, due.request)
+    with recording(pools, plan, f"schedule {due.id}") as (control, migration_id):
+        if not take_run(control, due, following, STARTED, migration_id):
+            raise FencedError(f"Somebody else has started schedule {due.id}.")
+    _outages.back(_name(due))
     return migration_id
+
+
+def _missed(due: Schedule) -> str:
+    when = f"{due.now:%Y-%m-%d %H:%M} UTC"
+    if due.waits:
+        return f"missed: at {when} {due.last_outcome}"
+    return f"missed: no coordinator was active until {when}"
+
+
+def _name(due: Schedule) -> str:
+    return f"schedule {due.id}"
+
+
+def _not_yet(pools: Pools, due: Schedule, error: TranshipError) -> None:
+    _outages.lost(_name(due), error)
+    with pools.begin(due.target) as control:
+        note_not_yet(control, due, str(error))
 
 
 def _not_started(pools: Pools, due: Schedule, following: datetime, outcome: str) -> None:

@@ -1,10 +1,16 @@
-"""What people can change while a migration runs: limits, and terms of its cut-over."""
+"""What people can change while a migration runs: limits, and terms of its cut-over.
+
+What takes time is checked first. Then one transaction, in which the migration stays as it is, asks
+whether the change still has an effect, and makes it: what others have changed meanwhile stays.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection
 
 from pipeline.control.events import log_event
 from pipeline.control.migrations import change_request, lock_migration, read_migration
@@ -13,7 +19,7 @@ from pipeline.domain.duration import seconds_of
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration
 from pipeline.domain.request import AlterRequest, Request
-from pipeline.domain.stages import ENDED
+from pipeline.domain.stages import ENDED, MAY_BE_RETIRED, Stage
 from pipeline.domain.window import Window
 from pipeline.errors import RefusedError
 from pipeline.mysql.pools import Pools
@@ -35,6 +41,7 @@ class Term:
 
     about: str
     given: Callable[[Request, str | None], Request]
+    too_late: Callable[[Migration], bool]  # it would have no effect any more
     checked: bool = False  # preflight may refuse the new request
 
 
@@ -58,14 +65,31 @@ def _with_way_back(request: Request, text: str | None) -> Request:
     return replace(request, back=replace(request.back, until=until))
 
 
+def _has_cut_over(migration: Migration) -> bool:
+    return migration.stage is Stage.SWITCHING
+
+
+def _no_way_back_is_planned(migration: Migration) -> bool:
+    """What a way back needs is made before the cut-over; one that has been taken has no end."""
+    request = migration.request
+    if request.back is not None:
+        return _has_cut_over(migration)
+    return request.way_back_s is None and migration.stage in MAY_BE_RETIRED - {Stage.RESTORING}
+
+
 TERMS = {
     "way_back": Term(
         "how long it can be rolled back (2h, 1d); of a way back: how much longer",
         _with_way_back,
+        _no_way_back_is_planned,
         checked=True,
     ),
-    "cut_over_window": Term('when it may cut over: "02:00-04:00 Europe/Berlin"', _with_window),
-    "lock_timeout_s": Term("alter only: seconds to wait for its lock, and to hold it", _with_lock),
+    "cut_over_window": Term(
+        'when it may cut over: "02:00-04:00 Europe/Berlin"', _with_window, _has_cut_over
+    ),
+    "lock_timeout_s": Term(
+        "alter only: seconds to wait for its lock, and to hold it", _with_lock, _has_cut_over
+    ),
 }
 
 
@@ -81,33 +105,67 @@ def change(
     """Set `name` for this migration alone, effective within a second; None: as configured.
 
     Raises:
-        RefusedError: the migration has ended, there is no such name, or no such value.
+        RefusedError: it would have no effect any more, there is no such name, or no such value.
     """
+    _refuse_unknown(name)
+    check = _check_term if name in TERMS else _check_limit
     with pools.begin(target) as control:
         migration = read_migration(control, migration_id)
-    if migration.stage in ENDED:
-        raise RefusedError(
-            f"Migration {migration_id} is {migration.stage}; nothing can be set.",
-            "See: tranship list",
-        )
-    _refuse_unknown(name)
-    if name in TERMS:
-        request = TERMS[name].given(migration.request, text)
-        if TERMS[name].checked:
-            refuse(run_preflight(pools, request, Scope.RESUME))
-        with pools.begin(target) as control:  # what somebody else has changed meanwhile stays
-            latest = lock_migration(control, migration_id).request
-            change_request(control, migration_id, TERMS[name].given(latest, text))
-    else:
-        value = number(text) if text is not None else None
-        check_limit(name, value)
-        if value is not None:
-            _refuse_unknown_variable(pools, migration, name)
-        with pools.begin(target) as control:
-            set_override(control, migration_id, name, value)
+    _refuse_late(migration, name)
+    check(pools, migration, name, text)
     with pools.begin(target) as control:
-        shown = "as configured" if text is None else text
-        log_event(control, migration_id, EventKind.CONTROL, f"{name}: {shown}", who)
+        change_in(control, migration_id, name, text, who)
+
+
+def change_in(
+    control: Connection, migration_id: str, name: str, text: str | None, who: str
+) -> None:
+    """The part of `change` that writes, together with what else is in its transaction.
+
+    Raises:
+        RefusedError: it would have no effect any more.
+    """
+    migration = lock_migration(control, migration_id)
+    _refuse_late(migration, name)
+    write = _write_term if name in TERMS else _write_limit
+    write(control, migration, name, text)
+    shown = "as configured" if text is None else text
+    log_event(control, migration_id, EventKind.CONTROL, f"{name}: {shown}", who)
+
+
+def _refuse_late(migration: Migration, name: str) -> None:
+    aborting = migration.abort_asked or migration.after_restore is Stage.ABORTED
+    if migration.stage in ENDED or aborting:
+        now = migration.stage if migration.stage in ENDED else "being aborted"
+        raise RefusedError(
+            f"Migration {migration.id} is {now}; nothing can be set.", "See: tranship list"
+        )
+    if name in TERMS and TERMS[name].too_late(migration):
+        raise RefusedError(
+            f"Migration {migration.id} is {migration.stage}; it is too late to set {name}.",
+            f"See: tranship status {migration.id}",
+        )
+
+
+def _check_term(pools: Pools, migration: Migration, name: str, text: str | None) -> None:
+    request = TERMS[name].given(migration.request, text)
+    if TERMS[name].checked:
+        refuse(run_preflight(pools, request, Scope.RESUME))
+
+
+def _write_term(control: Connection, migration: Migration, name: str, text: str | None) -> None:
+    change_request(control, migration.id, TERMS[name].given(migration.request, text))
+
+
+def _check_limit(pools: Pools, migration: Migration, name: str, text: str | None) -> None:
+    value = number(text) if text is not None else None
+    check_limit(name, value)
+    if value is not None:
+        _refuse_unknown_variable(pools, migration, name)
+
+
+def _write_limit(control: Connection, migration: Migration, name: str, text: str | None) -> None:
+    set_override(control, migration.id, name, number(text) if text is not None else None)
 
 
 def _refuse_unknown(name: str) -> None:

@@ -21,11 +21,12 @@ from pipeline.control.migrations import create_migration
 from pipeline.copy.chunker import first_chunk_rows
 from pipeline.domain.migration import PlannedTable
 from pipeline.domain.request import AlterRequest, MoveRequest, Request
-from pipeline.errors import RefusedError
+from pipeline.errors import RefusedError, RetryableError
 from pipeline.mysql.catalogue import table_facts, table_identity
+from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.flavours import identity
 from pipeline.mysql.introspect import read_table_to_move
-from pipeline.mysql.pools import Pools, run
+from pipeline.mysql.pools import Pools, end_of_work, run
 from pipeline.mysql.servers import definition_text, stored_name
 from pipeline.mysql.table import TableName
 from pipeline.preflight.claims import unclaimed
@@ -116,23 +117,35 @@ def recording(pools: Pools, plan: Plan, who: str) -> Iterator[tuple[Connection, 
 
     Raises:
         RefusedError: preflight has found a problem, or another migration holds a table.
+        RetryableError: the lock was lost; nothing is recorded.
     """
     refuse(plan.findings)
     request = plan.request
     if isinstance(request, MoveRequest):
         refuse(created(CheckContext(pools, request)))
-    with pools.begin(request.source) as source:
-        if not run(source, f"SELECT GET_LOCK('{_LOCK}', {_LOCK_WAIT_S})").rows[0][0]:
-            raise RefusedError("Another start from this source is going on.", "Try again.")
+    with _start_lock(pools, request.source) as source:
+        refuse(unclaimed(CheckContext(pools, request)))
+        with pools.begin(request.target) as control:
+            migration_id = create_migration(control, request, plan.tables, who, identity(source))
+            yield control, migration_id
+            _require_lock(source)
+
+
+@contextmanager
+def _start_lock(pools: Pools, server: str) -> Iterator[Connection]:
+    """The only start from `server`. The lock ends with its session, whose end is no trouble."""
+    with driver_errors(server), pools.engine(server).connect() as source:
         try:
-            refuse(unclaimed(CheckContext(pools, request)))
-            with pools.begin(request.target) as control:
-                migration_id = create_migration(
-                    control, request, plan.tables, who, identity(source)
-                )
-                yield control, migration_id
+            if not run(source, f"SELECT GET_LOCK('{_LOCK}', {_LOCK_WAIT_S})").rows[0][0]:
+                raise RefusedError("Another start from this source is going on.", "Try again.")
+            yield source
         finally:
-            run(source, f"SELECT RELEASE_LOCK('{_LOCK}')")
+            end_of_work(source)
+
+
+def _require_lock(source: Connection) -> None:
+    if not run(source, f"SELECT IS_USED_LOCK('{_LOCK}') = CONNECTION_ID()").rows[0][0]:
+        raise RetryableError("The lock of this start was lost.", "Try again.")
 
 
 def _planned_tables(pools: Pools, request: Request) -> tuple[PlannedTable, ...]:

@@ -12,15 +12,16 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from pipeline.alter.temporary import drop_templates
-from pipeline.commands.control import ask_for_cut_over, cut_over
+from pipeline.commands.control import ask_for_cut_over
 from pipeline.commands.coordinating import coordinating
-from pipeline.commands.settings import change
+from pipeline.commands.settings import change_in
 from pipeline.control.claims import release_claims
 from pipeline.control.events import log_event
 from pipeline.control.install import is_installed
 from pipeline.control.leases import Lease, revoke_lease
 from pipeline.control.migration_tables import read_tables
 from pipeline.control.migrations import (
+    allow_cut_over,
     find_migration,
     lock_migration,
     postpone_migration,
@@ -118,21 +119,17 @@ def roll_back(
         RefusedError: it has none, or that has ended, has failed, or is cutting over.
     """
     found = standing_way_back(pools, target, migration_id)
-    if window is not None:
-        change(pools, found.target, found.id, "cut_over_window", window, who)
-    if postponed:
-        _hold_back(pools, found, who)
-    else:
-        cut_over(pools, found.target, found.id, who)
-    return found
-
-
-def _hold_back(pools: Pools, found: Migration, who: str) -> None:
     with pools.begin(found.target) as control:
         ask_for_cut_over(control, found.id)
-        postpone_migration(control, found.id)
-        what = "the roll-back is asked for, and postponed"
+        if window is not None:
+            change_in(control, found.id, "cut_over_window", window, who)
+        if postponed:
+            postpone_migration(control, found.id)
+        else:
+            allow_cut_over(control, found.id)
+        what = "the roll-back is asked for, and postponed" if postponed else "cut-over allowed"
         log_event(control, found.id, EventKind.CONTROL, what, who)
+    return found
 
 
 def close_way_back(pools: Pools, migration: Migration, who: str, clean_up: CleanUp) -> list[str]:

@@ -159,11 +159,10 @@ def repairs_so_far(connection: Connection, claim: CheckClaim) -> int:
     return 0 if row is None else int(row.repairs)
 
 
-def forget_repairs(connection: Connection, table: MigrationTable) -> None:
-    """Count repairs anew: somebody has looked at what differed."""
-    connection.execute(
-        update(chunk_checks).where(chunk_checks.c.table_id == table.id).values(repairs=0)
-    )
+def forget_check_failures(connection: Connection, table: MigrationTable) -> None:
+    """Count repairs and errors anew: somebody has looked at what differed, or failed."""
+    of_table = update(chunk_checks).where(chunk_checks.c.table_id == table.id)
+    connection.execute(of_table.values(repairs=0, failures=0))
 
 
 def _fence(claim: CheckClaim, found: int, wanted: int = 1) -> None:

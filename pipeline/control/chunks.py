@@ -205,6 +205,15 @@ def release_stale_claim(connection: Connection, table: MigrationTable, number: i
     )
 
 
+def void_claims(connection: Connection, table: MigrationTable) -> None:
+    """Shut out whoever is copying: nothing of theirs is written once this commits."""
+    connection.execute(
+        update(chunks)
+        .where(chunks.c.table_id == table.id, chunks.c.state == ChunkState.CLAIMED)
+        .values(state=ChunkState.PENDING, attempt=chunks.c.attempt + 1)
+    )
+
+
 @dataclass(frozen=True)
 class CopyPace:
     """What the latest chunks cost, to size the next one."""

@@ -204,6 +204,23 @@ def record_failure(connection: Connection, migration_id: str, failure: Failure) 
         log_event(connection, migration_id, EventKind.FAILURE, text, failure.role)
 
 
+def record_obstacle(connection: Connection, migration_id: str, found: Failure) -> None:
+    """Like `record_failure`, in RESTORING: what has led there stays, with what keeps it there."""
+    failure = lock_migration(connection, migration_id).failure
+    if failure is None:
+        record_failure(connection, migration_id, found)
+    elif failure.to_fix_first.explanation != found.explanation:
+        _update(connection, migration_id, failure=replace(failure, obstacle=found))
+        text = f"{found.explanation} {found.remedy}"
+        log_event(connection, migration_id, EventKind.FAILURE, text, found.role)
+
+
+def forget_obstacle(connection: Connection, migration: Migration) -> None:
+    """The source has its tables back; what has led to that stays."""
+    if migration.failure is not None and migration.failure.obstacle is not None:
+        _update(connection, migration.id, failure=replace(migration.failure, obstacle=None))
+
+
 def forget_failure(connection: Connection, migration_id: str) -> None:
     """Take a failure back, because a person says that its cause is gone; it goes on at once."""
     _update(connection, migration_id, failure=None, retry_at=None)

@@ -16,6 +16,7 @@ from pipeline.control.schema import NOW, schedules
 from pipeline.domain.request import Request
 
 STARTED = "started"
+_NOT_YET = "not started yet: "
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,20 @@ class Schedule:
     paused: bool
     next_due: datetime
     last_due: datetime | None
-    last_outcome: str | None
+    last_outcome: str | None  # or why the run that is due has not started yet
     migration_id: str | None  # which the last run has started
     created_by: str
     now: datetime
 
     @property
     def not_started(self) -> bool:
-        """Whether the last run could not start, or was missed."""
+        """Whether the last run could not start, or was missed, or is due and can't start yet."""
         return self.last_outcome not in (None, STARTED)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the run that is due has been tried, and can't start yet."""
+        return self.last_outcome is not None and self.last_outcome.startswith(_NOT_YET)
 
 
 _COLUMNS = (
@@ -91,6 +97,15 @@ def take_run(
         )
     )  # fmt: skip
     return bool(taken.rowcount == 1)
+
+
+def note_not_yet(connection: Connection, due: Schedule, why: str) -> None:
+    """Note why the run that is due can't start yet, unless somebody has moved on from it."""
+    connection.execute(
+        update(schedules)
+        .where(schedules.c.id == due.id, schedules.c.next_due == due.next_due)
+        .values(last_outcome=f"{_NOT_YET}{why}")
+    )
 
 
 def set_paused(

@@ -190,6 +190,11 @@ def keys_failures(connection: Connection, table: MigrationTable) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def forget_keys_failures(connection: Connection, table: MigrationTable) -> None:
+    """Count errors anew: somebody has looked at what failed."""
+    connection.execute(_of(table).values(keys_failures=0))
+
+
 def _of(table: MigrationTable) -> Update:
     return update(migration_tables).where(migration_tables.c.id == table.id)
 

@@ -19,7 +19,12 @@ from structlog.contextvars import bound_contextvars
 
 from pipeline.control.leases import Lease, fence, release_lease, take_lease
 from pipeline.control.migration_tables import read_tables
-from pipeline.control.migrations import read_migration, read_stage, record_failure
+from pipeline.control.migrations import (
+    read_migration,
+    read_stage,
+    record_failure,
+    record_obstacle,
+)
 from pipeline.control.stage_change import KEEP, StageChange
 from pipeline.coordinate.converging import converge
 from pipeline.coordinate.copying import copy
@@ -176,8 +181,8 @@ def _record(context: Context, error: TranshipError) -> Outcome:
     stage = context.migration.stage
     log.error("%s: %s", stage, error)
     with context.control() as control:
-        failure = Failure.of(Role.COORDINATE, error)
-        record_failure(control, context.migration.id, failure)
+        record = record_obstacle if stage is Stage.RESTORING else record_failure
+        record(control, context.migration.id, Failure.of(Role.COORDINATE, error))
     return after_failure(stage, first=context.migration.failure is None)
 
 

@@ -1,7 +1,8 @@
 """What the coordinator's messages do: beat's tick finds everything to do, `advance` does it.
 
 Neither has anybody to report an error to, so an error ends in the log, and the next tick tries
-again. A server that is down does not stop what goes on at the others.
+again. A server that is down does not stop what goes on at the others, nor do migrations that are
+due: a start asks servers that may not answer.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from structlog.contextvars import bound_contextvars
 
@@ -28,29 +30,33 @@ _of_migrations = Outages(log)
 def tick(
     pools: Pools, send_advance: Callable[[str, str], None], outages: Outages | None = None
 ) -> None:
-    """Check every server that may be a target: start what is due, advance what is active.
+    """Check every server that may be a target: advance what is active, start what is due.
 
     `outages` knows which servers did not answer lately, and are not to be asked each time.
     """
     outages = outages or Outages(log)
+    _on_each_server(pools, outages, partial(_advance_active, send_advance=send_advance))
+    _on_each_server(pools, outages, _start_due)
+
+
+def _on_each_server(pools: Pools, outages: Outages, do: Callable[[Pools, str], None]) -> None:
     for target in pools.settings.servers:
         name = f"server {target}"
-        if not outages.is_due(name):
-            continue
-        with bound_contextvars(server=target), _logged_once(outages, name):
-            with pools.begin(target) as control:
-                installed = is_installed(control, target)
-            if installed:
-                _tick_target(pools, target, send_advance)
+        if outages.is_due(name):
+            with bound_contextvars(server=target), _logged_once(outages, name):
+                do(pools, target)
 
 
-def _tick_target(pools: Pools, target: str, send_advance: Callable[[str, str], None]) -> None:
-    for migration_id in start_due(pools, target):
-        log.info("migration %s: started by its schedule", migration_id)
+def _advance_active(pools: Pools, target: str, send_advance: Callable[[str, str], None]) -> None:
     with pools.begin(target) as control:
-        active = active_ids(control, target)
+        active = active_ids(control, target) if is_installed(control, target) else []
     for migration_id in active:
         send_advance(target, migration_id)
+
+
+def _start_due(pools: Pools, target: str) -> None:
+    for migration_id in start_due(pools, target):
+        log.info("migration %s: started by its schedule", migration_id)
 
 
 def advance_logged(

@@ -10,13 +10,16 @@ import logging
 from datetime import timedelta
 from functools import partial
 
+from sqlalchemy import Connection
+
+from pipeline.control.chunks import void_claims
 from pipeline.control.claims import release_claims
 from pipeline.control.cut_over_parts import end_part, note_unblocked
 from pipeline.control.hooks import HookRun, last_run
-from pipeline.control.migrations import postpone_migration, retry_not_before
+from pipeline.control.migrations import forget_obstacle, postpone_migration, retry_not_before
 from pipeline.control.stage_change import StageChange
 from pipeline.control.watches import find_watch, note_until
-from pipeline.cutover.decisions import out_of_attempts, too_early
+from pipeline.cutover.decisions import next_attempt, out_of_attempts, too_early
 from pipeline.cutover.foreign_writes import tell_the_rest
 from pipeline.cutover.late_writes import tell_late_writes
 from pipeline.cutover.shared import note_parts
@@ -132,16 +135,35 @@ def leave_restoring(context: Context, what: str) -> Outcome:
         raise AmbiguousError("The source is restored, but what comes next was not recorded.")
     if after is not Stage.READY:
         _tell_of_end(context, after)
-    postponed = out_of_attempts(context.migration, context.settings.cut_over.attempts)
-    if postponed and after is Stage.READY:
-        context.note(EventKind.CUT_OVER, "postponed: the last attempt has failed, too")
     with context.control() as control:
-        if postponed:
-            postpone_migration(control, context.migration.id)
+        forget_obstacle(control, context.migration)
         change = StageChange(after_restore=None, blocked_at=None)
-        context.enter_in(control, after, what, change)
-        if context.migration.blocked_at is not None:
-            note_parts(control, context)
+        _end_attempt(control, context, after, what, change)
         if after is Stage.ABORTED:
+            for table in context.tables:  # somebody else may fill them from now on
+                void_claims(control, table)
             release_claims(control, context.migration.id)
     return Outcome.ADVANCED
+
+
+def return_to_ready(context: Context, what: str) -> Outcome:
+    """Leave for READY an attempt of which nothing has to be undone."""
+    again = next_attempt(context.migration, context.settings.cut_over.retry_s)
+    with context.control() as control:
+        change = StageChange(retry_at=again, blocked_at=None)
+        _end_attempt(control, context, Stage.READY, what, change)
+    return Outcome.ADVANCED
+
+
+def _end_attempt(
+    control: Connection, context: Context, after: Stage, what: str, change: StageChange
+) -> None:
+    """Enter `after`. If that was the last attempt, the next one waits for a person."""
+    if out_of_attempts(context.migration, context.settings.cut_over.attempts):
+        postpone_migration(control, context.migration.id)
+        if after is Stage.READY:
+            said = "postponed: the last attempt has failed, too"
+            context.note_in(control, EventKind.CUT_OVER, said)
+    context.enter_in(control, after, what, change)
+    if context.migration.blocked_at is not None:
+        note_parts(control, context)

@@ -63,7 +63,10 @@ def watch_now_and_then(context: Context) -> None:
 
 
 def nobody_else_writes(context: Context) -> bool:
-    """Whether the target's log has been searched up to now, and nothing was found in it."""
+    """Whether nothing was found in the target's log up to now.
+
+    It is also true of a log that can't be searched; whoever waited for its search is told.
+    """
     watch = _watch(context)
     return watch is None or _search(context, watch)
 
@@ -124,7 +127,7 @@ def _give_up(context: Context, error: FatalError) -> None:
         end_watch(control, context.migration.id)
         note_log_search(control, context.migration.id, None)
         what = f"what others write to {context.target} can't be seen any more: {error.explanation}"
-        context.note_in(control, EventKind.CUT_OVER, what)
+        context.note_in(control, EventKind.ALARM, what)
 
 
 def _send_back(

@@ -28,8 +28,8 @@ from pipeline.control.schema import NOW
 from pipeline.control.stage_change import StageChange
 from pipeline.control.streams import read_stream
 from pipeline.cutover.catch_up import catch_up
-from pipeline.cutover.decisions import next_attempt, turned_back
-from pipeline.cutover.finish import finish, leave_restoring
+from pipeline.cutover.decisions import turned_back
+from pipeline.cutover.finish import finish, leave_restoring, return_to_ready
 from pipeline.cutover.rename import (
     Names,
     end_rename_connection,
@@ -48,7 +48,6 @@ from pipeline.cutover.shared import (
     hand_over,
     is_proved,
     may_begin,
-    note_parts,
     require_same_source,
 )
 from pipeline.cutover.triggers import drop_triggers
@@ -122,12 +121,7 @@ def blocking(context: Context) -> Outcome:
     """Somebody has written the intent and did not come back: the source says what happened."""
     end_rename_connection(context)
     if read_source_names(context) is Names.IN_PLACE:
-        again = next_attempt(context.migration, context.settings.cut_over.retry_s)
-        change = StageChange(retry_at=again, blocked_at=None)
-        with context.control() as control:
-            context.enter_in(control, Stage.READY, "the rename did not happen", change)
-            note_parts(control, context)
-        return Outcome.ADVANCED
+        return return_to_ready(context, "the rename did not happen")
     with context.source() as source:
         # Reading it later than at the rename is safe: nothing writes to the tables any more.
         drain = executed_gtids(source)

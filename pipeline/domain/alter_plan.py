@@ -30,7 +30,8 @@ class AlterPlan:
     fills: tuple[Fill, ...]
     retyped: bool  # a kept column has another type, character set or collation
     checked: tuple[str, ...]  # kept columns whose conversion might lose something silently
-    new_unique: tuple[str, ...]  # unique keys of the shadow that the original does not have
+    # Unique keys of the shadow that rows may violate which the original allows.
+    new_unique: tuple[str, ...]
     # Way back only: what the filled table's rows hold beyond that. They keep it as long as they
     # exist; a new row gets the default.
     carried: tuple[Column, ...] = ()

@@ -19,12 +19,21 @@ from pipeline.mysql.table import Table, TableName
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a migration has stopped, and what to do; an abort, if it is not `resumable`."""
+    """Why a migration has stopped, and what to do; an abort, if it is not `resumable`.
+
+    `obstacle`: in RESTORING, why the source can't be given its tables back; that is to be seen to
+    first.
+    """
 
     role: Role
     explanation: str
     remedy: str
     resumable: bool = True
+    obstacle: Failure | None = None
+
+    @property
+    def to_fix_first(self) -> Failure:
+        return self.obstacle or self
 
     @classmethod
     def of(cls, role: Role, error: TranshipError) -> Failure:

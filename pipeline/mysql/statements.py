@@ -21,11 +21,8 @@ class StatementKind(Enum):
     BEGIN = "begin"
     COMMIT = "commit"
     ROLLBACK = "rollback"
-    SAVEPOINT = "savepoint"
     ROLLBACK_TO = "rollback to"
     XA_START = "xa start"
-    XA_END = "xa end"
-    XA_PREPARE = "xa prepare"
     XA_COMMIT = "xa commit"
     XA_ROLLBACK = "xa rollback"
     CHANGE = "change"  # DDL; `targets` are the tables
@@ -107,7 +104,7 @@ def _control(reader: TokenReader) -> StatementKind | None:
         case ["ROLLBACK", *_]:
             return StatementKind.ROLLBACK
         case ["SAVEPOINT", *_] | ["RELEASE", "SAVEPOINT", *_]:
-            return StatementKind.SAVEPOINT
+            return StatementKind.OTHER
         case ["XA", verb, *_]:
             return _XA.get(verb, StatementKind.OTHER)
     return None
@@ -116,8 +113,6 @@ def _control(reader: TokenReader) -> StatementKind | None:
 _XA = {
     "START": StatementKind.XA_START,
     "BEGIN": StatementKind.XA_START,
-    "END": StatementKind.XA_END,
-    "PREPARE": StatementKind.XA_PREPARE,
     "COMMIT": StatementKind.XA_COMMIT,
     "ROLLBACK": StatementKind.XA_ROLLBACK,
 }

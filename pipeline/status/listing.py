@@ -83,7 +83,11 @@ def find_target(pools: Pools, given: str) -> tuple[str, str]:
 
 
 def only_match(
-    given: str, found: Sequence[tuple[str, str]], silent: Mapping[str, TranshipError]
+    given: str,
+    found: Sequence[tuple[str, str]],
+    silent: Mapping[str, TranshipError],
+    what: str = "migration",
+    listed_by: str = "tranship list",
 ) -> tuple[str, str]:
     """The one of `found`, all (target, full id), whose id begins with `given`.
 
@@ -101,10 +105,10 @@ def only_match(
         raise RefusedError(f"'{given}' is the beginning of {names}.", "Give more of the id.")
     for error in silent.values():
         if isinstance(error, RetryableError):
-            raise RetryableError(f"No migration {given} on the servers that answer.", str(error))
+            raise RetryableError(f"No {what} {given} on the servers that answer.", str(error))
     for error in silent.values():
-        raise RefusedError(f"No migration {given} on the servers that can be asked.", str(error))
-    raise RefusedError(f"There is no migration {given}.", "See: tranship list")
+        raise RefusedError(f"No {what} {given} on the servers that can be asked.", str(error))
+    raise RefusedError(f"There is no {what} {given}.", f"See: {listed_by}")
 
 
 def _listed(control: Connection, server: str) -> list[Listed]:

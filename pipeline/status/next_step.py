@@ -277,7 +277,7 @@ def _switching(now: StatusFacts) -> str:
 
 def _restoring(now: StatusFacts) -> str:
     then = f", then: {now.after_restore}" if now.after_restore else ""
-    why = f" ({now.failure.explanation})" if now.failure else ""
+    why = f" ({now.failure.to_fix_first.explanation})" if now.failure else ""
     return f"{_said(now, words_of(now.kind, now.direction).restoring)}{then}{why}"
 
 

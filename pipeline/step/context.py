@@ -13,12 +13,12 @@ from sqlalchemy import Connection
 from pipeline.configuration.settings import Settings
 from pipeline.control.events import log_event
 from pipeline.control.leases import Lease, fence
-from pipeline.control.migrations import transition
+from pipeline.control.migrations import lock_migration, transition
 from pipeline.control.stage_change import NOTHING_ELSE, StageChange
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.stages import Stage, allowed
-from pipeline.errors import DefectError
+from pipeline.errors import DefectError, RetryableError
 from pipeline.mysql.pools import Pools
 from pipeline.step.ddl import ddl_connection
 
@@ -114,7 +114,14 @@ class Context:
         old = self.migration.stage
         if not allowed(old, new):
             raise DefectError(f"{new} may not follow {old}")
+        if new is Stage.BLOCKING:
+            self._require_same_request(control)
         transition(control, self.lease, old, new, message, change)
+
+    def _require_same_request(self, control: Connection) -> None:
+        """What was prepared for the cut-over is what is asked for now."""
+        if lock_migration(control, self.migration.id).request != self.migration.request:
+            raise RetryableError("What is asked for was changed meanwhile.")
 
     def note(self, kind: EventKind, message: str) -> None:
         """Write to the event log."""

@@ -69,9 +69,9 @@ class AlterStrategy(Strategy):
     def read_chunk(self, source: Connection, name: TableName, keys: KeyRange) -> WriteChunk:
         return lambda target: Written(*copy_range(target, self.table, keys))
 
-    def keep_values(self, target: Connection, condition: str, moved: Sequence[Moved] = ()) -> None:
+    def keep_values(self, target: Connection, moved: Sequence[Moved]) -> None:
         if self.plan.carried:
-            note_kept(target, self.table, condition, moved)
+            note_kept(target, self.table, "FALSE", moved)
 
     def apply_images(self, target: Connection, lines: bytes) -> None:
         if lines:

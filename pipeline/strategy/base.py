@@ -88,11 +88,11 @@ class Strategy(ABC):
         """
 
     @abstractmethod
-    def keep_values(self, target: Connection, condition: str, moved: Sequence[Moved] = ()) -> None:
+    def keep_values(self, target: Connection, moved: Sequence[Moved]) -> None:
         """Note what rows of the target hold beyond the source's columns, before they are deleted.
 
-        Rows that are written in the same transaction get it again: those under `condition`, and
-        those of `moved`, which have the first key now and will have the second.
+        Each has the first key of its pair now. Once it is written with the second, in the same
+        transaction, it gets that again.
         """
 
     @abstractmethod

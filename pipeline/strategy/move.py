@@ -107,7 +107,7 @@ class MoveStrategy(Strategy):
 
         return write
 
-    def keep_values(self, target: Connection, condition: str, moved: Sequence[Moved] = ()) -> None:
+    def keep_values(self, target: Connection, moved: Sequence[Moved]) -> None:
         pass
 
     def apply_images(self, target: Connection, lines: bytes) -> None:

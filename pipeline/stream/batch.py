@@ -90,7 +90,7 @@ class TableBatch:
             if self.tombstones:
                 write_lines(target, dead, dead.name, _lines(deleted), replace=True)
             if self.lineage is not None:
-                strategy.keep_values(target, "FALSE", self._moved(self.lineage))
+                strategy.keep_values(target, self._moved(self.lineage))
                 deleted = list({**dict.fromkeys(deleted), **dict.fromkeys(self.lineage.newborn)})
             self._delete(target, self.table.target, self.table.target_table, deleted)
             if self.tombstones and _has_rows(target, dead.name):

@@ -22,7 +22,7 @@ from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.role import Role
 from pipeline.domain.stages import WRITES_BLOCKED, Stage, wants_stream
-from pipeline.errors import FatalError
+from pipeline.errors import FatalError, RetryableError
 from pipeline.mysql.durability import log_identity
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.gtid import GtidSet
@@ -128,12 +128,24 @@ class StreamSession:
             )
 
     def _is_unchanged(self, name: TableName) -> bool:
-        """Whether a table is still there, as it was planned; never while writes are blocked."""
-        if self._read_facts()[0].stage in WRITES_BLOCKED:
-            return False
+        """Whether a table is still there, as it was planned.
+
+        Raises:
+            RetryableError: writes are blocked, so what has its name now tells nothing.
+        """
         (table,) = (one for one in self.tables if one.source == name)
+        self._require_names_stay(name)
         with self.pools.begin(self.migration.source) as source:
-            return is_as_planned(source, table)
+            unchanged = is_as_planned(source, table)
+        self._require_names_stay(name)
+        return unchanged
+
+    def _require_names_stay(self, name: TableName) -> None:
+        """The streamer begins again and again, until the cut-over has given the name back."""
+        if self._read_facts()[0].stage in WRITES_BLOCKED:
+            raise RetryableError(
+                f"{name} is being cut over; whether a statement has changed it is seen afterwards."
+            )
 
     def _loop(self) -> None:
         while not self._may_leave():

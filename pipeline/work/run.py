@@ -64,10 +64,9 @@ def run_job(
 def _run(pools: Pools, kind: JobKind, job: Job, owner: str, send_advance: SendAdvance) -> JobResult:
     migration, table, throttle = _read(pools, job)
     result = obstacle(kind, migration, throttle)
-    if result is JobResult.THROTTLED:
-        with pools.begin(job.target) as control:
-            kind.unsend(control, table, job.number)
     if result is not None:
+        with pools.begin(job.target) as control:
+            kind.unsend(control, table, job.number)  # a cut-over waits for what is on its way
         return result
     began = time.monotonic()
     context = JobContext(pools, migration, table, job.number, owner)

@@ -24,7 +24,10 @@ from tests.support.moves import scalar, story, wait_for, wait_until
 from tests.support.selection import some
 from tests.support.stack import Stack
 
-ALL_OF_IT = "ADD COLUMN c INT DEFAULT 0, ADD INDEX by_v (v), CONVERT TO CHARACTER SET utf8mb4"
+ALL_OF_IT = (
+    "ADD COLUMN c INT DEFAULT 0, ADD INDEX by_v (v), CONVERT TO CHARACTER SET utf8mb4,"
+    " MODIFY id BIGINT UNSIGNED AUTO_INCREMENT"
+)
 
 
 def test_a_live_table_is_rebuilt_and_no_write_is_lost(

@@ -47,6 +47,10 @@ class ReadyMove:
             for name in TABLES:
                 run(source, f"REPLACE INTO {self.schema}.{name} VALUES (1, 'x'), ({number}, 'y')")
 
+    def rename_on_source(self, old: str, new: str) -> None:
+        with self.pools.begin(SOURCE) as source:
+            run(source, f"RENAME TABLE {self.schema}.{old} TO {self.schema}.{new}")
+
     def allow(self) -> None:
         control.cut_over(self.pools, TARGET, self.id, "test")
 

@@ -22,6 +22,7 @@ _KINDS = {
     "FatalError": "Stops a migration",
     "DoesNotFitError": "Stops a migration",
     "StartOverError": "Ends a migration",
+    "NewDuplicateError": "Tried again",
     "RetryableError": "Tried again",
     "AmbiguousError": "Manual intervention needed",
     "warning": "Warnings",

@@ -139,6 +139,8 @@ ABOUT: dict[type, dict[str, str]] = {
         "explanation": "why",
         "remedy": "what to do",
         "resumable": "`false`: only a new migration helps, so `resume` is refused",
+        "obstacle": "while it is `restoring`: an object like this one, why the source can't be"
+        " given its tables back; null if nothing is in the way",
     },
     Processes: {
         "broker_trouble": "why the broker does not answer; null if it does",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -11,13 +13,14 @@ from pipeline.checksum import digest, verify_keys
 from pipeline.checksum.verify import Verdict
 from pipeline.checksum.verify_keys import KeyVerifier, SliceVerdict
 from pipeline.control.migrations import postpone_migration
+from pipeline.control.streams import read_stream
 from pipeline.control.touched_keys import keys_per_s, note_keys_compared
 from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools, run
 from pipeline.pausepoints import Point, at
 from pipeline.rows import key_log
 from tests.support.direct import DirectMove, Feed
-from tests.support.moves import SOURCE, TARGET, read
+from tests.support.moves import SOURCE, TARGET, read, wait_until
 from tests.support.once import once
 from tests.support.verification import (
     drained,
@@ -299,3 +302,32 @@ def test_keys_that_only_a_collation_makes_equal_are_compared_once(
         feed.update(((b"A",), (b"A", b"3")))
         drained(move)
         assert move.verify_keys() is SliceVerdict.EQUAL
+
+
+def test_who_verifies_keys_locks_the_table_s_row_last(move: DirectMove, feed: Feed) -> None:
+    """As whoever records a chunk does: the other order is a deadlock, which counts an error."""
+    with move.pools.begin(TARGET) as control:
+        note_keys_compared(control, move.table, 1000, 1000.0)  # any measurement is noted
+    write_both(move, feed, 3, "right")
+    on_target(move, "UPDATE {t} SET v = 'wrong' WHERE id = 3")
+    locked, recorded = threading.Event(), threading.Event()
+
+    def record() -> None:
+        with move.pools.begin(TARGET) as control:
+            read_stream(control, move.migration_id, lock=True)
+            locked.set()
+            wait_until(lambda: waits_for_lock(move), "it does not wait for the stream's row", 5)
+            note_keys_compared(control, move.table, 1000, 1.0)
+        recorded.set()
+
+    recording = threading.Thread(target=record)
+    with at(Point.VERIFY_TARGET_READ, once(lambda: (recording.start(), locked.wait(5)))):
+        assert move.verify_keys() is SliceVerdict.DIFFERENT
+    assert recorded.wait(5)
+
+
+def waits_for_lock(move: DirectMove) -> bool:
+    time.sleep(0.15)  # the server has a new answer only if nobody has asked for a tenth of a second
+    waiting = "SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+    with move.pools.begin(TARGET) as control:
+        return bool(run(control, waiting).rows)

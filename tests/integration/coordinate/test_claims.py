@@ -7,16 +7,20 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.commands.start import start
+from pipeline.commands.start import make_plan, recording, start
+from pipeline.control.install import install
+from pipeline.control.migrations import find_migration
 from pipeline.domain.request import AlterRequest, MoveRequest
 from pipeline.domain.stages import Stage
-from pipeline.errors import RefusedError
+from pipeline.errors import RefusedError, RetryableError
 from pipeline.mysql.flavours import identity
 from pipeline.mysql.pools import Pools, run
 from pipeline.preflight.findings import Scope
 from pipeline.preflight.registry import run_preflight
 from tests.support.coordinators import Coordinators
 from tests.support.moves import SOURCE, TARGET, begin_move, move_request, story
+
+HOLDER = "SELECT IS_USED_LOCK('tranship start')"
 
 
 @pytest.fixture
@@ -145,3 +149,18 @@ def test_a_target_table_that_is_filled_after_the_start_is_not_taken(
     while coordinators.once() is not Stage.FAILED:
         assert coordinators.stage is not Stage.COPYING
     assert "holds rows now" in story(pools, migration_id)
+
+
+def test_a_start_whose_lock_is_lost_is_not_recorded(pools: Pools, asked: MoveRequest) -> None:
+    """Whoever is told that nothing has been written tries again, and is refused by what has."""
+    with pools.begin(TARGET) as control:
+        install(control, TARGET)
+    plan = make_plan(pools, asked)
+    with (
+        pytest.raises(RetryableError, match="Server old: Lost connection"),
+        recording(pools, plan, "test") as (_, migration_id),
+        pools.begin(SOURCE) as source,
+    ):
+        run(source, f"KILL {run(source, HOLDER).rows[0][0]}")
+    with pools.begin(TARGET) as control:
+        assert find_migration(control, migration_id) is None

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from ops.dev.sandbox.process import free_port
+from pipeline.commands.schedules import LATE, add_schedule, find_schedule, remove
+from pipeline.control.schedules import set_paused
+from pipeline.control.schema import read_now
 from pipeline.coordinate.tick import advance_logged, tick
 from pipeline.errors import RetryableError
 from pipeline.mysql.pools import Pools, run
 from tests.support.direct import Recorded
-from tests.support.moves import SOURCE, TARGET, begin_move
+from tests.support.moves import SOURCE, TARGET, begin_move, move_request
 
 
 @pytest.fixture
@@ -64,3 +69,25 @@ def test_a_step_that_can_t_be_made_is_one_line_of_the_log(
     advance_logged(one_down, "down", "nobody", Recorded(), "test")
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "Server down" in caplog.text
+
+
+def test_a_due_schedule_whose_source_is_away_stops_no_migration(
+    one_down: Pools, migration_id: str, schema: str
+) -> None:
+    request = replace(move_request(schema, "t"), source="down")
+    kept = add_schedule(one_down, "0 2 * * *", "UTC", request, "test")
+    told: list[tuple[str, str]] = []
+    for late in (timedelta(seconds=1), LATE + timedelta(seconds=1)):
+        with one_down.begin(TARGET) as control:
+            set_paused(control, kept.id, paused=False, next_due=read_now(control) - late)
+        tick(one_down, lambda *what: told.append(what))
+        outcome = find_schedule(one_down, kept.id).last_outcome or ""
+        assert "Server down" in outcome
+        assert outcome.startswith("missed") is (late > LATE)
+    assert told == [(TARGET, migration_id)] * 2
+    remove(one_down, kept)
+
+
+def test_a_schedule_that_may_be_on_a_silent_server_is_not_called_unknown(one_down: Pools) -> None:
+    with pytest.raises(RetryableError, match="No schedule abcd1234 on the servers that answer"):
+        find_schedule(one_down, "abcd1234")

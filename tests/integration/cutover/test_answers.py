@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.commands import control
+from pipeline.commands import control, settings
 from pipeline.commands.resume import Changes, resume
 from pipeline.control.migrations import record_failure
+from pipeline.cutover import shared
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.migration import Failure
 from pipeline.domain.role import Role
@@ -17,6 +18,7 @@ from pipeline.errors import RefusedError
 from pipeline.pausepoints import Point, at
 from pipeline.status import progress as status
 from pipeline.status.progress import read_progress
+from pipeline.step.context import Context
 from tests.support.alters import SERVER
 from tests.support.cut_overs import ReadyAlter, ReadyMove
 from tests.support.moves import TARGET, read, story
@@ -69,6 +71,72 @@ def test_no_cut_over_is_allowed_while_an_attempt_is_being_undone(move: ReadyMove
     move.fail("the disk is full")
     with at(Point.DDL_NOTED, cut_over):
         move.ends_as_it_began(Stage.FAILED)
+
+
+def test_no_resume_is_accepted_on_the_way_to_a_failure_and_what_holds_it_up_is_told(
+    move: ReadyMove,
+) -> None:
+    """The failure would be forgotten, and it would fail all the same: no resume was possible."""
+    move.coordinators.killed_at(Point.VERIFYING)
+    move.fail("the disk is full")
+    move.rename_on_source("_one_del", "one")  # by hand, and only one of two
+    move.coordinators.until_true(lambda: "retired names" in story(move.pools, move.id))
+    move.coordinators.once()
+    assert story(move.pools, move.id).count("retired names") == 1
+    assert "one are in place" in read_progress(move.pools, TARGET, move.id).next
+    with pytest.raises(RefusedError, match="is restoring"):
+        resume(move.pools, TARGET, move.id, "test")
+    move.rename_on_source("one", "_one_del")
+    move.ends_as_it_began(Stage.FAILED)
+    assert read(move.pools, move.id).failure == Failure(Role.STREAM, "the disk is full", "")
+    resume(move.pools, TARGET, move.id, "test")
+    assert read(move.pools, move.id).stage is Stage.READY
+
+
+def test_what_one_person_sets_is_not_undone_by_what_another_one_does(
+    move: ReadyMove, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`set way_back` takes its time, with preflight, between the question and the record."""
+    checks = settings.run_preflight
+
+    def meanwhile(*of: Any) -> Any:
+        resume(move.pools, TARGET, move.id, "test", Changes(skip=[Hook.ON_SUCCESS]))
+        return checks(*of)
+
+    monkeypatch.setattr(settings, "run_preflight", meanwhile)
+    settings.change(move.pools, TARGET, move.id, "way_back", "2h", "test")
+    request = read(move.pools, move.id).request
+    assert (request.way_back_s, Hook.ON_SUCCESS in request.hooks) == (7200, False)
+
+
+def test_a_way_back_that_is_asked_for_too_late_is_refused(move: ReadyMove) -> None:
+    def ask() -> None:
+        with pytest.raises(RefusedError, match="too late to set way_back"):
+            settings.change(move.pools, TARGET, move.id, "way_back", "2h", "test")
+
+    with at(Point.RENAMED, ask):
+        move.ends_done()
+
+
+def test_a_way_back_that_is_asked_for_right_before_the_rename_is_prepared(
+    move: ReadyMove, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare = shared.prepare_way_back
+
+    def and_then_ask(context: Context) -> None:
+        prepare(context)
+        monkeypatch.setattr(shared, "prepare_way_back", prepare)
+        settings.change(move.pools, TARGET, move.id, "way_back", "2h", "test")
+
+    monkeypatch.setattr(shared, "prepare_way_back", and_then_ask)
+    move.coordinators.until(Stage.DONE)
+    assert "open until" in story(move.pools, move.id)
+
+
+def test_nothing_is_set_for_what_is_being_aborted(move: ReadyMove) -> None:
+    control.abort(move.pools, TARGET, move.id, "test")
+    with pytest.raises(RefusedError, match="is being aborted; nothing can be set"):
+        settings.change(move.pools, TARGET, move.id, "nice_ratio", "1", "test")
 
 
 def test_what_has_not_failed_is_not_resumed(move: ReadyMove) -> None:

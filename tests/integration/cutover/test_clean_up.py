@@ -66,6 +66,21 @@ def test_a_clean_up_that_is_interrupted_goes_on_when_called_again(move: ReadyMov
     assert move.source_tables == []
 
 
+def test_a_table_of_others_that_an_interrupted_clean_up_has_renamed_is_told(
+    move: ReadyMove,
+) -> None:
+    move.ends_done()
+    caught = f"{move.schema}._tranship_{move.id}_0_gone"
+    with move.pools.begin(SOURCE) as source:
+        run(source, f"DROP TABLE {move.schema}._one_del")
+        run(source, f"CREATE TABLE {caught} (id INT PRIMARY KEY)")
+    with pytest.raises(RefusedError, match="Give it its name again, on old: RENAME TABLE"):
+        clean_up(move.pools, TARGET, move.id, "test")
+    with move.pools.begin(SOURCE) as source:
+        run(source, f"DROP TABLE {caught}")
+    assert clean_up(move.pools, TARGET, move.id, "test") == [f"{move.schema}._two_del on old"]
+
+
 def test_what_a_rehearsal_of_triggers_has_left_is_in_nobodys_way(move: ReadyMove) -> None:
     move.ends_done()
     with move.pools.begin(SOURCE) as source:

@@ -167,6 +167,17 @@ def test_a_statement_of_somebody_else_on_a_target_table_has_it_verified_again(
     assert f"TRUNCATE TABLE {move.schema}.one" in read_alarms(move.pools, move.id)
 
 
+def test_a_log_that_can_no_longer_be_searched_is_an_alarm(move: ReadyMove) -> None:
+    with move.pools.begin(TARGET) as target:
+        if is_mariadb(target):
+            pytest.skip("a position that it refuses looks otherwise")
+        lost = "CONCAT(@@server_uuid, ':2-99999999')"
+        where = f"migration_id = '{move.id}'"
+        run(target, f"UPDATE tranship.watches SET seen = {lost} WHERE {where}")
+    move.ends_done()
+    assert "what others write to new can't be seen any more" in read_alarms(move.pools, move.id)
+
+
 def test_a_row_that_somebody_else_writes_right_before_the_switch_is_named(
     move: ReadyMove, connect: Connect
 ) -> None:

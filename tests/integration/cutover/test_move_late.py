@@ -60,20 +60,22 @@ def test_it_is_tried_again_and_then_waits_for_a_person(
         move.ends_done()
 
 
-def test_a_table_that_a_transaction_holds_is_not_waited_for_long_and_who_holds_it_is_told(
+def test_a_table_that_a_transaction_holds_is_waited_for_a_few_times_and_who_holds_it_is_told(
     pools: Pools, connect: Connect, schema: str, tmp_path: Path
 ) -> None:
-    with ready_move(pools, schema, tmp_path, lock_wait_s=1) as move:
+    with ready_move(pools, schema, tmp_path, lock_wait_s=1, attempts=2) as move:
         blocker = connect(SOURCE)
         with blocker.cursor() as cursor:
             cursor.execute(f"UPDATE {schema}.two SET v = 'x' WHERE id = 1")  # not committed
         move.allow()
-        move.coordinators.until_true(lambda: read(pools, move.id).attempt == 2)
-        move.coordinators.until(Stage.READY)
+        move.coordinators.until_true(lambda: read(pools, move.id).postponed)
+        assert move.coordinators.stage is Stage.READY
         assert move.in_place
+        assert story(pools, move.id).count("the rename did not happen") == 2
         with pools.begin(SOURCE) as source:
             shown = not is_mariadb(source)  # which does not show who holds a table
         held = f"held by connection {blocker.thread_id()} ("
         assert (held in story(pools, move.id)) is shown
         blocker.commit()
+        move.allow()
         move.ends_done()

@@ -218,16 +218,6 @@ def test_a_full_binlog_cache_is_never_called_a_loss(retyping: OneServer) -> None
     assert "max_binlog_cache_size" in full.value.remedy
 
 
-def test_a_duplicate_of_a_new_unique_key_is_never_called_a_loss(pools: Pools, schema: str) -> None:
-    sides = started(pools, schema, "ADD UNIQUE KEY by_v (v)")
-    alter = sides.prepared()
-    with sides.control() as target:
-        alter.apply_images(target, b"1\ta\n")
-    same = pytest.raises(FatalError, match="same value of a new unique key")
-    with same, sides.control() as target:
-        alter.apply_images(target, b"2\ta\n")
-
-
 @pytest.mark.parametrize(
     "change",
     [

@@ -68,6 +68,12 @@ def test_a_source_that_has_lost_what_was_applied_is_never_followed(
         wait_until(lambda: "has lost transactions" in explanation(move), "a failure", limit_s=5)
 
 
+def note_stage(move: DirectMove, stage: Stage) -> None:
+    with move.pools.begin(TARGET) as control:
+        where = f"id = '{move.migration_id}'"
+        run(control, f"UPDATE tranship.migrations SET stage = '{stage}' WHERE {where}")
+
+
 @pytest.mark.parametrize("stage", [Stage.VERIFYING, Stage.SWITCHING])
 def test_a_late_streamer_takes_no_role_and_fails_nothing(
     move: DirectMove, monkeypatch: pytest.MonkeyPatch, stage: Stage
@@ -76,9 +82,7 @@ def test_a_late_streamer_takes_no_role_and_fails_nothing(
     monkeypatch.setattr(asked, "EXECUTED_LIMIT_S", 0.1)
     with move.pools.begin(SOURCE) as source:
         note(move, "position", f"{executed_gtids(source)},{LOST}")
-    with move.pools.begin(TARGET) as control:
-        where = f"id = '{move.migration_id}'"
-        run(control, f"UPDATE tranship.migrations SET stage = '{stage}' WHERE {where}")
+    note_stage(move, stage)
     Streamer(move.pools, TARGET, move.migration_id, "late").run()
     assert explanation(move) == ""
 
@@ -106,6 +110,21 @@ def test_a_statement_that_changes_nothing_never_stops_the_stream(move: DirectMov
         ):
             with move.pools.begin(SOURCE) as source:
                 run(source, statement)
+        wait_until(lambda: rows(move) == 2 or explanation(move), "the row", limit_s=10)
+    assert explanation(move) == ""
+
+
+def test_a_statement_that_changes_nothing_and_comes_into_a_cut_over_is_looked_at_after_it(
+    move: DirectMove, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The name tells nothing while the table may have its retired one."""
+    note_stage(move, Stage.BLOCKING)
+    with move.pools.begin(SOURCE) as source:
+        run(source, f"CREATE TABLE IF NOT EXISTS {move.table.source} (id INT PRIMARY KEY)")
+        run(source, f"INSERT INTO {move.table.source} VALUES (2, 'b')")
+    with streaming(move):
+        wait_until(lambda: "is being cut over" in caplog.text or explanation(move), "a look")
+        note_stage(move, Stage.READY)
         wait_until(lambda: rows(move) == 2 or explanation(move), "the row", limit_s=10)
     assert explanation(move) == ""
 

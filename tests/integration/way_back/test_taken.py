@@ -53,6 +53,15 @@ def test_back_and_forward_again_nothing_is_lost(there: Round) -> None:
     assert told == ["forward", "forward", "back", "back", "forward", "forward"]
 
 
+def test_a_roll_back_that_is_refused_changes_nothing(there: Round) -> None:
+    way = there.go()
+    with there.pools.begin(SOURCE) as old:
+        run(old, f"UPDATE tranship.migrations SET stage = 'failed' WHERE id = '{way.migration_id}'")
+    with pytest.raises(RefusedError, match="nothing to cut over"):
+        roll_back(there.pools, TARGET, there.forward.id, "test", "00:00-00:01 UTC")
+    assert there.read(way).request.cut_over_window is None
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("point", BEFORE_NAMES + AFTERWARDS)
 def test_a_coordinator_killed_anywhere_is_followed_by_one_that_ends_it(

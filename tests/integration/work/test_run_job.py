@@ -8,12 +8,16 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from pipeline.commands import control
+from pipeline.commands.resume import resume
 from pipeline.control.chunks import release_stale_claim, unfinished_chunks
 from pipeline.control.migrations import read_migration, record_failure
 from pipeline.control.throttles import set_manual, set_override
+from pipeline.control.touched_keys import keys_are_sent
 from pipeline.domain.chunk_state import ChunkState
 from pipeline.domain.migration import Failure
 from pipeline.domain.role import Role
+from pipeline.domain.stages import Stage
 from pipeline.errors import FatalError, RetryableError
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.pools import Pools, run
@@ -23,7 +27,7 @@ from pipeline.work.job import WHOLE_TABLE, Job, JobKind, JobResult
 from pipeline.work.run import run_job
 from pipeline.work.verify import VERIFY, VERIFY_KEYS
 from tests.support.direct import DirectMove, rows_of
-from tests.support.moves import SOURCE, TARGET
+from tests.support.moves import SOURCE, TARGET, read
 from tests.support.settings import changed
 
 
@@ -245,6 +249,20 @@ def test_a_server_that_is_away_uses_up_no_attempt_to_copy(worker: Worker, away: 
     assert worker.run(COPY, 0) is JobResult.CHANGED
 
 
+def test_a_copy_that_outlasts_its_migration_writes_nothing(worker: Worker) -> None:
+    """The table may be somebody else's by then."""
+    move = worker.move
+
+    def end() -> None:
+        control.abort(move.pools, TARGET, move.migration_id, "test")
+        move.advance(budget_s=5)
+        assert read(move.pools, move.migration_id).stage is Stage.ABORTED
+
+    with at(Point.COPY_READ, end):
+        assert worker.run(COPY, 0) is JobResult.FENCED
+    assert worker.copied == 0
+
+
 # --- a verification ------------------------------------------------------------------------------
 
 
@@ -298,6 +316,20 @@ def test_touched_keys_are_sent_once_and_again_when_their_worker_has_yielded(
     assert verifier.run(VERIFY_KEYS, WHOLE_TABLE) is JobResult.UNCHANGED
     move.advance()
     assert move.sent.keys == 2
+
+
+def test_a_verification_that_comes_too_late_is_not_waited_for(verifier: Worker) -> None:
+    """A cut-over waits for the keys' messages that were sent: two seconds for one like this."""
+    move = verifier.move
+    with move.applier() as feed:
+        feed.update(((b"1",), (b"1", b"one")))
+    move.advance()
+    assert move.sent.keys == 1
+    verifier.control("UPDATE tranship.migrations SET stage = 'blocking'"
+                     f" WHERE id = '{move.migration_id}'")  # fmt: skip
+    assert verifier.run(VERIFY_KEYS, WHOLE_TABLE) is JobResult.NOT_WANTED
+    with move.pools.begin(TARGET) as control:
+        assert not keys_are_sent(control, move.table)
 
 
 def test_touched_keys_that_outlast_the_resend_time_are_not_sent_again(
@@ -360,6 +392,9 @@ def test_a_verification_that_keeps_failing_stops_the_migration_and_says_why(
     assert failure.role == Role.CHECKSUM
     assert what in failure.explanation
     assert f"failed {attempts} times, last with: {error}" in failure.explanation
+    resume(verifier.move.pools, TARGET, verifier.move.migration_id, "test")
+    with at(Point.VERIFY_SOURCE_READ, raising(error)):  # it has all its attempts again
+        assert verifier.run(kind, number) is result
 
 
 def test_a_verification_that_fails_now_and_then_stops_nothing(verifier: Worker) -> None:

@@ -30,7 +30,7 @@ from pipeline.mysql.indexes import DeferredIndex
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from tests.support.examples import ALTER, MOVE
 
-_SHAPES = {1: "3a78b2e4c0f09875", 2: "8945606113908b34", 3: "307b70aa873f1e0f"}
+_SHAPES = {1: "3a78b2e4c0f09875", 2: "8945606113908b34", 3: "a6c7288a59d4dc2d"}
 
 _TABLE = Table(
     TableName("s", "t"),
@@ -41,6 +41,7 @@ _MOMENT = datetime(2026, 1, 2, tzinfo=UTC)
 _PLAN = AlterPlan(
     "FORCE", _TABLE, _TABLE, (Fill("c", "0"),), False, ("id",), ("u",), carried=_TABLE.columns
 )
+_OBSTACLE = Failure(Role.COORDINATE, "why not", "what to do first")
 _TERMS: Any = {"hooks": {Hook.STARTUP: "x"}, "cut_over_window": Window.parse("02:00-04:00")}
 # One of each value that a JSON column holds, with nothing left out.
 _VALUES: tuple[tuple[Any, Any], ...] = (
@@ -54,7 +55,7 @@ _VALUES: tuple[tuple[Any, Any], ...] = (
     (migrations.c.log_search, RunningSearch("new", _MOMENT, _MOMENT, 1, 2)),
     (migrations.c.way_back_start, StreamStart("u:1-2", ("x",), "u", "l", 1.5)),
     (migration_tables.c.returns_to, TableName("s", "t")),
-    (migrations.c.failure, Failure(Role.COPY, "why", "what to do")),
+    (migrations.c.failure, Failure(Role.COPY, "why", "what to do", obstacle=_OBSTACLE)),
     (index_builds.c.indexes, (DeferredIndex("i", "KEY `i` (`a`)"),)),
     (throttles.c.reasons, (Reading(Signal.LOAD, 2, 1, "new", "Threads_running"),)),
 )
