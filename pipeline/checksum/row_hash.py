@@ -30,11 +30,14 @@ _ANY_BYTES = frozenset({ValueKind.TEXT, ValueKind.BINARY, ValueKind.GEOMETRY, Va
 _NULL = "_binary x'5c4e'"
 _NO_LENGTH = "_binary 'N'"
 _TAB = "_binary x'09'"
+# A literal of binary gives way to a column of text: all would be converted to one character set, in
+# which values that it does not know are equal. A CAST does not, and is made once for a statement.
+_AS_STORED = "CAST('' AS BINARY)"
 
 
 def row_bits(table: Table, *, is_source: bool, as_number: bool) -> str:
     """SQL that yields the bits of a row; of the source's if `is_source`."""
-    digits = f"SHA2(CONCAT({', '.join(_parts(table, is_source))}), 256)"
+    digits = f"SHA2(CONCAT({', '.join((_AS_STORED, *_parts(table, is_source)))}), 256)"
     if as_number:
         return f"CAST(CONV(LEFT({digits}, 16), 16, 10) AS UNSIGNED)"
     return f"CAST({digits} AS BINARY)"
@@ -74,8 +77,8 @@ def _length(column: Column, field: Callable[[Column], str]) -> str:
 def _bytes(column: Column, field: Callable[[Column], str]) -> str:
     """The column's bytes; none of a NULL.
 
-    A text needs no CAST, since what is joined with a tab of binary is as it is stored; a CAST would
-    be an eighth of the digest.
+    A text needs no CAST of its own, which would be an eighth of the digest: what is joined with
+    `_AS_STORED` is as it is stored.
     """
     text = quote(column.name) if column.kind is ValueKind.TEXT else field(column)
     return _or(text, column, empty_literal(column))

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select, update
 from pipeline.control.schema import NOW, streams
 from pipeline.errors import known
 from pipeline.mysql.gtid import GtidSet
+from pipeline.mysql.server_run import ServerRun
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class StreamState:
 
     position: GtidSet
     prepared_xa: tuple[str, ...]  # XA transactions that are prepared at the position
-    source_identity: str  # of the server that the position is known to be from
+    source_run: ServerRun  # of the server that the position is known to be from
     logs_keys: bool
     batches: int
     rows_applied: int
@@ -29,13 +30,14 @@ class StreamState:
 
 def create_stream(
     connection: Connection, migration_id: str, position: GtidSet, prepared_xa: tuple[str, ...],
-    source_identity: str, source_time: float,
+    source_run: ServerRun, source_time: float,
 ) -> None:  # fmt: skip
     """Record the first position; `source_time` is when that was read, by the source's clock."""
     connection.execute(
         streams.insert().values(
             migration_id=migration_id, position=position, prepared_xa=prepared_xa,
-            source_identity=source_identity,
+            source_identity=source_run.server, source_started=source_run.started,
+            source_lax=source_run.lax,
             logs_keys=False, batches=0, rows_applied=0, source_time=source_time, applied_at=NOW,
         )
     )  # fmt: skip
@@ -55,14 +57,15 @@ def find_stream(
 ) -> StreamState | None:
     """Like `read_stream`; None before `preparing` has recorded the first position."""
     query = select(
-        streams.c.position, streams.c.prepared_xa, streams.c.source_identity, streams.c.logs_keys,
-        streams.c.batches, streams.c.rows_applied, streams.c.source_time, streams.c.applied_at,
-        NOW.label("now"),
+        streams.c.source_identity, streams.c.source_started, streams.c.source_lax,
+        streams.c.position, streams.c.prepared_xa, streams.c.logs_keys, streams.c.batches,
+        streams.c.rows_applied, streams.c.source_time, streams.c.applied_at, NOW.label("now"),
     ).where(streams.c.migration_id == migration_id)  # fmt: skip
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None:
         return None
-    return StreamState(*row)
+    server, started, lax, position, prepared_xa, *others = row
+    return StreamState(position, prepared_xa, ServerRun(server, started, lax), *others)
 
 
 def move_position(
@@ -84,12 +87,21 @@ def move_position(
     )
 
 
-def note_streamed_server(connection: Connection, migration_id: str, identity: str) -> None:
-    """From now on the stream reads the log of that server."""
+def note_source_run(connection: Connection, migration_id: str, run: ServerRun) -> None:
+    """From now on the stream reads the log of that run of a server."""
     connection.execute(
         update(streams)
         .where(streams.c.migration_id == migration_id)
-        .values(source_identity=identity)
+        .values(source_identity=run.server, source_started=run.started, source_lax=run.lax)
+    )
+
+
+def note_lax_source(connection: Connection, migration_id: str) -> None:
+    """The server was seen with settings by which it may lose what it has committed."""
+    connection.execute(
+        update(streams)
+        .where(streams.c.migration_id == migration_id, ~streams.c.source_lax)
+        .values(source_lax=True)
     )
 
 

@@ -92,8 +92,8 @@ def create_way_back(
         note_complete(connection, table, definition)
         create_verified_chunk(connection, table)
     position = GtidSet.parse(start.position)
-    xa, log, read_at = start.prepared_xa, start.log_identity, start.time
-    create_stream(connection, migration_id, position, xa, log, read_at)
+    xa, run, read_at = start.prepared_xa, start.run, start.time
+    create_stream(connection, migration_id, position, xa, run, read_at)
     log_keys_from_now(connection, migration_id)
     if unsearchable(connection) is None:
         # An alter's old table is on the server of that position: nothing is missed since the swap.

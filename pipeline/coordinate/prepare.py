@@ -17,7 +17,7 @@ from pipeline.domain.hook_names import Hook
 from pipeline.domain.stages import Stage
 from pipeline.errors import FatalError, StartOverError
 from pipeline.hooks.runner import require
-from pipeline.mysql.durability import log_identity
+from pipeline.mysql.durability import server_run
 from pipeline.mysql.flavours import visible_gtids
 from pipeline.mysql.xa import prepared_xa, wait_for_xa
 from pipeline.preflight.findings import Scope, refuse
@@ -52,14 +52,14 @@ def prepare(context: Context) -> Outcome:
 
 def _note_position(context: Context) -> None:
     with context.source() as source:
-        who = log_identity(source)
+        run = server_run(source)
         now = source_now(source)  # before the position: the lag is never understated
         position = visible_gtids(source)
         before = _prepared_before(source)
         _require_as_planned(context, source)
     refuse(run_preflight(context.pools, context.migration.request, Scope.POSITION))
     with context.control() as control:
-        create_stream(control, context.migration.id, position, before, who, now)
+        create_stream(control, context.migration.id, position, before, run, now)
 
 
 def _require_as_planned(context: Context, source: Connection) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from pipeline.cutover.decisions import may_kill_blockers
 from pipeline.domain.event_kind import EventKind
 from pipeline.errors import TranshipError
-from pipeline.mysql.pools import kill_connection, run
+from pipeline.mysql.pools import kill_anybody, run
 from pipeline.mysql.quoting import text_literal
 from pipeline.mysql.table import TableName
 from pipeline.step.context import Context
@@ -68,7 +68,7 @@ class BlockerWatch:
 
     def _kill(self, one: Blocker) -> None:
         try:
-            kill_connection(self.context.pools, self.context.migration.source, one.id)
+            kill_anybody(self.context.pools, self.context.migration.source, one.id)
         except TranshipError as error:  # a user with SYSTEM_USER, say; it may end by itself
             if one.id not in self._spared:  # once is enough
                 self._spared.add(one.id)

@@ -24,7 +24,7 @@ from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError, known
 from pipeline.hooks.runner import ask, tell_once
 from pipeline.mysql.catalogue import table_identity
-from pipeline.mysql.durability import log_identity
+from pipeline.mysql.durability import server_run
 from pipeline.mysql.gtid import GtidSet
 from pipeline.preflight.findings import Scope, refuse
 from pipeline.preflight.registry import run_preflight
@@ -92,17 +92,22 @@ def require_same_source(context: Context) -> None:
 
     Raises:
         FatalError: the source has lost transactions that were applied.
-        RetryableError: the stream has to begin again, on what is another server, or may have lost
-            what it had committed.
+        RetryableError: it is another server, or may have lost what it had committed; the stream
+            begins again there, and has every row verified again.
     """
     with context.control() as control:
         stream = read_stream(control, context.migration.id)
     with context.source() as source:
-        if log_identity(source) != stream.source_identity:
-            raise RetryableError(
-                "The source is another server than the one that is streamed from, or has restarted."
-            )
-        require_history(source, stream)
+        is_the_same = server_run(source).keeps_log_of(stream.source_run)
+        if is_the_same:
+            require_history(source, stream)
+    if not is_the_same:
+        with context.control() as control:  # the stream would go on where its connection leads
+            revoke_lease(control, context.migration.id, Role.STREAM)
+        raise RetryableError(
+            "The source is another server than the one that is streamed from, or has restarted and"
+            " may have lost what it had committed last. The stream begins again there."
+        )
 
 
 def _before_cut_over(context: Context) -> bool:
@@ -183,6 +188,7 @@ def end_noted_connection(context: Context, number: int) -> None:
         RetryableError: it is still there.
     """
     migration = context.migration
-    # The connection was there when the stage was entered.
-    known_s = (migration.now - migration.stage_since).total_seconds()
+    # The connection was there when the attempt began, or later: stages may have followed since.
+    since = migration.blocked_at or migration.stage_since
+    known_s = (migration.now - since).total_seconds()
     end_connection(context.pools, migration.source, number, known_s)

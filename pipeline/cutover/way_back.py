@@ -41,7 +41,7 @@ from pipeline.errors import (
     known,
 )
 from pipeline.mysql.catalogue import table_identity, trigger_names
-from pipeline.mysql.durability import log_identity
+from pipeline.mysql.durability import server_run
 from pipeline.mysql.flavours import executed_gtids, identity
 from pipeline.mysql.introspect import read_table, read_table_to_move
 from pipeline.mysql.pools import run
@@ -149,7 +149,7 @@ def read_stream_start(context: Context) -> StreamStart | None:
         now = source_now(new)
         position = executed_gtids(new)
         xa = prepared_xa(new)
-        return StreamStart(str(position), xa, identity(new), log_identity(new), now)
+        return StreamStart(str(position), xa, identity(new), server_run(new), now)
 
 
 def open_way_back(context: Context) -> None:

@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import blake2s
 
+from pipeline.mysql.server_run import ServerRun
 from pipeline.mysql.table import TableName
 
 
@@ -50,7 +51,7 @@ class StreamStart:
     position: str  # the GTID set that the server of the new tables had executed
     prepared_xa: tuple[str, ...]
     identity: str  # of that server
-    log_identity: str  # of its binary log
+    run: ServerRun  # of that server
     time: float  # when it was read, by its clock
 
 

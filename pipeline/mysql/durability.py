@@ -9,25 +9,23 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from pipeline.mysql.flavours import identity, is_mariadb, variable
+from pipeline.mysql.flavours import identity, is_mariadb
 from pipeline.mysql.pools import run
+from pipeline.mysql.server_run import ServerRun
 
 _DURABLE = {"sync_binlog": ("1",), "innodb_flush_log_at_trx_commit": ("1", "3")}
 
 
 def lax_settings(connection: Connection) -> list[str]:
     """The settings by which the server may lose what it has committed, as `name = value`."""
-    found = {name: variable(connection, name) for name in _DURABLE}
+    names = ", ".join(f"@@GLOBAL.{name}" for name in _DURABLE)
+    found = dict(zip(_DURABLE, map(str, run(connection, f"SELECT {names}").rows[0]), strict=True))
     return [f"{name} = {found[name]}" for name, safe in _DURABLE.items() if found[name] not in safe]
 
 
-def log_identity(connection: Connection) -> str:
-    """A text that no other server has; and one that may lose transactions, only until it restarts.
-
-    As long as it is the same, a GTID stands for one transaction.
-    """
-    who = identity(connection)
-    return f"{who}, started {_started(connection)}" if lax_settings(connection) else who
+def server_run(connection: Connection) -> ServerRun:
+    """The present run of the server."""
+    return ServerRun(identity(connection), _started(connection), bool(lax_settings(connection)))
 
 
 def _started(connection: Connection) -> int:

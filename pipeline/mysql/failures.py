@@ -21,6 +21,7 @@ from pipeline.errors import (
 DEADLOCK, LOCK_WAIT_TIMEOUT = 1213, 1205
 NO_SUCH_TABLE = 1146
 NO_SUCH_THREAD = 1094
+NO_PRIVILEGE = 1227
 PACKET_TOO_LARGE = 1153
 DUPLICATE_KEY = 1062
 LOG_TOO_SMALL = 1799  # of what is written while an index is added
@@ -39,7 +40,9 @@ _REMEDIES = {
     **dict.fromkeys([1197, 1705], "Raise max_binlog_cache_size there, or set smaller batches"),
     1206: "Raise innodb_buffer_pool_size there, or set smaller batches",
     PACKET_TOO_LARGE: "Raise max_allowed_packet there",
-    **dict.fromkeys([1142, 1143, 1227, 1370], "Grant what is missing (tranship doctor says what)"),
+    **dict.fromkeys(
+        [1142, 1143, NO_PRIVILEGE, 1370], "Grant what is missing (tranship doctor says what)"
+    ),
     **dict.fromkeys([1203, 1226], "Raise the limits of Tranship's user there"),
 }
 

@@ -11,9 +11,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pymysql
 from sqlalchemy import Connection
 
 from pipeline.errors import RetryableError
+from pipeline.mysql.failures import NO_PRIVILEGE, code_of
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import run, run_raw
 from pipeline.mysql.quoting import text_literal
@@ -21,7 +23,8 @@ from pipeline.waiting import wait_until
 
 _POLL_S = 0.005
 _LIMIT_S = 10.0
-_OWNER = re.compile(r"#\d+")  # the thread that a number is owned by
+# In what is owned: the thread that owns a number. The next UUID follows it without a separator.
+_OWNER = re.compile(r"#\d+?(?=:|$|([0-9a-f]{8}-))")
 Place = tuple[int, int]  # number of the binary log file, offset in it
 
 
@@ -75,7 +78,7 @@ def begun_gtids(connection: Connection) -> GtidSet:
     if is_mariadb(connection):  # which logs a transaction before anybody sees it
         return executed_gtids(connection)
     owned = str(run(connection, "SELECT @@GLOBAL.gtid_owned").rows[0][0])
-    begun = GtidSet.parse(_OWNER.sub("", owned))
+    begun = GtidSet.parse(_OWNER.sub(lambda owner: "," if owner[1] else "", owned))
     begun.update(executed_gtids(connection))
     return begun
 
@@ -137,10 +140,29 @@ def replica_sources(connection: Connection) -> set[str]:
     Raises:
         pymysql.err.OperationalError: 1227, no REPLICATION CLIENT.
     """
+    column = "Master_Server_Id" if is_mariadb(connection) else "Source_UUID"
+    return {str(row.get(column) or "") for row in _replica_status(connection)}
+
+
+def received_gtids(connection: Connection) -> GtidSet:
+    """What the server has received from those that it replicates from, executed or not.
+
+    Nothing, if it does not let us know.
+    """
+    column = "Gtid_IO_Pos" if is_mariadb(connection) else "Retrieved_Gtid_Set"
+    received = GtidSet()
+    try:
+        for row in _replica_status(connection):
+            received.update(GtidSet.parse(str(row.get(column) or "")))
+    except pymysql.err.OperationalError as error:
+        if code_of(error) != NO_PRIVILEGE:
+            raise
+    return received
+
+
+def _replica_status(connection: Connection) -> list[dict[str, Any]]:
     mariadb = is_mariadb(connection)
-    statement = "SHOW ALL SLAVES STATUS" if mariadb else "SHOW REPLICA STATUS"
-    column = "Master_Server_Id" if mariadb else "Source_UUID"
-    return {str(row.get(column) or "") for row in table(connection, statement)}
+    return table(connection, "SHOW ALL SLAVES STATUS" if mariadb else "SHOW REPLICA STATUS")
 
 
 def replication_id(connection: Connection) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 import pymysql
 from pymysql.connections import Connection as RawConnection
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from pipeline.configuration.load import server_settings
 from pipeline.configuration.settings import Settings
@@ -187,6 +188,14 @@ def is_harmless(number: int, text: str) -> bool:
     return number in _DEPRECATED or text.startswith(_COMPLEMENT)
 
 
+def roll_back(connection: Connection) -> None:
+    """Roll back. A lost connection has no transaction any more, and is given up."""
+    try:
+        connection.rollback()
+    except DBAPIError:
+        connection.invalidate()
+
+
 def end_of_work(connection: Connection) -> None:
     """Close a connection that must not go back to its pool."""
     with suppress(Exception):  # it may be lost already
@@ -205,14 +214,21 @@ def raw_connection_id(raw: Any) -> int:
 
 
 def kill_connection(pools: Pools, server: str, number: int, known_s: float = 0.0) -> None:
-    """End connection `number` on `server`, if it is still there when it is killed.
+    """End our connection `number` on `server`, if it is still there when it is killed.
 
     `known_s`: how many seconds ago it was known to be there. A server that has restarted since
-    gives numbers out again, and the connection that has it now may be anybody's.
+    gives numbers out again, and so has another one that took its place: the connection that has it
+    now may be anybody's.
     """
     with pools.begin(server) as connection:
         if connection_is_alive(connection, number, known_s):
             _kill(connection, number)
+
+
+def kill_anybody(pools: Pools, server: str, number: int) -> None:
+    """End connection `number` on `server`, whoever's it is, if it is still there."""
+    with pools.begin(server) as connection:
+        _kill(connection, number)
 
 
 def _kill(connection: Connection, number: int) -> None:
@@ -224,7 +240,7 @@ def _kill(connection: Connection, number: int) -> None:
 
 
 def connection_is_alive(connection: Connection, number: int, known_s: float = 0.0) -> bool:
-    """Whether the connection that had `number` so many seconds ago is still there."""
+    """Whether our connection that had `number` so many seconds ago is still there."""
     return _command(connection, number, known_s) is not None
 
 
@@ -237,6 +253,7 @@ def _command(connection: Connection, number: int, known_s: float) -> str | None:
     uptime_s = float(run(connection, "SHOW GLOBAL STATUS LIKE 'Uptime'").rows[0][1])
     if uptime_s < known_s:
         return None
-    statement = f"SELECT command FROM information_schema.processlist WHERE id = {number}"
-    rows = run(connection, statement).rows
+    one = "FROM information_schema.processlist WHERE id"
+    our_user = f"SELECT user {one} = CONNECTION_ID()"
+    rows = run(connection, f"SELECT command {one} = {number} AND user = ({our_user})").rows
     return str(rows[0][0]) if rows else None

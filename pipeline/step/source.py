@@ -6,11 +6,16 @@ from sqlalchemy import Connection
 
 from pipeline.control.streams import StreamState
 from pipeline.domain.migration import MigrationTable
-from pipeline.errors import StartOverError
-from pipeline.mysql.flavours import executed_gtids, wait_until_executed
+from pipeline.errors import RetryableError, StartOverError
+from pipeline.mysql.flavours import (
+    begun_gtids,
+    executed_gtids,
+    received_gtids,
+    wait_until_executed,
+)
 from pipeline.mysql.servers import definition_text, table_exists
 
-EXECUTED_LIMIT_S = 10.0  # the binary log runs ahead of what is executed, by a moment
+EXECUTED_LIMIT_S = 10.0  # the binary log runs ahead of what is executed: by a moment, mostly
 
 
 def is_as_planned(source: Connection, table: MigrationTable) -> bool:
@@ -23,15 +28,23 @@ def require_history(source: Connection, stream: StreamState) -> None:
     """Make sure that the source has executed all that was applied. Ends the open transaction.
 
     Raises:
-        RetryableError: it does not answer.
+        RetryableError: it does not answer, or is still at it: it waits for a replica, or was one.
         StartOverError: it has not: it was restored, has crashed or failed over, and has lost some.
     """
     if wait_until_executed(source, stream.position, EXECUTED_LIMIT_S):
         return
+    coming = begun_gtids(source)
+    coming.update(received_gtids(source))
     executed = executed_gtids(source)
+    where = f"it has executed {executed}, the stream is at {stream.position}"
+    if coming.contains(stream.position):
+        raise RetryableError(
+            f"The source has not executed yet what was applied already: {where}. It is still"
+            " committing that (semi-synchronous replication waits for a replica), or has received"
+            " it as a replica and lags."
+        )
     raise StartOverError(
-        "The source has lost transactions that were applied already: it has executed"
-        f" {executed}, the stream is at {stream.position}. It was restored, or has crashed or"
-        " failed over with a loss.",
+        f"The source has lost transactions that were applied already: {where}. It was restored, or"
+        " has crashed or failed over with a loss.",
         "The target may hold rows that the source has no more.",
     )

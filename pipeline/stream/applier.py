@@ -32,6 +32,7 @@ from pipeline.domain.migration import MigrationTable
 from pipeline.errors import DefectError, DoesNotFitError, RetryableError, StartOverError
 from pipeline.mysql.failures import driver_errors, made_way
 from pipeline.mysql.gtid import GtidSet
+from pipeline.mysql.pools import roll_back
 from pipeline.mysql.table import TableName
 from pipeline.pausepoints import Point, reached
 from pipeline.renewal import renewed
@@ -215,7 +216,9 @@ class Applier:
                     self._commit_once()
                 break
             except Exception as error:
-                self.connection.rollback()
+                roll_back(self.connection)
+                if self.connection.invalidated:
+                    raise  # another one is not that which the lease names for others to end
                 if self._begins_to_grow(error):
                     return
                 if not self._may_retry(error, attempt):

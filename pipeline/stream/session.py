@@ -5,35 +5,33 @@ from __future__ import annotations
 import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pymysql.connections import Connection as RawConnection
 from sqlalchemy import Connection
 
-from pipeline.control.chunk_checks import require_all_again
-from pipeline.control.events import log_event
 from pipeline.control.leases import Lease, Renewal, fence
 from pipeline.control.migration_tables import read_tables
 from pipeline.control.migrations import read_migration
-from pipeline.control.streams import StreamState, note_streamed_server, read_stream
+from pipeline.control.streams import StreamState, read_stream
 from pipeline.control.throttles import read_throttle
-from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration, MigrationTable
-from pipeline.domain.role import Role
 from pipeline.domain.stages import WRITES_BLOCKED, Stage, wants_stream
-from pipeline.errors import FatalError, RetryableError
-from pipeline.mysql.durability import log_identity
+from pipeline.errors import RetryableError
+from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.gtid import GtidSet
-from pipeline.mysql.pools import Pools
-from pipeline.mysql.servers import table_exists
+from pipeline.mysql.pools import Pools, roll_back
 from pipeline.mysql.table import TableName
-from pipeline.step.source import is_as_planned, require_history
+from pipeline.step.source import is_as_planned
 from pipeline.stream.applier import RENAME_MARK, Applier
+from pipeline.stream.checks import check_source, check_target
 from pipeline.stream.queue import EventQueue
 from pipeline.stream.reader import BinlogReader
 
+READER = "binlog-reader"
 _QUIET_S = 0.02  # without an event for so long, commit what there is: the batch will not fill
 # An alter reads its own commits back. Without a pause each would lead to the next.
 _OWN_ECHO_S = 0.2
@@ -58,7 +56,8 @@ class StreamSession:
         self.queue = EventQueue(pools.settings.stream.queue_bytes)
         self.migration, self.tables = self._read_facts()
         self.applier = self._new_applier(data)
-        self._renewal = Renewal(lease, self._renew)
+        self._batches_before = self.applier.batches
+        self._renewal = Renewal(lease, self._renew_where_idle)
         self._refreshed = time.monotonic()
         self._yields = False
 
@@ -72,60 +71,33 @@ class StreamSession:
         """
         with self.pools.begin(self.target) as control:
             state = read_stream(control, self.lease.migration_id)
-        self._check_source(state)
-        self._check_target()
+        check_source(self.pools, self.lease, self.migration, self.tables, state)
+        check_target(self.pools, self.lease, self.migration, self.tables)
         begun()
         reader = self._new_reader(state)
-        feeding = threading.Thread(target=self.queue.feed, args=(reader,), daemon=True)
+        with self._fed_by(reader):
+            try:
+                self._loop()
+            finally:
+                roll_back(self.applier.connection)
+
+    @property
+    def has_committed(self) -> bool:
+        """Whether it has come further than the session before it."""
+        return self.applier.batches > self._batches_before
+
+    @contextmanager
+    def _fed_by(self, reader: BinlogReader) -> Iterator[None]:
+        """Have `reader` fill the queue in a thread of its own, which ends with the work inside."""
+        feed = self.queue.feed
+        feeding = threading.Thread(target=feed, args=(reader,), name=READER, daemon=True)
         feeding.start()
         try:
-            self._loop()
+            yield
         finally:
-            self.applier.connection.rollback()
             self.queue.close()
             reader.close()
             feeding.join(timeout=5)
-
-    def _check_source(self, state: StreamState) -> None:
-        """The log goes on where the position is, on a server that has kept it; or all is verified.
-
-        Raises:
-            FatalError: the source has lost transactions that were applied.
-        """
-        with self.pools.begin(self.migration.source) as source:
-            found = log_identity(source)
-            require_history(source, state)
-        if found == state.source_identity:
-            return
-        with self.pools.begin(self.target) as control:
-            read_stream(control, self.migration.id, lock=True)
-            for table in self.tables:
-                require_all_again(control, table)
-            note_streamed_server(control, self.migration.id, found)
-            what = (
-                "the source is another server now, or has restarted and may have lost what it had"
-                f" committed last ({found}); every row is verified again"
-            )
-            log_event(control, self.migration.id, EventKind.SOURCE, what, Role.STREAM)
-            fence(control, self.lease)
-
-    def _check_target(self) -> None:
-        """
-        Raises:
-            FatalError: a table is gone; each write to it would look like trouble that passes.
-        """
-        with self.pools.begin(self.target) as control:
-            gone = [
-                table.target for table in self.tables if not table_exists(control, table.target)
-            ]
-            fence(control, self.lease)  # else it may have been swapped in
-        if gone:
-            raise FatalError(
-                f"{', '.join(map(str, gone))} on {self.target} is gone: somebody has dropped or"
-                " renamed it.",
-                "If it was renamed, give it that name again, then: tranship resume ID. Else abort,"
-                " clean up and start again.",
-            )
 
     def _is_unchanged(self, name: TableName) -> bool:
         """Whether a table is still there, as it was planned.
@@ -185,6 +157,19 @@ class StreamSession:
             self.applier.commit()
         # In the middle of a source transaction nothing of that is kept; it is read again.
         return True
+
+    def _renew_where_idle(self) -> None:
+        """Renew the lease; between batches on the applier's connection, which that keeps alive.
+
+        The server closes one that is idle for `timeouts.idle_s`, as it is while nobody writes.
+        """
+        data = self.applier.connection
+        if data.in_transaction():
+            self._renew()
+            return
+        with driver_errors(self.target):
+            fence(data, self.lease)
+            data.commit()
 
     def _renew(self) -> None:
         """Renew the lease on another connection: the applier's transaction may be a long one."""

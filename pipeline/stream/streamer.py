@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from sqlalchemy import Connection
 from structlog.contextvars import bound_contextvars
 
-from pipeline.control.leases import Lease, holder, release_lease, take_lease
+from pipeline.control.leases import Lease, fence, holder, release_lease, take_lease
 from pipeline.control.migrations import read_stage, record_failure
 from pipeline.domain.migration import Failure
 from pipeline.domain.role import Role
@@ -42,6 +45,7 @@ class Streamer:
     owner: str
     stopping: threading.Event = field(default_factory=threading.Event)
     outages: Outages = field(default_factory=lambda: Outages(log))
+    _defects: int = 0  # in sessions in a row that have committed nothing
 
     def run(self) -> None:
         """Stream until there is nothing more to do here; record what stops it for good."""
@@ -49,7 +53,6 @@ class Streamer:
             self._run()
 
     def _run(self) -> None:
-        defects = 0
         while not self.stopping.is_set():
             try:
                 self._stream()
@@ -60,14 +63,10 @@ class Streamer:
             except RetryableError as error:
                 self.stopping.wait(self.outages.lost(_STREAM, error))
             except TranshipError as error:
-                self._record(error)
+                log.error("the streamer stops: %s", error)
                 return
-            except Exception as error:  # the driver raises anything when a connection is cut
+            except Exception:  # the driver raises anything when a connection is cut
                 log.exception("the streamer begins again: a defect")
-                defects += 1
-                if defects >= _DEFECTS:
-                    self._record(defect(error))
-                    return
                 self.stopping.wait(_AGAIN_S)
 
     def _stream(self) -> None:
@@ -77,11 +76,18 @@ class Streamer:
             if lease is None:
                 return
             try:
-                with bound_contextvars(epoch=lease.epoch):
-                    session = StreamSession(self.pools, self.target, lease, data, self.stopping)
-                    session.run(self._begun)
+                with bound_contextvars(epoch=lease.epoch), self._failures_recorded(lease):
+                    self._run_session(lease, data)
             finally:
                 self._let_go(lease)
+
+    def _run_session(self, lease: Lease, data: Connection) -> None:
+        session = StreamSession(self.pools, self.target, lease, data, self.stopping)
+        try:
+            session.run(self._begun)
+        finally:
+            if session.has_committed:
+                self._defects = 0
 
     def _begun(self) -> None:
         log.info("streaming")
@@ -107,6 +113,24 @@ class Streamer:
                 return None
             return lease
 
+    @contextmanager
+    def _failures_recorded(self, lease: Lease) -> Iterator[None]:
+        """Record what stops the stream for good, while the role is still ours."""
+        try:
+            yield
+        except (FencedError, RetryableError):
+            raise
+        except TranshipError as error:
+            self._record(lease, error)
+            raise
+        except Exception as error:
+            self._defects += 1
+            if self._defects < _DEFECTS:
+                raise
+            log.exception("a defect, again")
+            self._record(lease, defect(error))
+            raise defect(error) from error
+
     def _let_go(self, lease: Lease) -> None:
         try:
             with self.pools.begin(self.target) as control:
@@ -114,8 +138,12 @@ class Streamer:
         except RetryableError:
             return  # it expires by itself
 
-    def _record(self, error: TranshipError) -> None:
-        log.error("the streamer stops: %s", error)
-        failure = Failure.of(Role.STREAM, error)
+    def _record(self, lease: Lease, error: TranshipError) -> None:
+        """Have the migration fail.
+
+        Raises:
+            FencedError: the role is somebody else's now, who may do without the failure.
+        """
         with self.pools.begin(self.target) as control:
-            record_failure(control, self.migration_id, failure)
+            record_failure(control, self.migration_id, Failure.of(Role.STREAM, error))
+            fence(control, lease)

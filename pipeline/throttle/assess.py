@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import Connection
 
 from pipeline.configuration.settings import Throttle
+from pipeline.control.streams import note_lax_source
 from pipeline.control.throttles import (
     ThrottleState,
     note_slowing,
@@ -22,6 +23,7 @@ from pipeline.control.throttles import (
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.reading import Reading, Signal
 from pipeline.errors import FatalError
+from pipeline.mysql.durability import lax_settings
 from pipeline.status.wording import reading_text, reasons_text
 from pipeline.step.context import Context
 from pipeline.step.lag import Lag, read_lag
@@ -48,6 +50,7 @@ def assess(context: Context) -> ThrottleState:
         write_heartbeat(control)
     limits = throttle_of(settings.throttle, before)
     _stop_if_critical(context, limits)
+    _note_lax_source(context)
     lag = read_lag(context)
     found = [
         *readings(context.pools, limits, migration.source, migration.target),
@@ -58,6 +61,15 @@ def assess(context: Context) -> ThrottleState:
         Pace(before.window or most, before.slowed), most, found, lag.seconds, limits.yield_lag_s
     )
     return _record(context, before, [one for one in found if one.over], pace, lag)
+
+
+def _note_lax_source(context: Context) -> None:
+    """Note that the source may lose what it commits now: only until it crashes can that be seen."""
+    with context.source() as source:
+        if not lax_settings(source):
+            return
+    with context.control() as control:
+        note_lax_source(control, context.migration.id)
 
 
 def _record(

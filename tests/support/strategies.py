@@ -16,6 +16,7 @@ from pipeline.domain.way_back import Direction, StreamStart, WayBack
 from pipeline.domain.window import Window
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.indexes import DeferredIndex
+from pipeline.mysql.server_run import ServerRun
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 
 # What MySQL takes for a name: no character beyond the basic plane.
@@ -62,7 +63,8 @@ _backs = st.builds(
     WayBack, of=texts, direction=st.sampled_from(Direction), retired=_names_of_tables,
     names=_names_of_tables, until=_moments,
 )  # fmt: skip
-stream_starts = st.builds(StreamStart, texts, some_names, texts, texts, st.floats(0, 1e10))
+_runs = st.builds(ServerRun, texts, st.integers(0, 2**40), st.booleans())
+stream_starts = st.builds(StreamStart, texts, some_names, texts, _runs, st.floats(0, 1e10))
 requests = st.builds(
     MoveRequest, source=texts, target=texts, tables=_names_of_tables,
     target_schema=st.none() | names, defer_secondary_indexes=st.booleans(), way_back_s=_seconds,

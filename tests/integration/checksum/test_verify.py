@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from hashlib import sha256
 from itertools import count
 
 import pytest
@@ -92,6 +93,24 @@ def test_rows_that_differ_in_no_more_than_where_a_field_ends_have_other_bits(
         bits = row_bits(without_key, is_source=True, as_number=as_number)
         found = run(source, f"SELECT COUNT(*), COUNT(DISTINCT {bits}) FROM {schema}.t").rows
     assert found == ((81, 81),)
+
+
+def test_texts_of_several_character_sets_are_hashed_as_they_are_stored(
+    pools: Pools, schema: str
+) -> None:
+    """Converted to one, values that it does not know would be equal; and not all can be."""
+    with pools.begin(SOURCE) as source:
+        columns = ", ".join(
+            f"{name} VARCHAR(9) CHARACTER SET {name} NOT NULL"
+            for name in ("latin1", "utf8mb4", "sjis", "big5")
+        )
+        run(source, f"CREATE TABLE {schema}.t (id INT PRIMARY KEY, {columns})")
+        run(source, f"INSERT INTO {schema}.t VALUES (1, 'é', 'é', 'あ', '中')")
+        bits = row_bits(read_table(source, TableName(schema, "t")), is_source=True, as_number=True)
+        found = run(source, f"SELECT {bits} FROM {schema}.t").rows
+    stored = b"1\t1\t2\t2\t" + "é".encode("latin1") + "é".encode() + "あ".encode("sjis")
+    hashed = sha256(stored + "中".encode("big5")).digest()
+    assert found == ((int.from_bytes(hashed[:8]),),)
 
 
 # --- a chunk, in full -----------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import count
 
 import pytest
 
@@ -72,13 +73,15 @@ def test_only_the_chunks_that_differ_are_repaired(move: DirectMove, change: str)
 
 
 def test_a_chunk_that_is_written_is_not_repaired_with_one_that_differs(move: DirectMove) -> None:
+    """It is written at both looks: at each, the target's row is newer than the source's."""
     on_target(move, "UPDATE {t} SET v = 'wrong' WHERE id = 13")
+    look = count()
     with (
         move.applier() as feed,
-        at(Point.VERIFY_SOURCE_READ, once(lambda: write_both(move, feed, 23, "during"))),
+        at(Point.VERIFY_SOURCE_READ, lambda: write_both(move, feed, 23, f"as {next(look)}")),
     ):
         assert move.verify(0) is Verdict.REPAIRED
-    assert (unverified(move), touched(move)) == ([1], 1)
+    assert (unverified(move), touched(move)) == ([1], 2)
 
 
 def test_chunks_of_which_one_is_taken_away_are_none_verified_and_all_sent_again(

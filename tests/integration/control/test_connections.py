@@ -13,7 +13,14 @@ from sqlalchemy import Connection
 from pipeline.errors import FatalError
 from pipeline.mysql import pooled
 from pipeline.mysql import pools as connections
-from pipeline.mysql.pools import Pools, connection_id, connection_is_alive, kill_connection, run
+from pipeline.mysql.pools import (
+    Pools,
+    connection_id,
+    connection_is_alive,
+    kill_anybody,
+    kill_connection,
+    run,
+)
 from tests.conftest import Connect
 from tests.support.moves import SOURCE, TARGET, wait_until
 
@@ -72,6 +79,26 @@ def test_a_number_from_before_the_servers_start_is_somebody_elses_now(
     with pools.begin(TARGET) as connection:
         assert not connection_is_alive(connection, theirs.thread_id(), long_ago_s)
         assert connection_is_alive(connection, theirs.thread_id())
+
+
+def test_a_connection_of_another_user_is_never_taken_for_the_one_that_was_noted(
+    pools: Pools, schema: str
+) -> None:
+    """After a failover the number is known on a server that has given it to somebody else."""
+    name, server = f"user_{schema}", pools.settings.servers[TARGET]
+    with pools.begin(TARGET) as connection:
+        run(connection, f"CREATE USER {name}")
+    theirs = pymysql.connect(host=server.host, port=server.port, user=name)
+    number = theirs.thread_id()
+    kill_connection(pools, TARGET, number)
+    theirs.ping(reconnect=False)
+    with pools.begin(TARGET) as connection:
+        assert not connection_is_alive(connection, number)
+    kill_anybody(pools, TARGET, number)
+    with pytest.raises(pymysql.err.MySQLError):
+        theirs.ping(reconnect=False)
+    with pools.begin(TARGET) as connection:
+        run(connection, f"DROP USER {name}")
 
 
 def test_a_pooled_connection_that_was_lost_while_idle_is_opened_again(

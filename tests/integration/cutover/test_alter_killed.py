@@ -12,7 +12,9 @@ from pipeline.commands import control
 from pipeline.commands.resume import resume
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError
+from pipeline.mysql.pools import run
 from pipeline.pausepoints import Point
+from tests.conftest import Connect
 from tests.support.alters import SERVER
 from tests.support.cut_overs import ReadyAlter
 from tests.support.moves import read
@@ -54,6 +56,19 @@ def test_an_abort_leaves_the_table_as_it_was(alter: ReadyAlter, point: Point) ->
     control.abort(alter.pools, SERVER, alter.id, "test")
     alter.ends_as_it_began(Stage.ABORTED)
     assert alter.tables == ["t"]
+
+
+def test_whoever_has_a_noted_number_since_a_restart_is_never_killed(
+    alter: ReadyAlter, connect: Connect
+) -> None:
+    """The stage is a new one by then, but the number is as old as the attempt."""
+    kill(alter, Point.DRAINING)
+    stranger = connect(SERVER)
+    with alter.pools.begin(SERVER) as link:
+        before_the_start = f"lock_connection = {stranger.thread_id()}, blocked_at = '2000-01-01'"
+        run(link, f"UPDATE tranship.migrations SET {before_the_start} WHERE id = '{alter.id}'")
+    alter.coordinators.until(Stage.READY)
+    stranger.ping(reconnect=False)
 
 
 def test_a_failure_leaves_the_table_as_it_was_and_can_be_resumed(alter: ReadyAlter) -> None:

@@ -66,10 +66,18 @@ def test_what_the_source_has_lost_since_is_found_in_the_proof(move: ReadyMove) -
 
 def test_no_cut_over_begins_while_the_stream_follows_another_server(move: ReadyMove) -> None:
     note(move.pools, move.id, "source_identity", "another")
-    for _ in range(3):
-        move.coordinators.once()
+    move.coordinators.once()
     assert read(move.pools, move.id).attempt == 0
     assert move.in_place
+
+
+def test_a_stream_that_follows_another_server_begins_again(move: ReadyMove) -> None:
+    """Its connection may last, to a server that the name no longer leads to."""
+    note(move.pools, move.id, "source_identity", "another")
+    move.coordinators.until(Stage.DONE)
+    told = story(move.pools, move.id)
+    again = told.index("another server now")
+    assert again < told.index("→ blocking")
 
 
 def test_a_server_that_has_changed_since_the_rename_is_no_proof(

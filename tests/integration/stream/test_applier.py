@@ -13,7 +13,7 @@ from pipeline.control.streams import log_keys_from_now, read_stream
 from pipeline.domain.role import Role
 from pipeline.errors import FatalError, FencedError, RetryableError
 from pipeline.mysql.gtid import GtidSet
-from pipeline.mysql.pools import Pools, run
+from pipeline.mysql.pools import Pools, connection_id, run
 from pipeline.mysql.table import TableName
 from pipeline.pausepoints import Point, at
 from pipeline.stream.events import (
@@ -148,6 +148,17 @@ def test_what_a_kill_just_before_the_commit_leaves_is_nothing(move: DirectMove) 
     with move.applier() as feed, at(Point.STREAM_BEFORE_COMMIT, die), pytest.raises(KilledError):
         feed.insert((b"1", b"x"))
     assert rows(move) == set()
+
+
+def test_a_connection_lost_while_rows_are_written_is_no_defect(move: DirectMove) -> None:
+    """Five of them, restarts of the target among them, ended a migration."""
+    with move.applier() as feed:
+        feed.insert((b"1", b"x"))
+        with move.pools.begin(TARGET) as other:
+            run(other, f"KILL {connection_id(feed.applier.connection)}")
+        with pytest.raises(RetryableError):
+            feed.insert((b"2", b"x"))
+    assert rows(move) == {(b"1", b"x")}
 
 
 def test_ddl_on_a_table_of_the_migration_stops_at_the_exact_place(move: DirectMove) -> None:

@@ -27,10 +27,11 @@ from pipeline.domain.role import Role
 from pipeline.domain.way_back import StreamStart
 from pipeline.domain.window import Window
 from pipeline.mysql.indexes import DeferredIndex
+from pipeline.mysql.server_run import ServerRun
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from tests.support.examples import ALTER, MOVE
 
-_SHAPES = {1: "3a78b2e4c0f09875", 2: "8945606113908b34", 3: "a6c7288a59d4dc2d"}
+_SHAPES = {1: "3a78b2e4c0f09875", 2: "8945606113908b34", 3: "6822d626729254c4"}
 
 _TABLE = Table(
     TableName("s", "t"),
@@ -41,6 +42,7 @@ _MOMENT = datetime(2026, 1, 2, tzinfo=UTC)
 _PLAN = AlterPlan(
     "FORCE", _TABLE, _TABLE, (Fill("c", "0"),), False, ("id",), ("u",), carried=_TABLE.columns
 )
+_RUN = ServerRun("u", 1, lax=False)
 _OBSTACLE = Failure(Role.COORDINATE, "why not", "what to do first")
 _TERMS: Any = {"hooks": {Hook.STARTUP: "x"}, "cut_over_window": Window.parse("02:00-04:00")}
 # One of each value that a JSON column holds, with nothing left out.
