@@ -72,6 +72,21 @@ def test_a_deprecated_character_set_is_no_failure(pools: Pools, schema: str) -> 
     )
 
 
+def test_a_row_that_is_there_is_no_failure_where_the_server_shows_no_warnings(
+    pools: Pools, schema: str
+) -> None:
+    """An INSERT of one row, as of one document of its own, tells of no duplicate but by warning."""
+    columns = "id INT PRIMARY KEY, d JSON NOT NULL"
+    data = copied_exactly(pools, schema, columns, "1, JSON_OBJECT('price', 1.50)")
+    name = TableName(schema, "t")
+    with pools.begin(SOURCE) as source:
+        table = read_table(source, name)
+    with pools.begin(TARGET) as target:
+        run(target, "SET SESSION max_error_count = 0")
+        write_lines(target, table, name, data, replace=False)
+        run(target, "SET SESSION max_error_count = DEFAULT")
+
+
 @pytest.mark.parametrize("kind", ["FLOAT", "DOUBLE"])
 def test_a_row_is_found_by_the_literal_of_its_key(pools: Pools, schema: str, kind: str) -> None:
     """A literal with a digit less is another key: its row would never be deleted."""
