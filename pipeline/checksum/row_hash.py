@@ -9,8 +9,8 @@ The text is not the line of the row copy (codecs.py): no LOAD DATA reads it, so 
 escaped, which was nearly half of what a digest cost. It is as unambiguous: first come the columns
 that hold no tab, with a tab after each; then the lengths in bytes of all others but the last, in
 the same way; then the bytes of these, one after the other, the last one being what is left. A NULL
-has `\\N` in its place, or `N` for its length and no bytes; before the last one stands 1 if it is
-NULL. It is CONCAT, since CONCAT_WS takes a tenth more of the whole digest.
+has `\\N` in its place, or `N` for its length and no bytes; before all bytes stands whether the last
+one is NULL, 1 or 0. It is CONCAT, since CONCAT_WS takes a tenth more of the whole digest.
 """
 
 from __future__ import annotations
@@ -56,9 +56,8 @@ def _parts(table: Table, is_source: bool) -> Iterator[str]:
             yield from (_or(field(column), column, _NULL), _TAB)
     for column in any_bytes[:-1]:
         yield from (_or(_length(column, field), column, _NO_LENGTH), _TAB)
-    for column in any_bytes[-1:]:
-        if column.nullable:
-            yield f"ISNULL({quote(column.name)})"
+    for column in any_bytes[-1:]:  # also if it can't be NULL: after an alter it may, or no longer
+        yield f"ISNULL({quote(column.name)})"
     for column in any_bytes:
         yield _bytes(column, field)
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
 from sqlalchemy import Connection
 
 from pipeline.control.chunk_checks import unverified_chunks, void_attempts
@@ -37,6 +42,7 @@ from pipeline.step.source import require_history
 from pipeline.throttle.assess import assess
 
 POLL_S = 0.003  # while writes are blocked
+_SEND_S = 0.5  # between two looks at what is to be verified, while a hook runs
 
 
 def may_begin(context: Context) -> bool:
@@ -111,8 +117,11 @@ def require_same_source(context: Context) -> None:
 
 
 def _before_cut_over(context: Context) -> bool:
-    """Run the hook; if it fails, the cut-over is postponed and the source stays as it is."""
-    result = ask(context, Hook.BEFORE_CUT_OVER)
+    """Run the hook; if it fails, the cut-over is postponed and the source stays as it is.
+
+    What is written while it runs is verified meanwhile, and not while writes are refused.
+    """
+    result = ask(context, Hook.BEFORE_CUT_OVER, _verifying(context))
     if result is None or result.succeeded:
         return True
     with context.control() as control:
@@ -120,6 +129,20 @@ def _before_cut_over(context: Context) -> bool:
         what = f"postponed: hook {Hook.BEFORE_CUT_OVER} exited {result.exit_code}: {result.output}"
         context.note_in(control, EventKind.HOOK, what)
     return False
+
+
+def _verifying(context: Context) -> Callable[[], None]:
+    """A function that keeps the tables verified, however often it is called."""
+    sent_at = -math.inf
+
+    def send() -> None:
+        nonlocal sent_at
+        if time.monotonic() - sent_at > _SEND_S:
+            sent_at = time.monotonic()
+            with suppress(RetryableError):  # it must not end the hook; it is sent again
+                send_verifications(context)
+
+    return send
 
 
 def enter_verifying(context: Context, message: str) -> None:

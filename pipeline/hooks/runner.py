@@ -7,6 +7,7 @@ which attempt it is. The coordinator's lease is renewed while it runs.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from pipeline.control.hooks import HookRun, end_hook, last_run, start_hook
 from pipeline.control.leases import Renewal
@@ -23,10 +24,17 @@ from pipeline.step.context import Context
 log = logging.getLogger(__name__)
 
 
-def ask(context: Context, name: Hook) -> HookResult | None:
-    """Run hook `name` if there is one; the result is recorded, and in the event log."""
+def ask(
+    context: Context, name: Hook, meanwhile: Callable[[], None] = lambda: None
+) -> HookResult | None:
+    """Run hook `name` if there is one; the result is recorded, and in the event log.
+
+    `meanwhile` is called again and again as long as it runs.
+    """
     command = _command(context, name)
-    return None if command is None else _run(context, name, command, variables(context, name))
+    if command is None:
+        return None
+    return _run(context, name, command, variables(context, name), meanwhile=meanwhile)
 
 
 def require(context: Context, name: Hook) -> None:
@@ -122,16 +130,22 @@ def _last_run(context: Context, name: Hook) -> HookRun | None:
 
 
 def _run(
-    context: Context, name: Hook, command: str, told: dict[str, str], *, quiet: bool = False
-) -> HookResult:
+    context: Context, name: Hook, command: str, told: dict[str, str], *,
+    quiet: bool = False, meanwhile: Callable[[], None] = lambda: None,
+) -> HookResult:  # fmt: skip
     with context.control() as control:
         attempt = start_hook(control, context.migration.id, name)
     if name is Hook.ON_SUCCESS:
         reached(Point.DURING_SUCCESS_HOOK)
     told = {**told, "TRANSHIP_HOOK_ATTEMPT": str(attempt)}
     renewal = Renewal(context.lease, context.renew)
+
+    def still_ours() -> None:
+        renewal.keep()
+        meanwhile()
+
     try:
-        result = run_hook(command, told, context.settings.hooks.limit_s, renewal.keep)
+        result = run_hook(command, told, context.settings.hooks.limit_s, still_ours)
     except TranshipError as error:  # nothing can be recorded: the role may be somebody else's
         log.warning("%s (attempt %d) was killed: %s", name, attempt, error)
         raise

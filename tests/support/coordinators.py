@@ -12,12 +12,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from pipeline.coordinate import advance as coordinator
 from pipeline.domain.migration import MigrationTable
 from pipeline.domain.stages import Stage, wants_stream
+from pipeline.errors import RetryableError
 from pipeline.mysql.pools import Pools
 from pipeline.pausepoints import Point, at
 from pipeline.stream.streamer import Streamer
@@ -61,8 +62,9 @@ def streaming(pools: Pools, migration_id: str, target: str = TARGET) -> Iterator
 
     def run() -> None:
         while not stopping.is_set():
-            if wants_stream(read(pools, migration_id, target).stage):
-                Streamer(pools, target, migration_id, "streamer", stopping).run()
+            with suppress(RetryableError):  # what ends a connection of the pool ends no worker
+                if wants_stream(read(pools, migration_id, target).stage):
+                    Streamer(pools, target, migration_id, "streamer", stopping).run()
             stopping.wait(0.02)
 
     thread = threading.Thread(target=run, daemon=True)

@@ -6,6 +6,7 @@ What is refused (preflight/settings.py) is not here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -117,7 +118,7 @@ def made_strange(
     before = {server: _set_all(pools, server) for server in servers}
     spare = {connection.thread_id() for connection in spared}
     for server in before:
-        _end_sessions(pools, server, spare)
+        end_sessions(pools, server, spare)
     pools.close()
     try:
         yield
@@ -126,6 +127,7 @@ def made_strange(
             with pools.begin(server) as connection:
                 for name, value in values.items():
                     _set(connection, name, value)
+        pools.close()  # whoever gets a connection that was opened meanwhile would inherit them
 
 
 def _set_all(pools: Pools, server: str) -> Mapping[str, str]:
@@ -144,8 +146,8 @@ def _set(connection: Connection, name: str, value: str) -> None:
     run(connection, f"SET GLOBAL {name} = {value if plain else text_literal(value)}")
 
 
-def _end_sessions(pools: Pools, server: str, spare: set[int]) -> None:
-    """Sessions keep what was set when they began."""
+def end_sessions(pools: Pools, server: str, spare: AbstractSet[int] = frozenset()) -> None:
+    """End our sessions but `spare`: they keep what was set when they began."""
     with pools.begin(server) as connection:
         spare = spare | {connection_id(connection)}
         rows = run(

@@ -108,9 +108,26 @@ def test_texts_of_several_character_sets_are_hashed_as_they_are_stored(
         run(source, f"INSERT INTO {schema}.t VALUES (1, 'é', 'é', 'あ', '中')")
         bits = row_bits(read_table(source, TableName(schema, "t")), is_source=True, as_number=True)
         found = run(source, f"SELECT {bits} FROM {schema}.t").rows
-    stored = b"1\t1\t2\t2\t" + "é".encode("latin1") + "é".encode() + "あ".encode("sjis")
+    stored = b"1\t1\t2\t2\t0" + "é".encode("latin1") + "é".encode() + "あ".encode("sjis")
     hashed = sha256(stored + "中".encode("big5")).digest()
     assert found == ((int.from_bytes(hashed[:8]),),)
+
+
+@pytest.mark.parametrize("kind", ["VARCHAR(9)", "BLOB", "JSON", "INT"])
+def test_rows_have_the_same_bits_where_only_one_definition_allows_null(
+    pools: Pools, schema: str, kind: str
+) -> None:
+    """An alter to NOT NULL, or back, changes no row, and would never be verified."""
+    value = "'[1]'" if kind == "JSON" else "'1'"
+    with pools.begin(SOURCE) as source:
+        found = set()
+        for name, null in (("t", "NULL"), ("u", "NOT NULL")):
+            columns = f"id INT PRIMARY KEY, v {kind} {null}"
+            run(source, f"CREATE TABLE {schema}.{name} ({columns})")
+            run(source, f"INSERT INTO {schema}.{name} VALUES (1, {value})")
+            table = read_table(source, TableName(schema, name))
+            found.add(range_digest(Rows(source, table, False), EVERYTHING))
+    assert len(found) == 1
 
 
 # --- a chunk, in full -----------------------------------------------------------------
