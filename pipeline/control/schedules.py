@@ -38,8 +38,8 @@ class Schedule:
 
     @property
     def not_started(self) -> bool:
-        """Whether the last run could not start, or was missed, or is due and can't start yet."""
-        return self.last_outcome not in (None, STARTED)
+        """Whether the last run could not start, or was missed."""
+        return self.last_outcome not in (None, STARTED) and not self.waits
 
     @property
     def waits(self) -> bool:

@@ -81,8 +81,10 @@ def test_a_due_schedule_whose_source_is_away_stops_no_migration(
         with one_down.begin(TARGET) as control:
             set_paused(control, kept.id, paused=False, next_due=read_now(control) - late)
         tick(one_down, lambda *what: told.append(what))
-        outcome = find_schedule(one_down, kept.id).last_outcome or ""
+        seen = find_schedule(one_down, kept.id)
+        outcome = seen.last_outcome or ""
         assert "Server down" in outcome
+        assert seen.not_started is (late > LATE)  # which alerts; what is still tried does not
         assert outcome.startswith("missed") is (late > LATE)
     assert told == [(TARGET, migration_id)] * 2
     remove(one_down, kept)
