@@ -108,10 +108,13 @@ def _renew(pools: Pools, target: str, lease: Lease) -> None:
 
 
 def _steps(pools: Pools, target: str, lease: Lease, messenger: Messenger, budget_s: float) -> Stage:
-    began, limit_s = time.monotonic(), pools.settings.cut_over.limit_s
+    called, limit_s = time.monotonic(), pools.settings.cut_over.limit_s
+    began = called
     while True:
         context = _context(pools, target, lease, messenger)
         stage = context.migration.stage
+        if stage not in MAY_BE_RETIRED and time.monotonic() - called >= budget_s:
+            return stage  # else one attempt after the other would be the same call's
         step = STEPS[context.migration.kind].get(stage)
         if step is None:
             return stage
