@@ -1,4 +1,4 @@
-"""Statements on the stream: the position, which only the applier moves (I1)."""
+"""Statements on the stream: the position, which only the applier moves (I1), up to the switch."""
 
 from __future__ import annotations
 
@@ -84,6 +84,16 @@ def move_position(
             source_time=source_time,
             applied_at=NOW,
         )
+    )
+
+
+def settle_late_writes(connection: Connection, migration_id: str, position: GtidSet) -> None:
+    """Have `position` hold what was written to an alter's table after the stream had ended.
+
+    Commit it together with what was done about it, which nobody does a second time then.
+    """
+    connection.execute(
+        update(streams).where(streams.c.migration_id == migration_id).values(position=position)
     )
 
 

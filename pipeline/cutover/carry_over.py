@@ -20,6 +20,7 @@ from pipeline.alter.inverse import dropped_columns
 from pipeline.alter.rows import insert_rows
 from pipeline.alter.temporary import plan_of
 from pipeline.control.leases import fence
+from pipeline.control.streams import settle_late_writes
 from pipeline.cutover.log_searches import as_it_is, changes_of, keys_of, read_all, search_of, shown
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import MigrationTable
@@ -44,13 +45,23 @@ Rows = dict[KeyText, Line | None]  # None: deleted
 
 
 @dataclass(frozen=True)
-class _Late:
-    """The rows, and the log up to the swap."""
+class Late:
+    """What was written between the proof and the swap."""
 
     table: MigrationTable
     rows: Rows
     lineage: Lineage | None
-    swapped: GtidSet
+    position: GtidSet  # that of the stream, and these transactions
+    swapped: GtidSet  # the log up to the swap
+
+    @classmethod
+    def of(
+        cls, table: MigrationTable, changes: list[RowsChange], position: GtidSet, swapped: GtidSet
+    ) -> Late:
+        batch = TableBatch(table, tombstones=False)
+        for change in changes:
+            batch.add(change)
+        return cls(table, batch.rows, batch.lineage, position, swapped)
 
     @property
     def moved(self) -> list[tuple[KeyText, KeyText]]:
@@ -58,22 +69,17 @@ class _Late:
         return [] if self.lineage is None else self.lineage.changed
 
 
-def carry_over(
-    context: Context, table: MigrationTable, changes: list[RowsChange], swapped: GtidSet
-) -> None:
-    """Carry over what can be, and tell of all of it."""
-    batch = TableBatch(table, tombstones=False)
-    for change in changes:
-        batch.add(change)
-    late = _Late(table, batch.rows, batch.lineage, swapped)
+def carry_over(context: Context, late: Late) -> None:
+    """Carry over what can be, and tell of all of it; once only."""
     try:
         _carry(context, late)
     except TranshipError as error:
         what = f"{_said(late, [])} They were not carried over: {error.explanation}"
-        context.note(EventKind.ALARM, what)
+        with context.control() as control:
+            _settle(control, context, late, what)
 
 
-def _carry(context: Context, late: _Late) -> None:
+def _carry(context: Context, late: Late) -> None:
     server = context.migration.source
     with driver_errors(server), context.pools.engine(server).connect() as connection:
         # With the gaps between them: a key that is not there is locked, too.
@@ -82,11 +88,16 @@ def _carry(context: Context, late: _Late) -> None:
             _lock(connection, late)
             decided = _decided(context, connection, late)
             _write(connection, late, decided)
-            context.note_in(connection, EventKind.ALARM, _said(late, decided))
+            _settle(connection, context, late, _said(late, decided))
             fence(connection, context.lease)
 
 
-def _said(late: _Late, carried: list[KeyText]) -> str:
+def _settle(control: Connection, context: Context, late: Late, what: str) -> None:
+    settle_late_writes(control, context.migration.id, late.position)
+    context.note_in(control, EventKind.ALARM, what)
+
+
+def _said(late: Late, carried: list[KeyText]) -> str:
     left = [key for key in late.rows if key not in carried]
     parts = [f"carried over: {shown(carried)}" if carried else ""]
     parts += [f"for a person to compare with {late.table.retired_name}: {shown(left)}"] * bool(left)
@@ -96,7 +107,7 @@ def _said(late: _Late, carried: list[KeyText]) -> str:
     )
 
 
-def _lock(connection: Connection, late: _Late) -> None:
+def _lock(connection: Connection, late: Late) -> None:
     run(
         connection,
         f"SELECT 1 FROM {quote_name(late.table.source)}"
@@ -104,7 +115,7 @@ def _lock(connection: Connection, late: _Late) -> None:
     )
 
 
-def _decided(context: Context, connection: Connection, late: _Late) -> list[KeyText]:
+def _decided(context: Context, connection: Connection, late: Late) -> list[KeyText]:
     """The keys that the application has certainly not written since the swap."""
     table = late.table
     is_ours = table_identity(connection, table.source) == table.target_identity
@@ -138,7 +149,7 @@ def _is_exact(table: MigrationTable, new: Table) -> bool:
     return kinds <= _EXACT and not plan_of(table).retyped
 
 
-def _write(connection: Connection, late: _Late, keys: list[KeyText]) -> None:
+def _write(connection: Connection, late: Late, keys: list[KeyText]) -> None:
     if not keys:
         return
     table = late.table
@@ -150,7 +161,7 @@ def _write(connection: Connection, late: _Late, keys: list[KeyText]) -> None:
     insert_rows(connection, table.swapped_in, b"".join(b"%b\n" % line for line in lines))
 
 
-def _note(connection: Connection, late: _Late, lineage: Lineage, keys: list[KeyText]) -> None:
+def _note(connection: Connection, late: Late, lineage: Lineage, keys: list[KeyText]) -> None:
     """Note what goes with the rows: a new one has nothing, and a moved one what it had."""
     table = late.table
     moved = [(old, new) for old, new in late.moved if new in keys]

@@ -27,6 +27,7 @@ from pipeline.cutover.way_back import open_way_back
 from pipeline.domain.cut_over_parts import Part
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
+from pipeline.domain.request import MigrationKind
 from pipeline.domain.stages import Stage
 from pipeline.errors import AmbiguousError, FencedError, TranshipError
 from pipeline.hooks.runner import ask, tell_failure
@@ -54,9 +55,12 @@ def finish(context: Context, ended: str) -> Outcome:
     elif context.migration.blocked_at is not None:  # a crash came between the hook and its note
         _note_told(context, None, ended=True)
     reached(Point.AFTER_SUCCESS_HOOK)
-    if context.migration.request.way_back_s is not None:
+    if context.migration.kind is MigrationKind.ALTER:
+        _search_logs(context)  # the way back is verified against what this carries over
         open_way_back(context)
-    _search_logs(context)
+    else:
+        open_way_back(context)  # as long as it waits for the source, no log is searched in vain
+        _search_logs(context)
     with context.control() as control:
         context.enter_in(control, Stage.DONE, ended)
         release_claims(control, context.migration.id)

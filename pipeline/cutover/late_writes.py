@@ -9,7 +9,9 @@ and to a table that somebody has created anew under the old name. Neither is for
 
 An alter's table keeps its name until the swap. A write that has waited behind the lock could go
 before the waiting rename, if the server lets it (max_write_lock_count). The search ends at the
-rename. Such rows are carried over (carry_over.py), if all that was written can be read.
+rename. Such rows are carried over (carry_over.py), if all that was written can be read. Either way
+the position holds them from then on, in the same transaction: a coordinator that goes on after a
+crash would carry them over again, without what the rows have kept since (alter/carried.py).
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from pipeline.control.streams import read_stream
-from pipeline.cutover.carry_over import carry_over
+from pipeline.control.streams import read_stream, settle_late_writes
+from pipeline.cutover.carry_over import Late, carry_over
 from pipeline.cutover.log_searches import (
     changes_of,
     is_swap,
@@ -53,7 +55,7 @@ def tell_late_writes(context: Context) -> None:
         executed = executed_gtids(source)
     search = search_of(context, context.migration.source, _wanted(context), position)
     if context.migration.kind is MigrationKind.ALTER:
-        _of_alter(context, search, executed)
+        _of_alter(context, search, executed, position)
     else:
         server = context.migration.source
         _of_move(context, read_all(context, server, search, executed, _LIMIT_S))
@@ -83,7 +85,9 @@ def _of_move(context: Context, found: list[LoggedTransaction]) -> None:
     context.note(EventKind.ALARM, what)
 
 
-def _of_alter(context: Context, search: LogSearch, executed: GtidSet) -> None:
+def _of_alter(
+    context: Context, search: LogSearch, executed: GtidSet, position: GtidSet
+) -> None:
     (table,) = context.tables
     found, server = [], context.migration.source
     with noted(context, server, search, executed) as keep:
@@ -93,18 +97,24 @@ def _of_alter(context: Context, search: LogSearch, executed: GtidSet) -> None:
             found.append(transaction)
         else:
             tell_unfinished(context, server)
+    for transaction in found:
+        position.add(transaction.gtid)
     changes = changes_of(found, table.source)
     if any(one.unread or one.statements for one in found):
-        _leave(context, table, found)
+        _leave(context, table, found, position)
     elif changes:
-        carry_over(context, table, changes, search.seen)
+        carry_over(context, Late.of(table, changes, position, search.seen))
 
 
-def _leave(context: Context, table: MigrationTable, found: list[LoggedTransaction]) -> None:
+def _leave(
+    context: Context, table: MigrationTable, found: list[LoggedTransaction], position: GtidSet
+) -> None:
     """Carry over nothing: what can't be read may come after what can."""
     with context.source() as source:
         what = (
             f"{table.source} was written between the proof and the swap: {told(source, found)}."
             f" Nothing was carried over; compare it with {table.retired_name}."
         )
-    context.note(EventKind.ALARM, what)
+    with context.control() as control:
+        settle_late_writes(control, context.migration.id, position)
+        context.note_in(control, EventKind.ALARM, what)
