@@ -85,9 +85,7 @@ def _of_move(context: Context, found: list[LoggedTransaction]) -> None:
     context.note(EventKind.ALARM, what)
 
 
-def _of_alter(
-    context: Context, search: LogSearch, executed: GtidSet, position: GtidSet
-) -> None:
+def _of_alter(context: Context, search: LogSearch, executed: GtidSet, position: GtidSet) -> None:
     (table,) = context.tables
     found, server = [], context.migration.source
     with noted(context, server, search, executed) as keep:
