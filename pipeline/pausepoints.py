@@ -28,6 +28,7 @@ VARIABLE = "TRANSHIP_PAUSE"
 class Point(StrEnum):
     """Every pause point."""
 
+    JOB_BEGUN = "job.begun"
     COPY_CLAIMED = "copy.claimed"
     COPY_READ = "copy.read"
     COPY_WRITTEN = "copy.written"

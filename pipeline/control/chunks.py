@@ -205,12 +205,12 @@ def release_stale_claim(connection: Connection, table: MigrationTable, number: i
     )
 
 
-def void_claims(connection: Connection, table: MigrationTable) -> None:
-    """Shut out whoever is copying: nothing of theirs is written once this commits."""
+def void_chunks(connection: Connection, table: MigrationTable) -> None:
+    """Shut out whoever copies, or is about to: once this commits, no chunk is claimed or done."""
     connection.execute(
         update(chunks)
-        .where(chunks.c.table_id == table.id, chunks.c.state == ChunkState.CLAIMED)
-        .values(state=ChunkState.PENDING, attempt=chunks.c.attempt + 1)
+        .where(chunks.c.table_id == table.id, chunks.c.state.in_(UNFINISHED))
+        .values(state=ChunkState.VOID, attempt=chunks.c.attempt + 1)
     )
 
 

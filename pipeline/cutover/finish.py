@@ -12,10 +12,12 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from pipeline.control.chunks import void_claims
+from pipeline.control.chunk_checks import void_attempts
+from pipeline.control.chunks import void_chunks
 from pipeline.control.claims import release_claims
 from pipeline.control.cut_over_parts import end_part, note_unblocked
 from pipeline.control.hooks import HookRun, last_run
+from pipeline.control.leases import revoke_lease
 from pipeline.control.migrations import forget_obstacle, postpone_migration, retry_not_before
 from pipeline.control.stage_change import StageChange
 from pipeline.control.watches import find_watch, note_until
@@ -28,6 +30,7 @@ from pipeline.domain.cut_over_parts import Part
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.request import MigrationKind
+from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
 from pipeline.errors import AmbiguousError, FencedError, TranshipError
 from pipeline.hooks.runner import ask, tell_failure
@@ -144,10 +147,21 @@ def leave_restoring(context: Context, what: str) -> Outcome:
         change = StageChange(after_restore=None, blocked_at=None)
         _end_attempt(control, context, after, what, change)
         if after is Stage.ABORTED:
-            for table in context.tables:  # somebody else may fill them from now on
-                void_claims(control, table)
+            _shut_out(control, context)
             release_claims(control, context.migration.id)
     return Outcome.ADVANCED
+
+
+def _shut_out(control: Connection, context: Context) -> None:
+    """Have no process of ours write to the tables any more: somebody else may fill them now.
+
+    One that was paused has read that its work is wanted, and wakes up an hour later. Whatever it
+    then writes ends with a statement that these make fail.
+    """
+    revoke_lease(control, context.migration.id, Role.STREAM)
+    for table in context.tables:
+        void_chunks(control, table)
+        void_attempts(control, table)  # repairs among them
 
 
 def return_to_ready(context: Context, what: str) -> Outcome:

@@ -6,9 +6,13 @@ from enum import StrEnum
 
 
 class ChunkState(StrEnum):
-    """A chunk's life: pending → sent → claimed → done; after a failed attempt pending again."""
+    """A chunk's life: pending → sent → claimed → done; after a failed attempt pending again.
+
+    Void: not done, and nobody may copy it any more.
+    """
 
     PENDING = "pending"
     SENT = "sent"
     CLAIMED = "claimed"
     DONE = "done"
+    VOID = "void"

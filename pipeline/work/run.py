@@ -21,6 +21,7 @@ from pipeline.domain.role import Role
 from pipeline.errors import FencedError, RetryableError, TranshipError
 from pipeline.mysql.pools import Pools
 from pipeline.outages import Outages
+from pipeline.pausepoints import Point, reached
 from pipeline.throttle.limits import throttle_of
 from pipeline.work.job import (
     Job,
@@ -68,6 +69,7 @@ def _run(pools: Pools, kind: JobKind, job: Job, owner: str, send_advance: SendAd
         with pools.begin(job.target) as control:
             kind.unsend(control, table, job.number)  # a cut-over waits for what is on its way
         return result
+    reached(Point.JOB_BEGUN)
     began = time.monotonic()
     context = JobContext(pools, migration, table, job.number, owner)
     with bound_contextvars(table=str(table.source)):
