@@ -122,18 +122,21 @@ class StreamSession:
     def _loop(self) -> None:
         while not self._may_leave():
             if self._yields:
-                self._renewal.keep()
-                self._refresh_facts()
                 self.stopping.wait(_REFRESH_S / 2)
-                continue
-            event = self.queue.get(self._wait_s)
-            if event is not None:
-                self.applier.handle(event)
-            elif self._has_time_to_commit():
-                self.applier.commit()
-                self._renewal.renewed()
+            else:
+                self._take_event()
             self._renewal.keep()
+            self._require_connection()
             self._refresh_facts()
+
+    def _take_event(self) -> None:
+        """Hand the next event to the applier; if none comes soon, have it commit what it has."""
+        event = self.queue.get(self._wait_s)
+        if event is not None:
+            self.applier.handle(event)
+        elif self._has_time_to_commit():
+            self.applier.commit()
+            self._renewal.renewed()
 
     @property
     def _wait_s(self) -> float:
@@ -170,6 +173,14 @@ class StreamSession:
         with driver_errors(self.target):
             fence(data, self.lease)
             data.commit()
+
+    def _require_connection(self) -> None:
+        """
+        Raises:
+            RetryableError: the applier's connection is lost, and the lease names no other.
+        """
+        if self.applier.connection.invalidated:
+            raise RetryableError(f"Server {self.target}: the connection was lost.")
 
     def _renew(self) -> None:
         """Renew the lease on another connection: the applier's transaction may be a long one."""

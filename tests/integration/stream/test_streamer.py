@@ -65,6 +65,24 @@ def test_a_source_where_nobody_writes_never_costs_the_connection(move: DirectMov
         assert the_lease(move).epoch == epoch
 
 
+def test_a_connection_lost_while_nobody_writes_is_replaced_before_somebody_does(
+    move: DirectMove, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next row would have met it, in a cut-over's drain perhaps, and called it a defect."""
+    timeouts = move.pools.settings.timeouts.model_copy(update={"lease_s": 0.3})
+    impatient = Pools(move.pools.settings.model_copy(update={"timeouts": timeouts}))
+    with closing(impatient), streaming(move, impatient):
+        insert(move, (1,))
+        has_rows(move, 1)
+        before = the_lease(move)
+        with move.pools.begin(TARGET) as other:
+            run(other, f"KILL {known(before.connection_id, 'the connection')}")
+        wait_until(lambda: the_lease(move).epoch > before.epoch, "a new session", limit_s=10)
+        insert(move, (2,))
+        has_rows(move, 2)
+    assert "a defect" not in caplog.text
+
+
 def test_a_connection_lost_in_a_large_transaction_leaves_no_reader_behind(
     move: DirectMove, monkeypatch: pytest.MonkeyPatch
 ) -> None:
