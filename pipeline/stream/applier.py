@@ -92,7 +92,7 @@ class Applier:
         """Take in the next event; write or commit if the batch is full.
 
         Raises:
-            FatalError: DDL or a statement on one of the tables; all before it is committed.
+            FatalError: DDL or a statement on one of the tables, or a row that can't be written.
             FencedError: somebody else streams this migration now.
             RetryableError: the stream has to begin again from the committed position.
         """
@@ -244,9 +244,8 @@ class Applier:
 
     def _lease_renewed(self) -> AbstractContextManager[None]:
         """Only a batch that has grown takes long."""
-        if self._grows_until is None:
-            return nullcontext()
-        return renewed(self.renew, self.lease.ttl_s)
+        has_grown = self._grows_until is not None
+        return renewed(self.renew, self.lease.ttl_s) if has_grown else nullcontext()
 
     def _commit_once(self) -> None:
         with driver_errors(self.target_name):
@@ -259,10 +258,8 @@ class Applier:
                 self._begin_log()
             for name in self._former:
                 verify_late_writes(target, self.tables[name])
-            move_position(
-                target, migration_id, self.position, self.prepared_xa, self._rows_written,
-                self.source_time,
-            )  # fmt: skip
+            xa, rows = self.prepared_xa, self._rows_written
+            move_position(target, migration_id, self.position, xa, rows, self.source_time)
             fence(target, self.lease)
             if stream.batches != self.batches:  # our keys would replace those of another batch
                 raise DefectError(f"batch {self.batches + 1} comes after batch {stream.batches}")
@@ -299,6 +296,5 @@ class Applier:
     def _forget(self) -> None:
         self._gathered.clear()
         self._former.clear()
-        self._rows_written = 0
         self._grows_until = None
         self._spilled = self._transaction_ended = self._cut_over_seen = False
