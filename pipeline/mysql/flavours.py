@@ -9,6 +9,7 @@ then the end of the log, and waits until readers get there.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import Any
 
 import pymysql
@@ -144,16 +145,24 @@ def replica_sources(connection: Connection) -> set[str]:
     return {str(row.get(column) or "") for row in _replica_status(connection)}
 
 
-def received_gtids(connection: Connection) -> GtidSet:
-    """What the server has received from those that it replicates from, executed or not.
+@dataclass(frozen=True)
+class Received:
+    """What a server has received from those that it replicates from, executed or not."""
 
-    Nothing, if it does not let us know.
-    """
-    column = "Gtid_IO_Pos" if is_mariadb(connection) else "Retrieved_Gtid_Set"
-    received = GtidSet()
+    coming: GtidSet = field(default_factory=GtidSet)
+    stopped: GtidSet = field(default_factory=GtidSet)  # where nothing executes it
+
+
+def received_gtids(connection: Connection) -> Received:
+    """What the server has received as a replica; nothing, if it does not let us know."""
+    gtids, applier = "Retrieved_Gtid_Set", "Replica_SQL_Running"
+    if is_mariadb(connection):
+        gtids, applier = "Gtid_IO_Pos", "Slave_SQL_Running"
+    received = Received()
     try:
         for row in _replica_status(connection):
-            received.update(GtidSet.parse(str(row.get(column) or "")))
+            channel = received.coming if row.get(applier) == "Yes" else received.stopped
+            channel.update(GtidSet.parse(str(row.get(gtids) or "")))
     except pymysql.err.OperationalError as error:
         if code_of(error) != NO_PRIVILEGE:
             raise

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from pipeline.control.streams import StreamState
 from pipeline.domain.migration import MigrationTable
-from pipeline.errors import RetryableError, StartOverError
+from pipeline.errors import FatalError, RetryableError, StartOverError
 from pipeline.mysql.flavours import (
     begun_gtids,
     executed_gtids,
@@ -29,12 +29,14 @@ def require_history(source: Connection, stream: StreamState) -> None:
 
     Raises:
         RetryableError: it does not answer, or is still at it: it waits for a replica, or was one.
+        FatalError: it has received that as a replica, and does not execute it.
         StartOverError: it has not: it was restored, has crashed or failed over, and has lost some.
     """
     if wait_until_executed(source, stream.position, EXECUTED_LIMIT_S):
         return
+    received = received_gtids(source)
     coming = begun_gtids(source)
-    coming.update(received_gtids(source))
+    coming.update(received.coming)
     executed = executed_gtids(source)
     where = f"it has executed {executed}, the stream is at {stream.position}"
     if coming.contains(stream.position):
@@ -42,6 +44,14 @@ def require_history(source: Connection, stream: StreamState) -> None:
             f"The source has not executed yet what was applied already: {where}. It is still"
             " committing that (semi-synchronous replication waits for a replica), or has received"
             " it as a replica and lags."
+        )
+    coming.update(received.stopped)
+    if coming.contains(stream.position):
+        raise FatalError(
+            "The source has received as a replica what was applied already, and does not execute"
+            f" it: {where}.",
+            "Start its replication (START REPLICA) until it has, then: tranship resume ID. If that"
+            " can't be, it has lost them: abort, clean up and start again.",
         )
     raise StartOverError(
         f"The source has lost transactions that were applied already: {where}. It was restored, or"

@@ -7,7 +7,13 @@ from uuid import uuid4
 import pytest
 
 from pipeline.configuration.load import server_password
-from pipeline.mysql.flavours import begun_gtids, executed_gtids, is_mariadb, received_gtids
+from pipeline.mysql.flavours import (
+    Received,
+    begun_gtids,
+    executed_gtids,
+    is_mariadb,
+    received_gtids,
+)
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import Pools, run
 from tests.conftest import Connect
@@ -39,14 +45,14 @@ def test_transactions_that_are_being_committed_are_not_overlooked(
     assert begun.contains(executed)
 
 
-def test_what_a_replica_has_received_counts_before_it_is_applied(
+def test_what_a_replica_has_received_is_coming_as_long_as_its_applier_runs(
     pools: Pools, connect: Connect
 ) -> None:
-    """It may have been promoted, and still lag."""
+    """It may have been promoted, and still lag; of one that is stopped nothing would ever come."""
     with pools.begin(SOURCE) as source:
         if is_mariadb(source):
             pytest.skip("the statements are others")
-        assert received_gtids(source) == GtidSet()
+        assert received_gtids(source) == Received()
     with pools.begin(TARGET) as target:
         executed = executed_gtids(target)
     primary, replica = pools.settings.servers[TARGET], connect(SOURCE)
@@ -54,16 +60,20 @@ def test_what_a_replica_has_received_counts_before_it_is_applied(
         f"CHANGE REPLICATION SOURCE TO SOURCE_HOST = '{primary.host}',"
         f" SOURCE_PORT = {primary.port}, SOURCE_USER = '{primary.user}',"
         f" SOURCE_PASSWORD = '{server_password(primary)}', SOURCE_AUTO_POSITION = 1,"
-        " GET_SOURCE_PUBLIC_KEY = 1"
+        " GET_SOURCE_PUBLIC_KEY = 1, SOURCE_DELAY = 1000000000"  # it applies nothing here
     )
     try:
-        replica.query("START REPLICA IO_THREAD")
 
-        def received() -> bool:
+        def received() -> Received:
             with pools.begin(SOURCE) as source:
-                return received_gtids(source).contains(executed)
+                return received_gtids(source)
 
-        wait_until(received, "the binary log of its source", limit_s=10)
+        replica.query("START REPLICA IO_THREAD")
+        wait_until(lambda: received().stopped.contains(executed), "its source's log", limit_s=10)
+        assert received().coming == GtidSet()
+        replica.query("START REPLICA SQL_THREAD")
+        assert received().coming.contains(executed)
+        assert received().stopped == GtidSet()
     finally:
         replica.query("STOP REPLICA")
         replica.query("RESET REPLICA ALL")

@@ -13,7 +13,7 @@ from pipeline.control.streams import read_stream
 from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
 from pipeline.errors import RetryableError
-from pipeline.mysql.flavours import executed_gtids, is_mariadb
+from pipeline.mysql.flavours import Received, executed_gtids, is_mariadb
 from pipeline.mysql.gtid import GtidSet
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.server_run import ServerRun
@@ -82,6 +82,19 @@ def test_a_source_that_is_still_committing_has_lost_nothing(
             require_history(source, sent)
         committing.query("COMMIT")
         require_history(source, sent)
+
+
+def test_a_source_that_has_stopped_to_execute_what_it_receives_is_not_waited_for(
+    move: DirectMove, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Promoted, say, with a relay log that nobody will apply; a log alone would have said so."""
+    monkeypatch.setattr(asked, "EXECUTED_LIMIT_S", 0.1)
+    stopped = GtidSet.parse(LOST)
+    monkeypatch.setattr(asked, "received_gtids", lambda _: Received(stopped=stopped))
+    with move.pools.begin(SOURCE) as source:
+        note(move, "position", f"{executed_gtids(source)},{LOST}")
+    with streaming(move):
+        wait_until(lambda: "does not execute it" in explanation(move), "a failure", limit_s=5)
 
 
 def note_stage(move: DirectMove, stage: Stage) -> None:
