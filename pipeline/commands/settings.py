@@ -59,6 +59,10 @@ def _with_lock(request: Request, text: str | None) -> Request:
 def _with_way_back(request: Request, text: str | None) -> Request:
     if request.back is None:
         return replace(request, way_back_s=None if text is None else seconds_of(text))
+    if request.back.asked:
+        raise RefusedError(
+            "The roll-back was asked for: it no longer ends with its time.", "Nothing to set."
+        )
     if text is None:
         raise RefusedError("A way back has an end.", "Give a duration, counted from now.")
     until = datetime.now(UTC) + timedelta(seconds=seconds_of(text))
@@ -69,19 +73,20 @@ def _has_cut_over(migration: Migration) -> bool:
     return migration.stage is Stage.SWITCHING
 
 
-def _no_way_back_is_planned(migration: Migration) -> bool:
-    """What a way back needs is made before the cut-over; one that has been taken has no end."""
+def _way_back_is_settled(migration: Migration) -> bool:
+    """What a way back needs is made before the cut-over; it is recorded with its end after that."""
     request = migration.request
-    if request.back is not None:
-        return _has_cut_over(migration)
-    return request.way_back_s is None and migration.stage in MAY_BE_RETIRED - {Stage.RESTORING}
+    unwanted = request.back is None and request.way_back_s is None
+    if unwanted and migration.stage in MAY_BE_RETIRED - {Stage.RESTORING}:
+        return True
+    return _has_cut_over(migration)
 
 
 TERMS = {
     "way_back": Term(
         "how long it can be rolled back (2h, 1d); of a way back: how much longer",
         _with_way_back,
-        _no_way_back_is_planned,
+        _way_back_is_settled,
         checked=True,
     ),
     "cut_over_window": Term(

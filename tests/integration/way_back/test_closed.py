@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -18,10 +19,12 @@ from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
 from pipeline.errors import RefusedError, RetryableError
 from pipeline.mysql.pools import run
+from pipeline.pausepoints import Point, at
 from pipeline.status.progress import read_progress
 from tests.support.coordinators import Coordinators
 from tests.support.cut_overs import TABLES
 from tests.support.moves import SOURCE, TARGET
+from tests.support.once import once
 from tests.support.selection import some
 from tests.support.way_backs import Round
 
@@ -46,6 +49,19 @@ def test_nobody_takes_it_in_time(there: Round) -> None:
     assert there.tables(TARGET) == list(TABLES)
     with pytest.raises(RefusedError, match="was closed"):
         roll_back(there.pools, TARGET, there.forward.id, "test")
+
+
+def test_its_time_is_not_said_to_be_changed_where_that_has_no_effect(there: Round) -> None:
+    def change_it(target: str, migration_id: str, said: str) -> None:
+        with pytest.raises(RefusedError, match=said):
+            change(there.pools, target, migration_id, "way_back", "2d", "test")
+
+    recorded = "is switching; it is too late to set way_back"
+    ask = partial(change_it, TARGET, there.forward.id, recorded)
+    with at(Point.WAY_BACK_RECORDED, once(ask)):
+        way = there.go()
+    there.ask(way)
+    change_it(SOURCE, way.migration_id, "no longer ends with its time")
 
 
 def test_one_that_was_asked_for_in_time_is_taken(there: Round) -> None:
