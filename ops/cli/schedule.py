@@ -15,7 +15,7 @@ from ops.cli.doctor import PROBLEMS
 from ops.cli.events import print_events
 from ops.cli.exits import ExitCode
 from ops.cli.flags import say
-from ops.cli.format import moment
+from ops.cli.format import duration, moment
 from ops.cli.move import move
 from ops.cli.requests import parse_alter, parse_move
 from ops.cli.session import Session, pass_session
@@ -126,15 +126,21 @@ def _entry(one: Schedule) -> dict[str, Any]:
         "tables": [str(name) for name in one.request.tables],
         "source": one.request.source, "target": one.target, "paused": one.paused,
         "next": plain(one.next_due), "last": plain(one.last_due), "outcome": one.last_outcome,
-        "migration": one.migration_id, "by": one.created_by,
+        "way_back_s": one.request.way_back_s, "migration": one.migration_id, "by": one.created_by,
     }  # fmt: skip
 
 
 def _cells(one: Schedule) -> tuple[str, ...]:
     due = "paused" if one.paused else f"next {moment(one.next_due)}"
     last = f"{one.last_outcome} {one.migration_id or ''}".strip() if one.last_outcome else "never"
-    tables = ", ".join(str(name) for name in one.request.tables)
-    return one.id, f"{one.cron} {one.zone}", due, f"{one.request.kind} {tables}", f"last: {last}"
+    return one.id, f"{one.cron} {one.zone}", due, _what(one.request), f"last: {last}"
+
+
+def _what(request: Request) -> str:
+    what = f"{request.kind} {', '.join(str(name) for name in request.tables)}"
+    if request.way_back_s is None:
+        return what
+    return f"{what}, way back for {duration(request.way_back_s)}"
 
 
 @schedule.command()

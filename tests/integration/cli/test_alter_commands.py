@@ -8,9 +8,13 @@ import pytest
 
 from ops.cli.exits import ExitCode
 from ops.cli.main import run as tranship
+from pipeline.commands.schedules import start_due
+from pipeline.control.schedules import set_paused
+from pipeline.control.schema import read_now
 from pipeline.mysql.pools import Pools, run
 from tests.integration.cli.test_commands import Command, command  # noqa: F401
-from tests.support.moves import TARGET
+from tests.support.alters import skip_on_mariadb
+from tests.support.moves import TARGET, read
 
 
 @pytest.fixture
@@ -109,6 +113,37 @@ def test_a_schedule_is_kept_and_what_is_in_its_way_now_is_told(
     assert f"tranship: {missing}" in said.err
     answer = json.loads(said.out)
     assert any(one.startswith(missing) for one in answer["warnings"])
+    assert tranship(["schedule", "remove", answer["schedule"]]) is ExitCode.OK
+
+
+def test_a_schedule_with_a_way_back_shows_it_and_starts_migrations_that_have_one(
+    command: Command,  # noqa: F811
+    pools: Pools,
+    table: str,
+) -> None:
+    skip_on_mariadb(pools)
+    words = ("alter", "--server", TARGET, "--table", table, "--way-back", "1h", "ADD COLUMN c INT")
+    name = command("schedule", "add", "--cron", "0 2 * * *", "--", *words)[1].split()[0]
+    found = json.loads(command("schedule", "list", "--json")[1])["schedules"]
+    assert [one["way_back_s"] for one in found if one["id"] == name] == [3600]
+    assert f"alter {table}, way back for 1 h 00 min" in command("schedule", "list")[1]
+    with pools.begin(TARGET) as control:
+        set_paused(control, name, paused=False, next_due=read_now(control))
+    (started,) = start_due(pools, TARGET)
+    assert read(pools, started).request.way_back_s == 3600
+    command("schedule", "remove", name)
+
+
+@pytest.mark.usefixtures("command")
+def test_a_schedule_that_can_have_no_way_back_says_so_when_it_is_made(
+    pools: Pools, table: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    skip_on_mariadb(pools)
+    change = "MODIFY v VARCHAR(9) AS (id) STORED"
+    words = ("--", "alter", "--server", TARGET, "--table", table, "--way-back", "1h", change)
+    assert tranship(["schedule", "add", "--json", "--cron", "0 2 * * *", *words]) is ExitCode.OK
+    answer = json.loads(capsys.readouterr().out)
+    assert [one for one in answer["warnings"] if one.startswith("refused [way back]")]
     assert tranship(["schedule", "remove", answer["schedule"]]) is ExitCode.OK
 
 
