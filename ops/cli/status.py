@@ -43,10 +43,8 @@ def status(session: Session, migration_id: str, as_json: bool, watch: bool) -> E
 
 
 def _progress(session: Session, migration_id: str) -> Progress:
-    progress = session.api.status(migration_id)
-    if progress.stage in ENDED:  # nobody need be there
-        return progress
-    return session.api.status(progress.id, session.api.processes())
+    has_ended = session.api.stage(migration_id) in ENDED  # nobody need be there
+    return session.api.status(migration_id, None if has_ended else session.api.processes())
 
 
 def status_lines(progress: Progress) -> list[str]:
