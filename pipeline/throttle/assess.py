@@ -46,9 +46,10 @@ def assess(context: Context) -> ThrottleState:
         before = read_throttle(control, migration.id)
         if not throttle_is_due(control, migration.id, settings.throttle.check_s):
             return before
-    with context.control() as control:
-        write_heartbeat(control)
     limits = throttle_of(settings.throttle, before)
+    if limits.replicas:
+        with context.control() as control:
+            write_heartbeat(control)
     _stop_if_critical(context, limits)
     _note_lax_source(context)
     lag = read_lag(context)
