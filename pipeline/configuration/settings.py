@@ -171,7 +171,7 @@ class Workers(_Strict):
 class Copy(_Strict):
     """The row copy. A chunk is sized so that it takes about `chunk_s` and `chunk_bytes`."""
 
-    chunk_rows: Count = 5_000
+    chunk_rows: Count = 10_000
     chunk_rows_max: Count = 50_000
     chunk_bytes: Count = 4 * 1024 * 1024
     chunk_s: Seconds = 0.5

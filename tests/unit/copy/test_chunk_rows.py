@@ -76,12 +76,12 @@ def test_at_a_steady_pace_the_size_settles(
 @pytest.mark.parametrize(
     ("rows", "size", "expected"),
     [
-        (1_000_000, 230_000_000, 5_000),  # narrow rows
+        (1_000_000, 230_000_000, 10_000),  # narrow rows
         (400, 400_000_000, 4),
         (400, 4_000_000_000, 1),  # a row is larger than a chunk should be
-        (20, 4_000_000, 5_000),  # all of it is one chunk
-        (0, 16_384, 5_000),  # the server does not know yet
-        (0, 400_000_000, 5_000),
+        (20, 4_000_000, 10_000),  # all of it is one chunk
+        (0, 16_384, 10_000),  # the server does not know yet
+        (0, 400_000_000, 10_000),
     ],
 )
 def test_the_first_chunk_of_a_table_of_blobs_fits_in_memory(
