@@ -62,6 +62,8 @@ def status_lines(progress: Progress) -> list[str]:
     lines += [f"throttled: {reading_text(reason)}" for reason in progress.throttled]
     if progress.slowed:
         lines.append(_slowed_line(progress))
+    if progress.gives_way:
+        lines.append(f"gives way: others use {progress.source}; pauses after each chunk")
     if progress.stream is not None:
         lines.append(_stream_line(progress.stream, progress.stage))
     if progress.processes is not None:
