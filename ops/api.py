@@ -38,6 +38,7 @@ from pipeline.commands.way_back import roll_back, standing_way_back
 from pipeline.configuration.load import load_settings
 from pipeline.configuration.path import PATH_VARIABLE
 from pipeline.control.events import LoggedEvent, read_events
+from pipeline.control.migrations import read_stage
 from pipeline.control.schedules import Schedule
 from pipeline.domain.hook_names import commands_by_hook, hook_named
 from pipeline.domain.processes import Processes
@@ -201,6 +202,12 @@ class Tranship:
     def find(self, migration: str) -> tuple[str, str]:
         """(target server, full id) of the only migration whose id begins like this."""
         return find_target(self.pools, migration)
+
+    def stage(self, migration: str) -> Stage:
+        """The stage that it is in; `status` reads much more."""
+        target, full_id = self.find(migration)
+        with self.pools.begin(target) as control:
+            return read_stage(control, full_id)
 
     def status(self, migration: str, processes: Processes | None = None) -> Progress:
         """How far it is, what is next and what that waits for; `as_json()` for scripts.

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from ops.cli.exits import ExitCode
 from ops.cli.flags import in_flags, say
@@ -39,10 +37,14 @@ def list_migrations(session: Session, as_json: bool) -> ExitCode:
 
 
 def _print(found: list[Listed]) -> None:
-    if not Console().is_terminal:  # one line for each, for grep and awk
+    if not sys.stdout.isatty():  # one line for each, for grep and awk
         for cells in (_HEADINGS, *map(_cells, found)):
             click.echo("\t".join(cells))
         return
+    from rich import box  # who only reads lines need not wait for it
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in _HEADINGS[:-1]:
         table.add_column(heading, overflow="fold")

@@ -17,9 +17,9 @@ from ops.cli.lazy import LazyCommand
 from pipeline.configuration.path import DEFAULTS, PATH_VARIABLE
 from pipeline.errors import TranshipError
 
-# Imports make many objects and no garbage: looking for it every 700 of them costs a command a tenth
-# of its CPU. A command that lasts finds its garbage nevertheless.
-_GARBAGE = 50_000
+# Imports make a hundred thousand objects and no garbage: looking for it meanwhile costs a command a
+# tenth of its CPU or more. A command that lasts finds its garbage nevertheless.
+_GARBAGE = 200_000
 _EPILOG = "\b\nExit codes:\n" + "\n".join(
     f"  {code.value:>3}  {meaning}" for code, meaning in MEANINGS.items()
 )

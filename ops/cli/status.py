@@ -43,10 +43,8 @@ def status(session: Session, migration_id: str, as_json: bool, watch: bool) -> E
 
 
 def _progress(session: Session, migration_id: str) -> Progress:
-    progress = session.api.status(migration_id)
-    if progress.stage in ENDED:  # nobody need be there
-        return progress
-    return session.api.status(progress.id, session.api.processes())
+    has_ended = session.api.stage(migration_id) in ENDED  # nobody need be there
+    return session.api.status(migration_id, None if has_ended else session.api.processes())
 
 
 def status_lines(progress: Progress) -> list[str]:
@@ -64,6 +62,8 @@ def status_lines(progress: Progress) -> list[str]:
     lines += [f"throttled: {reading_text(reason)}" for reason in progress.throttled]
     if progress.slowed:
         lines.append(_slowed_line(progress))
+    if progress.gives_way:
+        lines.append(f"gives way: others use {progress.source}; pauses after each chunk")
     if progress.stream is not None:
         lines.append(_stream_line(progress.stream, progress.stage))
     if progress.processes is not None:

@@ -63,6 +63,10 @@ MIGRATION: dict[str, Figure[Progress]] = {
         "1: copy and verification are slowed down, since the stream has lagged.",
         lambda one: one.slowed,
     ),
+    "gives_way": Figure(
+        "1: others use the source, so workers pause after each chunk.",
+        lambda one: one.gives_way,
+    ),
     "chunks_allowed": Figure(
         "Chunks that the throttle allows in flight.", lambda one: one.chunks_allowed
     ),

@@ -17,6 +17,7 @@ transaction may be committing for long where the source is a replica.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -30,19 +31,26 @@ from pipeline.pausepoints import Point, reached
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Pair:
-    """The rows of both sides."""
+    """The rows of both sides. `source_s`: for how long the source has been read."""
 
     source: Rows
     target: Rows
+    source_s: float = 0.0
 
     def both(self, read: Callable[[Rows], T]) -> tuple[T, T]:
         """What `read` finds on the source and on the target, which it asks at the same time."""
         with ThreadPoolExecutor(1) as thread:
-            ours = thread.submit(read, self.source)
+            ours = thread.submit(self._read_source, read)
             theirs = read(self.target)
             return ours.result(), theirs
+
+    def _read_source(self, read: Callable[[Rows], T]) -> T:
+        began = time.monotonic()
+        found = read(self.source)
+        self.source_s += time.monotonic() - began
+        return found
 
 
 def looked_at_twice(look: Callable[[bool], T | None]) -> T | None:

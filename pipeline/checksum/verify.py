@@ -67,11 +67,12 @@ class Begun:
     position: GtidSet
 
 
-@dataclass(frozen=True)
+@dataclass
 class ChunkVerifier:
-    """Verifies chunks of one table in full."""
+    """Verifies chunks of one table in full. `source_s`: for how long it has read the source."""
 
     sides: TableSides
+    source_s: float = 0.0
 
     def verify(self, number: int) -> Verdict:
         """Verify once chunk `number`, and those that were sent with it.
@@ -168,7 +169,9 @@ class ChunkVerifier:
             later = keys_in_range(target, table, lines, begun.keys, _LATER_AT_MOST + 1)
             if len(later) > _LATER_AT_MOST:
                 return None
-            if _is_equal(pair, begun.keys, later):
+            equal = _is_equal(pair, begun.keys, later)
+            self.source_s += pair.source_s
+            if equal:
                 return {}
             return self._different(pair, begun.claim.numbers, lines)
 

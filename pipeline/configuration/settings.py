@@ -35,6 +35,7 @@ def _no_truth(value: Any) -> Any:
 _Number = BeforeValidator(_no_truth)
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), _Number]
 Count = Annotated[int, Field(ge=1), _Number]
+Ratio = Annotated[float, Field(ge=0, le=100), _Number]
 Port = Annotated[int, Field(ge=1, le=65535), _Number]
 _URL_CHARACTERS = re.compile(r"[\x21-\x7e]+")
 
@@ -234,7 +235,9 @@ class Throttle(_Strict):
     one stops the migration. The query runs on the source: anything but 0 or NULL throttles.
 
     The stream comes first, without a limit of yours: while it is `yield_lag_s` or more behind, one
-    chunk is in flight. So the copy always goes on, unless `max_apply_lag_s` stops it.
+    chunk is in flight. So the copy always goes on, unless `max_apply_lag_s` stops it. Nor do
+    others need one: while their statements run on the source, a worker that has kept the source
+    busy for a second pauses for `busy_nice_ratio` seconds.
     """
 
     replicas: list[str] = []
@@ -248,7 +251,8 @@ class Throttle(_Strict):
     query: str | None = None
     http: HttpUrl | None = None
     http_timeout_s: Seconds = 1
-    nice_ratio: Annotated[float, Field(ge=0, le=100), _Number] = 0  # pause per second of work
+    nice_ratio: Ratio = 0  # pause per second of work
+    busy_nice_ratio: Ratio = 10  # pause per second of the source, while others use it
     stream: bool = False  # the streamer yields, too
     check_s: Seconds = 1
 

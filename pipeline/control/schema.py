@@ -89,7 +89,7 @@ __all__ = [
 ]  # fmt: skip
 
 # Raised with every change of a table of the schema, or of a value that a JSON column holds.
-VERSION = 3
+VERSION = 4
 
 migrations = Table(
     "migrations",

@@ -45,6 +45,7 @@ throttles = Table(
     Column("window", Integer),  # chunks that may be in flight
     Column("slowed_since", Moment),  # the stream lagged; until the window is at its most again
     Column("slowing_noted_at", Moment),  # in the event log, which is for people
+    Column("gives_way", Boolean),  # others used the source when it was assessed
     Column("caught_up_at", Double),  # epoch s of the source: all up to then was applied
     Column("overrides", Json(dict[str, float])),
     Column("checked_at", Moment),

@@ -22,7 +22,8 @@ class ThrottleState:
     """What holds a migration back. `window`: how many chunks may be in flight; None: no limit.
 
     `slowed_since`: the stream has lagged, and the window is not back at its most. `slowing_noted`:
-    the event log says so. `caught_up_at`: when nothing was missing on the target, by the source's
+    the event log says so. `gives_way`: others used the source when it was assessed, so workers
+    pause after each chunk. `caught_up_at`: when nothing was missing on the target, by the source's
     clock.
     """
 
@@ -33,6 +34,7 @@ class ThrottleState:
     overrides: dict[str, float] = field(default_factory=dict)
     slowed_since: datetime | None = None
     slowing_noted: bool = False
+    gives_way: bool = False
     caught_up_at: float | None = None
 
     @property
@@ -70,7 +72,7 @@ def read_throttle(connection: Connection, migration_id: str) -> ThrottleState:
     noted = row.slowed_since is not None and row.slowed_since == row.slowing_noted_at
     return ThrottleState(
         row.manual, row.reasons or (), row.since, row.window, row.overrides or {},
-        row.slowed_since, noted, row.caught_up_at,
+        row.slowed_since, noted, bool(row.gives_way), row.caught_up_at,
     )  # fmt: skip
 
 
@@ -91,6 +93,7 @@ def record_assessment(
     window: int,
     *,
     slowed: bool = False,
+    gives_way: bool = False,
     caught_up_at: float | None = None,
 ) -> None:
     """Record what holds it back now, since when, and how many chunks may be in flight."""
@@ -98,7 +101,7 @@ def record_assessment(
     slowed_since = func.coalesce(throttles.c.slowed_since, NOW) if slowed else None
     _change(
         connection, migration_id, reasons=tuple(reasons), window=window, checked_at=NOW,
-        since=since, slowed_since=slowed_since, caught_up_at=caught_up_at,
+        since=since, slowed_since=slowed_since, gives_way=gives_way, caught_up_at=caught_up_at,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -79,6 +80,12 @@ class Gtids(TypeDecorator[GtidSet]):
         return None if value is None else GtidSet.parse(value)
 
 
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    """Made for the first value: a command reads few of the columns, and has to answer at once."""
+    return TypeAdapter(kind)
+
+
 class Json(TypeDecorator[Any]):
     """A value of type `kind` as JSON; None is NULL."""
 
@@ -88,10 +95,9 @@ class Json(TypeDecorator[Any]):
     def __init__(self, kind: Any) -> None:
         super().__init__()
         self.kind = kind  # by which SQLAlchemy tells two of these columns apart
-        self._adapter: TypeAdapter[Any] = TypeAdapter(kind)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        return None if value is None else self._adapter.dump_python(value, mode="json")
+        return None if value is None else _adapter(self.kind).dump_python(value, mode="json")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        return None if value is None else self._adapter.validate_python(value)
+        return None if value is None else _adapter(self.kind).validate_python(value)

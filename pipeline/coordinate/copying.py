@@ -24,7 +24,7 @@ from pipeline.control.chunks import (
 from pipeline.control.migration_tables import mark_copied, mark_planned, set_chunk_rows
 from pipeline.control.streams import log_keys_from_now
 from pipeline.control.watches import begin_watch
-from pipeline.copy.chunker import next_bounds, next_chunk_rows
+from pipeline.copy.chunker import chunk_sizes, next_bounds, next_chunk_rows
 from pipeline.domain.chunk_state import ChunkState
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
@@ -132,7 +132,7 @@ def _plan(context: Context, table: MigrationTable, row_copy: Copy, most: int) ->
         lower = key_range(control, table, last_chunk(control, table)).lower
         rows = next_chunk_rows(table.chunk_rows, recent_pace(control, table), row_copy)
     with context.source() as source:
-        bounds = next_bounds(source, table, table.source, lower, rows)
+        bounds = next_bounds(source, table, table.source, lower, chunk_sizes(lower, rows))
         while most > 0:
             wanted = min(most, _AT_ONCE)
             some = list(islice(bounds, wanted))

@@ -45,6 +45,7 @@ class Copied:
 
     rows: int
     seconds: float
+    source_s: float  # of them the source was busy with it
 
 
 def copy_chunk(
@@ -92,6 +93,7 @@ def _copy(
     started = time.monotonic()
     with pools.begin(source) as reader:
         write = strategy_of(table).read_chunk(reader, table.source, keys)
+    read_s = time.monotonic() - started
     reached(Point.COPY_READ)
     with driver_errors(target), session.begin(), lenient_sql_mode(session, table.definition):
         written = write(session)
@@ -101,7 +103,7 @@ def _copy(
         finish_chunk(session, claim, written.rows, written.bytes, seconds)
         reached(Point.COPY_BEFORE_COMMIT)
     transaction_ended(session)
-    return Copied(written.rows, seconds)
+    return Copied(written.rows, seconds, seconds if source == target else read_s)
 
 
 def sweep_tombstones(target: Connection, table: MigrationTable, keys: KeyRange) -> None:

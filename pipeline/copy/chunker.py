@@ -9,7 +9,8 @@ of the table. New rows above the last bound are covered too, since the last chun
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import repeat
 
 from sqlalchemy import Connection
 
@@ -23,6 +24,7 @@ from pipeline.mysql.pools import run
 from pipeline.mysql.table import TableName
 
 SMALLEST_CHUNK = 100
+_FEW_ROWS, _FEW_CHUNKS = 2_500, 4
 
 
 def next_bound(
@@ -44,11 +46,28 @@ def next_bound(
 
 
 def next_bounds(
-    source: Connection, table: MigrationTable, name: TableName, lower: Bound | None, rows: int
+    source: Connection,
+    table: MigrationTable,
+    name: TableName,
+    lower: Bound | None,
+    sizes: Iterable[int],
 ) -> Iterator[Bound]:
-    """Each bound that follows `lower`, `rows` rows above the one before, to the table's end."""
-    while (lower := next_bound(source, table, name, lower, rows)) is not None:
+    """Each bound that follows `lower`, so many rows above the one before, to the table's end."""
+    for rows in sizes:
+        if (lower := next_bound(source, table, name, lower, rows)) is None:
+            return
         yield lower
+
+
+def chunk_sizes(lower: Bound | None, rows: int) -> Iterator[int]:
+    """How many rows each chunk above `lower` should have: the first ones of a table only a few.
+
+    All workers begin at once then, so a first chunk takes several times as long as a later one;
+    and until it is there, nobody sees the move do anything, nor is anything known of the rows.
+    """
+    if lower is None:
+        yield from repeat(min(rows, _FEW_ROWS), _FEW_CHUNKS)
+    yield from repeat(rows)
 
 
 def first_chunk_rows(wanted: Copy, rows: int, size: int) -> int:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
@@ -64,8 +63,6 @@ def _ping_if_idle(raw: Any, record: Any, _: Any) -> None:
     try:
         raw.ping(reconnect=False)
     except Exception as error:
-        with suppress(Exception):
-            raw.close()
         # Whatever ended this one, a restart say, has ended the older ones, too.
         raise InvalidatePoolError from error
 

@@ -49,6 +49,7 @@ from pipeline.status.way_back import WayBackProgress, read_way_back
 from pipeline.step.lag import source_progress
 
 _PACE_S = 10.0
+_WITH_PAUSES = frozenset({Stage.COPYING, Stage.CONVERGING})
 _EVENTS = 5
 
 
@@ -112,6 +113,7 @@ class Progress:
     throttled: tuple[Reading, ...]  # what holds copy and verification back now
     chunks_allowed: int | None  # in flight, according to the throttle
     slowed: bool  # since the stream has lagged; until chunks_allowed is at its most again
+    gives_way: bool  # to others' statements, which run on the source: pauses after each chunk
     postponed: bool
     abort_asked: bool
     cut_over_attempt: int
@@ -181,7 +183,7 @@ def _from_control(
         coordinated_s_ago=coordinated_s_ago(control, migration.id),
         coordinator=coordinator.owner if coordinator and coordinator.alive else None,
         throttled=throttle.all_reasons, chunks_allowed=throttle.window,
-        slowed=throttle.slowed,
+        slowed=throttle.slowed, gives_way=throttle.gives_way and migration.stage in _WITH_PAUSES,
         postponed=migration.postponed, abort_asked=migration.abort_asked,
         cut_over_attempt=migration.attempt,
         refused_s=attempts[-1].total_s if migration.stage is Stage.DONE and attempts else None,

@@ -63,7 +63,7 @@ def read_lag(context: Context) -> Lag:
     """How far the target is behind now. Without a streamer that grows with the first write."""
     with context.source() as source:
         progress = source_progress(source)
-    with context.control() as control:
+    with context.reading() as control:
         stream = read_stream(control, context.migration.id)
         before = read_throttle(control, context.migration.id).caught_up_at
     if progress.is_applied(stream):

@@ -24,6 +24,7 @@ from pipeline.domain.event_kind import EventKind
 from pipeline.domain.reading import Reading, Signal
 from pipeline.errors import FatalError
 from pipeline.mysql.durability import lax_settings
+from pipeline.mysql.others import others_run
 from pipeline.status.wording import reading_text, reasons_text
 from pipeline.step.context import Context
 from pipeline.step.lag import Lag, read_lag
@@ -46,9 +47,10 @@ def assess(context: Context) -> ThrottleState:
         before = read_throttle(control, migration.id)
         if not throttle_is_due(control, migration.id, settings.throttle.check_s):
             return before
-    with context.control() as control:
-        write_heartbeat(control)
     limits = throttle_of(settings.throttle, before)
+    if limits.replicas:
+        with context.control() as control:
+            write_heartbeat(control)
     _stop_if_critical(context, limits)
     _note_lax_source(context)
     lag = read_lag(context)
@@ -60,7 +62,23 @@ def assess(context: Context) -> ThrottleState:
     pace = next_pace(
         Pace(before.window or most, before.slowed), most, found, lag.seconds, limits.yield_lag_s
     )
-    return _record(context, before, [one for one in found if one.over], pace, lag)
+    over = [one for one in found if one.over]
+    gives_way = _gives_way(context, limits)
+    return _record(context, before, over, pace, lag, gives_way=gives_way)
+
+
+def _gives_way(context: Context, limits: Throttle) -> bool:
+    """Whether workers are to pause, since others use the source at this moment.
+
+    A look now and then is enough: the part of them that finds somebody is that of the time.
+    """
+    if not limits.busy_nice_ratio:
+        return False
+    try:
+        with context.source() as source:
+            return others_run(source)
+    except FatalError:  # no rights: the preflight has told
+        return False
 
 
 def _note_lax_source(context: Context) -> None:
@@ -73,13 +91,19 @@ def _note_lax_source(context: Context) -> None:
 
 
 def _record(
-    context: Context, before: ThrottleState, reasons: Sequence[Reading], pace: Pace, lag: Lag
+    context: Context,
+    before: ThrottleState,
+    reasons: Sequence[Reading],
+    pace: Pace,
+    lag: Lag,
+    *,
+    gives_way: bool,
 ) -> ThrottleState:
     """Record it for the workers, and log for people when it begins and when it ends."""
     with context.control() as control:
         record_assessment(
             control, context.migration.id, reasons, pace.window, slowed=pace.slowed,
-            caught_up_at=lag.caught_up_at,
+            gives_way=gives_way, caught_up_at=lag.caught_up_at,
         )  # fmt: skip
         if bool(reasons) != bool(before.reasons):
             what = f"throttled: {reasons_text(reasons)}" if reasons else "no longer throttled"

@@ -29,6 +29,9 @@ OF_THROTTLE = {
     "yield_lag_s": Limit("seconds that the stream may be behind at full speed"),
     "max_apply_lag_s": Limit("seconds that the stream may be behind"),
     "nice_ratio": Limit("pause after each chunk, as a multiple of its time", zero=True),
+    "busy_nice_ratio": Limit(
+        "pause as a multiple of the source's time, while others use it", zero=True
+    ),
 }
 OF_COPY = {
     "window": Limit("chunks in flight at most, for each table", integer=True),

@@ -11,16 +11,16 @@ from pipeline.control.chunks import chunk_failures, unsend, waiting_and_claimed
 from pipeline.copy.chunk import copy_chunk
 from pipeline.domain.role import Role
 from pipeline.domain.stages import STAGES_THAT_COPY
-from pipeline.work.job import JobContext, JobKind
+from pipeline.work.job import Done, JobContext, JobKind
 
 
-def _copy(context: JobContext) -> bool:
+def _copy(context: JobContext) -> Done:
     migration = context.migration
     copied = copy_chunk(
         context.pools, migration.source, migration.target, context.table, context.number,
         context.owner,
     )  # fmt: skip
-    return copied is not None
+    return Done(changed=False) if copied is None else Done(changed=True, source_s=copied.source_s)
 
 
 def _few_wait(context: JobContext) -> bool:

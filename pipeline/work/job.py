@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
-from pipeline.configuration.settings import Settings
+from pipeline.configuration.settings import Settings, Throttle
 from pipeline.control.throttles import ThrottleState
 from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.role import Role
@@ -56,13 +56,21 @@ class JobContext:
         return self.pools.begin(self.migration.target)
 
 
+@dataclass(frozen=True)
+class Done:
+    """What a job has come to."""
+
+    changed: bool  # there is something new for the coordinator
+    source_s: float = 0.0  # for how long the source was busy with it, at others' expense
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobKind:
     """What differs between copying a chunk and verifying one."""
 
     role: Role  # which the failure names if the job stops the migration
     stages: frozenset[Stage]  # in which it is wanted
-    perform: Callable[[JobContext], bool]  # whether there is something new for the coordinator
+    perform: Callable[[JobContext], Done]
     unsend: Callable[[Connection, MigrationTable, int], None]
     attempts: Callable[[Connection, MigrationTable, int], int]  # those that count
     limit: Callable[[Settings], int]  # of them; then an error stops the migration
@@ -98,9 +106,10 @@ def obstacle(kind: JobKind, migration: Migration, throttle: ThrottleState) -> Jo
     return None
 
 
-def nice_pause_s(nice_ratio: float, worked_s: float) -> float:
-    """How long to pause after a job: a multiple of the time that it took."""
-    return min(nice_ratio * worked_s, _LONGEST_PAUSE_S)
+def nice_pause_s(limits: Throttle, worked_s: float, source_s: float, *, gives_way: bool) -> float:
+    """How long to pause after a job; `source_s` of its time the source was busy with it."""
+    busy_s = limits.busy_nice_ratio * source_s if gives_way else 0.0
+    return min(max(limits.nice_ratio * worked_s, busy_s), _LONGEST_PAUSE_S)
 
 
 def stop_reason(

@@ -24,6 +24,7 @@ from pipeline.outages import Outages
 from pipeline.pausepoints import Point, reached
 from pipeline.throttle.limits import throttle_of
 from pipeline.work.job import (
+    Done,
     Job,
     JobContext,
     JobKind,
@@ -73,12 +74,14 @@ def _run(pools: Pools, kind: JobKind, job: Job, owner: str, send_advance: SendAd
     began = time.monotonic()
     context = JobContext(pools, migration, table, job.number, owner)
     with bound_contextvars(table=str(table.source)):
-        result = _perform(kind, context)
-    if result is JobResult.CHANGED and kind.calls(context):
+        done = _perform(kind, context)
+    if done is None:
+        return JobResult.STOPPED
+    if done.changed and kind.calls(context):
         _tell(job, send_advance)
-    nice_ratio = throttle_of(pools.settings.throttle, throttle).nice_ratio
-    time.sleep(nice_pause_s(nice_ratio, time.monotonic() - began))
-    return result
+    limits, worked_s = throttle_of(pools.settings.throttle, throttle), time.monotonic() - began
+    time.sleep(nice_pause_s(limits, worked_s, done.source_s, gives_way=throttle.gives_way))
+    return JobResult.CHANGED if done.changed else JobResult.UNCHANGED
 
 
 def _read(pools: Pools, job: Job) -> tuple[Migration, MigrationTable, ThrottleState]:
@@ -96,9 +99,10 @@ def _read(pools: Pools, job: Job) -> tuple[Migration, MigrationTable, ThrottleSt
     raise FencedError(f"Migration {job.migration_id} no longer has a table {job.table_id}.")
 
 
-def _perform(kind: JobKind, context: JobContext) -> JobResult:
+def _perform(kind: JobKind, context: JobContext) -> Done | None:
+    """None: it has stopped the migration."""
     try:
-        changed = kind.perform(context)
+        return kind.perform(context)
     except FencedError:
         raise
     except Exception as error:
@@ -108,8 +112,7 @@ def _perform(kind: JobKind, context: JobContext) -> JobResult:
         if not isinstance(error, TranshipError):
             log.exception("a defect; it was tried often enough")
         fail_migration(context, kind.role, reason)
-        return JobResult.STOPPED
-    return JobResult.CHANGED if changed else JobResult.UNCHANGED
+        return None
 
 
 def _stop_reason(kind: JobKind, context: JobContext, error: Exception) -> TranshipError | None:

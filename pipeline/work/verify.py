@@ -27,7 +27,7 @@ from pipeline.domain.role import Role
 from pipeline.domain.stages import STAGES_THAT_VERIFY
 from pipeline.errors import UnreachableError
 from pipeline.renewal import renewed
-from pipeline.work.job import JobContext, JobKind
+from pipeline.work.job import Done, JobContext, JobKind
 
 log = logging.getLogger(__name__)
 
@@ -39,13 +39,16 @@ def _sides(context: JobContext) -> TableSides:
     return sides_of(context.pools, context.migration, context.table, context.table.source)
 
 
-def _verify(context: JobContext) -> bool:
-    verdict = ChunkVerifier(_sides(context)).verify(context.number)
+def _verify(context: JobContext) -> Done:
+    verifier = ChunkVerifier(_sides(context))
+    verdict = verifier.verify(context.number)
     log.info("verification: %s", verdict.value)
-    return verdict in (Verdict.VERIFIED, Verdict.REPAIRED)
+    changed = verdict in (Verdict.VERIFIED, Verdict.REPAIRED)
+    return Done(changed, verifier.source_s)
 
 
-def _verify_keys(context: JobContext) -> bool:
+def _verify_keys(context: JobContext) -> Done:
+    """Without a pause for others: it might never come to the end of what they write."""
     with context.control() as control:
         attempt = begin_keys(control, context.table)
     try:
@@ -57,7 +60,7 @@ def _verify_keys(context: JobContext) -> bool:
     _end_keys(context, attempt)
     log.info("verification of touched keys: %s", verdict.value)
     # If nothing is left, the next tick is soon enough: there is something new all the time.
-    return verdict in (SliceVerdict.EQUAL, SliceVerdict.DIFFERENT)
+    return Done(verdict in (SliceVerdict.EQUAL, SliceVerdict.DIFFERENT))
 
 
 def _end_keys(context: JobContext, attempt: int, errors: int | None = None) -> None:

@@ -18,8 +18,7 @@ def copying(throttled: tuple[Reading, ...] = ()) -> Progress:
         id="m1", kind=MigrationKind.MOVE, change=None, source="old", target="new",
         stage=Stage.COPYING, since=_NOW, now=_NOW, created_at=_NOW, created_by="ann@db1",
         tables=(), rows_per_s=0, eta_s=None, stream=None, coordinated_s_ago=None, coordinator=None,
-        throttled=throttled, chunks_allowed=None, slowed=False, postponed=False, abort_asked=False,
-        cut_over_attempt=0, refused_s=None, cut_overs=(), failure=None, hook_failure=None,
-        alarm=None, events=(), next="",
-        command="",
+        throttled=throttled, chunks_allowed=None, slowed=False, gives_way=False, postponed=False,
+        abort_asked=False, cut_over_attempt=0, refused_s=None, cut_overs=(), failure=None,
+        hook_failure=None, alarm=None, events=(), next="", command="",
     )  # fmt: skip

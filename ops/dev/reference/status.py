@@ -44,6 +44,8 @@ ABOUT: dict[type, dict[str, str]] = {
         "chunks_allowed": "chunks in flight that the throttle allows; null: not assessed yet",
         "slowed": "copy and verification are slowed down, as the stream has lagged; until as many"
         " chunks are allowed as is configured",
+        "gives_way": "others used the source at the last look, so workers pause after each chunk"
+        " (`throttle.busy_nice_ratio`)",
         "postponed": "the cut-over waits for `tranship cut-over`",
         "abort_asked": "`tranship abort` was called",
         "cut_over_attempt": "how many cut-overs have begun",

@@ -102,7 +102,10 @@ def test_a_connection_of_another_user_is_never_taken_for_the_one_that_was_noted(
 
 
 def test_a_pooled_connection_that_was_lost_while_idle_is_opened_again(
-    pools: Pools, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    pools: Pools,
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     ours = Pools(pools.settings)  # with one connection, which is the one that comes next
     with ours.begin(TARGET) as connection:
@@ -113,6 +116,7 @@ def test_a_pooled_connection_that_was_lost_while_idle_is_opened_again(
         assert connection_id(connection) != lost
         assert run(connection, "SELECT 1").rows == ((1,),)
     ours.close()
+    assert "Traceback" not in caplog.text  # the server closes each one that is idle for long
 
 
 def test_what_fails_halfway_leaves_no_transaction_to_the_next_user(

@@ -31,7 +31,12 @@ from pipeline.mysql.server_run import ServerRun
 from pipeline.mysql.table import Column, Key, Table, TableName, ValueKind
 from tests.support.examples import ALTER, MOVE
 
-_SHAPES = {1: "3a78b2e4c0f09875", 2: "8945606113908b34", 3: "6822d626729254c4"}
+_SHAPES = {
+    1: "3a78b2e4c0f09875",
+    2: "8945606113908b34",
+    3: "6822d626729254c4",
+    4: "bd26df55e7783f8c",
+}
 
 _TABLE = Table(
     TableName("s", "t"),

@@ -6,13 +6,20 @@ ones are all overhead.
 
 from __future__ import annotations
 
+from itertools import islice
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.configuration.settings import Copy
 from pipeline.control.chunks import CopyPace
-from pipeline.copy.chunker import SMALLEST_CHUNK, first_chunk_rows, next_chunk_rows
+from pipeline.copy.chunker import (
+    SMALLEST_CHUNK,
+    chunk_sizes,
+    first_chunk_rows,
+    next_chunk_rows,
+)
 
 WANTED = Copy(chunk_bytes=4_000_000, chunk_s=0.5, chunk_rows_max=50_000)
 ROWS = st.integers(SMALLEST_CHUNK, 1_000_000)
@@ -88,6 +95,12 @@ def test_the_first_chunk_of_a_table_of_blobs_fits_in_memory(
     rows: int, size: int, expected: int
 ) -> None:
     assert first_chunk_rows(WANTED, rows, size) == expected
+
+
+def test_the_first_rows_are_there_soon_and_no_later_chunk_is_small() -> None:
+    assert list(islice(chunk_sizes(None, 10_000), 6)) == [*[2_500] * 4, 10_000, 10_000]
+    assert list(islice(chunk_sizes(None, 400), 6)) == [400] * 6
+    assert list(islice(chunk_sizes(("1",), 10_000), 2)) == [10_000, 10_000]
 
 
 def test_before_the_first_chunk_the_size_is_the_one_asked_for() -> None:

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from pipeline.configuration.settings import Throttle
 from pipeline.control.throttles import ThrottleState
 from pipeline.domain.migration import Failure, MigrationTable
 from pipeline.domain.role import Role
@@ -71,15 +72,21 @@ def test_nothing_that_a_throttle_holds_back_keeps_the_application_waiting() -> N
 
 
 @pytest.mark.parametrize(
-    ("ratio", "worked_s", "pause_s"),
+    ("ratio", "busy_ratio", "gives_way", "pause_s"),
     [
-        (0, 3, 0),
-        (0.5, 3, 1.5),
-        (100, 3, 60),  # a worker asleep for an hour would seem to hang
+        (0, 1, False, 0),
+        (0.5, 1, False, 1.5),
+        (0, 1, True, 2),
+        (2, 1, True, 6),  # a person has asked for more
+        (0, 0, True, 0),
+        (100, 1, False, 60),  # a worker asleep for an hour would seem to hang
     ],
 )
-def test_a_pause_is_bounded(ratio: float, worked_s: float, pause_s: float) -> None:
-    assert nice_pause_s(ratio, worked_s) == pause_s
+def test_a_pause_is_as_long_as_was_asked_for_and_bounded(
+    ratio: float, busy_ratio: float, gives_way: bool, pause_s: float
+) -> None:
+    limits = Throttle(nice_ratio=ratio, busy_nice_ratio=busy_ratio)
+    assert nice_pause_s(limits, 3, 2, gives_way=gives_way) == pause_s
 
 
 @pytest.mark.parametrize(

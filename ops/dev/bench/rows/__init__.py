@@ -18,6 +18,7 @@ from ops.dev.bench.rows import (
     ready,
     roll_back,
     sizes,
+    start,
     throughput,
     verify,
     wide,
@@ -30,7 +31,7 @@ ROWS: Mapping[str, Row] = {
         copy.ROW, copy_verify.ROW, verify.ROW, wide.COLUMNS, wide.TEXTS, wide.BLOBS, indexes.ROW,
         apply.ROW, lag.ROW, hot.ROW, throughput.ROW, window.WINDOW, window.WINDOW_10M,
         window.LOCK, window.LOCK_10M, roll_back.ROW, converge.ROW, ready.ROW, keys.ROW,
-        sizes.ROW, growth.ROW,
+        start.ROW, sizes.ROW, growth.ROW,
     )
 }  # fmt: skip
 TITLES: Mapping[str, str] = {row.name: row.title for row in ROWS.values()}

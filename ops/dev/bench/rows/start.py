@@ -1,0 +1,92 @@
+"""How soon something happens: the first chunk after `tranship move`, and what commands cost.
+
+Workers are up and wait. The first chunk counts once its commit is seen, by the target's clock since
+the request was recorded. A command's CPU is that of its process, from the interpreter on.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ops.dev.bench.lines import Line, at_most, median
+from ops.dev.bench.row import Bench, Row
+from ops.dev.bench.stand import Deadline, Stand
+from ops.dev.bench.tables import ORDERS, SCHEMA
+
+_ROWS = 1_000_000
+_FEWEST = 5  # rounds: each takes seconds
+_POLL_S = 0.005
+# Nothing, until a chunk is committed; then how long ago the request was recorded.
+_SINCE_RECORDED = (
+    "SELECT TIMESTAMPDIFF(MICROSECOND, created_at, UTC_TIMESTAMP(6)) / 1e6"
+    " FROM tranship.migrations WHERE id = '{id}' AND EXISTS (SELECT 1 FROM tranship.chunks"
+    " JOIN tranship.migration_tables ON migration_tables.id = chunks.table_id"
+    " WHERE migration_id = '{id}' AND state = 'done')"
+)
+
+
+@dataclass(frozen=True)
+class _Started:
+    """Seconds until the first chunk was committed."""
+
+    since_recorded: float
+    since_typed: float
+
+
+def _measure(bench: Bench) -> Iterator[Line]:
+    firsts, helps, stats = [], [], []
+    with bench.stand() as stand:
+        stand.fill(ORDERS, bench.rows(_ROWS))
+        stand.start_workers()
+        for number in range(1, max(_FEWEST, bench.rounds) + 1):
+            stand.empty(stand.target)
+            migration_id, first = _first_chunk(stand)
+            stand.wait_copied(migration_id)
+            firsts.append(first)
+            helps.append(_cpu_s(stand, "--help"))
+            stats.append(_cpu_s(stand, "status", migration_id))
+            stand.discard(migration_id)
+            bench.say(f"round {number}: {first}, help {helps[-1]:.3f}, status {stats[-1]:.3f} s")
+    recorded = [one.since_recorded for one in firsts]
+    yield median("first chunk after the request", "s", recorded, at_most(0.5))
+    yield median(
+        "from `tranship move` to the first chunk", "s", [one.since_typed for one in firsts]
+    )
+    yield median("`tranship --help`, CPU", "s", helps, at_most(0.2))
+    yield median("`tranship status`, CPU", "s", stats, at_most(0.2))
+
+
+def _first_chunk(stand: Stand) -> tuple[str, _Started]:
+    """Type `tranship move`; returns the migration's id, too."""
+    typed = time.monotonic()
+    command = stand.stack.tranship(
+        "move", "--source", stand.source, "--target", stand.target,
+        "--table", f"{SCHEMA}.{ORDERS.name}", "--postpone-cut-over", stdout=subprocess.PIPE,
+    )  # fmt: skip
+    migration_id = command.communicate()[0].decode().strip()
+    stand.control = stand.target
+    deadline = Deadline(f"{migration_id} copies nothing")
+    with stand.connect(stand.target) as connection, connection.cursor() as cursor:
+        connection.autocommit(True)  # each query sees what is committed
+        while not cursor.execute(_SINCE_RECORDED.format(id=migration_id)):
+            deadline.pause(_POLL_S)
+        ((since_recorded,),) = cursor.fetchall()
+    return migration_id, _Started(float(since_recorded), time.monotonic() - typed)
+
+
+def _cpu_s(stand: Stand, *arguments: str) -> float:
+    """The CPU seconds of one command."""
+    command = stand.stack.tranship(*arguments, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(command.pid, 0)
+    command.returncode = os.waitstatus_to_exitcode(status)
+    if command.returncode != 0:
+        raise SystemExit(f"tranship {' '.join(arguments)} exited {command.returncode}")
+    return used.ru_utime + used.ru_stime
+
+
+ROW = Row("start", "the first chunk of 1 M rows of 7 columns, and what commands cost", _measure,
+          minutes=3)  # fmt: skip
