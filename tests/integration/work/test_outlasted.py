@@ -39,7 +39,7 @@ def aborted(worker: Worker) -> Callable[[], None]:
     ("point", "result"),
     [(Point.JOB_BEGUN, JobResult.UNCHANGED), (Point.COPY_READ, JobResult.FENCED)],
 )
-def test_a_copy(
+def test_a_copy_that_outlasts_its_migration_writes_nothing(
     worker: Worker, aborted: Callable[[], None], point: Point, result: JobResult
 ) -> None:
     with at(point, aborted):
@@ -47,14 +47,18 @@ def test_a_copy(
     assert worker.copied == 0
 
 
-def test_a_repair(verifier: Worker, aborted: Callable[[], None]) -> None:
+def test_a_repair_that_outlasts_its_migration_writes_nothing(
+    verifier: Worker, aborted: Callable[[], None]
+) -> None:
     on_target(verifier.move, "DELETE FROM {t} WHERE id = 2")
     with at(Point.REPAIR_LOCKED, aborted):
         assert verifier.run(VERIFY, 0) is JobResult.FENCED
     assert verifier.copied == 2
 
 
-def test_a_batch_of_the_stream(worker: Worker, aborted: Callable[[], None]) -> None:
+def test_a_batch_that_outlasts_its_migration_writes_nothing(
+    worker: Worker, aborted: Callable[[], None]
+) -> None:
     with (
         worker.move.applier() as feed,
         at(Point.STREAM_FLUSHED, aborted),
