@@ -18,7 +18,7 @@ from pipeline.commands.settings import change_in
 from pipeline.control.claims import release_claims
 from pipeline.control.events import log_event
 from pipeline.control.install import is_installed
-from pipeline.control.leases import Lease, revoke_lease
+from pipeline.control.leases import Lease
 from pipeline.control.migration_tables import read_tables
 from pipeline.control.migrations import (
     allow_cut_over,
@@ -28,11 +28,11 @@ from pipeline.control.migrations import (
     read_migration,
     transition,
 )
+from pipeline.control.shut_out import shut_out
 from pipeline.control.stage_change import StageChange
 from pipeline.control.way_back import forget_way_back
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import Migration
-from pipeline.domain.role import Role
 from pipeline.domain.stages import ENDED, Stage, can_abort
 from pipeline.domain.way_back import way_back_id
 from pipeline.errors import RefusedError
@@ -178,5 +178,5 @@ def _end(control: Connection, lease: Lease, found: Migration, of: str) -> None:
     transition(control, lease, found.stage, Stage.RESTORING, why, change)
     ended = StageChange(after_restore=None)
     transition(control, lease, Stage.RESTORING, Stage.ABORTED, why, ended)
-    revoke_lease(control, found.id, Role.STREAM)
+    shut_out(control, found.id, read_tables(control, found.id))
     release_claims(control, found.id)

@@ -203,6 +203,17 @@ def void_attempts(connection: Connection, table: MigrationTable) -> None:
     )
 
 
+def void_sent_attempts(connection: Connection, table: MigrationTable) -> None:
+    """End the attempts that have begun, or whose message is under way: no other may follow.
+
+    As long as an attempt may repair, its chunk has `sent_at`. All other rows stay untouched: during
+    the copy that is the whole ledger.
+    """
+    sent = chunk_checks.c.sent_at.is_not(None)
+    of_table = update(chunk_checks).where(chunk_checks.c.table_id == table.id)
+    connection.execute(of_table.where(UNVERIFIED, sent).values(**_VOID))
+
+
 _VOID: dict[str, Any] = {
     "attempt": chunk_checks.c.attempt + 1,
     "claimed_batch": None,

@@ -180,7 +180,8 @@ def release_failed_claim(
 def _settle(connection: Connection, claim: Claim, **values: object) -> None:
     matched = connection.execute(_claimed(claim).values(**values))
     if matched.rowcount != 1:
-        raise FencedError(f"Chunk {claim.number} of {claim.table.source} has a newer attempt.")
+        chunk = f"Chunk {claim.number} of {claim.table.source}"
+        raise FencedError(f"{chunk} has a newer attempt, or was ended by an abort.")
 
 
 def _claimed(claim: Claim) -> Update:

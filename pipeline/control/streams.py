@@ -90,7 +90,7 @@ def move_position(
 def settle_late_writes(connection: Connection, migration_id: str, position: GtidSet) -> None:
     """Have `position` hold what was written to an alter's table after the stream had ended.
 
-    Commit it together with what was done about it, which nobody does a second time then.
+    Commit it together with what was done about it, so that nobody does that twice.
     """
     connection.execute(
         update(streams).where(streams.c.migration_id == migration_id).values(position=position)

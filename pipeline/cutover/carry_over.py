@@ -20,7 +20,7 @@ from pipeline.alter.inverse import dropped_columns
 from pipeline.alter.rows import insert_rows
 from pipeline.alter.temporary import plan_of
 from pipeline.control.leases import fence
-from pipeline.control.streams import settle_late_writes
+from pipeline.control.streams import read_stream, settle_late_writes
 from pipeline.cutover.log_searches import as_it_is, changes_of, keys_of, read_all, search_of, shown
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.migration import MigrationTable
@@ -76,7 +76,8 @@ def carry_over(context: Context, late: Late) -> None:
     except TranshipError as error:
         what = f"{_said(late, [])} They were not carried over: {error.explanation}"
         with context.control() as control:
-            _settle(control, context, late, what)
+            if not _is_settled(control, context, late):
+                _settle(control, context, late, what)
 
 
 def _carry(context: Context, late: Late) -> None:
@@ -90,6 +91,14 @@ def _carry(context: Context, late: Late) -> None:
             _write(connection, late, decided)
             _settle(connection, context, late, _said(late, decided))
             fence(connection, context.lease)
+
+
+def _is_settled(control: Connection, context: Context, late: Late) -> bool:
+    """Whether it has committed all the same: then only the server's answer was lost.
+
+    The lock waits for a transaction that is still at it.
+    """
+    return read_stream(control, context.migration.id, lock=True).position.contains(late.position)
 
 
 def _settle(control: Connection, context: Context, late: Late, what: str) -> None:

@@ -7,32 +7,30 @@ RESTORING a migration goes on to the stage that was recorded when it entered RES
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
 from sqlalchemy import Connection
 
-from pipeline.control.chunk_checks import void_attempts
-from pipeline.control.chunks import void_chunks
 from pipeline.control.claims import release_claims
 from pipeline.control.cut_over_parts import end_part, note_unblocked
 from pipeline.control.hooks import HookRun, last_run
-from pipeline.control.leases import revoke_lease
 from pipeline.control.migrations import forget_obstacle, postpone_migration, retry_not_before
+from pipeline.control.shut_out import shut_out
 from pipeline.control.stage_change import StageChange
 from pipeline.control.watches import find_watch, note_until
 from pipeline.cutover.decisions import next_attempt, out_of_attempts, too_early
 from pipeline.cutover.foreign_writes import tell_the_rest
 from pipeline.cutover.late_writes import tell_late_writes
 from pipeline.cutover.shared import note_parts
-from pipeline.cutover.way_back import open_way_back
+from pipeline.cutover.way_back import open_way_back, told_s_ago
 from pipeline.domain.cut_over_parts import Part
 from pipeline.domain.event_kind import EventKind
 from pipeline.domain.hook_names import Hook
 from pipeline.domain.request import MigrationKind
-from pipeline.domain.role import Role
 from pipeline.domain.stages import Stage
-from pipeline.errors import AmbiguousError, FencedError, TranshipError
+from pipeline.errors import AmbiguousError, FencedError, RetryableError, TranshipError, defect
 from pipeline.hooks.runner import ask, tell_failure
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.gtid import GtidSet
@@ -40,6 +38,7 @@ from pipeline.pausepoints import Point, reached
 from pipeline.step.context import Context, Outcome
 
 log = logging.getLogger(__name__)
+_SEARCHED_S = 300.0  # since the application was told; way_back.py counts on it
 
 
 def finish(context: Context, ended: str) -> Outcome:
@@ -58,13 +57,16 @@ def finish(context: Context, ended: str) -> Outcome:
     elif context.migration.blocked_at is not None:  # a crash came between the hook and its note
         _note_told(context, None, ended=True)
     reached(Point.AFTER_SUCCESS_HOOK)
-    if context.migration.kind is MigrationKind.ALTER:
-        _search_logs(context)  # the way back is verified against what this carries over
+    if _is_alter(context):
+        # The way back is verified against what this carries over.
+        unsearched = _search_logs(context)
         open_way_back(context)
     else:
         open_way_back(context)  # as long as it waits for the source, no log is searched in vain
-        _search_logs(context)
+        unsearched = _search_logs(context)
     with context.control() as control:
+        for why in unsearched:  # not before: a step that records the way back again searches again
+            _note_unsearched(control, context, why)
         context.enter_in(control, Stage.DONE, ended)
         release_claims(control, context.migration.id)
     return Outcome.ADVANCED
@@ -95,18 +97,55 @@ def _note_told(context: Context, until: GtidSet | None, *, ended: bool) -> None:
             note_unblocked(control, context.migration.id)
 
 
-def _search_logs(context: Context) -> None:
-    """Look whether a row has come in beside the stream; whatever is found holds nothing up."""
+def _search_logs(context: Context) -> list[str]:
+    """Look whether a row has come in beside the stream; whatever is found holds nothing up.
+
+    Returns:
+        for each log that can't be searched, why.
+
+    Raises:
+        RetryableError: the log of an alter can't be searched now; that is waited for, for a time.
+    """
     with context.reading() as control:
         watch = find_watch(control, context.migration.id)
     until = None if watch is None else watch.until
-    for search in (tell_late_writes, partial(tell_the_rest, until=until)):
-        try:
-            search(context)
-        except FencedError:
+    searches = (tell_late_writes, partial(tell_the_rest, until=until))
+    return [why for search in searches if (why := _search(context, search)) is not None]
+
+
+def _search(context: Context, search: Callable[[Context], None]) -> str | None:
+    try:
+        search(context)
+    except FencedError:
+        raise
+    except RetryableError as error:
+        # What an alter has settled is not found again, so its search may be repeated.
+        if _is_alter(context) and told_s_ago(context) < _SEARCHED_S:
             raise
-        except TranshipError as error:
-            context.note(EventKind.CUT_OVER, f"a binary log can't be searched: {error.explanation}")
+        return error.explanation
+    except TranshipError as error:
+        return error.explanation
+    except Exception as error:  # a defect of ours must not keep the way back from being recorded
+        log.exception("a defect")
+        return defect(error).explanation
+    return None
+
+
+def _note_unsearched(control: Connection, context: Context, why: str) -> None:
+    what = f"a binary log can't be searched: {why}"
+    if not _is_alter(context):
+        context.note_in(control, EventKind.CUT_OVER, what)
+        return
+    (table,) = context.tables
+    compare = (
+        f"Rows that were written to {table.source} between the proof and the swap may be missing in"
+        f" it: compare it with {table.retired_name}."
+    )
+    context.note_in(control, EventKind.ALARM, f"{what} {compare}")
+
+
+def _is_alter(context: Context) -> bool:
+    return context.migration.kind is MigrationKind.ALTER
 
 
 def _tell(context: Context) -> str | None:
@@ -147,21 +186,9 @@ def leave_restoring(context: Context, what: str) -> Outcome:
         change = StageChange(after_restore=None, blocked_at=None)
         _end_attempt(control, context, after, what, change)
         if after is Stage.ABORTED:
-            _shut_out(control, context)
+            shut_out(control, context.migration.id, context.tables)
             release_claims(control, context.migration.id)
     return Outcome.ADVANCED
-
-
-def _shut_out(control: Connection, context: Context) -> None:
-    """Have no process of ours write to the tables any more: somebody else may fill them now.
-
-    One that was paused has read that its work is wanted, and wakes up an hour later. Whatever it
-    then writes ends with a statement that these make fail.
-    """
-    revoke_lease(control, context.migration.id, Role.STREAM)
-    for table in context.tables:
-        void_chunks(control, table)
-        void_attempts(control, table)  # repairs among them
 
 
 def return_to_ready(context: Context, what: str) -> Outcome:

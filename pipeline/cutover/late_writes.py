@@ -10,8 +10,8 @@ and to a table that somebody has created anew under the old name. Neither is for
 An alter's table keeps its name until the swap. A write that has waited behind the lock could go
 before the waiting rename, if the server lets it (max_write_lock_count). The search ends at the
 rename. Such rows are carried over (carry_over.py), if all that was written can be read. Either way
-the position holds them from then on, in the same transaction: a coordinator that goes on after a
-crash would carry them over again, without what the rows have kept since (alter/carried.py).
+the position holds them from then on, in the same transaction. Otherwise a coordinator that goes on
+after a crash would carry them over again, without what the rows have kept since (alter/carried.py).
 """
 
 from __future__ import annotations

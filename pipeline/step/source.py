@@ -51,7 +51,8 @@ def require_history(source: Connection, stream: StreamState) -> None:
             "The source has received as a replica what was applied already, and does not execute"
             f" it: {where}.",
             "Start its replication (START REPLICA) until it has, then: tranship resume ID. If that"
-            " can't be, it has lost them: abort, clean up and start again.",
+            " is impossible, the source has lost these transactions: abort, clean up and start"
+            " again.",
         )
     raise StartOverError(
         f"The source has lost transactions that were applied already: {where}. It was restored, or"

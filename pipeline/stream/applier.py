@@ -296,5 +296,6 @@ class Applier:
     def _forget(self) -> None:
         self._gathered.clear()
         self._former.clear()
+        self._rows_written = 0
         self._grows_until = None
         self._spilled = self._transaction_ended = self._cut_over_seen = False

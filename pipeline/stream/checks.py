@@ -29,7 +29,8 @@ def check_source(
     """The log goes on where the position is, on a server that has kept it; or all is verified.
 
     Raises:
-        FatalError: the source has lost transactions that were applied.
+        FatalError: the source has lost transactions that were applied, or has received them as a
+            replica and does not execute them.
     """
     with pools.begin(migration.source) as source:
         found = server_run(source)

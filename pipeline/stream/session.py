@@ -19,7 +19,7 @@ from pipeline.control.streams import StreamState, read_stream
 from pipeline.control.throttles import read_throttle
 from pipeline.domain.migration import Migration, MigrationTable
 from pipeline.domain.stages import WRITES_BLOCKED, Stage, wants_stream
-from pipeline.errors import RetryableError
+from pipeline.errors import RetryableError, TranshipError
 from pipeline.mysql.failures import driver_errors
 from pipeline.mysql.flavours import executed_gtids
 from pipeline.mysql.gtid import GtidSet
@@ -170,9 +170,13 @@ class StreamSession:
         if data.in_transaction():
             self._renew()
             return
-        with driver_errors(self.target):
-            fence(data, self.lease)
-            data.commit()
+        try:
+            with driver_errors(self.target):
+                fence(data, self.lease)
+                data.commit()
+        except TranshipError:
+            roll_back(data)  # else it would never count as idle again, and be closed
+            raise
 
     def _require_connection(self) -> None:
         """

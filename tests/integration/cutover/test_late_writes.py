@@ -7,13 +7,15 @@ from collections.abc import Callable
 import pytest
 
 from pipeline.commands import control
-from pipeline.cutover import late_writes
+from pipeline.cutover import carry_over, finish, late_writes
 from pipeline.cutover.alter_locks import Swap
 from pipeline.domain.stages import Stage
+from pipeline.errors import RetryableError
 from pipeline.mysql.flavours import is_mariadb
 from pipeline.mysql.pools import run
 from pipeline.pausepoints import Point, at
 from pipeline.status.progress import read_progress
+from pipeline.step.context import Context
 from pipeline.stream import log_search
 from tests.conftest import Connect
 from tests.support.cut_overs import ReadyAlter, ReadyMove
@@ -85,6 +87,66 @@ def test_rows_written_late_that_cannot_be_read_are_left_to_a_person(
     said = read_alarms(alter.pools, alter.id)
     assert f"{alter.schema}.t at keys that can't be told" in said
     assert "Nothing was carried over" in said
+
+
+def lose_the_connection() -> None:
+    raise RetryableError("The connection is lost.")
+
+
+def test_rows_whose_commit_is_not_answered_are_not_told_as_left_out(
+    alter: ReadyAlter, slipping: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person would write them over newer ones."""
+    without_triggers(alter)
+    slipping("UPDATE {t} SET v = 'late' WHERE id = 1")
+    carry = carry_over._carry
+
+    def carry_without_answer(context: Context, late: carry_over.Late) -> None:
+        carry(context, late)
+        lose_the_connection()
+
+    monkeypatch.setattr(carry_over, "_carry", carry_without_answer)
+    alter.coordinators.until(Stage.DONE)
+    assert read_alarms(alter.pools, alter.id).endswith("at the keys 1; carried over: 1.")
+
+
+@pytest.fixture
+def losing_connections(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], None]:
+    """Have something done before each search for late writes."""
+
+    def lose(action: Callable[[], None]) -> None:
+        def search(context: Context) -> None:
+            action()
+            late_writes.tell_late_writes(context)
+
+        monkeypatch.setattr(finish, "tell_late_writes", search)
+
+    return lose
+
+
+def test_a_connection_lost_in_a_search_leaves_no_row_out(
+    alter: ReadyAlter,
+    slipping: Callable[[str], None],
+    losing_connections: Callable[[Callable[[], None]], None],
+) -> None:
+    without_triggers(alter)
+    slipping("UPDATE {t} SET v = 'late' WHERE id = 1")
+    losing_connections(once(lose_the_connection))
+    alter.coordinators.until(Stage.DONE)
+    assert read_alarms(alter.pools, alter.id).endswith("at the keys 1; carried over: 1.")
+
+
+def test_a_search_that_never_succeeds_is_an_alarm_and_holds_nothing_up(
+    alter: ReadyAlter,
+    losing_connections: Callable[[Callable[[], None]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(finish, "_SEARCHED_S", 0)
+    losing_connections(lose_the_connection)
+    alter.coordinators.until(Stage.DONE)
+    said = read_alarms(alter.pools, alter.id)
+    assert "can't be searched: The connection is lost." in said
+    assert f"compare it with {alter.schema}.t_tranship_old." in said
 
 
 def test_a_search_that_ends_before_the_swap_says_so(

@@ -84,7 +84,7 @@ def test_a_source_that_is_still_committing_has_lost_nothing(
         require_history(source, sent)
 
 
-def test_a_source_that_has_stopped_to_execute_what_it_receives_is_not_waited_for(
+def test_a_source_that_has_stopped_executing_what_it_receives_is_not_waited_for(
     move: DirectMove, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Promoted, say, with a relay log that nobody will apply; a log alone would have said so."""

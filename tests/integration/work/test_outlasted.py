@@ -56,6 +56,17 @@ def test_a_repair_that_outlasts_its_migration_writes_nothing(
     assert verifier.copied == 2
 
 
+def test_an_abort_during_a_copy_does_not_write_to_the_whole_ledger(
+    worker: Worker, aborted: Callable[[], None]
+) -> None:
+    """A statement on a million rows holds locks for minutes, or is given up and begun again."""
+    aborted()
+    attempts = worker.control(
+        f"SELECT attempt FROM tranship.chunk_checks WHERE table_id = {worker.move.table.id}"
+    )
+    assert set(attempts) == {(0,)}
+
+
 def test_a_batch_that_outlasts_its_migration_writes_nothing(
     worker: Worker, aborted: Callable[[], None]
 ) -> None:
