@@ -12,7 +12,7 @@ import pytest
 from pipeline.control.migrations import change_request
 from pipeline.control.streams import read_stream
 from pipeline.cutover import way_back as recording
-from pipeline.domain.request import move_request
+from pipeline.domain.request import MigrationKind, move_request
 from pipeline.domain.stages import Stage
 from pipeline.mysql.pools import Pools, run
 from pipeline.pausepoints import Point, at
@@ -132,7 +132,7 @@ def test_a_source_that_is_away_delays_the_way_back_and_not_the_application(there
 def test_a_source_that_stays_away_costs_the_way_back_and_nothing_else(
     there: Round, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recording, "_LIMIT_S", -1)
+    monkeypatch.setitem(recording._LIMIT_S, MigrationKind.MOVE, -1)
     there.forward.allow()
     there.forward.coordinators.killed_at(Point.BEFORE_SUCCESS_HOOK)
     with source_away(there.way_back.pools) as away:
