@@ -83,33 +83,6 @@ def test_a_connection_lost_while_nobody_writes_is_replaced_before_somebody_does(
     assert "a defect" not in caplog.text
 
 
-def test_a_renewal_that_fails_while_nobody_writes_leaves_no_transaction_open(
-    move: DirectMove,
-) -> None:
-    """The server would close the connection, and the next row would meet that."""
-    timeouts = move.pools.settings.timeouts.model_copy(update={"lease_s": 1})
-    impatient = Pools(move.pools.settings.model_copy(update={"timeouts": timeouts}))
-    with closing(impatient), streaming(move, impatient):
-        insert(move, (1,))
-        has_rows(move, 1)
-        number = known(the_lease(move).connection_id, "the connection")
-        with move.pools.begin(TARGET) as other, move.pools.begin(TARGET) as killer:
-            where = f"migration_id = '{move.migration_id}'"
-            run(other, f"SELECT 1 FROM tranship.leases WHERE {where} FOR UPDATE")
-            wait_until(lambda: is_at(move, number, "trx_state = 'LOCK WAIT'"), "a renewal", 3)
-            run(killer, f"KILL QUERY {number}")
-            time.sleep(0.05)  # else it gets the lock
-        wait_until(lambda: not is_at(move, number, "TRUE"), "the end of its transaction", 3)
-        assert the_lease(move).connection_id == number
-
-
-def is_at(move: DirectMove, connection: int, what: str) -> bool:
-    """Whether a connection has such a transaction."""
-    with move.pools.begin(TARGET) as other:
-        query = "SELECT 1 FROM information_schema.innodb_trx WHERE trx_mysql_thread_id ="
-        return bool(run(other, f"{query} {connection} AND {what}").rows)
-
-
 def test_a_connection_lost_in_a_large_transaction_leaves_no_reader_behind(
     move: DirectMove, monkeypatch: pytest.MonkeyPatch
 ) -> None:
