@@ -24,6 +24,7 @@ from pipeline.status.wording import reasons_text, search_text
 
 _COORDINATOR_SILENT_S = 10.0
 _MESSAGES_WAIT_S = 15.0
+_MESSAGES_WAIT_LONG_S = 60.0  # while each worker pauses between two of them
 _STREAMER_STARTS_S = 3.0
 _NO_MESSAGES_S = 3.0  # beat sends one every second
 _YIELDING = frozenset({Stage.COPYING, Stage.CONVERGING, Stage.READY})
@@ -52,6 +53,7 @@ class StatusFacts:
     failure: Failure | None
     hook_failure: str | None  # of on-success
     throttled: tuple[Reading, ...]
+    gives_way: bool  # workers pause
     chunks_left: int
     planned: bool
     unverified: int
@@ -164,7 +166,8 @@ def _missing(now: StatusFacts) -> NextStep | None:
     starting = now.stage is Stage.COPYING and now.stage_s < _STREAMER_STARTS_S
     if wants_stream(now.stage) and not now.stream_alive and not starting:
         return _start(now, Role.STREAM, "no streamer is running")
-    if now.waiting_s > _MESSAGES_WAIT_S or _nobody_to_take_it(now):
+    longest_s = _MESSAGES_WAIT_LONG_S if now.gives_way else _MESSAGES_WAIT_S
+    if now.waiting_s > longest_s or _nobody_to_take_it(now):
         what = f"no copy worker has taken a message for {now.waiting_s:.0f} s"
         return _start(now, Role.COPY, what)
     return None

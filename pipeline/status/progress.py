@@ -37,7 +37,14 @@ from pipeline.domain.processes import Processes
 from pipeline.domain.reading import Reading
 from pipeline.domain.request import MigrationKind
 from pipeline.domain.role import Role
-from pipeline.domain.stages import STAGES_THAT_REPAIR, STAGES_THAT_SEARCH, Stage, wants_stream
+from pipeline.domain.stages import (
+    STAGES_THAT_COPY,
+    STAGES_THAT_REPAIR,
+    STAGES_THAT_SEARCH,
+    STAGES_THAT_VERIFY,
+    Stage,
+    wants_stream,
+)
 from pipeline.domain.way_back import Direction
 from pipeline.errors import TranshipError
 from pipeline.mysql.flavours import log_retention_s
@@ -49,7 +56,7 @@ from pipeline.status.way_back import WayBackProgress, read_way_back
 from pipeline.step.lag import source_progress
 
 _PACE_S = 10.0
-_WITH_PAUSES = frozenset({Stage.COPYING, Stage.CONVERGING})
+_WITH_PAUSES = STAGES_THAT_COPY | STAGES_THAT_VERIFY
 _EVENTS = 5
 
 
@@ -283,7 +290,7 @@ def _status_facts(pools: Pools, migration: Migration, progress: Progress) -> Sta
         way_back=progress.way_back,
         window=None if migration.in_window else str(migration.request.cut_over_window),
         failure=migration.failure, hook_failure=progress.hook_failure,
-        throttled=progress.throttled,
+        throttled=progress.throttled, gives_way=progress.gives_way,
         chunks_left=sum(one.chunks_known - one.chunks_done for one in tables),
         planned=all(one.planned for one in tables),
         unverified=sum(one.chunks_unverified for one in tables),

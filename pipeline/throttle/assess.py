@@ -70,7 +70,7 @@ def assess(context: Context) -> ThrottleState:
 def _gives_way(context: Context, limits: Throttle) -> bool:
     """Whether workers are to pause, since others use the source at this moment.
 
-    A look now and then is enough: the part of them that finds somebody is that of the time.
+    A look a second is enough: the share of looks that find somebody is their share of the time.
     """
     if not limits.busy_nice_ratio:
         return False

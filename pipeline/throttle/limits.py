@@ -30,7 +30,7 @@ OF_THROTTLE = {
     "max_apply_lag_s": Limit("seconds that the stream may be behind"),
     "nice_ratio": Limit("pause after each chunk, as a multiple of its time", zero=True),
     "busy_nice_ratio": Limit(
-        "pause as a multiple of the source's time, while others use it", zero=True
+        "pause as a multiple of the time the source took, while others use it", zero=True
     ),
 }
 OF_COPY = {

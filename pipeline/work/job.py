@@ -28,6 +28,7 @@ from pipeline.errors import (
 from pipeline.mysql.pools import Pools
 
 _LONGEST_PAUSE_S = 60.0
+_LONGEST_FOR_OTHERS_S = 2.0  # nobody has asked for it; and who copies next is to look again
 WHOLE_TABLE = -1  # instead of a chunk
 
 
@@ -108,8 +109,11 @@ def obstacle(kind: JobKind, migration: Migration, throttle: ThrottleState) -> Jo
 
 def nice_pause_s(limits: Throttle, worked_s: float, source_s: float, *, gives_way: bool) -> float:
     """How long to pause after a job; `source_s` of its time the source was busy with it."""
-    busy_s = limits.busy_nice_ratio * source_s if gives_way else 0.0
-    return min(max(limits.nice_ratio * worked_s, busy_s), _LONGEST_PAUSE_S)
+    for_others_s = limits.busy_nice_ratio * source_s if gives_way else 0.0
+    return max(
+        min(limits.nice_ratio * worked_s, _LONGEST_PAUSE_S),
+        min(for_others_s, _LONGEST_FOR_OTHERS_S),
+    )
 
 
 def stop_reason(

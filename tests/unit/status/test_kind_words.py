@@ -15,7 +15,7 @@ from pipeline.status.next_step import StatusFacts, next_step
 MOVE = StatusFacts(
     id="m1", kind=MigrationKind.MOVE, source="old", target="new", stage=Stage.READY,
     after_restore=Stage.READY, postponed=False, window=None, failure=None, hook_failure=None,
-    throttled=(),
+    throttled=(), gives_way=False,
     chunks_left=0, planned=True, unverified=0, indexes_left=0, touched=1, touched_s=0.1,
     touched_limit_s=1.0, waiting_s=0, lag_s=0, lag_limit_s=1, verify_lag_s=1, stream_alive=True,
     coordinated_s_ago=1, stage_s=20,

@@ -24,7 +24,7 @@ from pipeline.status.way_back import WayBackProgress
 MOVE = StatusFacts(
     id="m1", kind=MigrationKind.MOVE, source="old", target="new", stage=Stage.COPYING,
     after_restore=None, postponed=False, window=None, failure=None, hook_failure=None,
-    throttled=(), chunks_left=0,
+    throttled=(), gives_way=False, chunks_left=0,
     planned=True, unverified=0, indexes_left=0, touched=0, touched_s=0.0, touched_limit_s=1.0,
     waiting_s=0.0,
     lag_s=0.0, lag_limit_s=5.0, verify_lag_s=6.0, stream_alive=True, coordinated_s_ago=0.5,
@@ -266,6 +266,15 @@ def test_messages_that_nobody_takes_name_the_worker_that_would() -> None:
         "no copy worker has taken a message for 16 s: start one with tranship worker copy"
     )
     assert said.command == "tranship worker copy"
+
+
+def test_workers_that_pause_for_others_are_not_said_to_be_missing() -> None:
+    pausing = replace(MOVE, gives_way=True)
+    assert next_step(replace(pausing, waiting_s=40)).command == WATCH
+    said = next_step(replace(pausing, waiting_s=61))
+    assert "no copy worker has taken a message for 61 s" in said.sentence
+    at_once = next_step(replace(pausing, waiting_s=4, processes=COORDINATES))
+    assert "no copy worker" in at_once.sentence
 
 
 def test_what_has_just_begun_lacks_nothing_yet() -> None:
