@@ -35,9 +35,9 @@ def ready_to_apply(stand: Stand, table: TableKind) -> str:
     return migration_id
 
 
-def apply_backlog(stand: Stand, migration_id: str) -> float:
-    """Apply all that the source has executed; returns the seconds it took."""
-    executed = executed_on(stand)
+def apply_backlog(stand: Stand, migration_id: str, executed: GtidSet | None = None) -> float:
+    """Apply `executed`, or all that the source has executed; returns the seconds it took."""
+    executed = executed or executed_on(stand)
     with _streamer(stand.stack.config, stand.target, migration_id) as go:
         began = time.monotonic()
         go.set()
@@ -54,22 +54,21 @@ def executed_on(stand: Stand) -> GtidSet:
 def wait_applied(stand: Stand, migration_id: str, executed: GtidSet) -> None:
     """Wait until the position contains `executed`.
 
-    One plain statement asks, on one connection: what asks often must cost little.
+    Raises:
+        SystemExit: the migration fails, or takes too long.
     """
     query = (
         f"SELECT position, stage FROM {SCHEMA}.streams JOIN {SCHEMA}.migrations m"
         f" ON m.id = migration_id WHERE m.id = '{migration_id}'"
     )
     deadline = Deadline(f"{migration_id} does not apply what the source has executed")
-    with stand.connect(stand.target) as control, control.cursor() as cursor:
+    with stand.asking(query) as ask:
         while True:
-            cursor.execute(query)
-            position, stage = cursor.fetchall()[0]
+            position, stage = ask()
             if GtidSet.parse(str(position)).contains(executed):
                 return
-            if Stage(str(stage)) is Stage.FAILED:
+            if stage == Stage.FAILED:
                 stand.refuse_failed(migration_id)
-            control.commit()
             deadline.pause()
 
 

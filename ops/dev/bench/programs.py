@@ -1,7 +1,8 @@
 """Finds the programs that Tranship is compared with, and sysbench, which writes.
 
 A program is what an option names; or what the sandbox has from Debian; or what is on the PATH. One
-that is nowhere is left out by name, in the table too.
+that is nowhere is left out by name, in the table too. "gh-ost --move-tables" is a gh-ost that has
+that flag: not every build does.
 """
 
 from __future__ import annotations
@@ -70,6 +71,10 @@ class Programs:
         return {name: one.version for name, one in self._found.items() if one is not None}
 
     def _look_for(self, name: str) -> Program | None:
+        name, _, flag = name.partition(" ")
+        if flag:
+            program = self.find(name)
+            return program if program is not None and flag in _help(program) else None
         if name in self.named:
             return _with_version(name, Program((str(self.named[name]),)))
         if name in _PACKAGED:
@@ -85,6 +90,13 @@ def _packaged(name: str, product: Product, cache: Path) -> Program:
         "LUA_PATH": str(prefix.path / "usr/share/sysbench/?.lua"),
     }
     return Program(tuple(prefix.command(_PATHS.get(name, f"usr/bin/{name}"))), environment)
+
+
+def _help(program: Program) -> str:
+    done = subprocess.run(
+        [*program.command, "--help"], capture_output=True, text=True, check=False, timeout=20
+    )
+    return done.stdout + done.stderr
 
 
 def _with_version(name: str, program: Program) -> Program:

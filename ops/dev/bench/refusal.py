@@ -15,7 +15,7 @@ from typing import Any
 
 import pymysql
 
-from ops.dev.bench.stand import Deadline, Stand
+from ops.dev.bench.stand import STAGE, Deadline, Stand
 from pipeline.domain.stages import Stage
 
 _PAUSE_S = 0.001
@@ -96,16 +96,10 @@ def waited_s(stand: Stand, migration_id: str, prober: Prober) -> float:
 
 
 def _wait_told(stand: Stand, migration_id: str) -> float:
-    # One plain statement: what asks often must cost little.
-    query = f"SELECT stage FROM tranship.migrations WHERE id = '{migration_id}'"
     deadline = Deadline(f"{migration_id} does not cut over")
-    with stand.connect(stand.target) as connection, connection.cursor() as cursor:
-        while True:
-            cursor.execute(query)
-            stage = Stage(str(cursor.fetchall()[0][0]))
-            if stage in _TOLD:
-                return time.monotonic()
-            if stage is Stage.FAILED:
+    with stand.asking(STAGE.format(id=migration_id)) as ask:
+        while (stage := ask()[0]) not in _TOLD:
+            if stage == Stage.FAILED:
                 stand.refuse_failed(migration_id)
-            connection.commit()
             deadline.pause(0.003)
+    return time.monotonic()

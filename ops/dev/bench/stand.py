@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ from pipeline.configuration.load import load_settings
 from pipeline.configuration.path import PATH_VARIABLE
 from pipeline.control.migration_tables import read_tables
 from pipeline.control.migrations import read_migration
+from pipeline.control.schema import SCHEMA as CONTROL
 from pipeline.control.touched_keys import count_touched
 from pipeline.domain.migration import Migration
 from pipeline.domain.request import AlterRequest, MoveRequest, Request
@@ -37,6 +38,11 @@ from pipeline.mysql.table import TableName
 WHO = "bench"
 LIMIT_S = 1800.0
 _POLL_S = 0.03  # asking costs CPU, of which there may be little
+STAGE = f"SELECT stage FROM {CONTROL}.migrations WHERE id = '{{id}}'"
+IS_COPIED = (
+    f"SELECT MIN(copied), MIN(stage) FROM {CONTROL}.migrations m"
+    f" LEFT JOIN {CONTROL}.migration_tables ON migration_id = m.id WHERE m.id = '{{id}}'"
+)
 _PURGE = "PURGE BINARY LOGS BEFORE NOW() + INTERVAL 1 DAY"  # all but the one just begun
 _COUNTED = 10_000_000
 _OPTIONS = {
@@ -161,10 +167,18 @@ class Stand:
             return sum(count_touched(control, table, _COUNTED) for table in tables)
 
     def wait_copied(self, migration_id: str) -> None:
+        """
+        Raises:
+            SystemExit: it fails, or is not copied in time.
+        """
         deadline = Deadline(f"{migration_id} is not copied")
-        while not self.is_copied(migration_id):
-            self.refuse_failed(migration_id)
-            deadline.pause()
+        with self.asking(IS_COPIED.format(id=migration_id)) as ask:
+            while True:
+                copied, stage = ask()
+                if copied:
+                    return
+                self._refuse_failed(migration_id, stage)
+                deadline.pause()
 
     def wait_stage(self, migration_id: str, *stages: Stage) -> None:
         """
@@ -175,23 +189,47 @@ class Stand:
             raise SystemExit(f"{migration_id} does not get to {stages[0]}")
 
     def gets_to(self, migration_id: str, *stages: Stage, limit_s: float = LIMIT_S) -> bool:
-        """Whether it gets to one of the stages in time."""
+        """Whether it gets to one of the stages in time.
+
+        Raises:
+            SystemExit: it fails.
+        """
         deadline = time.monotonic() + limit_s
-        while self.migration(migration_id).stage not in stages:
-            if time.monotonic() > deadline:
-                return False
-            self.refuse_failed(migration_id)
-            time.sleep(_POLL_S)
+        with self.asking(STAGE.format(id=migration_id)) as ask:
+            while (stage := ask()[0]) not in stages:
+                if time.monotonic() > deadline:
+                    return False
+                self._refuse_failed(migration_id, stage)
+                time.sleep(_POLL_S)
         return True
+
+    @contextmanager
+    def asking(self, query: str) -> Iterator[Callable[[], tuple[Any, ...]]]:
+        """A function that asks the control schema for one row, as it is now, again and again.
+
+        It is one plain statement on one connection: what asks often must cost little.
+        """
+        with self.connect(self.control) as connection, connection.cursor() as cursor:
+            connection.autocommit(True)
+
+            def ask() -> tuple[Any, ...]:
+                cursor.execute(query)
+                (row,) = cursor.fetchall()
+                return tuple(row)
+
+            yield ask
 
     def refuse_failed(self, migration_id: str) -> None:
         """
         Raises:
             SystemExit: the migration has stopped, which no benchmark expects.
         """
-        migration = self.migration(migration_id)
-        if migration.stage is Stage.FAILED:
-            raise SystemExit(f"{migration_id} has failed: {migration.failure}\n{self.stack.logs()}")
+        self._refuse_failed(migration_id, self.migration(migration_id).stage)
+
+    def _refuse_failed(self, migration_id: str, stage: str) -> None:
+        if stage == Stage.FAILED:
+            failure = self.migration(migration_id).failure
+            raise SystemExit(f"{migration_id} has failed: {failure}\n{self.stack.logs()}")
 
     def discard(self, migration_id: str) -> None:
         """Abort the migration and remove what it has left behind."""
@@ -208,9 +246,7 @@ class Stand:
             self.run(server, "FLUSH BINARY LOGS", _PURGE)
 
     def is_copied(self, migration_id: str) -> bool:
-        with self.pools.begin(self.control) as control:
-            found = read_tables(control, migration_id)
-        return bool(found) and all(table.copied for table in found)
+        return bool(self.value(self.control, IS_COPIED.format(id=migration_id)))
 
 
 class Deadline:

@@ -21,7 +21,7 @@ from ops.dev.bench.lines import Line, at_least
 from ops.dev.bench.peers import COPIERS
 from ops.dev.bench.peers.peer import Peer
 from ops.dev.bench.row import Bench, Row
-from ops.dev.bench.stand import WHO, Deadline, Stand
+from ops.dev.bench.stand import IS_COPIED, WHO, Deadline, Stand
 from ops.dev.bench.tables import ORDERS
 from pipeline.commands.clean_up import clean_up
 from pipeline.commands.control import abort
@@ -136,11 +136,12 @@ def _drive(stand: Stand, jobs: Queue[Job]) -> float:
         source=stand.source, target=stand.target, tables=(table,), postpone_cut_over=True
     )
     migration_id = start(stand.pools, request, WHO)
-    while _advance(stand, migration_id, messenger) is not Stage.ABORTED:
-        if not seconds and stand.is_copied(migration_id):
-            seconds = time.monotonic() - began
-            abort(stand.pools, stand.target, migration_id, WHO)
-        deadline.pause()
+    with stand.asking(IS_COPIED.format(id=migration_id)) as ask:
+        while _advance(stand, migration_id, messenger) is not Stage.ABORTED:
+            if not seconds and ask()[0]:
+                seconds = time.monotonic() - began
+                abort(stand.pools, stand.target, migration_id, WHO)
+            deadline.pause()
     clean_up(stand.pools, stand.target, migration_id, WHO)
     return seconds
 
