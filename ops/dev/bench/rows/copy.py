@@ -15,14 +15,14 @@ from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
-from ops.dev.bench.copying import seconds_to_copy
+from ops.dev.bench.copying import FEW, few_rows, seconds_to_copy, start_warm_workers
 from ops.dev.bench.in_turn import Side, in_turn, versus
 from ops.dev.bench.lines import Line, at_least
 from ops.dev.bench.peers import COPIERS
 from ops.dev.bench.peers.peer import Peer
 from ops.dev.bench.row import Bench, Row
 from ops.dev.bench.stand import IS_COPIED, WHO, Deadline, Stand
-from ops.dev.bench.tables import ORDERS
+from ops.dev.bench.tables import ORDERS, TableKind
 from pipeline.commands.clean_up import clean_up
 from pipeline.commands.control import abort
 from pipeline.commands.start import start
@@ -65,16 +65,18 @@ def _rate(peer: Peer, stand: Stand, rows: int) -> float:
 
 def _by_workers(stand: Stand) -> float:
     # Idle workers would cost the others something: beat's tick, Celery's heartbeats.
-    stand.start_workers()
+    start_warm_workers(stand)
     seconds = seconds_to_copy(stand, ORDERS)
     stand.stop_workers()
     return seconds
 
 
 def _by_processes(stand: Stand) -> float:
-    stand.empty(stand.target)
     with _processes(stand.stack.config) as jobs:
-        return _drive(stand, jobs)
+        with few_rows(stand):
+            _drive(stand, jobs, FEW)
+        stand.empty(stand.target)
+        return _drive(stand, jobs, ORDERS)
 
 
 class _Queued:
@@ -128,10 +130,10 @@ def _work(config: Path, jobs: Queue[Job], ready: Barrier) -> None:
     pools.close()
 
 
-def _drive(stand: Stand, jobs: Queue[Job]) -> float:
+def _drive(stand: Stand, jobs: Queue[Job], kind: TableKind) -> float:
     messenger, deadline = _Queued(jobs), Deadline("the copy does not end")
     began, seconds = time.monotonic(), 0.0
-    table = TableName.parse(ORDERS.full_name)
+    table = TableName.parse(kind.full_name)
     request = MoveRequest(
         source=stand.source, target=stand.target, tables=(table,), postpone_cut_over=True
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ops.dev.bench.copying import seconds_to_ready
+from ops.dev.bench.copying import seconds_to_ready, start_warm_workers
 from ops.dev.bench.in_turn import Side, in_turn, versus
 from ops.dev.bench.lines import Line, at_least, median
 from ops.dev.bench.peers import spirit
@@ -31,7 +31,7 @@ def _measure(bench: Bench) -> Iterator[Line]:
 
 
 def _by_workers(stand: Stand) -> float:
-    stand.start_workers()
+    start_warm_workers(stand)
     seconds = seconds_to_ready(stand, ORDERS)
     stand.stop_workers()
     return seconds
