@@ -12,7 +12,7 @@ from ops.dev.bench.tables import ORDERS, TableKind
 from pipeline.domain.stages import Stage
 
 FEW = TableKind("few", ORDERS.columns, ORDERS.values)
-_FEW_ROWS = 20_000  # a chunk for each process
+_FEW_ROWS = 20_000  # five chunks
 
 
 @contextmanager
@@ -29,10 +29,10 @@ def few_rows(stand: Stand) -> Iterator[None]:
 
 
 def start_warm_workers(stand: Stand) -> None:
-    """Start the workers, and have them copy a few rows."""
+    """Start the workers, and have them copy and verify a few rows."""
     stand.start_workers()
     with few_rows(stand):
-        seconds_to_copy(stand, FEW)
+        seconds_to_ready(stand, FEW)
 
 
 def seconds_to_copy(stand: Stand, table: TableKind) -> float:

@@ -26,13 +26,20 @@ def in_turn(
     rounds: int,
     say: Callable[[str], None],
     prepare: Callable[[], None] = lambda: None,
+    last: Mapping[str, Side] | None = None,
 ) -> Values:
-    """Each side's values, one for each round; `prepare` comes before a round, unmeasured."""
-    values: Values = {name: [] for name in sides}
+    """Each side's values, one for each round; `prepare` comes before a round, unmeasured.
+
+    The sides of `last` leave something behind that would cost the others time: they always come
+    after them.
+    """
+    last = last or {}
+    both = {**sides, **last}
+    values: Values = {name: [] for name in both}
     for number in range(1, rounds + 1):
         prepare()
-        for name in order(list(sides), number):
-            values[name].append(sides[name]())
+        for name in (*order(list(sides), number), *last):
+            values[name].append(both[name]())
             say(f"round {number}, {name}: {brief(values[name][-1])}")
     return values
 

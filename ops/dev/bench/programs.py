@@ -7,6 +7,7 @@ that flag: not every build does.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -60,7 +61,7 @@ class Programs:
         """
         program = self.find(name)
         if program is None:
-            raise SystemExit(f"{name} is not found. Name it: --program {name}=PATH")
+            raise SystemExit(f"{name} is not found. Name it: --program {name.split()[0]}=PATH")
         return program
 
     def missing(self, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -74,7 +75,7 @@ class Programs:
         name, _, flag = name.partition(" ")
         if flag:
             program = self.find(name)
-            return program if program is not None and flag in _help(program) else None
+            return program if program is not None and has_flag(_help(program), flag) else None
         if name in self.named:
             return _with_version(name, Program((str(self.named[name]),)))
         if name in _PACKAGED:
@@ -90,6 +91,12 @@ def _packaged(name: str, product: Product, cache: Path) -> Program:
         "LUA_PATH": str(prefix.path / "usr/share/sysbench/?.lua"),
     }
     return Program(tuple(prefix.command(_PATHS.get(name, f"usr/bin/{name}"))), environment)
+
+
+def has_flag(text: str, flag: str) -> bool:
+    """Whether a program's help lists the flag, with one dash, as Go writes it, or with two."""
+    listed = rf"^\s+-{{1,2}}{re.escape(flag.lstrip('-'))}\b"
+    return re.search(listed, text, re.MULTILINE) is not None
 
 
 def _help(program: Program) -> str:

@@ -102,4 +102,4 @@ def _wait_told(stand: Stand, migration_id: str) -> float:
             if stage == Stage.FAILED:
                 stand.refuse_failed(migration_id)
             deadline.pause(0.003)
-    return time.monotonic()
+        return time.monotonic()

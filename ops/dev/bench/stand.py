@@ -204,12 +204,15 @@ class Stand:
         return True
 
     @contextmanager
-    def asking(self, query: str) -> Iterator[Callable[[], tuple[Any, ...]]]:
-        """A function that asks the control schema for one row, as it is now, again and again.
+    def asking(
+        self, query: str, server: str | None = None
+    ) -> Iterator[Callable[[], tuple[Any, ...]]]:
+        """A function that asks for one row, as it is now, again and again: of the control schema.
 
         It is one plain statement on one connection: what asks often must cost little.
         """
-        with self.connect(self.control) as connection, connection.cursor() as cursor:
+        where = self.control if server is None else server
+        with self.connect(where) as connection, connection.cursor() as cursor:
             connection.autocommit(True)
 
             def ask() -> tuple[Any, ...]:

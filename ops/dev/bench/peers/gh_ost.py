@@ -43,7 +43,9 @@ def _command(stand: Stand, program: str, *arguments: str) -> Command:
     tls = () if stand.tls == "disabled" else ("--ssl", "--ssl-allow-insecure")
     return command(
         stand, program, f"--host={old.host}", f"--port={old.port}", f"--user={old.user}",
-        f"--password={old.password}", f"--database={SCHEMA}", *_TERMS, *tls, *arguments,
+        f"--password={old.password}", f"--database={SCHEMA}",
+        f"--serve-socket-file={stand.stack.directory / 'gh-ost.sock'}",  # else one is left in /tmp
+        *_TERMS, *tls, *arguments,
     )  # fmt: skip
 
 

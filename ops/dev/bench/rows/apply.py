@@ -1,8 +1,9 @@
 """Apply a backlog of 200,000 random updates in 100 transactions, against others on the same log.
 
 Each round writes one backlog, which every side then applies to a copy of the table of its own: on
-the same target, but for gh-ost, which rebuilds the table in place. What that writes to the log
-comes after the backlog, and is behind us before the next round.
+the same target, but for gh-ost, which rebuilds the table in place, on the source. What gh-ost
+writes to the log comes after what the others read of it, and both we and gh-ost itself have read it
+before the next round.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ops.dev.bench.applying import apply_backlog, executed_on, ready_to_apply
 from ops.dev.bench.in_turn import Side, in_turn, versus
@@ -28,7 +30,7 @@ from pipeline.mysql.gtid import GtidSet
 _ROWS = 1_000_000
 _UPDATES = 200_000
 _TRANSACTIONS = 100
-_OURS, _REPLAY, _GH_OST = "Tranship", "mysqlbinlog | mysql", "gh-ost"
+_OURS, _REPLAY, _GH_OST = "Tranship", "mysqlbinlog | mysql", "gh-ost in place"
 _COPY_OF_REPLAY = f"replay.{ORDERS.name}"
 
 
@@ -45,12 +47,12 @@ class _Backlog:
     _chance: random.Random = field(default_factory=lambda: random.Random(2026))
 
     def write(self) -> None:
-        self.number += 1
         each = self.updates // _TRANSACTIONS
         with self.stand.connect(self.stand.source) as connection, connection.cursor() as cursor:
             cursor.execute("FLUSH BINARY LOGS")
             cursor.execute("SHOW BINARY LOG STATUS")
             self.file = str(cursor.fetchall()[0][0])
+            self.number += 1
             for _ in range(_TRANSACTIONS):
                 ids = self._chance.sample(range(2, self.rows + 1), each)
                 cursor.execute(self._update(",".join(map(str, ids))))
@@ -59,6 +61,11 @@ class _Backlog:
             connection.commit()
             cursor.execute("FLUSH BINARY LOGS")
         self.executed = executed_on(self.stand)
+
+    def mark(self) -> None:
+        """Write one row, so that one can see who has got to the end of the log."""
+        self.number += 1
+        self.stand.run(self.stand.source, self._update("1"))
 
     def _update(self, ids: str) -> str:
         return (
@@ -79,14 +86,18 @@ def _measure(bench: Bench) -> Iterator[Line]:
         }
         _make_copy(stand)
         with _gh_ost(stand, rows) as ghost:
+            last: dict[str, Side] = {}
             if ghost is not None:
-                sides[_GH_OST] = lambda: updates / _apply_by(ghost, stand, backlog)
+                last[_GH_OST] = lambda: updates / _apply_by(ghost, stand, backlog)
 
             def prepare() -> None:
-                apply_backlog(stand, migration_id)  # what gh-ost has written is not ours to measure
+                if ghost is not None:
+                    backlog.mark()
+                    _apply_by(ghost, stand, backlog)
+                    apply_backlog(stand, migration_id)
                 backlog.write()
 
-            rates = in_turn(sides, bench.rounds, bench.say, prepare)
+            rates = in_turn(sides, bench.rounds, bench.say, prepare, last)
     yield versus(rates, _OURS, _REPLAY, at_least(1, aim=1.5), "updates/s")
     if _GH_OST in rates:
         yield versus(rates, _OURS, _GH_OST, at_least(2), "updates/s")
@@ -111,46 +122,64 @@ def _replay(stand: Stand, backlog: _Backlog) -> float:
         client(stand, "mysql", stand.target, "--max-allowed-packet=256M"),
     )
     seconds = time.monotonic() - began
-    if not _has_applied(stand, stand.target, _COPY_OF_REPLAY, backlog):
+    if stand.value(stand.target, _version(_COPY_OF_REPLAY)) != backlog.number:
         raise SystemExit(f"{_COPY_OF_REPLAY} has not got the last update, whatever mysql said")
     return seconds
 
 
-def _has_applied(stand: Stand, server: str, table: str, backlog: _Backlog) -> bool:
-    query = f"SELECT version FROM {table} WHERE id = 1"
-    return bool(stand.value(server, query) == backlog.number)
+def _version(table: str) -> str:
+    """The query for the number of the last backlog that the table has got."""
+    return f"SELECT version FROM {table} WHERE id = 1"
+
+
+@dataclass(frozen=True)
+class _GhOst:
+    """A running gh-ost, stopped (SIGSTOP) for as long as it is not its turn."""
+
+    identity: process.Identity
+    log: Path
+
+    def wait(self, is_done: Callable[[], bool], pause_s: float, what: str) -> None:
+        """
+        Raises:
+            SystemExit: it has ended, or takes too long.
+        """
+        deadline = Deadline(f"gh-ost does not {what}")
+        while not is_done():
+            if not self.identity.alive:
+                raise SystemExit("gh-ost: " + " | ".join(self.log.read_text().splitlines()[-3:]))
+            deadline.pause(pause_s)
 
 
 @contextmanager
-def _gh_ost(stand: Stand, rows: int) -> Iterator[process.Identity | None]:
-    """gh-ost, copied and stopped; None if it is not found."""
+def _gh_ost(stand: Stand, rows: int) -> Iterator[_GhOst | None]:
+    """gh-ost, which has copied the table and is stopped; None if it is not found."""
     if stand.programs.find("gh-ost") is None:
         yield None
         return
-    flag = stand.stack.directory / "postpone"
+    flag, log = stand.stack.directory / "postpone", stand.stack.directory / "gh-ost.log"
     flag.touch()
-    with running(in_place(stand, ORDERS, flag), stand.stack.directory / "gh-ost.log") as ghost:
-        deadline = Deadline("gh-ost does not copy the table")
-        while not stand.has_rows(stand.source, in_place_name(ORDERS), rows):
-            deadline.pause(0.5)
-        process.send(ghost, signal.SIGSTOP)
+    with running(in_place(stand, ORDERS, flag), log) as identity:
+        ghost, table = _GhOst(identity, log), in_place_name(ORDERS)
+        ghost.wait(lambda: stand.has_rows(stand.source, table, rows), 0.5, "copy the table")
+        process.send(identity, signal.SIGSTOP)
         yield ghost
 
 
-def _apply_by(ghost: process.Identity, stand: Stand, backlog: _Backlog) -> float:
-    began = time.monotonic()
-    process.send(ghost, signal.SIGCONT)
-    deadline = Deadline("gh-ost does not apply the backlog")
-    while not _has_applied(stand, stand.source, in_place_name(ORDERS), backlog):
-        deadline.pause()
-    seconds = time.monotonic() - began
-    process.send(ghost, signal.SIGSTOP)
+def _apply_by(ghost: _GhOst, stand: Stand, backlog: _Backlog) -> float:
+    """Let it go on until it has applied what was written last."""
+    with stand.asking(_version(in_place_name(ORDERS)), stand.source) as ask:
+        began = time.monotonic()
+        process.send(ghost.identity, signal.SIGCONT)
+        ghost.wait(lambda: ask() == (backlog.number,), 0.03, "apply the backlog")
+        seconds = time.monotonic() - began
+    process.send(ghost.identity, signal.SIGSTOP)
     return seconds
 
 
 ROW = Row(
     "apply",
-    "apply a backlog of 200,000 random updates of 1 M rows, in 100 transactions",
+    "apply a backlog of 200,000 random updates of 1 M rows, in 100 transactions; gh-ost in place",
     _measure,
     programs=("mysqlbinlog", "mysql", "gh-ost"),
     minutes=4,

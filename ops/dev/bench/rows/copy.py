@@ -154,7 +154,8 @@ def _advance(stand: Stand, migration_id: str, messenger: _Queued) -> Stage | Non
 
 ROW = Row(
     "copy",
-    "copy of 1 M rows of 7 columns (230 bytes, one index), nothing written meanwhile",
+    "copy of 1 M rows of 7 columns (230 bytes, one index) by workers that have copied before,"
+    " nothing written meanwhile",
     _measure,
     programs=tuple(program for peer in COPIERS for program in peer.programs),
     minutes=6,

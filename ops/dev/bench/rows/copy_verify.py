@@ -39,7 +39,8 @@ def _by_workers(stand: Stand) -> float:
 
 ROW = Row(
     "copy-verify",
-    "copy and verify 1 M rows of 7 columns, nothing written meanwhile",
+    "copy and verify 1 M rows of 7 columns by workers that have done so before, nothing written"
+    " meanwhile",
     _measure,
     programs=("spirit",),
     minutes=4,

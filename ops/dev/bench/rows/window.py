@@ -20,8 +20,23 @@ from ops.dev.bench.tables import sysbench_table
 from pipeline.domain.stages import Stage
 
 TABLE = sysbench_table(1)
-_MANY, _LARGE = 1_000_000, 10_000_000
-_SETTLE_S = 10.0  # then what is left is that of writers who go on
+_SETTLE_S = 10.0  # by then the start of sysbench is over
+
+
+@dataclass(frozen=True)
+class _Size:
+    """How many rows are cut over how often, and whether they are copied before sysbench starts.
+
+    The copy gives way to writers at full speed: of 10 M rows it would take ten minutes each time.
+    """
+
+    rows: int
+    each_round: int
+    copied_before: bool
+
+
+_MANY = _Size(1_000_000, each_round=10, copied_before=False)
+_LARGE = _Size(10_000_000, each_round=1, copied_before=True)
 
 
 @dataclass
@@ -54,13 +69,9 @@ class CutOvers:
 
 
 @contextmanager
-def _ready(stand: Stand, load: Load, begin: Callable[[], str]) -> Iterator[str]:
-    """A migration that is ready to cut over while sysbench writes.
-
-    A large table is copied before: beside writers that the copy gives way to, it would take ten
-    minutes each time, and the row `converge` does that.
-    """
-    if load.rows > _MANY:
+def _ready(stand: Stand, load: Load, size: _Size, begin: Callable[[], str]) -> Iterator[str]:
+    """A migration that is ready to cut over, while sysbench writes."""
+    if size.copied_before:
         migration_id = _begun(stand, begin)
         with writing(stand, load, LIMIT_S):
             time.sleep(_SETTLE_S)
@@ -76,10 +87,10 @@ def _begun(stand: Stand, begin: Callable[[], str]) -> str:
     return migration_id
 
 
-def _move_once(stand: Stand, load: Load) -> tuple[float, int]:
+def _move_once(stand: Stand, load: Load, size: _Size) -> tuple[float, int]:
     """Move the table under load; milliseconds of refusal, and the number of attempts."""
     with (
-        _ready(stand, load, lambda: stand.begin([TABLE.name])) as migration_id,
+        _ready(stand, load, size, lambda: stand.begin([TABLE.name])) as migration_id,
         probing(stand, TABLE.full_name) as prober,
     ):
         stand.cut_over(migration_id)
@@ -96,28 +107,32 @@ def finish(stand: Stand, migration_id: str) -> int:
     return attempts
 
 
-def _moves(bench: Bench, rows: int, times: int) -> Iterator[Line]:
-    found, load = CutOvers(), Load(rows=bench.rows(rows))
+def _moves(bench: Bench, size: _Size) -> Iterator[Line]:
+    found, load = CutOvers(), Load(rows=bench.rows(size.rows))
+    times = size.each_round * bench.rounds
     with bench.stand() as stand:
         stand.fill(TABLE, load.rows)
         stand.start_workers()
-        found.repeat(bench, times, lambda _: _move_once(stand, load))
+        found.repeat(bench, times, lambda _: _move_once(stand, load, size))
     yield from found.lines("refusal")
 
 
-def _alters(bench: Bench, rows: int, times: int) -> Iterator[Line]:
-    found, load = CutOvers(), Load(rows=bench.rows(rows))
+def _alters(bench: Bench, size: _Size) -> Iterator[Line]:
+    found, load = CutOvers(), Load(rows=bench.rows(size.rows))
+    times = size.each_round * bench.rounds
     with bench.stand() as stand:
         stand.fill(TABLE, load.rows)
         stand.start_workers()
-        found.repeat(bench, times, lambda number: _alter_once(stand, load, number))
+        found.repeat(bench, times, lambda number: _alter_once(stand, load, size, number))
     yield from found.lines("longest wait of a write")
 
 
-def _alter_once(stand: Stand, load: Load, number: int) -> tuple[float, int]:
-    change = f"COMMENT = 'alter {number}'"
+def _alter_once(stand: Stand, load: Load, size: _Size, number: int) -> tuple[float, int]:
+    def begin() -> str:
+        return stand.begin_alter(TABLE.name, f"COMMENT = 'alter {number}'")
+
     with (
-        _ready(stand, load, lambda: stand.begin_alter(TABLE.name, change)) as migration_id,
+        _ready(stand, load, size, begin) as migration_id,
         probing(stand, TABLE.full_name) as prober,
     ):
         stand.cut_over(migration_id)
@@ -130,28 +145,28 @@ def _alter_once(stand: Stand, load: Load, number: int) -> tuple[float, int]:
 WINDOW = Row(
     "window",
     "refusal window of moves of 1 M rows under sysbench oltp_write_only, 4 threads; ten each round",
-    lambda bench: _moves(bench, _MANY, 10 * bench.rounds),
+    lambda bench: _moves(bench, _MANY),
     programs=("sysbench",),
-    minutes=60,
+    minutes=35,
 )
 WINDOW_10M = Row(
     "window-10m",
-    "the same with 10 M rows, which sysbench writes once they are verified; one each round",
-    lambda bench: _moves(bench, _LARGE, bench.rounds),
+    "the same with 10 M rows, sysbench from when they are copied and verified; one each round",
+    lambda bench: _moves(bench, _LARGE),
     programs=("sysbench",),
-    minutes=45,
+    minutes=15,
 )
 LOCK = Row(
     "lock",
     "writes waiting for alters of 1 M rows under sysbench oltp_write_only; ten each round",
-    lambda bench: _alters(bench, _MANY, 10 * bench.rounds),
+    lambda bench: _alters(bench, _MANY),
     programs=("sysbench",),
-    minutes=60,
+    minutes=35,
 )
 LOCK_10M = Row(
     "lock-10m",
-    "the same with 10 M rows, which sysbench writes once they are verified; one each round",
-    lambda bench: _alters(bench, _LARGE, bench.rounds),
+    "the same with 10 M rows, sysbench from when they are copied and verified; one each round",
+    lambda bench: _alters(bench, _LARGE),
     programs=("sysbench",),
-    minutes=45,
+    minutes=15,
 )

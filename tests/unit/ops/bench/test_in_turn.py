@@ -1,5 +1,7 @@
 """Sides are measured in turn, and none of them always comes first."""
 
+from functools import partial
+
 from ops.dev.bench.in_turn import brief, in_turn, versus
 from ops.dev.bench.lines import at_least
 
@@ -19,6 +21,19 @@ def test_each_second_round_goes_the_other_way() -> None:
     )
     assert "".join(calls) == "-ab-ba-ab"
     assert values == {"a": [2, 6, 8], "b": [3, 5, 9]}
+
+
+def test_a_side_that_would_cost_the_others_time_comes_last_in_every_round() -> None:
+    calls: list[str] = []
+
+    def side(name: str) -> float:
+        calls.append(name)
+        return float(len(calls))
+
+    sides = {name: partial(side, name) for name in "ab"}
+    values = in_turn(sides, rounds=2, say=lambda _: None, last={"z": partial(side, "z")})
+    assert "".join(calls) == "abzbaz"
+    assert values == {"a": [1, 5], "b": [2, 4], "z": [3, 6]}
 
 
 def test_a_ratio_names_both_sides_and_their_medians() -> None:
