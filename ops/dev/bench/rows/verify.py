@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from sqlalchemy import func, select, update
+from sqlalchemy import update
 
 from ops.dev.bench.in_turn import in_turn, versus
 from ops.dev.bench.lines import Line, at_most
@@ -19,6 +19,7 @@ from ops.dev.bench.stand import Deadline, Stand
 from ops.dev.bench.tables import ORDERS, TableKind, sysbench_table
 from pipeline.control.chunk_checks import UNVERIFIED
 from pipeline.control.schema import chunk_checks
+from pipeline.control.schema_operation import throttles
 from pipeline.domain.stages import Stage
 from tasks.messages import send_advance
 
@@ -47,6 +48,7 @@ def _against_servers(bench: Bench, table: TableKind, what: str) -> Line:
 
 
 def _verify_again(stand: Stand, migration_id: str) -> float:
+    _wait_until_alone(stand)
     began = time.monotonic()
     with stand.pools.begin(stand.target) as control:
         # What was tried before is verified in shorter runs.
@@ -54,15 +56,18 @@ def _verify_again(stand: Stand, migration_id: str) -> float:
         control.execute(update(chunk_checks).values(**again))
     send_advance(stand.target, migration_id)
     deadline = Deadline("the table is not verified")
-    while _unverified(stand):
-        deadline.pause()
+    with stand.asking(f"SELECT COUNT(*) FROM {chunk_checks} WHERE {UNVERIFIED}") as ask:
+        while ask() != (0,):
+            deadline.pause()
     return time.monotonic() - began
 
 
-def _unverified(stand: Stand) -> int:
-    with stand.pools.begin(stand.target) as control:
-        query = select(func.count()).select_from(chunk_checks).where(UNVERIFIED)
-        return int(control.execute(query).scalar_one())
+def _wait_until_alone(stand: Stand) -> None:
+    """Until nobody gives way any more to the other side's CHECKSUM TABLE, as a move does."""
+    deadline = Deadline("Tranship gives way to others")
+    with stand.asking(f"SELECT COALESCE(MAX(gives_way), 0) FROM {throttles}") as ask:
+        while ask() != (0,):
+            deadline.pause()
 
 
 def _checksum_tables(stand: Stand, table: TableKind) -> float:
