@@ -24,6 +24,7 @@ from pipeline.domain.stages import Stage
 from tasks.messages import send_advance
 
 _ROWS = 1_000_000
+_POLL_S = 0.005  # the end of the other side is seen at once
 _OURS, _SERVERS = "Tranship", "CHECKSUM TABLE on both"
 
 
@@ -58,7 +59,7 @@ def _verify_again(stand: Stand, migration_id: str) -> float:
     deadline = Deadline("the table is not verified")
     with stand.asking(f"SELECT COUNT(*) FROM {chunk_checks} WHERE {UNVERIFIED}") as ask:
         while ask() != (0,):
-            deadline.pause()
+            deadline.pause(_POLL_S)
     return time.monotonic() - began
 
 
