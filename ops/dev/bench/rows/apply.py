@@ -31,7 +31,8 @@ _ROWS = 1_000_000
 _UPDATES = 200_000
 _TRANSACTIONS = 100
 _OURS, _REPLAY, _GH_OST = "Tranship", "mysqlbinlog | mysql", "gh-ost in place"
-_COPY_OF_REPLAY = f"replay.{ORDERS.name}"
+_REPLAY_SCHEMA = "replay"
+_COPY_OF_REPLAY = f"{_REPLAY_SCHEMA}.{ORDERS.name}"
 
 
 @dataclass
@@ -104,10 +105,9 @@ def _measure(bench: Bench) -> Iterator[Line]:
 
 
 def _make_copy(stand: Stand) -> None:
-    schema, _, _ = _COPY_OF_REPLAY.partition(".")
     stand.run(
         stand.target,
-        f"CREATE DATABASE {schema}",
+        f"CREATE DATABASE {_REPLAY_SCHEMA}",
         f"CREATE TABLE {_COPY_OF_REPLAY} LIKE {ORDERS.full_name}",
         f"INSERT INTO {_COPY_OF_REPLAY} SELECT * FROM {ORDERS.full_name}",
     )
@@ -115,10 +115,10 @@ def _make_copy(stand: Stand) -> None:
 
 def _replay(stand: Stand, backlog: _Backlog) -> float:
     began = time.monotonic()
-    schema, _, _ = _COPY_OF_REPLAY.partition(".")
+    renamed = f"--rewrite-db={SCHEMA}->{_REPLAY_SCHEMA}"
     log = ("--read-from-remote-server", "--skip-gtids", backlog.file)
     pipe(
-        client(stand, "mysqlbinlog", stand.source, f"--rewrite-db={SCHEMA}->{schema}", *log),
+        client(stand, "mysqlbinlog", stand.source, renamed, *log),
         client(stand, "mysql", stand.target, "--max-allowed-packet=256M"),
     )
     seconds = time.monotonic() - began

@@ -25,12 +25,13 @@ _ROWS = 1_000_000
 _FEWEST = 5  # rounds: each takes seconds
 _POLL_S = 0.005
 _IMPORTS = "import pymysql, sqlalchemy"
-# Nothing, until a chunk is committed; then how long ago the request was recorded.
+# NULL, until a chunk is committed; then how long ago the request was recorded.
 _SINCE_RECORDED = (
-    "SELECT TIMESTAMPDIFF(MICROSECOND, created_at, UTC_TIMESTAMP(6)) / 1e6"
-    " FROM tranship.migrations WHERE id = '{id}' AND EXISTS (SELECT 1 FROM tranship.chunks"
+    "SELECT IF(EXISTS (SELECT 1 FROM tranship.chunks"
     " JOIN tranship.migration_tables ON migration_tables.id = chunks.table_id"
-    " WHERE migration_id = '{id}' AND state = 'done')"
+    " WHERE migration_id = '{id}' AND state = 'done'),"
+    " TIMESTAMPDIFF(MICROSECOND, created_at, UTC_TIMESTAMP(6)) / 1e6, NULL)"
+    " FROM tranship.migrations WHERE id = '{id}'"
 )
 
 
@@ -81,11 +82,9 @@ def _first_chunk(stand: Stand) -> tuple[str, _Started]:
     migration_id = command.communicate()[0].decode().strip()
     stand.control = stand.target
     deadline = Deadline(f"{migration_id} copies nothing")
-    with stand.connect(stand.target) as connection, connection.cursor() as cursor:
-        connection.autocommit(True)  # each query sees what is committed
-        while not cursor.execute(_SINCE_RECORDED.format(id=migration_id)):
+    with stand.asking(_SINCE_RECORDED.format(id=migration_id)) as ask:
+        while (since_recorded := ask()[0]) is None:
             deadline.pause(_POLL_S)
-        ((since_recorded,),) = cursor.fetchall()
     return migration_id, _Started(float(since_recorded), time.monotonic() - typed)
 
 
