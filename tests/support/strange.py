@@ -127,6 +127,7 @@ def made_strange(
             with pools.begin(server) as connection:
                 for name, value in values.items():
                     _set(connection, name, value)
+            end_sessions(pools, server, spare)  # a worker keeps them for the next test
         pools.close()  # whoever gets a connection that was opened meanwhile would inherit them
 
 
