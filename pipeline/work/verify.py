@@ -1,6 +1,9 @@
 """The jobs of verifying chunks in full, and what was touched, once; sent again until it is done.
 
 What is being written may take any number of attempts; only errors in a row are limited.
+
+The coordinator's step costs more than what a run of chunks asks of the control schema. So it is
+called only if it has something to do: to send what waits, or to see that all is verified.
 """
 
 from __future__ import annotations
@@ -13,8 +16,8 @@ from pipeline.checksum.sides import TableSides, sides_of
 from pipeline.checksum.verify import ChunkVerifier, Verdict
 from pipeline.checksum.verify_keys import KeyVerifier, SliceVerdict
 from pipeline.configuration.settings import Settings
-from pipeline.control.check_messages import unsend_check
-from pipeline.control.chunk_checks import check_failures
+from pipeline.control.check_messages import due_checks, unsend_check
+from pipeline.control.chunk_checks import check_failures, unverified_chunks
 from pipeline.control.touched_keys import (
     begin_keys,
     end_keys,
@@ -45,6 +48,13 @@ def _verify(context: JobContext) -> Done:
     log.info("verification: %s", verdict.value)
     changed = verdict in (Verdict.VERIFIED, Verdict.REPAIRED)
     return Done(changed, verifier.source_s)
+
+
+def _some_wait_or_none_is_left(context: JobContext) -> bool:
+    """Whether chunks wait to be sent, or none is left; what is in flight calls when it ends."""
+    with context.control() as control:
+        waiting = due_checks(control, context.table, 1, _resend_s(context))
+        return bool(waiting) or not unverified_chunks(control, context.table, 1)
 
 
 def _verify_keys(context: JobContext) -> Done:
@@ -97,6 +107,7 @@ VERIFY = JobKind(
     attempts=check_failures,
     limit=_limit,
     what="Verifying chunk {number} of {table}",
+    calls=_some_wait_or_none_is_left,
 )
 
 VERIFY_KEYS = JobKind(

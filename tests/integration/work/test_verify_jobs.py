@@ -18,7 +18,7 @@ from pipeline.work.verify import VERIFY, VERIFY_KEYS
 from tests.support.jobs import Worker, raising, throttle
 from tests.support.moves import TARGET
 from tests.support.settings import changed
-from tests.support.verification import drained
+from tests.support.verification import drained, move_of_thirty
 
 
 def test_a_verification_calls_the_coordinator_only_if_something_is_new(verifier: Worker) -> None:
@@ -31,6 +31,52 @@ def test_a_verification_calls_the_coordinator_only_if_something_is_new(verifier:
         drained(verifier.move)
         assert verifier.run(VERIFY_KEYS, WHOLE_TABLE) is JobResult.UNCHANGED  # nothing is left
     assert len(verifier.told) == 1
+
+
+def in_runs(pools: Pools, schema: str) -> tuple[Worker, list[int]]:
+    """A table of several chunks, each of which is a run; those that the coordinator has sent."""
+    worker = Worker(move_of_thirty(pools, schema, chunk_rows=10))
+    worker.move.copy_all()
+    drained(worker.move)
+    worker.control(  # what was tried so often is verified chunk by chunk
+        "UPDATE tranship.chunk_checks SET attempt = 4, sent_at = NULL, run = NULL"
+        f" WHERE table_id = {worker.move.table.id}"
+    )
+    worker.move.sent.chunk_checks = []
+    worker.move.advance()
+    return worker, worker.move.sent.chunk_checks
+
+
+def test_the_last_run_in_flight_calls_the_coordinator_and_none_before_it(
+    pools: Pools, schema: str
+) -> None:
+    """A step of the coordinator's costs as much as what a run itself asks of the control schema."""
+    worker, sent = in_runs(pools, schema)
+    assert len(sent) >= 3
+    for number in sent[:-1]:
+        assert worker.run(VERIFY, number) is JobResult.CHANGED
+    assert worker.told == []
+    assert worker.run(VERIFY, sent[-1]) is JobResult.CHANGED
+    assert len(worker.told) == 1
+
+
+def test_a_run_that_ends_has_the_next_one_sent(
+    pools: Pools, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each would wait for a tick."""
+    changed(monkeypatch, pools, checksum={"window": 1})
+    worker, sent = in_runs(pools, schema)
+    assert len(sent) == 1
+    assert worker.run(VERIFY, sent[0]) is JobResult.CHANGED
+    assert len(worker.told) == 1
+
+
+def test_a_repaired_chunk_is_sent_again_at_once(pools: Pools, schema: str) -> None:
+    worker, sent = in_runs(pools, schema)
+    assert len(sent) >= 3
+    worker.control(f"UPDATE {worker.move.table.target} SET v = 'other' WHERE id = 1")
+    assert worker.run(VERIFY, sent[0]) is JobResult.CHANGED
+    assert len(worker.told) == 1
 
 
 def test_a_throttled_worker_leaves_the_verification_to_be_sent_again(verifier: Worker) -> None:
