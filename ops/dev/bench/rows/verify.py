@@ -51,10 +51,11 @@ def _against_servers(bench: Bench, table: TableKind, what: str) -> Line:
 def _verify_again(stand: Stand, migration_id: str) -> float:
     _wait_until_alone(stand)
     with stand.pools.begin(stand.target) as control:
-        began = control.execute(select(NOW)).scalar_one()
         # What was tried before is verified in shorter runs.
         again = {"fully_verified": False, "attempt": 0, "sent_at": None, "not_before": None}
         control.execute(update(chunk_checks).values(**again))
+    with stand.pools.begin(stand.target) as control:
+        began = control.execute(select(NOW)).scalar_one()
     send_advance(stand.target, migration_id)
     deadline = Deadline("the table is not verified")
     with stand.asking(f"SELECT COUNT(*) FROM {chunk_checks} WHERE {UNVERIFIED}") as ask:
