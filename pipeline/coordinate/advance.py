@@ -1,10 +1,11 @@
 """The coordinator: a short, re-entrant step that takes a migration as far as it will go now.
 
-Nothing of it stays in memory between calls: beat calls it every second, and so does the end of
-every task. Whoever gets the lease does the step, all others return at once; it is renewed for as
-long as the step takes. While writes are blocked it stays and polls: then every tenth of a second
-counts, and nobody might call again if the broker is away. What takes longer then than
-`cut_over.limit_s` is undone, whatever holds it up: by another coordinator, if this one hangs.
+Nothing of it stays in memory between calls: beat calls it every second, and so does a task that
+ends and leaves something for it to do. Whoever gets the lease does the step, all others return at
+once; it is renewed for as long as the step takes. While writes are blocked it stays and polls: then
+every tenth of a second counts, and nobody might call again if the broker is away. What takes longer
+then than `cut_over.limit_s` is undone, whatever holds it up: by another coordinator, if this one
+hangs.
 
 The decisions are in decisions.py; here they are carried out.
 """

@@ -76,7 +76,8 @@ class JobKind:
     attempts: Callable[[Connection, MigrationTable, int], int]  # those that count
     limit: Callable[[Settings], int]  # of them; then an error stops the migration
     what: str  # it is called then; {number} and {table} say which one
-    # Whether the coordinator is to know at once of something new; else the next job's end will do.
+    # Whether the coordinator is to know at once of something new; else a later job's end will do,
+    # or the tick.
     calls: Callable[[JobContext], bool] = lambda _: True
 
 

@@ -2,8 +2,8 @@
 
 What is being written may take any number of attempts; only errors in a row are limited.
 
-The coordinator's step costs more than what a run of chunks asks of the control schema. So it is
-called only if it has something to do: to send what waits, or to see that all is verified.
+The coordinator's step costs more than what a run of chunks asks of the control schema. So a run
+calls it only if chunks wait to be sent, or none is left to verify; for all else its tick will do.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _verify(context: JobContext) -> Done:
 
 
 def _some_wait_or_none_is_left(context: JobContext) -> bool:
-    """Whether chunks wait to be sent, or none is left; what is in flight calls when it ends."""
+    """Whether chunks wait to be sent, or none is left; else the last one in flight will call."""
     with context.control() as control:
         waiting = due_checks(control, context.table, 1, _resend_s(context))
         return bool(waiting) or not unverified_chunks(control, context.table, 1)

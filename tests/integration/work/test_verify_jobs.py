@@ -33,7 +33,7 @@ def test_a_verification_calls_the_coordinator_only_if_something_is_new(verifier:
     assert len(verifier.told) == 1
 
 
-def in_runs(pools: Pools, schema: str) -> tuple[Worker, list[int]]:
+def sent_one_by_one(pools: Pools, schema: str) -> tuple[Worker, list[int]]:
     """A table of several chunks, each of which is a run; those that the coordinator has sent."""
     worker = Worker(move_of_thirty(pools, schema, chunk_rows=10))
     worker.move.copy_all()
@@ -50,8 +50,8 @@ def in_runs(pools: Pools, schema: str) -> tuple[Worker, list[int]]:
 def test_the_last_run_in_flight_calls_the_coordinator_and_none_before_it(
     pools: Pools, schema: str
 ) -> None:
-    """A step of the coordinator's costs as much as what a run itself asks of the control schema."""
-    worker, sent = in_runs(pools, schema)
+    """A step of the coordinator's costs more than what a run itself asks of the control schema."""
+    worker, sent = sent_one_by_one(pools, schema)
     assert len(sent) >= 3
     for number in sent[:-1]:
         assert worker.run(VERIFY, number) is JobResult.CHANGED
@@ -65,18 +65,23 @@ def test_a_run_that_ends_has_the_next_one_sent(
 ) -> None:
     """Else each would wait for a tick."""
     changed(monkeypatch, pools, checksum={"window": 1})
-    worker, sent = in_runs(pools, schema)
-    assert len(sent) == 1
-    assert worker.run(VERIFY, sent[0]) is JobResult.CHANGED
+    worker, sent = sent_one_by_one(pools, schema)
+    (first,) = sent
+    assert worker.run(VERIFY, first) is JobResult.CHANGED
     assert len(worker.told) == 1
+    worker.move.advance()
+    assert sent == [first, first + 1]
 
 
 def test_a_repaired_chunk_is_sent_again_at_once(pools: Pools, schema: str) -> None:
-    worker, sent = in_runs(pools, schema)
-    assert len(sent) >= 3
+    worker, sent = sent_one_by_one(pools, schema)
+    first, *others = list(sent)
+    assert others
     worker.control(f"UPDATE {worker.move.table.target} SET v = 'other' WHERE id = 1")
-    assert worker.run(VERIFY, sent[0]) is JobResult.CHANGED
+    assert worker.run(VERIFY, first) is JobResult.CHANGED
     assert len(worker.told) == 1
+    worker.move.advance()
+    assert sent == [first, *others, first]
 
 
 def test_a_throttled_worker_leaves_the_verification_to_be_sent_again(verifier: Worker) -> None:

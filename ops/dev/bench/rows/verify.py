@@ -30,7 +30,7 @@ _OURS, _SERVERS = "Tranship", "CHECKSUM TABLE on both"
 
 def _measure(bench: Bench) -> Iterator[Line]:
     yield _against_servers(bench, ORDERS, "Tranship ÷ CHECKSUM TABLE")
-    # A document's text is half of what a digest costs; CHECKSUM TABLE adds up what is stored.
+    # A document is nearly half of what a digest costs; CHECKSUM TABLE adds up what is stored.
     yield _against_servers(bench, sysbench_table(1), "the same, sysbench's table, no documents")
 
 
@@ -54,7 +54,6 @@ def _verify_again(stand: Stand, migration_id: str) -> float:
         # What was tried before is verified in shorter runs.
         again = {"fully_verified": False, "attempt": 0, "sent_at": None, "not_before": None}
         control.execute(update(chunk_checks).values(**again))
-    with stand.pools.begin(stand.target) as control:
         began = control.execute(select(NOW)).scalar_one()
     send_advance(stand.target, migration_id)
     deadline = Deadline("the table is not verified")
@@ -77,10 +76,14 @@ def _wait_until_alone(stand: Stand) -> None:
 
 def _checksum_tables(stand: Stand, table: TableKind) -> float:
     statement = f"CHECKSUM TABLE {table.full_name}"
-    began = time.monotonic()
-    with ThreadPoolExecutor() as threads:
-        list(threads.map(lambda server: stand.run(server, statement), ("old", "new")))
-    return time.monotonic() - began
+    with (
+        stand.asking(statement, "old") as old,
+        stand.asking(statement, "new") as new,
+        ThreadPoolExecutor(2) as threads,
+    ):
+        began = time.monotonic()
+        list(threads.map(lambda ask: ask(), (old, new)))
+        return time.monotonic() - began
 
 
 ROW = Row(
