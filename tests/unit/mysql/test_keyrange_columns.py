@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from itertools import pairwise, product
+from itertools import combinations_with_replacement, pairwise, product
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from pipeline.mysql.keyrange import (
     KeyRange,
+    RangeWithout,
     above,
     at_or_above,
     bound_from_row,
+    in_range,
     is_one_of,
     order,
     up_to,
@@ -51,6 +53,13 @@ def space(key: Key) -> list[Tuple]:
     return list(product(SPACE, repeat=len(key.columns)))
 
 
+def table(key: Key) -> Table:
+    columns = tuple(
+        Column(name, ValueKind.INTEGER, "int", "int", nullable=False) for name in key.columns
+    )
+    return Table(TableName("s", "t"), columns, key)
+
+
 def literals(bound: Tuple | None) -> tuple[str, ...] | None:
     return None if bound is None else tuple(map(str, bound))
 
@@ -75,6 +84,36 @@ def test_no_key_falls_between_adjacent_chunks_or_into_two(
 
 @within
 @given(cuts())
+def test_a_range_that_is_read_whole_has_the_same_keys(
+    rows: Rows, cut: tuple[Key, list[Tuple]]
+) -> None:
+    key, bounds = cut
+    for lower, upper in combinations_with_replacement([None, *bounds, None], 2):
+        keys = KeyRange(literals(lower), literals(upper))
+        assert rows(key, in_range(table(key), keys)) == rows(key, keys.condition(key))
+
+
+def test_a_range_of_one_integer_is_one_comparison() -> None:
+    one = table(KEYS[0])
+    assert in_range(one, KeyRange(("-3",), ("7",))) == "`a` BETWEEN -2 AND 7"
+    unsigned = KeyRange(("18446744073709551613",), ("18446744073709551615",))
+    assert in_range(one, unsigned).endswith(" 18446744073709551614 AND 18446744073709551615")
+
+
+def test_a_bound_that_is_no_integer_is_compared_as_it_is() -> None:
+    """10.5 lies between two of the keys that a change makes of what were DECIMALs."""
+    for lower in ("10.50", "1e1", "_utf8mb4 x'3130'"):
+        keys = KeyRange((lower,), ("20",))
+        assert in_range(table(KEYS[0]), keys) == keys.condition(KEYS[0])
+
+
+def test_what_a_range_leaves_out_stays_out(rows: Rows) -> None:
+    keys = RangeWithout(("-1",), ("2",), table(KEYS[0]), [("1",)])
+    assert rows(KEYS[0], in_range(table(KEYS[0]), keys)) == [(0,), (2,)]
+
+
+@within
+@given(cuts())
 def test_each_comparison_is_that_of_tuples(rows: Rows, cut: tuple[Key, list[Tuple]]) -> None:
     key, bounds = cut
     for bound in bounds:
@@ -93,10 +132,7 @@ def test_open_on_both_sides_is_every_key(rows: Rows, key: Key) -> None:
 def test_an_empty_range_and_an_empty_list_hold_nothing(rows: Rows, key: Key) -> None:
     same = literals((1,) * len(key.columns))
     assert rows(key, KeyRange(same, same).condition(key)) == []
-    columns = tuple(
-        Column(name, ValueKind.INTEGER, "int", "int", nullable=False) for name in key.columns
-    )
-    assert rows(key, is_one_of(Table(TableName("s", "t"), columns, key), [])) == []
+    assert rows(key, is_one_of(table(key), [])) == []
 
 
 def test_a_condition_keeps_its_meaning_when_it_is_joined_with_others(rows: Rows) -> None:
