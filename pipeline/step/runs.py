@@ -3,6 +3,10 @@
 Chunks have been sized by what copying them cost in time and bytes, so a number of them bounds a
 run in both; the bytes are looked at, too, since a chunk may hold a few very large rows.
 
+Few chunks are shared among half as many runs as may be in flight. That is about how many workers
+there are, since as many messages wait so that no worker has to wait for the coordinator; and a
+run's own statements cost half of what the digests of a chunk do.
+
 All chunks of a run share its waits for the stream, so a run is as long where that lags: it costs
 less then than as many runs of a chunk each, which wait one after the other. But what was tried in
 vain is tried again in smaller runs: the more rows, the more of them are touched meanwhile.
@@ -30,7 +34,7 @@ def in_runs(due: Sequence[DueCheck], most: int) -> list[range]:
 
     All runs are of about the same length, so that where few chunks are due, all workers get some.
     """
-    length = math.ceil(len(due) / most)
+    length = math.ceil(len(due) / max(1, most // 2))
     runs: list[range] = []
     size = 0
     for check in due:
