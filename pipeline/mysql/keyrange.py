@@ -57,7 +57,7 @@ def in_range(table: Table, keys: KeyRange) -> str:
     """`keys.condition`, in the form that costs least where every row of a range is read.
 
     The server asks it again of each row that the index range has given. For one integer BETWEEN is
-    half of the cost: 3% of a digest.
+    half of the cost: 2% of a digest.
     """
     (column, *more) = table.key_columns
     if more or column.kind is not ValueKind.INTEGER or isinstance(keys, RangeWithout):

@@ -62,7 +62,7 @@ def _mark_runs(
         return []
     at_once = chunks_at_once(strategy_of(table).compares_in_place)
     due = due_checks(control, table, most * at_once, settings.resend_s)
-    runs = in_runs(due, most)
+    runs = in_runs(due, most, at_once)
     for run in runs:
         mark_checks_sent(control, table, run)
     return runs

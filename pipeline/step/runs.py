@@ -29,8 +29,8 @@ def chunks_at_once(compares_in_place: bool) -> int:
     return CHUNKS_AT_ONCE if compares_in_place else _CONVERTED_AT_ONCE
 
 
-def in_runs(due: Sequence[DueCheck], most: int) -> list[range]:
-    """Up to `most` runs of adjoining chunks among `due`, in their order.
+def in_runs(due: Sequence[DueCheck], most: int, at_once: int = CHUNKS_AT_ONCE) -> list[range]:
+    """Up to `most` runs of adjoining chunks among `due`, in their order, `at_once` in each at most.
 
     All runs are of about the same length, so that where few chunks are due, all workers get some.
     """
@@ -41,7 +41,7 @@ def in_runs(due: Sequence[DueCheck], most: int) -> list[range]:
         size += check.bytes or 0
         run = runs[-1] if runs else range(0)
         adjoins = bool(run) and check.number == run.stop
-        fits = len(run) < min(length, _longest(check)) and size <= _BYTES_AT_ONCE
+        fits = len(run) < min(length, _longest(check, at_once)) and size <= _BYTES_AT_ONCE
         if adjoins and fits:
             runs[-1] = range(run.start, check.number + 1)
         else:
@@ -50,5 +50,5 @@ def in_runs(due: Sequence[DueCheck], most: int) -> list[range]:
     return runs[:most]
 
 
-def _longest(check: DueCheck) -> int:
-    return max(1, CHUNKS_AT_ONCE >> check.attempt)
+def _longest(check: DueCheck, at_once: int) -> int:
+    return max(1, min(at_once, CHUNKS_AT_ONCE >> check.attempt))

@@ -61,7 +61,11 @@ def test_what_is_always_written_meanwhile_is_never_tried_again_in_the_same_long_
 
 
 def test_rows_that_are_converted_to_be_compared_are_never_many() -> None:
-    assert chunks_at_once(False) < chunks_at_once(True) == CHUNKS_AT_ONCE
+    at_once = chunks_at_once(False)
+    assert at_once < chunks_at_once(True) == CHUNKS_AT_ONCE
+    for most in range(1, 9):
+        runs = in_runs(due(range(most * at_once)), most, at_once)
+        assert [len(run) for run in runs] == [at_once] * most
 
 
 def test_a_chunk_of_unknown_size_is_never_left_out() -> None:
