@@ -61,12 +61,13 @@ def sessions(context: CheckContext) -> Iterator[Finding]:
     """No session that is open now logs otherwise; the stream stops at what one has logged."""
     server = context.request.source
     with context.source() as source:
-        if is_mariadb(source) or variable(source, "performance_schema") != "ON":
-            return  # which don't show it
-        if not session_grants(source).has("SELECT", "performance_schema"):
+        if is_mariadb(source):
+            return  # which doesn't show it
+        if remedy := _to_see_sessions(source):
             yield warning(
-                f"Open sessions of {server} may log otherwise than new ones; they can't be seen.",
-                "GRANT SELECT ON performance_schema.* to Tranship's user there.",
+                f"Sessions of others on {server} can't be seen: those open now may log otherwise"
+                " than new ones, and the copy does not give way to others.",
+                remedy,
             )
             return
         found = _logging_otherwise(source)
@@ -76,6 +77,15 @@ def sessions(context: CheckContext) -> Iterator[Finding]:
             f"{len(found)} sessions of {server} would not log full rows: {shown}.",
             "Have them connect again, or: " + " ".join(f"KILL {one[0]};" for one in found[:_SHOWN]),
         )
+
+
+def _to_see_sessions(source: Connection) -> str:
+    """What a MySQL takes to show the sessions of others (others.py needs it, too), if anything."""
+    if variable(source, "performance_schema") != "ON":
+        return "Start the server with performance_schema = ON."
+    if not session_grants(source).has("SELECT", "performance_schema"):
+        return "GRANT SELECT ON performance_schema.* to Tranship's user there."
+    return ""
 
 
 def _logging_otherwise(source: Connection) -> list[tuple[int, str, str]]:

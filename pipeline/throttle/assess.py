@@ -77,7 +77,7 @@ def _gives_way(context: Context, limits: Throttle) -> bool:
     try:
         with context.source() as source:
             return others_run(source)
-    except FatalError:  # no rights: the preflight has told
+    except FatalError:  # no rights: the preflight has said so
         return False
 
 

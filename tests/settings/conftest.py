@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,17 +14,22 @@ from pipeline.configuration.load import load_settings
 from pipeline.mysql.pools import Pools
 from tests.support.servers import Address, Servers
 
-SETTINGS = {"lower-case-table-names": "1"}
+
+@contextmanager
+def one_server(settings: Mapping[str, str], directory: Path) -> Iterator[Path]:
+    """The configuration of a MySQL server with these settings, under both names."""
+    with Sandbox(tied=True, name=f"settings-{secrets.token_hex(4)}") as sandbox:
+        server = sandbox.mysql("old", settings)
+        here = Address(server.host, server.port, server.user, server.password)
+        path = directory / "tranship.toml"
+        path.write_text(Servers(here, here, Address("127.0.0.1", 1)).as_toml())
+        yield path
 
 
 @pytest.fixture(scope="package")
 def config_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One server, under both names."""
-    with Sandbox(tied=True, name=f"settings-{secrets.token_hex(4)}") as sandbox:
-        server = sandbox.mysql("old", SETTINGS)
-        here = Address(server.host, server.port, server.user, server.password)
-        path = tmp_path_factory.mktemp("config") / "tranship.toml"
-        path.write_text(Servers(here, here, Address("127.0.0.1", 1)).as_toml())
+    settings = {"lower-case-table-names": "1"}
+    with one_server(settings, tmp_path_factory.mktemp("config")) as path:
         yield path
 
 

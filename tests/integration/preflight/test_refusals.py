@@ -14,8 +14,8 @@ from pipeline.domain.request import AlterRequest
 from pipeline.errors import RefusedError, RetryableError
 from pipeline.mysql.pools import Pools, run
 from pipeline.mysql.table import TableName
-from pipeline.preflight import rehearsal
-from pipeline.preflight.findings import Scope, Severity
+from pipeline.preflight import binlog, rehearsal
+from pipeline.preflight.findings import CheckContext, Scope, Severity
 from pipeline.preflight.registry import run_preflight
 from tests.support.moves import SOURCE, TARGET, begin_move, move_request
 from tests.support.preflight import PLAIN, against, asked, do, setting
@@ -286,6 +286,29 @@ def test_each_missing_privilege_is_named_with_the_grant_to_run(
         weak.close()
         for server in (SOURCE, TARGET):
             do(pools, server, f"DROP USER {user}")
+
+
+def test_that_the_copy_will_give_way_to_nobody_whom_we_may_not_see_is_said(
+    pools: Pools, schema: str, config_file: Path
+) -> None:
+    do(
+        pools, SOURCE, PLAIN.format(f"{schema}.t"), f"CREATE USER {schema} IDENTIFIED BY 'pw'",
+        f"GRANT SELECT ON {schema}.* TO {schema}",
+    )  # fmt: skip
+    weak = Pools(_as_user(config_file, schema))
+    context = CheckContext(weak, asked(schema))
+    try:
+        (found,) = binlog.sessions(context)
+        assert found.severity is Severity.WARNING
+        assert "does not give way to others" in found.explanation
+        grant = f"GRANT SELECT ON performance_schema.* TO {schema}"
+        assert found.remedy.partition(" to ")[0] == grant.partition(" TO ")[0]
+        do(pools, SOURCE, grant)
+        weak.close()
+        assert not any("can't be seen" in one.explanation for one in binlog.sessions(context))
+    finally:
+        weak.close()
+        do(pools, SOURCE, f"DROP USER {schema}")
 
 
 def _as_user(config_file: Path, user: str) -> object:
