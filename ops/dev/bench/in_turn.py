@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from ops.dev.bench.lines import Line, Target, ratio
 
 Side = Callable[[], float]
 Values = dict[str, list[float]]
+One = TypeVar("One")
 
 
-def order(names: Sequence[str], number: int) -> Sequence[str]:
+def order(names: Sequence[One], number: int) -> Sequence[One]:
     """The order of the sides in round `number`."""
     return names if number % 2 else names[::-1]
 
