@@ -47,7 +47,7 @@ def _measure(bench: Bench) -> Iterator[Line]:
         rounds = [_round(bench, stand, sizes, number) for number in range(1, bench.rounds + 1)]
     for name in rounds[0][0]:
         spread = [_spread([one[name] for one in found]) for found in rounds]
-        target = None if name in (_RATIO, _PLAIN) else _FLAT
+        target = None if name == _PLAIN else _FLAT
         yield median(f"{name}, {_SPREAD}", "×", spread, target, _by_size(name, rounds))
 
 
