@@ -63,11 +63,18 @@ def sessions(context: CheckContext) -> Iterator[Finding]:
     with context.source() as source:
         if is_mariadb(source):
             return  # which doesn't show it
-        if remedy := _to_see_sessions(source):
+        if variable(source, "performance_schema") != "ON":
             yield warning(
-                f"Sessions of others on {server} can't be seen: those open now may log otherwise"
-                " than new ones, and the copy does not give way to others.",
-                remedy,
+                f"performance_schema is OFF on {server}: open sessions may log otherwise than new"
+                " ones, and the copy does not give way to others.",
+                "Start the server with performance_schema = ON.",
+            )
+            return
+        if not session_grants(source).has("SELECT", "performance_schema"):
+            yield warning(
+                f"Our user sees no sessions of others on {server}: they may log otherwise than new"
+                " ones, and the copy does not give way to them.",
+                "GRANT SELECT ON performance_schema.* to Tranship's user there.",
             )
             return
         found = _logging_otherwise(source)
@@ -77,15 +84,6 @@ def sessions(context: CheckContext) -> Iterator[Finding]:
             f"{len(found)} sessions of {server} would not log full rows: {shown}.",
             "Have them connect again, or: " + " ".join(f"KILL {one[0]};" for one in found[:_SHOWN]),
         )
-
-
-def _to_see_sessions(source: Connection) -> str:
-    """What a MySQL takes to show the sessions of others (others.py needs it, too), if anything."""
-    if variable(source, "performance_schema") != "ON":
-        return "Start the server with performance_schema = ON."
-    if not session_grants(source).has("SELECT", "performance_schema"):
-        return "GRANT SELECT ON performance_schema.* to Tranship's user there."
-    return ""
 
 
 def _logging_otherwise(source: Connection) -> list[tuple[int, str, str]]:

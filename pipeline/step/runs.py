@@ -29,7 +29,7 @@ def chunks_at_once(compares_in_place: bool) -> int:
     return CHUNKS_AT_ONCE if compares_in_place else _CONVERTED_AT_ONCE
 
 
-def in_runs(due: Sequence[DueCheck], most: int, at_once: int = CHUNKS_AT_ONCE) -> list[range]:
+def in_runs(due: Sequence[DueCheck], most: int, at_once: int) -> list[range]:
     """Up to `most` runs of adjoining chunks among `due`, in their order, `at_once` in each at most.
 
     All runs are of about the same length, so that where few chunks are due, all workers get some.
