@@ -237,7 +237,7 @@ class Throttle(_Strict):
     The stream comes first, without a limit of yours: while it is `yield_lag_s` or more behind, one
     chunk is in flight. So the copy always goes on, unless `max_apply_lag_s` stops it. Nor do
     others need one: while their statements run on the source, a worker that has kept the source
-    busy for 0.1 s pauses for `busy_nice_ratio` times as long, up to 2 s.
+    busy for 0.1 s pauses for `busy_nice_ratio` times as long, up to 3 s.
     """
 
     replicas: list[str] = []
@@ -252,7 +252,7 @@ class Throttle(_Strict):
     http: HttpUrl | None = None
     http_timeout_s: Seconds = 1
     nice_ratio: Ratio = 0  # pause per second of work
-    busy_nice_ratio: Ratio = 10  # while others use the source: pause per second of its time
+    busy_nice_ratio: Ratio = 15  # while others use the source: pause per second of its time
     stream: bool = False  # the streamer yields, too
     check_s: Seconds = 1
 

@@ -28,7 +28,7 @@ from pipeline.errors import (
 from pipeline.mysql.pools import Pools
 
 _LONGEST_PAUSE_S = 60.0
-_LONGEST_FOR_OTHERS_S = 2.0  # nobody has asked for it; and who copies next is to look again
+_LONGEST_FOR_OTHERS_S = 3.0  # nobody has asked for it; and who copies next is to look again
 WHOLE_TABLE = -1  # instead of a chunk
 
 

@@ -77,7 +77,7 @@ def test_nothing_that_a_throttle_holds_back_keeps_the_application_waiting() -> N
         (0, 1, False, 0),
         (0.5, 1, False, 1.5),
         (0, 0.5, True, 1),
-        (0, 10, True, 2),  # of that nobody has asked for
+        (0, 15, True, 3),  # of that nobody has asked for
         (2, 1, True, 6),  # a person has asked for more
         (0, 0, True, 0),
         (100, 1, False, 60),  # a worker asleep for an hour would seem to hang
