@@ -49,7 +49,7 @@ def _while_copying(stand: Stand, load: Load, seconds: float) -> float:
     rate = transactions_per_s(stand, load, seconds)
     if stand.is_copied(migration_id):
         raise SystemExit("the copy ended before the writes did: it needs more rows")
-    stand.discard(migration_id)
+    stand.discard(migration_id, keep_logs=True)
     return rate
 
 
