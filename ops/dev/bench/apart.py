@@ -50,13 +50,22 @@ def keep_apart(source: Identity) -> None:
     Raises:
         SystemExit: there is one core only.
     """
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) < 2:
-        raise SystemExit("it needs two cores")
-    writers, others = cores[: len(cores) // 2], cores[len(cores) // 2 :]
+    writers, others = _halves()
     for process in psutil.Process().children(recursive=True):
         _pin(process, writers if process.pid == source.pid else others)
     _pin(psutil.Process(), writers)
+
+
+def send_away(process: Identity) -> None:
+    """Move a process that was started since to where the others are."""
+    _pin(psutil.Process(process.pid), _halves()[1])
+
+
+def _halves() -> tuple[Sequence[int], Sequence[int]]:
+    cores = range(psutil.cpu_count() or 1)
+    if len(cores) < 2:
+        raise SystemExit("it needs two cores")
+    return cores[: len(cores) // 2], cores[len(cores) // 2 :]
 
 
 def _pin(process: psutil.Process, cores: Sequence[int]) -> None:

@@ -46,7 +46,7 @@ def in_turn(
     return values
 
 
-def versus(values: Values, one: str, other: str, target: Target, unit: str) -> Line:
+def versus(values: Values, one: str, other: str, target: Target | None, unit: str) -> Line:
     """`one` over `other`, each round by itself."""
     both = {name: values[name] for name in (one, other)}
     return ratio(f"{one} ÷ {other}", values[one], values[other], target, figures(both, unit))

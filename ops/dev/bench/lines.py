@@ -67,7 +67,11 @@ def worst(what: str, unit: str, values: Sequence[float], target: Target) -> Line
 
 
 def ratio(
-    what: str, above: Sequence[float], below: Sequence[float], target: Target, figures: str = ""
+    what: str,
+    above: Sequence[float],
+    below: Sequence[float],
+    target: Target | None,
+    figures: str = "",
 ) -> Line:
     """The median of the rounds' ratios: what drifts from round to round cancels out."""
     ratios = [one / other for one, other in zip(above, below, strict=True)]

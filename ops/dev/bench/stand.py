@@ -250,10 +250,9 @@ class Stand:
         for half a minute, at the expense of what is measured next.
         """
         clean_up(self.pools, self.control, migration_id, WHO)
-        if keep_logs:
-            return
-        for server in (self.source, self.target):  # each move of a large table logs it once more
-            self.run(server, "FLUSH BINARY LOGS", _PURGE)
+        purge = () if keep_logs else (_PURGE,)  # each move of a large table logs it once more
+        for server in (self.source, self.target):
+            self.run(server, "FLUSH BINARY LOGS", *purge)
 
     def is_copied(self, migration_id: str) -> bool:
         return bool(self.value(self.control, IS_COPIED.format(id=migration_id)))

@@ -1,19 +1,22 @@
 """The source's own throughput while a copy runs with default settings, against it alone.
 
 The source and its writers have cores and a disk of their own: what the copy costs them is what it
-asks of the source, not what the target and the workers take of the same machine.
+asks of the source, not what the target and the workers take of the same machine. Part of that is
+the price of any reader of the binary log, such as a replica: mysqlbinlog shows how much.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
-from ops.dev.bench.apart import in_memory, keep_apart
+from ops.dev.bench.apart import in_memory, keep_apart, send_away
 from ops.dev.bench.in_turn import Side, in_turn, versus
 from ops.dev.bench.lines import Line, at_least
+from ops.dev.bench.peers.peer import client, running
 from ops.dev.bench.row import Bench, Row
-from ops.dev.bench.stand import Stand
-from ops.dev.bench.sysbench import Load, transactions_per_s
+from ops.dev.bench.stand import LIMIT_S, Stand
+from ops.dev.bench.sysbench import Load, writing
 from ops.dev.bench.tables import ORDERS, sysbench_table
 from pipeline.domain.stages import Stage
 from pipeline.errors import known
@@ -21,7 +24,7 @@ from pipeline.errors import known
 _COPIED = 4_000_000
 _WRITTEN = 100_000
 _FOR_S = 20.0
-_WHILE, _ALONE = "while copying", "alone"
+_WHILE, _READ, _ALONE = "while copying", "while mysqlbinlog reads its log", "alone"
 
 
 def _measure(bench: Bench) -> Iterator[Line]:
@@ -33,24 +36,53 @@ def _measure(bench: Bench) -> Iterator[Line]:
         keep_apart(known(stand.stack.servers[stand.source].identity, "the source's process"))
         sides: dict[str, Side] = {
             _WHILE: lambda: _while_copying(stand, load, seconds),
-            _ALONE: lambda: transactions_per_s(stand, load, seconds),
+            _READ: lambda: _while_read(stand, load, seconds),
+            _ALONE: lambda: _alone(stand, load, seconds),
         }
         rates = in_turn(sides, bench.rounds, bench.say)
     yield versus(rates, _WHILE, _ALONE, at_least(0.85, aim=0.9), "transactions/s")
+    yield versus(rates, _READ, _ALONE, None, "transactions/s")
+
+
+def _alone(stand: Stand, load: Load, seconds: float) -> float:
+    with writing(stand, load, LIMIT_S):
+        return _commits_per_s(stand, seconds)
+
+
+def _while_read(stand: Stand, load: Load, seconds: float) -> float:
+    stand.run(stand.source, "FLUSH BINARY LOGS")
+    log = stand.column(stand.source, "SHOW BINARY LOGS")[-1]
+    reading = ("--read-from-remote-server", "--stop-never", "--result-file=/dev/null", log)
+    reader = client(stand, "mysqlbinlog", stand.source, *reading)
+    with running(reader, stand.stack.directory / "mysqlbinlog.log") as identity:
+        send_away(identity)
+        rate = _alone(stand, load, seconds)
+        if not identity.alive:
+            raise SystemExit("mysqlbinlog has ended too early to say anything")
+    return rate
 
 
 def _while_copying(stand: Stand, load: Load, seconds: float) -> float:
-    """
+    """From the first chunk on; the application has been writing before, as it does.
+
     Raises:
         SystemExit: the copy has ended too early to say anything.
     """
-    migration_id = stand.begin([ORDERS.name, sysbench_table(1).name])
-    stand.wait_stage(migration_id, Stage.COPYING)
-    rate = transactions_per_s(stand, load, seconds)
+    with writing(stand, load, LIMIT_S):
+        migration_id = stand.begin([ORDERS.name, sysbench_table(1).name])
+        stand.wait_stage(migration_id, Stage.COPYING)
+        rate = _commits_per_s(stand, seconds)
     if stand.is_copied(migration_id):
         raise SystemExit("the copy ended before the writes did: it needs more rows")
     stand.discard(migration_id, keep_logs=True)
     return rate
+
+
+def _commits_per_s(stand: Stand, seconds: float) -> float:
+    began, before = time.monotonic(), stand.status(stand.source, "Com_commit")
+    time.sleep(seconds)
+    committed = stand.status(stand.source, "Com_commit") - before
+    return committed / (time.monotonic() - began)
 
 
 ROW = Row(
@@ -58,6 +90,6 @@ ROW = Row(
     "sysbench oltp_write_only on the source, 4 threads, on cores and a disk of their own, while 4 M"
     " rows are copied",
     _measure,
-    programs=("sysbench",),
-    minutes=10,
+    programs=("sysbench", "mysqlbinlog"),
+    minutes=12,
 )
