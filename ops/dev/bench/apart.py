@@ -20,6 +20,7 @@ from ops.dev.sandbox.mysqld import MySQLServer
 from ops.dev.sandbox.process import Identity
 
 _MEMORY = Path("/dev/shm")
+_CORES = sorted(os.sched_getaffinity(0))  # before anything is pinned
 
 
 @contextmanager
@@ -62,10 +63,9 @@ def send_away(process: Identity) -> None:
 
 
 def _halves() -> tuple[Sequence[int], Sequence[int]]:
-    cores = range(psutil.cpu_count() or 1)
-    if len(cores) < 2:
+    if len(_CORES) < 2:
         raise SystemExit("it needs two cores")
-    return cores[: len(cores) // 2], cores[len(cores) // 2 :]
+    return _CORES[: len(_CORES) // 2], _CORES[len(_CORES) // 2 :]
 
 
 def _pin(process: psutil.Process, cores: Sequence[int]) -> None:
