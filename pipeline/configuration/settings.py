@@ -237,7 +237,7 @@ class Throttle(_Strict):
     The stream comes first, without a limit of yours: while it is `yield_lag_s` or more behind, one
     chunk is in flight. So the copy always goes on, unless `max_apply_lag_s` stops it. Nor do
     others need one: while their statements run on the source, a worker that has kept the source
-    busy for 0.1 s pauses for `busy_nice_ratio` times as long, up to 3 s.
+    busy for 0.1 s pauses for `busy_nice_ratio` times as long, up to 3 s (2 s if it has verified).
     """
 
     replicas: list[str] = []

@@ -37,5 +37,6 @@ COPY = JobKind(
     attempts=chunk_failures,
     limit=lambda settings: settings.row_copy.attempts,
     what="Copying chunk {number} of {table}",
+    longest_for_others_s=3.0,  # who copies next is to look again
     calls=_few_wait,
 )

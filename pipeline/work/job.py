@@ -28,7 +28,6 @@ from pipeline.errors import (
 from pipeline.mysql.pools import Pools
 
 _LONGEST_PAUSE_S = 60.0
-_LONGEST_FOR_OTHERS_S = 3.0  # nobody has asked for it; and who copies next is to look again
 WHOLE_TABLE = -1  # instead of a chunk
 
 
@@ -76,6 +75,7 @@ class JobKind:
     attempts: Callable[[Connection, MigrationTable, int], int]  # those that count
     limit: Callable[[Settings], int]  # of them; then an error stops the migration
     what: str  # it is called then; {number} and {table} say which one
+    longest_for_others_s: float = 0.0  # of the pauses while others use the source
     # Whether the coordinator is to know at once of something new; else a later job's end will do,
     # or the tick.
     calls: Callable[[JobContext], bool] = lambda _: True
@@ -108,12 +108,14 @@ def obstacle(kind: JobKind, migration: Migration, throttle: ThrottleState) -> Jo
     return None
 
 
-def nice_pause_s(limits: Throttle, worked_s: float, source_s: float, *, gives_way: bool) -> float:
+def nice_pause_s(
+    kind: JobKind, limits: Throttle, worked_s: float, source_s: float, *, gives_way: bool
+) -> float:
     """How long to pause after a job; `source_s` of its time the source was busy with it."""
     for_others_s = limits.busy_nice_ratio * source_s if gives_way else 0.0
     return max(
         min(limits.nice_ratio * worked_s, _LONGEST_PAUSE_S),
-        min(for_others_s, _LONGEST_FOR_OTHERS_S),
+        min(for_others_s, kind.longest_for_others_s),
     )
 
 

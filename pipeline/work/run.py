@@ -80,7 +80,7 @@ def _run(pools: Pools, kind: JobKind, job: Job, owner: str, send_advance: SendAd
     if done.changed and kind.calls(context):
         _tell(job, send_advance)
     limits, worked_s = throttle_of(pools.settings.throttle, throttle), time.monotonic() - began
-    time.sleep(nice_pause_s(limits, worked_s, done.source_s, gives_way=throttle.gives_way))
+    time.sleep(nice_pause_s(kind, limits, worked_s, done.source_s, gives_way=throttle.gives_way))
     return JobResult.CHANGED if done.changed else JobResult.UNCHANGED
 
 

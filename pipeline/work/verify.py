@@ -107,6 +107,7 @@ VERIFY = JobKind(
     attempts=check_failures,
     limit=_limit,
     what="Verifying chunk {number} of {table}",
+    longest_for_others_s=2.0,  # touched keys wait for a worker, too
     calls=_some_wait_or_none_is_left,
 )
 

@@ -72,22 +72,24 @@ def test_nothing_that_a_throttle_holds_back_keeps_the_application_waiting() -> N
 
 
 @pytest.mark.parametrize(
-    ("ratio", "busy_ratio", "gives_way", "pause_s"),
+    ("kind", "ratio", "busy_ratio", "gives_way", "pause_s"),
     [
-        (0, 1, False, 0),
-        (0.5, 1, False, 1.5),
-        (0, 0.5, True, 1),
-        (0, 15, True, 3),  # of that nobody has asked for
-        (2, 1, True, 6),  # a person has asked for more
-        (0, 0, True, 0),
-        (100, 1, False, 60),  # a worker asleep for an hour would seem to hang
+        (COPY, 0, 1, False, 0),
+        (COPY, 0.5, 1, False, 1.5),
+        (COPY, 0, 0.5, True, 1),
+        (COPY, 0, 15, True, 3),  # of that nobody has asked for
+        (VERIFY, 0, 15, True, 2),  # meanwhile touched keys wait for a worker
+        (VERIFY_KEYS, 0, 15, True, 0),  # it might never come to the end of what others write
+        (COPY, 2, 1, True, 6),  # a person has asked for more
+        (COPY, 0, 0, True, 0),
+        (COPY, 100, 1, False, 60),  # a worker asleep for an hour would seem to hang
     ],
 )
 def test_a_pause_is_as_long_as_was_asked_for_and_bounded(
-    ratio: float, busy_ratio: float, gives_way: bool, pause_s: float
+    kind: JobKind, ratio: float, busy_ratio: float, gives_way: bool, pause_s: float
 ) -> None:
     limits = Throttle(nice_ratio=ratio, busy_nice_ratio=busy_ratio)
-    assert nice_pause_s(limits, 3, 2, gives_way=gives_way) == pause_s
+    assert nice_pause_s(kind, limits, 3, 2, gives_way=gives_way) == pause_s
 
 
 @pytest.mark.parametrize(
