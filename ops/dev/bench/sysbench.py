@@ -94,13 +94,6 @@ def writing(stand: Stand, load: Load, seconds: float) -> Iterator[Sysbench]:
         yield one
 
 
-def transactions_per_s(stand: Stand, load: Load, seconds: float) -> float:
-    """How many transactions a second it makes of the source."""
-    with writing(stand, load, seconds) as one:
-        one.wait()
-        return one.transactions_per_s
-
-
 def rows_changed(stand: Stand) -> int:
     """Rows that the source's writers have changed since the server was started."""
     names = ("Innodb_rows_inserted", "Innodb_rows_updated", "Innodb_rows_deleted")
